@@ -1,0 +1,50 @@
+# docker2cri: what a person types. Everything is set up by these targets; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-fast check format docs bench clean
+.DEFAULT_GOAL := help
+
+help:  ## This list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian and Ubuntu, apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)  ## The whole story on captured real nodes: no cluster, no root, a report at the end
+	@$(BIN)/python -m tests.demo
+
+test: $(READY)  ## Everything that can run here; what is skipped is named with its reason
+	$(BIN)/python -m pytest
+
+test-fast: $(READY)  ## The tests that need neither the lab nor an sshd
+	$(BIN)/python -m pytest -m 'not lab and not ssh'
+
+check: $(READY)  ## Format, lint, types, layers, generated docs in step
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/python -m tests.docs --check
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/rules/test_meta.py
+
+format: $(READY)  ## Put the code into form
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --fix --quiet .
+
+docs: $(READY)  ## Write the generated pages again
+	$(BIN)/python -m tests.docs
+
+bench: $(READY)  ## Measure against the alternatives, in one run each
+	$(BIN)/python -m benchmarks.ssh
+	$(BIN)/python -m benchmarks.cluster
+
+clean:  ## Remove what was built here (the lab has a target of its own)
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+include tests/lab/lab.mk

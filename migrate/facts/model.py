@@ -1,0 +1,333 @@
+"""What is true of one node: frozen values, each with where it was read.
+
+Three words for "no value", never mixed: `None` is absent (looked for and not there), `Unreadable` could not be read (with the reason;
+rules make a finding of it), and an empty tuple is a list that was read and is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrate.facts.capture import PathReading
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something that exists or may exist and could not be read: `what` names it (a path or a command), `reason` says why."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value was read: a file, its line (1-based), and the environment variable that carried it, if any."""
+
+    path: str
+    line: int | None = None
+    variable: str | None = None
+
+    def __str__(self) -> str:
+        line = f":{self.line}" if self.line else ""
+        return f"{self.path}{line}" + (f" ({self.variable})" if self.variable else "")
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingSystem:
+    """The machine under the node. `cgroup` is `v1` or `v2`; `memory` is in bytes; `systemd` is its version number."""
+
+    id: str
+    version: str
+    name: str
+    kernel: str
+    arch: str
+    hostname: str
+    machine_id: str
+    boot_id: str
+    product_uuid: str
+    cgroup: str
+    memory: int
+    systemd: int
+    virtualization: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A loaded systemd unit as systemd itself reports it; relations are unit names, `files` its fragment and drop-ins in order."""
+
+    name: str
+    active: str
+    file_state: str
+    main_pid: int
+    files: tuple[str, ...]
+    environment_files: tuple[str, ...]
+    requires: tuple[str, ...]
+    binds_to: tuple[str, ...]
+    part_of: tuple[str, ...]
+    wants: tuple[str, ...]
+    after: tuple[str, ...]
+    wanted_by: tuple[str, ...]
+    required_by: tuple[str, ...]
+    kill_mode: str
+    need_daemon_reload: bool
+    limit_nofile: str
+    started: str
+
+    @property
+    def running(self) -> bool:
+        """Whether systemd calls it active."""
+        return self.active == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class KubeletFlag:
+    """One flag of the kubelet's command line, in order. `wins` marks the last of its name: pflag takes the last value given."""
+
+    name: str
+    value: str | None
+    place: Place
+    wins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A kubelet setting that holds, and what set it. A flag overrides the configuration file; a default has no place."""
+
+    name: str
+    value: Any
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kubelet:
+    """The kubelet: every flag with its file, the configuration file, and what the running process was started with.
+
+    `flags` are what the files say now; `running` is the argv of the live process, None when it does not run.
+    `config` is the decoded KubeletConfiguration, None when no --config is given. `start` is where ExecStart= is, `variables` are the
+    places of the variables whose words it takes whole (`$KUBELET_EXTRA_ARGS`), in command-line order.
+    """
+
+    version: str
+    flags: tuple[KubeletFlag, ...]
+    start: Place
+    variables: tuple[Place, ...]
+    config_path: str | None
+    config: Mapping[str, Any] | Unreadable | None
+    running: tuple[str, ...] | None
+
+    def flag(self, name: str) -> KubeletFlag | None:
+        """The winning flag of this name (without dashes), or None."""
+        return next((flag for flag in self.flags if flag.name == name and flag.wins), None)
+
+    def setting(self, flag_name: str, field_name: str, default: Any = None) -> Setting:
+        """The value that holds: the flag, else the configuration's field, else `default`."""
+        if flag := self.flag(flag_name):
+            return Setting(flag_name, flag.value, flag.place)
+        if isinstance(self.config, Mapping) and self.config.get(field_name) not in (None, ""):
+            return Setting(field_name, self.config[field_name], Place(self.config_path or ""))
+        return Setting(field_name, default, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The runtime that the kubelet talks to, decided by the endpoint and who serves it, never by the socket's name.
+
+    `kind` is `dockershim`, `cri-dockerd`, `containerd`, `cri-o` or `unknown`; `evidence` says how it was decided.
+    """
+
+    kind: str
+    socket: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A Docker container as `docker inspect` tells it.
+
+    `pod` is (namespace, name, uid) for those the kubelet made, None for standalone ones.
+    """
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    state: str
+    restart: str
+    privileged: bool
+    network: str
+    binds: tuple[str, ...]
+    env_names: tuple[str, ...]
+    log_driver: str
+    runtime: str
+    stop_timeout: int | None
+    cap_add: tuple[str, ...]
+    compose_project: str | None
+    swarm_task: str | None
+    pod: tuple[str, str, str] | None
+    sandbox: bool
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs now (restarting and paused count)."""
+        return self.state in ("running", "restarting", "paused")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in Docker's store: `id` is the config digest, `size` is in bytes; no `digests` means that it was never pulled or pushed."""
+
+    id: str
+    tags: tuple[str, ...]
+    digests: tuple[str, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Docker:
+    """Docker Engine. What needs the daemon (`info` and later fields) is None when docker.service was not active: nothing wakes it."""
+
+    version: str
+    daemon_json: Mapping[str, Any] | Unreadable | None
+    argv: tuple[str, ...]
+    environment: tuple[tuple[str, Place], ...]
+    info: Mapping[str, Any] | None
+    cgroup_driver: str | None
+    data_root: str
+    live_restore: bool
+    swarm: str
+    child_containerd: bool | None
+    containers: tuple[Container, ...]
+    images: tuple[Image, ...]
+
+    @property
+    def standalone(self) -> tuple[Container, ...]:
+        """Containers that the kubelet did not make."""
+        return tuple(container for container in self.containers if container.pod is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Containerd:
+    """The system's containerd.
+
+    `config_version` is None when the file does not exist; `cri` is the CRI plugin's state (`ok`, `skip`, `error`, `disabled`).
+
+    `loaded` is `containerd config dump` decoded: the file merged over the defaults, as the daemon would load it now.
+    """
+
+    version: str
+    config_path: str
+    config_version: int | None
+    file: Mapping[str, Any] | Unreadable | None
+    loaded: Mapping[str, Any] | Unreadable
+    cri: str | None
+    images: tuple[str, ...]
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cni:
+    """Pod networking as files.
+
+    `config` is the first configuration by name, the one in force (libcni); `leases` are host-local's (network, address, container).
+    """
+
+    config_dir: str
+    bin_dirs: tuple[str, ...]
+    files: tuple[str, ...]
+    config: Mapping[str, Any] | Unreadable | None
+    plugins: tuple[str, ...]
+    leases: tuple[tuple[str, str, str], ...]
+    cache: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filesystem:
+    """A mounted filesystem under a path that matters; sizes in bytes."""
+
+    path: str
+    device: str
+    mount: str
+    size: int
+    available: int
+    inodes_free: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An installed package of interest; `held` by apt-mark hold or versionlock."""
+
+    name: str
+    version: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening TCP socket."""
+
+    address: str
+    port: int
+    process: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """A line on the host that calls docker: only the matching words are kept, the rest of the line may hold secrets."""
+
+    path: str
+    line: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What containers need of the kernel: loaded modules, sysctl values now, and what the node's own files will set at the next boot."""
+
+    modules: frozenset[str]
+    sysctls: Mapping[str, str]
+    boot_modules: Mapping[str, str]
+    boot_sysctls: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """Everything known of one machine. `host` is the inventory's name; `files` are the raw readings that edits start from."""
+
+    host: str
+    taken: int
+    redacted: bool
+    root: bool
+    os: OperatingSystem
+    units: Mapping[str, Unit]
+    kubelet: Kubelet | Unreadable | None
+    endpoint: Endpoint
+    docker: Docker | Unreadable | None
+    containerd: Containerd | Unreadable | None
+    other_runtimes: Mapping[str, str]
+    sockets: Mapping[str, str]
+    cni: Cni
+    kernel: Kernel
+    filesystems: tuple[Filesystem, ...]
+    packages: tuple[Package, ...]
+    listeners: tuple[Listener, ...]
+    docker_uses: tuple[HostUse, ...]
+    docker_group: tuple[str, ...]
+    marks: frozenset[str]
+    crictl: Mapping[str, Any] | Unreadable | None
+    unreadable: tuple[Unreadable, ...]
+    files: Mapping[str, PathReading] = field(repr=False)
+
+    def unit(self, name: str) -> Unit | None:
+        """The loaded unit of this name, or None."""
+        return self.units.get(name)
+
+    def package(self, name: str) -> Package | None:
+        """The installed package of this name, or None."""
+        return next((package for package in self.packages if package.name == name), None)
+
+    def filesystem(self, path: str) -> Filesystem | None:
+        """The filesystem that holds `path`: the one with the longest mount point above it."""
+        held = [one for one in self.filesystems if path == one.mount or path.startswith(one.mount.rstrip("/") + "/")]
+        return max(held, key=lambda one: len(one.mount), default=None)

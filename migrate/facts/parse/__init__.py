@@ -1,0 +1,1 @@
+"""One module per source: raw reading -> part of the model."""

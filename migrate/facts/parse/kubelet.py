@@ -1,0 +1,181 @@
+"""The kubelet's command line, from every file that feeds it, and its configuration file.
+
+What counts is the unit as systemd merges it: fragment and drop-ins, `Environment=`, then `EnvironmentFile=` in order (the later wins),
+then the words of the last `ExecStart=`; of a flag given twice pflag takes the last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from migrate.facts.model import Endpoint, Kubelet, KubeletFlag, Place, Unit, Unreadable
+from migrate.facts.parse.reading import Reading
+from migrate.formats import FormatError, env_file, flags, unit_file, words, yaml_doc
+
+UNIT = "kubelet.service"
+SERVED_BY = (
+    ("/containerd/containerd.sock", "containerd"),
+    ("/crio/crio.sock", "cri-o"),
+    ("cri-dockerd", "cri-dockerd"),
+    ("cri-docker.sock", "cri-dockerd"),
+)
+
+# `kubelet --help` of 1.23.17 (flags without a type) and flags of older kubelets: these never take the next word.
+BOOLEANS = frozenset(
+    "add-dir-header allow-privileged alsologtostderr anonymous-auth authentication-token-webhook cgroups-per-qos contention-profiling"
+    " cpu-cfs-quota docker-only docker-tls enable-controller-attach-detach enable-debugging-handlers enable-load-reader enable-server"
+    " exit-on-lock-contention experimental-allocatable-ignore-eviction experimental-check-node-capabilities-before-mount"
+    " experimental-dockershim experimental-kernel-memcg-notification experimental-logging-sanitization fail-swap-on help"
+    " keep-terminated-pod-volumes kernel-memcg-notification local-storage-capacity-isolation log-cadvisor-usage log-json-split-stream"
+    " logtostderr make-iptables-util-chains one-output protect-kernel-defaults really-crash-for-testing redirect-container-streaming"
+    " register-node register-schedulable rotate-certificates rotate-server-certificates runonce seccomp-default serialize-image-pulls"
+    " skip-headers skip-log-headers storage-driver-secure version".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the kubelet's environment that carries flags: its text and where it is set; `in_unit` for `Environment=` lines."""
+
+    name: str
+    value: str
+    place: Place
+    in_unit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """The kubelet's ExecStart with its variables: what an edit of a flag starts from."""
+
+    program: str
+    exec_place: Place
+    arguments: tuple[words.Word, ...]
+    variables: Mapping[str, Variable]
+
+
+def kubelet(reading: Reading, units: Mapping[str, Unit]) -> Kubelet | Unreadable | None:
+    """The kubelet as its systemd unit starts it; None where there is no such unit, Unreadable where its command line cannot be told."""
+    unit = units.get(UNIT)
+    if unit is None:
+        return None
+    try:
+        line = command_line(reading, unit)
+    except FormatError as wrong:
+        return reading.note(unit.files[0] if unit.files else UNIT, str(wrong))
+    if isinstance(line, Unreadable):
+        return line
+    try:
+        found = _flags(line)
+    except FormatError as wrong:
+        return reading.note(str(line.exec_place), str(wrong))
+    path = next((flag.value for flag in reversed(found) if flag.name == "config"), None)
+    version = re.search(r"v\d+\.\d+\.\d+\S*", reading.output("kubelet version") or "")
+    return Kubelet(
+        version=version[0] if version else "",
+        flags=found,
+        start=line.exec_place,
+        variables=tuple(line.variables[name].place for name in _whole_variables(line) if name in line.variables),
+        config_path=path,
+        config=_config(reading, path),
+        running=reading.argv(UNIT) or None,
+    )
+
+
+def command_line(reading: Reading, unit: Unit) -> CommandLine | Unreadable:
+    """The unit's last ExecStart and every variable of its environment with its place.
+
+    Raises FormatError for files that cannot be read with certainty.
+    """
+    texts = []
+    for path in unit.files:
+        text = reading.file(path)
+        if not isinstance(text, str):
+            return text or reading.note(path, "systemd loaded it, but it is not there; systemctl daemon-reload is due")
+        texts.append((path, text))
+    if not texts:
+        return reading.note(UNIT, "systemd names no file for it")
+    merged = unit_file.merge(texts[0], texts[1:])
+    start = merged.last("Service", "ExecStart")
+    if start is None:
+        return reading.note(texts[0][0], "it has no ExecStart=")
+    variables = {
+        one.name: Variable(one.name, one.value, Place(one.path, one.line, one.name), True) for one in unit_file.environment(merged)
+    }
+    for named in unit_file.environment_files(merged):
+        content = reading.file(named.file)
+        if isinstance(content, Unreadable):
+            return content
+        if content is None and not named.optional:
+            return reading.note(named.file, f"{named.path} requires it, and it is not there")
+        for one in env_file.parse(content or ""):
+            variables[one.name] = Variable(one.name, one.value, Place(named.file, one.line, one.name), False)
+    command = words.command(start.value)
+    return CommandLine(command.program, Place(start.path, start.line), command.arguments, variables)
+
+
+def _flags(line: CommandLine) -> tuple[KubeletFlag, ...]:
+    expanded = words.expand(line.arguments, {name: one.value for name, one in line.variables.items()})
+    parsed = flags.parse_flags([word.text for word in expanded], BOOLEANS)
+    found = []
+    for one in parsed:
+        origin = expanded[one.start].origin
+        place = line.variables[origin].place if origin and origin in line.variables else line.exec_place
+        found.append(KubeletFlag(one.name, one.value, place, flags.last(parsed, one.name) is one))
+    return tuple(found)
+
+
+def _whole_variables(line: CommandLine) -> tuple[str, ...]:
+    return tuple(word.text[1:] for word in line.arguments if word.text.startswith("$") and word.text[1:2] not in ("{", "$"))
+
+
+def _config(reading: Reading, path: str | None) -> Mapping[str, Any] | Unreadable | None:
+    if path is None:
+        return None
+    text = reading.file(path)
+    if text is None:
+        return reading.note(path, "--config names it, and it is not there")
+    if isinstance(text, Unreadable):
+        return text
+    try:
+        value = yaml_doc.load(text)
+    except FormatError as wrong:
+        return reading.note(path, str(wrong))
+    return value if isinstance(value, Mapping) else reading.note(path, "it is no mapping")
+
+
+def endpoint(found: Kubelet | Unreadable | None, reading: Reading) -> Endpoint:
+    """Whom the kubelet talks to. Up to 1.23 `--container-runtime=docker`, the default, is dockershim, whatever the socket's name.
+
+    Source: Kubernetes 1.20.2 cmd/kubelet/app/options/container_runtime.go; release notes 1.24 (#107094), 1.27 (#114017).
+    """
+    if not isinstance(found, Kubelet):
+        return Endpoint("unknown", "", "the kubelet's command line is not known")
+    minor = re.match(r"v1\.(\d+)\.", found.version)
+    if minor is None:
+        return Endpoint("unknown", "", "the kubelet's version is not known")
+    runtime = found.flag("container-runtime")
+    named = found.setting("container-runtime-endpoint", "containerRuntimeEndpoint" if int(minor[1]) >= 27 else "")
+    socket = str(named.value or "")
+    where = f" in {named.place}" if named.place else ""
+    if int(minor[1]) <= 23 and (runtime is None or runtime.value == "docker"):
+        said = f"--container-runtime=docker in {runtime.place}" if runtime else "no --container-runtime is given and its default is docker"
+        return Endpoint("dockershim", socket or "unix:///var/run/dockershim.sock", f"kubelet {found.version}: {said}")
+    if not socket:
+        said = f"kubelet {found.version}: no endpoint is given, this is its default"
+        return Endpoint("containerd", "unix:///run/containerd/containerd.sock", said)
+    path = _local_path(socket)
+    look = reading.capture.paths.get(path)
+    real = (look.target if look and look.target else path).replace("/var/run/", "/run/")
+    kind = next((kind for part, kind in SERVED_BY if part in real), "unknown")
+    if kind == "unknown" and "dockershim" in real:
+        kind = "cri-dockerd" if "cri-dockerd" in (reading.output("processes", (0, 1)) or "") else "unknown"
+    leads = f", which leads to {real}" if look and look.target and look.target != path.replace("/var/run/", "/run/") else ""
+    return Endpoint(kind, socket, f"kubelet {found.version}: endpoint {socket}{where}{leads}")
+
+
+def _local_path(socket: str) -> str:
+    path = socket.removeprefix("unix://")
+    return path.replace("/var/run/", "/run/", 1) if path.startswith("/var/run/") else path

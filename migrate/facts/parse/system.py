@@ -1,0 +1,141 @@
+"""The machine: operating system, disks, kernel, packages, ports, and who on the host calls docker."""
+
+from __future__ import annotations
+
+import re
+
+from migrate.facts.model import Filesystem, HostUse, Kernel, Listener, OperatingSystem, Package
+from migrate.facts.parse.reading import Reading
+from migrate.facts.probes import LOOKS
+
+SYSCTLS = {
+    "net.ipv4.ip_forward": "/proc/sys/net/ipv4/ip_forward",
+    "net.bridge.bridge-nf-call-iptables": "/proc/sys/net/bridge/bridge-nf-call-iptables",
+    "net.bridge.bridge-nf-call-ip6tables": "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+}
+
+
+def operating_system(reading: Reading) -> OperatingSystem:
+    """os-release(5), uname and identifiers; a missing identifier is an empty string."""
+    release = _shell_values(_text(reading, "/etc/os-release"))
+    kernel, arch = [*(reading.output("uname") or "").split()[1:3], "", ""][:2]
+    memory = re.search(r"^MemTotal:\s+(\d+) kB", _text(reading, "/proc/meminfo"), re.MULTILINE)
+    systemd = re.match(r"systemd (\d+)", reading.output("systemd version") or "")
+    return OperatingSystem(
+        id=release.get("ID", ""),
+        version=release.get("VERSION_ID", ""),
+        name=release.get("PRETTY_NAME", ""),
+        kernel=kernel,
+        arch=arch,
+        hostname=(reading.output("hostname") or "").strip(),
+        machine_id=_text(reading, "/etc/machine-id").strip(),
+        boot_id=_text(reading, "/proc/sys/kernel/random/boot_id").strip(),
+        product_uuid=_text(reading, "/sys/class/dmi/id/product_uuid").strip().lower(),
+        cgroup="v2" if (reading.output("cgroup filesystem") or "").strip() == "cgroup2fs" else "v1",
+        memory=int(memory[1]) * 1024 if memory else 0,
+        systemd=int(systemd[1]) if systemd else 0,
+        virtualization=(reading.output("virtualization", (0, 1)) or "").strip(),
+    )
+
+
+def filesystems(reading: Reading) -> tuple[Filesystem, ...]:
+    """`df -P -k` and `df -P -i` of the paths that matter, one entry a mount."""
+    inodes = {fields[5]: fields[3] for fields in _table(reading.output("df inodes")) if len(fields) >= 6}
+    found: dict[str, Filesystem] = {}
+    for fields in _table(reading.output("df")):
+        if len(fields) < 6:
+            continue
+        device, size, _, available, _, mount = fields[0], fields[1], fields[2], fields[3], fields[4], " ".join(fields[5:])
+        free = inodes.get(mount, "-")
+        found[mount] = Filesystem(mount, device, mount, int(size) * 1024, int(available) * 1024, int(free) if free.isdigit() else None)
+    return tuple(found.values())
+
+
+def kernel(reading: Reading) -> Kernel:
+    """Loaded modules and sysctl values now, and what /etc/modules-load.d and /etc/sysctl.d will set at the next boot, with the file."""
+    sysctls = {}
+    for name, path in SYSCTLS.items():
+        value = reading.file(path)
+        if isinstance(value, str):
+            sysctls[name] = value.strip()
+    boot_modules: dict[str, str] = {}
+    for path, _ in reading.capture.under("/etc/modules-load.d/"):
+        for line in _lines(_text(reading, path)):
+            boot_modules[line.split()[0]] = path
+    boot_sysctls: dict[str, tuple[str, str]] = {}
+    for path, _ in (*reading.capture.under("/etc/sysctl.d/"), *reading.capture.under("/etc/sysctl.conf")):
+        for line in _lines(_text(reading, path)):
+            name, equals, value = line.partition("=")
+            if equals:
+                boot_sysctls[name.strip().lstrip("-").replace("/", ".")] = (value.strip(), path)
+    modules = frozenset(line.split()[0] for line in _text(reading, "/proc/modules").splitlines() if line.strip())
+    return Kernel(modules=modules, sysctls=sysctls, boot_modules=boot_modules, boot_sysctls=boot_sysctls)
+
+
+def packages(reading: Reading) -> tuple[Package, ...]:
+    """Installed packages of interest, from dpkg or rpm (both exit 1 when one of the names is not installed)."""
+    held = set((reading.output("holds dpkg") or "").split())
+    for path in ("/etc/yum/pluginconf.d/versionlock.list", "/etc/dnf/plugins/versionlock.list"):
+        held |= {re.sub(r"^\d+:", "", line).rsplit("-", 2)[0] for line in _lines(_text(reading, path))}
+    text = (reading.output("packages dpkg", (0, 1)) or "") + (reading.output("packages rpm", range(128)) or "")
+    found = []
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) == 3 and fields[2].startswith(("ii", "hi")):
+            found.append(Package(fields[0], fields[1], fields[0] in held or fields[2].startswith("hi")))
+    return tuple(sorted(found, key=lambda package: package.name))
+
+
+def listeners(reading: Reading) -> tuple[Listener, ...]:
+    """`ss -H -l -n -t -p` as address, port and process name."""
+    found = []
+    for fields in _table(reading.output("listening"), header=False):
+        if len(fields) < 4:
+            continue
+        address, _, port = fields[3].rpartition(":")
+        process = re.search(r'\(\("([^"]+)"', " ".join(fields[4:]))
+        if port.isdigit():
+            found.append(Listener(address.split("%")[0], int(port), process[1] if process else ""))
+    return tuple(sorted(set(found), key=lambda one: (one.port, one.address, one.process)))
+
+
+def docker_uses(reading: Reading) -> tuple[HostUse, ...]:
+    """Lines of cron tables, profile scripts, units and init scripts that run the docker CLI.
+
+    grep exits 1 for none and 2 for a missing folder.
+    """
+    found = []
+    for line in (reading.output("docker users", (0, 1, 2)) or "").splitlines():
+        match = re.match(r"([^:]+):(\d+):(.*)", line)
+        if match:
+            found.append(HostUse(match[1], int(match[2]), " ".join(match[3].split()).strip(";|&()`\"'")))
+    return tuple(found)
+
+
+def docker_group(reading: Reading) -> tuple[str, ...]:
+    """Members of the docker group (getent exits 2 when there is none)."""
+    line = (reading.output("docker group", (0, 2)) or "").strip()
+    return tuple(member for member in line.rpartition(":")[2].split(",") if member)
+
+
+def marks(reading: Reading) -> frozenset[str]:
+    """Which of the looked-at paths exist."""
+    return frozenset(path for path in LOOKS if reading.exists(path))
+
+
+def _text(reading: Reading, path: str) -> str:
+    value = reading.file(path)
+    return value if isinstance(value, str) else ""
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", ";"))]
+
+
+def _table(text: str | None, *, header: bool = True) -> list[list[str]]:
+    return [line.split() for line in (text or "").splitlines()[1 if header else 0 :]]
+
+
+def _shell_values(text: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in _lines(text))
+    return {key: value.strip("\"'") for key, _, value in pairs}

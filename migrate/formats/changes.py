@@ -1,0 +1,67 @@
+"""A set of changes to nested values, which the editors of TOML and YAML share: set this path, remove that one."""
+
+from collections.abc import Iterable
+from copy import deepcopy
+from enum import Enum
+from typing import Any, Final
+
+from migrate.formats import FormatError
+
+Path = tuple[str, ...]
+"""The keys from the top of a document to a value."""
+
+
+class Removal(Enum):
+    """The type of REMOVE, which stands in `changes` for a key that is to go."""
+
+    REMOVE = "remove"
+
+
+REMOVE: Final = Removal.REMOVE
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are equal in type as well: True is not 1, and 1 is not 1.0."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and bool(one == other or (one != one and other != other))
+
+
+def holds(values: Any, path: Path, value: Any) -> bool:
+    """Whether `values` already has `value` at `path` (for REMOVE: has nothing there)."""
+    node = values
+    for key in path:
+        if not isinstance(node, dict) or key not in node:
+            return value is REMOVE
+        node = node[key]
+    return value is not REMOVE and same(node, value)
+
+
+def check(format: str, paths: Iterable[Path]) -> None:
+    """Raises FormatError for a change without a path, and for two of which one lies inside the other."""
+    ordered = sorted(paths)
+    for path, following in zip(ordered, [*ordered[1:], ()], strict=True):
+        if not path or following[: len(path)] == path:
+            raise FormatError(format, f"{'.'.join(path) or 'a change without a path'} cannot be changed together with what is inside it")
+
+
+def applied(format: str, values: Any, path: Path, value: Any) -> Any:
+    """`values` with one change made, tables on the way made where there is nothing. Raises FormatError where something else is."""
+    check(format, [path])
+    result = {} if values is None else deepcopy(values)
+    node = result
+    for position, key in enumerate(path):
+        if not isinstance(node, dict):
+            raise FormatError(format, f"{'.'.join(path)} leads through {'.'.join(path[:position]) or 'the top'}, which holds no keys")
+        if position == len(path) - 1:
+            break
+        if node.get(key) is None:
+            node[key] = {}
+        node = node[key]
+    if value is REMOVE:
+        del node[path[-1]]
+    else:
+        node[path[-1]] = deepcopy(value)
+    return result

@@ -1,0 +1,103 @@
+"""YAML: read the way Kubernetes components read it, or not at all.
+
+ruamel.yaml parses; the plain scalars are resolved here, because YAML 1.1, YAML 1.2 and the go-yaml of the kubelet disagree
+on some of them (`yes`, `0777`, `1_000`, `1e3`): those are refused with their line instead of guessed. So are duplicate keys.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from migrate.formats import FormatError
+
+FORMAT = "YAML"
+MAX_CHARACTERS = 1024 * 1024
+MAX_NODES = 100_000
+MAX_DEPTH = 64
+_CONSTANTS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]+|[-+]?(?:0|[1-9][0-9]*)\.")
+_DISPUTED = re.compile(
+    r"(?i:y|yes|n|no|on|off|=|<<|[-+]?\.inf|\.nan)"
+    r"|[-+]?(?:(?i:0[xob])[0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9_]+)?|\.[0-9_]+(?:[eE][-+]?[0-9_]+)?)"
+)
+_TAG = re.compile(r"(?:&\S+\s+)?!")
+
+
+def load(text: str) -> Any:
+    """The value of a text of one document; None where there is none. Raises FormatError with the line."""
+    documents = load_all(text)
+    if len(documents) > 1:
+        raise FormatError(FORMAT, f"holds {len(documents)} documents where one is expected")
+    return documents[0] if documents else None
+
+
+def load_all(text: str) -> tuple[Any, ...]:
+    """The values of all documents of a text. Raises FormatError with the line."""
+    return tuple(construct(node) for node in compose(text))
+
+
+def compose(text: str) -> tuple[Node, ...]:
+    """The node trees of all documents, with their places in the text."""
+    if len(text) > MAX_CHARACTERS:
+        raise FormatError(FORMAT, f"holds {len(text)} characters, more than {MAX_CHARACTERS}")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # a later anchor of the same name is valid YAML
+    try:
+        return tuple(node for node in yaml.compose_all(text) if node is not None)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise FormatError(FORMAT, str(error.problem or error.context), mark.line + 1 if mark else None) from error
+    except (YAMLError, ValueError) as error:
+        raise FormatError(FORMAT, str(error).partition("\n")[0]) from error
+    except RecursionError as error:
+        raise FormatError(FORMAT, "is nested too deep") from error
+
+
+def construct(node: Node) -> Any:
+    """Plain values of a node tree. Raises FormatError for duplicate keys, keys that are no text, tags, and too much of anything."""
+    return _construct(node, iter(range(MAX_NODES)), 0)
+
+
+def resolve(plain: str, line: int | None = None) -> Any:
+    """The value of a plain scalar. Raises FormatError where YAML dialects read it differently."""
+    if plain in _CONSTANTS:
+        return _CONSTANTS[plain]
+    if _INTEGER.fullmatch(plain):
+        return int(plain)
+    if _FLOAT.fullmatch(plain):
+        return float(plain)
+    if _DISPUTED.fullmatch(plain):
+        raise FormatError(FORMAT, f"{plain} without quotes is not the same to all YAML readers; quote it, or write it plainly", line)
+    return plain
+
+
+def _construct(node: Node, budget: Iterator[int], depth: int) -> Any:
+    line = node.start_mark.line + 1
+    if next(budget, None) is None or depth > MAX_DEPTH:
+        raise FormatError(FORMAT, f"holds more than {MAX_NODES} values or is nested deeper than {MAX_DEPTH}", line)
+    if _TAG.match(node.start_mark.buffer, node.start_mark.pointer):
+        raise FormatError(FORMAT, "an explicit tag is not supported", line)
+    if isinstance(node, ScalarNode):
+        return resolve(str(node.value), line) if node.style is None else str(node.value)
+    if isinstance(node, SequenceNode):
+        return [_construct(item, budget, depth + 1) for item in node.value]
+    if not isinstance(node, MappingNode):
+        raise FormatError(FORMAT, "holds something else than mappings, sequences and scalars", line)
+    found: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = _construct(key_node, budget, depth + 1)
+        if not isinstance(key, str):
+            raise FormatError(FORMAT, f"the key {key!r} is no text", key_node.start_mark.line + 1)
+        if key in found:
+            raise FormatError(FORMAT, f"the key {key!r} stands twice in one mapping", key_node.start_mark.line + 1)
+        found[key] = _construct(value_node, budget, depth + 1)
+    return found

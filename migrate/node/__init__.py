@@ -1,0 +1,1 @@
+"""What runs on the node itself: POSIX sh, shipped as package data."""

@@ -1,0 +1,90 @@
+"""What a plan depends on, as comparable values; and what moved since it was made."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+
+from migrate.facts.capture import PathReading
+from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts
+from migrate.facts.redact import mask
+from migrate.plan.model import Input
+
+UNITS = ("kubelet.service", "docker.service", "docker.socket", "containerd.service", "cri-docker.service", "cri-docker.socket")
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """An input that is no longer as planned; `diff` is unified and masked, for files."""
+
+    what: str
+    planned: str
+    now: str
+    diff: str = ""
+
+
+def inputs(facts: NodeFacts, paths: Iterable[str]) -> tuple[Input, ...]:
+    """Everything that the steps of this node depend on; to `paths`, the files that a plan edits, come those that feed the daemons."""
+    files = set(paths)
+    for name in UNITS:
+        if unit := facts.unit(name):
+            files |= {*unit.files, *unit.environment_files}
+    if isinstance(facts.docker, Docker):
+        files.add("/etc/docker/daemon.json")
+    if isinstance(facts.kubelet, Kubelet) and facts.kubelet.config_path:
+        files.add(facts.kubelet.config_path)
+    if isinstance(facts.containerd, Containerd):
+        files.add(facts.containerd.config_path)
+    return (*_versions(facts), *_units(facts), *(_file(path, facts.files.get(path)) for path in sorted(files)))
+
+
+def moved(planned: Iterable[Input], now: Iterable[Input]) -> tuple[Moved, ...]:
+    """What differs between the inputs of a plan and those of fresh facts, in the plan's order."""
+    fresh = {one.what: one for one in now}
+    found = []
+    for one in planned:
+        current = fresh.get(one.what, Input(what=one.what, value="gone"))
+        if current.value != one.value:
+            found.append(Moved(what=one.what, planned=one.value, now=current.value, diff=_diff(one, current)))
+    return tuple(found)
+
+
+def _versions(facts: NodeFacts) -> tuple[Input, ...]:
+    found = [("machine", facts.os.machine_id)]
+    for name, part in (("kubelet", facts.kubelet), ("docker", facts.docker), ("containerd", facts.containerd)):
+        if isinstance(part, Kubelet | Docker | Containerd):
+            found.append((f"version of {name}", part.version))
+    if isinstance(facts.kubelet, Kubelet):
+        flags = " ".join(f"--{flag.name}={flag.value}" if flag.value is not None else f"--{flag.name}" for flag in facts.kubelet.flags)
+        found.append(("kubelet flags", mask(flags)))
+    found += [(f"package {package.name}", package.version) for package in facts.packages]
+    return tuple(Input(what=what, value=value) for what, value in found)
+
+
+def _units(facts: NodeFacts) -> tuple[Input, ...]:
+    states = ((name, facts.unit(name)) for name in UNITS)
+    return tuple(Input(what=f"unit {name}", value=f"{unit.active} {unit.file_state}") for name, unit in states if unit)
+
+
+def _file(path: str, reading: PathReading | None) -> Input:
+    if reading is None or reading.kind == "absent":
+        return Input(what=path, value="absent")
+    if reading.data is None:
+        return Input(what=path, value=f"{reading.kind}, not read")
+    digest = hashlib.sha256(reading.data).hexdigest()
+    return Input(what=path, value=f"sha256:{digest} {reading.mode} {reading.owner}", text=mask(reading.text))
+
+
+def _diff(before: Input, after: Input) -> str:
+    if before.text is None and after.text is None:
+        return ""
+    text = unified(before.text or "", after.text or "", f"{before.what} (planned)", f"{after.what} (now)")
+    return text or "only masked values (secrets), mode or owner differ\n"
+
+
+def unified(before: str, after: str, old: str, new: str) -> str:
+    """A unified diff of two texts; a missing last newline is said as git says it."""
+    lines = difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), old, new)
+    return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)

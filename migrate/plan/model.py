@@ -1,0 +1,102 @@
+"""A plan: a value that is read, reviewed, stored, and later applied as it is. It holds hashes and masked text, never secrets."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+from msgspec.structs import replace
+
+from migrate.plan.drain import PodDecision
+from migrate.plan.steps import Step
+from migrate.rules import Finding
+
+FORMAT = 1
+SEGMENTS = ("prepare", "vacate", "switch", "settle")
+
+
+class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step in its segment: `prepare` (undisruptive, on the node), `vacate` (API), `switch` (on the node), `settle` (API)."""
+
+    segment: str
+    step: Step
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the steps depend on: a file's hash, a unit's state, a version. Changed, the plan no longer holds.
+
+    `text` is a file's content without secrets, to show later what moved.
+    """
+
+    what: str
+    value: str
+    text: str | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a node has no steps: a finding's code and text, or an edit that is not certain."""
+
+    code: str
+    reason: str
+    next: str
+
+
+class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be done to one node. Without steps it is refused; `refusals` say why.
+
+    `applicable` is False when it was made from a redacted capture; `inputs` are what is compared before anything is done; `pods` tell
+    what the drain does with each pod, `may_differ` what a rollback does not put back byte for byte.
+    """
+
+    node: str
+    host: str
+    source: str
+    applicable: bool
+    findings: tuple[Finding, ...]
+    refusals: tuple[Refusal, ...]
+    steps: tuple[PlannedStep, ...]
+    inputs: tuple[Input, ...]
+    pods: tuple[PodDecision, ...]
+    may_differ: tuple[str, ...]
+
+    def of(self, segment: str) -> tuple[Step, ...]:
+        """The steps of one segment, in order."""
+        return tuple(one.step for one in self.steps if one.segment == segment)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Plans of several nodes to one target, made by one version of the tool. `digest` is over everything else."""
+
+    format: int
+    tool: str
+    target: str
+    server: str
+    nodes: tuple[NodePlan, ...]
+    digest: str = ""
+
+
+def sealed(plan: Plan) -> Plan:
+    """The plan with its digest."""
+    return replace(plan, digest=_digest(plan))
+
+
+def dump_plan(plan: Plan) -> str:
+    """The plan as JSON text."""
+    return msgspec.json.format(msgspec.json.encode(plan), indent=1).decode() + "\n"
+
+
+def load_plan(text: str) -> Plan:
+    """The plan that `dump_plan` wrote; raises ValueError for another format, a changed text, or none at all."""
+    try:
+        plan = msgspec.json.decode(text, type=Plan)
+    except msgspec.DecodeError as wrong:
+        raise ValueError(f"it is no docker2cri plan: {wrong}") from wrong
+    if plan.format != FORMAT:
+        raise ValueError(f"it has plan format {plan.format}, this version reads {FORMAT}")
+    if plan.digest != _digest(plan):
+        raise ValueError("its content does not match its digest: it was changed after it was made")
+    return plan
+
+
+def _digest(plan: Plan) -> str:
+    return "sha256:" + hashlib.sha256(msgspec.json.encode(replace(plan, digest=""))).hexdigest()

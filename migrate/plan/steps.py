@@ -1,0 +1,267 @@
+"""The closed union of step kinds: everything that a migration can do to a node, each with its reverse.
+
+A step says before and after, so that `undo` computes the way back instead of a second program; kinds that are not symmetric carry
+`forward`, and come in brackets where a plan needs them in both directions (docs/design/plan.md).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+
+class _Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
+    """`why` is told to the reader beside the step."""
+
+    why: str
+
+
+class FileState(msgspec.Struct, frozen=True, kw_only=True):
+    """A file at one moment: SHA-256 of its bytes, octal mode, `user:group`, and its size in bytes."""
+
+    sha256: str
+    mode: str
+    owner: str
+    size: int
+
+
+class UnitState(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit at one moment: what `systemctl is-enabled` says (`enabled`, `disabled`, `static` ...) and whether it is active."""
+
+    enabled: str
+    active: bool
+
+
+class Volatile(msgspec.Struct, frozen=True, kw_only=True):
+    """A standalone container: full ID, name, and its own stop timeout in seconds."""
+
+    id: str
+    name: str
+    timeout: int
+
+
+class CarriedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image to carry over: the reference as Docker knows it, its config digest, its size in bytes, and why it is carried."""
+
+    reference: str
+    id: str
+    size: int
+    why: str
+
+
+class DrainPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How pods leave, in kubectl's words; `timeout` is in seconds, 0 for ever."""
+
+    ignore_daemonsets: bool = True
+    delete_emptydir_data: bool = False
+    force: bool = False
+    timeout: int = 600
+
+
+class WriteFile(_Step, frozen=True, kw_only=True):
+    """Put a file: `before` None makes it, `after` None removes it.
+
+    `diff` is unified and masked; at apply the text is computed again from the node's own bytes and must hash as planned. `base` is the
+    file that the text starts from when there is none at `path`; `edits` name what was changed.
+    """
+
+    path: str
+    before: FileState | None
+    after: FileState | None
+    edits: tuple[str, ...]
+    diff: str
+    base: str | None = None
+
+
+class SetUnit(_Step, frozen=True, kw_only=True):
+    """Bring a systemd unit to a state; starting one always reloads systemd first."""
+
+    unit: str
+    before: UnitState
+    after: UnitState
+
+
+class RestartUnit(_Step, frozen=True, kw_only=True):
+    """Restart a unit so that it runs on its new files; observed by a main PID that started after the step began."""
+
+    unit: str
+    forward: bool = True
+
+
+class ShelveDocker(_Step, frozen=True, kw_only=True):
+    """Stop these units and keep them from starting (a touch of docker.socket wakes a merely stopped Docker)."""
+
+    units: tuple[str, ...]
+    forward: bool = True
+
+
+class StopStandalone(_Step, frozen=True, kw_only=True):
+    """Stop exactly these containers; the reverse starts them when Docker answers again."""
+
+    containers: tuple[Volatile, ...]
+    forward: bool = True
+
+
+class StopPodContainers(_Step, frozen=True, kw_only=True):
+    """Stop the containers that the kubelet made through `runtime`, application containers before sandboxes."""
+
+    runtime: str
+    forward: bool = True
+
+
+class ReleaseAddresses(_Step, frozen=True, kw_only=True):
+    """Free the host-local leases, libcni cache files and nat rules of the sandboxes that were stopped."""
+
+    networks: tuple[str, ...]
+    forward: bool = True
+
+
+class CarryImages(_Step, frozen=True, kw_only=True):
+    """Copy images from Docker's store to the new runtime's, one by one, and verify them there."""
+
+    images: tuple[CarriedImage, ...]
+    forward: bool = True
+
+
+class Cordon(_Step, frozen=True, kw_only=True):
+    """Set the node's spec.unschedulable."""
+
+    before: bool
+    after: bool
+
+
+class Drain(_Step, frozen=True, kw_only=True):
+    """Evict the node's pods, honouring PodDisruptionBudgets; acts in one direction."""
+
+    policy: DrainPolicy
+    forward: bool = True
+
+
+class WaitVolumesDetached(_Step, frozen=True, kw_only=True):
+    """Wait until the API lists no attached volume that the drained pods used."""
+
+    forward: bool = True
+
+
+class Annotate(_Step, frozen=True, kw_only=True):
+    """Set an annotation of the Node; None is no annotation."""
+
+    key: str
+    before: str | None
+    after: str | None
+
+
+class Guard(_Step, frozen=True, kw_only=True):
+    """The dead man's switch on the node: armed, it runs `back` when nobody renews it."""
+
+    before: bool
+    after: bool
+
+
+class WaitFor(_Step, frozen=True, kw_only=True):
+    """Wait for a condition with evidence newer than the step's beginning; seconds; acts in one direction."""
+
+    condition: str
+    timeout: int
+    forward: bool = True
+
+
+class VerifyA(_Step, frozen=True, kw_only=True):
+    """Node, DaemonSet and static pods on the new runtime, smoke pod; while cordoned."""
+
+    forward: bool = True
+
+
+class VerifyB(_Step, frozen=True, kw_only=True):
+    """Evicted owners whole again, pinned pods back, new container IDs; after uncordon."""
+
+    forward: bool = True
+
+
+Step: TypeAlias = (
+    WriteFile
+    | SetUnit
+    | RestartUnit
+    | ShelveDocker
+    | StopStandalone
+    | StopPodContainers
+    | ReleaseAddresses
+    | CarryImages
+    | Cordon
+    | Drain
+    | WaitVolumesDetached
+    | Annotate
+    | Guard
+    | WaitFor
+    | VerifyA
+    | VerifyB
+)
+
+
+def undo(step: Step) -> Step:
+    """The reverse of a step; `undo(undo(step)) == step` for every kind."""
+    match step:
+        case WriteFile() | SetUnit() | Cordon() | Annotate() | Guard():
+            return replace(step, before=step.after, after=step.before)
+        case _:
+            return replace(step, forward=not step.forward)
+
+
+def describe(step: Step) -> str:
+    """One line that says what the step does, in the imperative."""
+    match step:
+        case WriteFile(path=path, before=None):
+            return f"write {path} (new)"
+        case WriteFile(path=path, after=None):
+            return f"remove {path}"
+        case WriteFile(path=path):
+            return f"edit {path}"
+        case SetUnit(unit=unit, before=before, after=after):
+            return f"systemctl {_verb(before, after)} {unit}"
+        case RestartUnit(unit=unit):
+            return f"restart {unit}"
+        case ShelveDocker(units=units):
+            return f"stop and shelve {', '.join(units)}"
+        case StopStandalone(containers=containers):
+            return f"stop standalone containers {', '.join(one.name for one in containers)}"
+        case StopPodContainers(runtime=runtime):
+            return f"stop the pods' containers in {runtime}, sandboxes last"
+        case ReleaseAddresses(networks=networks):
+            return f"release the stopped sandboxes' addresses in {', '.join(networks) or 'no network'}"
+        case CarryImages(images=images):
+            return f"carry {len(images)} images over ({size(sum(one.size for one in images))})"
+        case Cordon(after=after):
+            return "cordon" if after else "uncordon"
+        case Drain():
+            return "drain"
+        case WaitVolumesDetached():
+            return "wait until volumes are detached"
+        case Annotate(key=key, after=after):
+            return f"annotate {key}={after}" if after is not None else f"remove annotation {key}"
+        case Guard(after=after):
+            return "arm the guard" if after else "disarm the guard"
+        case WaitFor(condition=condition, timeout=timeout):
+            return f"wait for {condition} (at most {timeout} s)"
+        case VerifyA():
+            return "verify the node while cordoned"
+        case VerifyB():
+            return "verify the workloads"
+
+
+def size(count: int) -> str:
+    """Bytes for people: `1.2 GB`, `340 MB`, `12 kB` (decimal, as docker prints them)."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"
+
+
+def _verb(before: UnitState, after: UnitState) -> str:
+    words = []
+    if before.enabled != after.enabled:
+        words.append("enable" if after.enabled == "enabled" else "disable")
+    if before.active != after.active:
+        words.append("start" if after.active else "stop")
+    return " and ".join(words) or "keep"

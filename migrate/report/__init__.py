@@ -1,0 +1,1 @@
+"""How results are said: values -> text. Never computes, never connects."""

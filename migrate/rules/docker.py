@@ -1,0 +1,202 @@
+"""D2C110 to D2C116 and D2C122: Docker itself and the containers that the kubelet did not make."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from migrate.facts.model import Container
+from migrate.formats import FormatError, image_ref
+from migrate.rules import NodeView, Seen, Severity, rule
+
+NODE_COMPONENTS = frozenset({"etcd", "hyperkube", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"})
+API_PORTS = (2375, 2376)
+
+
+@rule("D2C110", "docker-not-running", Severity.BLOCKER)
+def docker_not_running(view: NodeView) -> Iterator[Seen]:
+    """The kubelet uses Docker, and Docker does not run or did not answer.
+
+    Why: its containers and images are unknown then, and there is no sound state that a rollback could go back to. The reading never
+    starts Docker: that alone may change the node.
+
+    Remedy: Find out why it is down, start it, and read the node again:
+
+        systemctl status docker.service     # on the node
+        systemctl start docker.service
+        docker2cri inspect NODE
+
+    Sources: docker2cri docs/design, section 5; docker.service.
+    """
+    if not view.on_docker:
+        return
+    if view.facts.docker is None:
+        yield Seen("docker.service", f"neither the unit nor dockerd was found, but {view.facts.endpoint.evidence}")
+    elif view.docker and view.docker.info is None:
+        unit = view.facts.unit("docker.service")
+        yield Seen(
+            "docker.service",
+            f"ActiveState {unit.active or 'empty'}; `docker info` was not answered" if unit else "it is not loaded in systemd",
+        )
+
+
+@rule("D2C111", "swarm-active", Severity.BLOCKER)
+def swarm_active(view: NodeView) -> Iterator[Seen]:
+    """Docker Swarm is active on the node.
+
+    Why: its services live in Docker alone. Stopping Docker takes a member, perhaps a manager, out of the swarm.
+
+    Remedy: Move the swarm's services elsewhere and leave the swarm:
+
+        docker node ls     # on a manager
+        docker node update --availability drain NODE
+        docker swarm leave     # on this node
+
+    Sources: docs.docker.com, Swarm mode (node states inactive, pending, active, error, locked).
+    """
+    if view.docker and view.docker.swarm not in ("", "inactive"):
+        tasks = sorted(container.name for container in view.docker.containers if container.swarm_task)
+        yield Seen("Docker Swarm", f"docker info: Swarm {view.docker.swarm}; tasks here: {', '.join(tasks) or 'none'}")
+
+
+@rule("D2C112", "node-component-in-docker", Severity.BLOCKER)
+def node_component_in_docker(view: NodeView) -> Iterator[Seen]:
+    """A part of Kubernetes (etcd, the API server, the kubelet ...) runs in Docker, outside the kubelet.
+
+    Why: it stops with Docker and no kubelet starts it again. Older Kubespray runs etcd so, RKE1 runs everything so; a cluster lost
+    its etcd this way.
+
+    Remedy: Move it out of Docker first. With Kubespray, set `etcd_deployment_type: host` and run its playbook; with RKE1, build new
+    nodes:
+
+        docker ps --no-trunc --filter name=etcd     # on the node
+
+    Sources: Kubespray v2.14.2 roles/kubespray-defaults; kubespray issue 7420; rancher/rke cluster/plan.go.
+    """
+    for container in view.docker.standalone if view.docker else ():
+        if _would_run(container) and _component(container):
+            yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}, not made by the kubelet")
+
+
+@rule("D2C113", "standalone-container", Severity.BLOCKER, acceptable=True)
+def standalone_container(view: NodeView) -> Iterator[Seen]:
+    """A container that the kubelet did not make runs here, or would be restarted by Docker.
+
+    Why: when Docker is shelved it stops, and nothing starts it again before a rollback.
+
+    Remedy: Find its user and move it: into a pod, to another host, or to a unit that runs podman or nerdctl. Or accept that it stops:
+
+        docker inspect NAME     # on the node
+        docker2cri plan --to containerd --accept D2C113="moved to another host" NODE
+
+    Sources: kubespray issue 8693 (build hosts lost their containers); docker2cri docs/design, StopStandalone.
+    """
+    found: dict[str, list[str]] = {}
+    for container in _others(view):
+        if _would_run(container):
+            subject = f"Compose project {container.compose_project}" if container.compose_project else f"container {container.name}"
+            found.setdefault(subject, []).append(f"{container.name}: image {container.image}, {_state(container)}")
+    for subject, lines in found.items():
+        names = " ".join(shlex.quote(line.partition(": image ")[0]) for line in lines)
+        remedy = (
+            "Find its user and move it: into a pod, to another host, or to a unit that runs podman or nerdctl. Or accept that it stops:\n\n"
+            f"    docker inspect {names}     # on the node\n"
+            '    docker2cri plan --to containerd --accept D2C113="moved to another host" NODE'
+        )
+        yield Seen(subject, "; ".join(sorted(lines)), remedy)
+
+
+@rule("D2C114", "standalone-container-stopped", Severity.INFO)
+def standalone_container_stopped(view: NodeView) -> Iterator[Seen]:
+    """A container that the kubelet did not make lies here, stopped and without a restart policy.
+
+    Why: it cannot be started while Docker is shelved. It stays on disk, and what its layers hold is lost by `docker2cri cleanup`.
+
+    Remedy: Copy out what is worth keeping, or remove it:
+
+        docker cp NAME:/path /somewhere     # on the node
+        docker rm NAME
+
+    Sources: docs.docker.com, docker container cp.
+    """
+    for container in _others(view):
+        if not _would_run(container):
+            yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}")
+
+
+@rule("D2C115", "live-restore-on", Severity.WARNING)
+def live_restore_on(view: NodeView) -> Iterator[Seen]:
+    """Docker keeps its containers running when it stops (`live-restore`).
+
+    Why: `systemctl stop docker` alone would leave the old containers holding ports and files beside the new ones. docker2cri stops
+    them by ID first.
+
+    Remedy: Nothing. Whoever stops Docker by hand stops the kubelet's containers first:
+
+        docker ps -q --filter label=io.kubernetes.pod.uid | xargs -r docker stop     # on the node, the kubelet stopped
+
+    Sources: moby v20.10.24 daemon/daemon.go Shutdown; moby issue 40139; rke2 issue 3387.
+    """
+    if view.docker and view.docker.live_restore:
+        yield Seen("live-restore", "docker info: LiveRestoreEnabled" if view.docker.info else "daemon.json: live-restore is true")
+
+
+@rule("D2C116", "docker-api-on-tcp", Severity.WARNING)
+def docker_api_on_tcp(view: NodeView) -> Iterator[Seen]:
+    """Docker's API listens on TCP.
+
+    Why: remote users of it (CI, monitoring, portainer) break when Docker is shelved; containerd offers nothing like it, and should not.
+    Without TLS the port gives root to whoever reaches it.
+
+    Remedy: Find who connects, and move them first:
+
+        ss -tnp '( sport = :2375 or sport = :2376 )'     # on the node
+
+    Sources: docs.docker.com, Protect the Docker daemon socket.
+    """
+    for one in view.facts.listeners:
+        if one.port in API_PORTS and one.process in ("dockerd", "docker", "systemd", ""):
+            tls = ", by custom without TLS" if one.port == API_PORTS[0] else ""
+            yield Seen(f"TCP {one.address}:{one.port}", f"{one.process or 'an unknown process'} listens{tls}")
+
+
+@rule("D2C122", "docker-runs-own-containerd", Severity.INFO)
+def docker_runs_own_containerd(view: NodeView) -> Iterator[Seen]:
+    """dockerd runs a containerd of its own instead of the system's.
+
+    Why: containerd.service is another daemon here and is started for the migration. On the way back Docker must find its own again:
+    a socket left at /run/containerd/containerd.sock misleads it.
+
+    Remedy: Nothing, docker2cri keeps the two apart. To see both:
+
+        pgrep -a containerd     # on the node
+
+    Sources: moby v20.10.24 cmd/dockerd/daemon_unix.go; docker2cri docs/design, section 7.
+    """
+    if view.docker and view.docker.child_containerd:
+        yield Seen("dockerd", "a containerd below it uses /run/docker/containerd/containerd.toml")
+
+
+def _others(view: NodeView) -> tuple[Container, ...]:
+    """Standalone containers that no other rule speaks of, by name."""
+    if view.docker is None:
+        return ()
+    found = [one for one in view.docker.standalone if not one.swarm_task and not (_would_run(one) and _component(one))]
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _would_run(container: Container) -> bool:
+    return container.running or container.restart not in ("", "no")
+
+
+def _state(container: Container) -> str:
+    return f"{container.state}, restart policy {container.restart or 'no'}"
+
+
+def _component(container: Container) -> bool:
+    """By the last part of the image's path, or by the container's name as RKE1 and Kubespray (`etcd1`) give it."""
+    try:
+        image = image_ref.parse(container.image).path.rpartition("/")[2]
+    except FormatError:
+        image = ""
+    return image in NODE_COMPONENTS or container.name.rstrip("0123456789") in NODE_COMPONENTS

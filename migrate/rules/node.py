@@ -1,0 +1,99 @@
+"""D2C105 to D2C109: what the cluster says of the node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrate.rules import NodeView, Seen, Severity, rule
+
+
+@rule("D2C105", "control-plane-node", Severity.BLOCKER)
+def control_plane_node(view: NodeView) -> Iterator[Seen]:
+    """The node is part of the control plane, which is not supported yet.
+
+    Why: moving it stops the API server and perhaps an etcd member; that needs etcd's health between nodes, a snapshot and an order
+    of its own.
+
+    Remedy: Migrate the workers first and leave this node on Docker until a version that supports it:
+
+        kubectl get nodes -l '!node-role.kubernetes.io/control-plane,!node-role.kubernetes.io/master'
+        docker2cri plan --to containerd WORKER...
+
+    Sources: kubernetes.io, Upgrading kubeadm clusters (control-plane nodes one at a time); etcd.io FAQ (quorum).
+    """
+    marks = ("/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/manifests/etcd.yaml", "/var/lib/etcd/member")
+    seen = [f"{mark} exists" for mark in marks if mark in view.facts.marks]
+    if view.node and view.node.control_plane:
+        seen.insert(0, "the Node carries a control-plane label or taint")
+    if seen:
+        yield Seen(f"Node {view.name}", "; ".join(seen))
+
+
+@rule("D2C106", "cluster-not-read", Severity.BLOCKER)
+def cluster_not_read(view: NodeView) -> Iterator[Seen]:
+    """The Kubernetes API was not read, so the node's workloads are unknown.
+
+    Why: which pods use Docker, lose data in a drain or cannot be evicted is only known to the API; no pods seen is not the same as
+    no pods.
+
+    Remedy: Give a kubeconfig that may list nodes, pods, volumes, disruption budgets and controllers:
+
+        docker2cri inspect --kubeconfig ~/.kube/config NODE
+
+    Sources: docker2cri docs/design, rule 4 of the house (all pods are classified before anything is touched).
+    """
+    if view.cluster is None:
+        yield Seen("Kubernetes API", "it was not read")
+
+
+@rule("D2C107", "node-not-in-cluster", Severity.BLOCKER)
+def node_not_in_cluster(view: NodeView) -> Iterator[Seen]:
+    """No Node object of the cluster is this machine.
+
+    Why: it could be neither cordoned, drained nor verified; most often the inventory and the kubeconfig belong to different clusters.
+
+    Remedy: Compare names and addresses with the cluster, and use the kubeconfig of the cluster that this machine belongs to:
+
+        kubectl get nodes -o wide
+
+    Sources: kubernetes.io, Nodes (a Node is known by its name); docker2cri docs/design, section 5.
+    """
+    if view.cluster is not None and view.node is None:
+        names = ", ".join(sorted(node.name for node in view.cluster.nodes)) or "none"
+        yield Seen(f"host {view.facts.host}", f"hostname {view.facts.os.hostname}; the cluster's nodes: {names}")
+
+
+@rule("D2C108", "node-not-ready", Severity.BLOCKER)
+def node_not_ready(view: NodeView) -> Iterator[Seen]:
+    """The node is not Ready now, on Docker.
+
+    Why: a drain cannot end on a node whose kubelet does not confirm that pods are gone, and afterwards nobody could tell what the
+    migration broke from what was broken before. A sound start is what a rollback goes back to.
+
+    Remedy: Find out why and mend it first:
+
+        kubectl describe node NODE
+        journalctl -u kubelet -n 100 --no-pager     # on the node
+
+    Sources: kubernetes.io, Safely drain a node; docker2cri docs/design, section 8.
+    """
+    if view.node and view.node.ready != "True":
+        ready = next((one for one in view.node.status.conditions or () if one.type == "Ready"), None)
+        reason = f": {ready.reason} {ready.message}".rstrip() if ready else ", the Node has no such condition"
+        yield Seen(f"Node {view.name}", f"Ready is {view.node.ready}{reason}")
+
+
+@rule("D2C109", "node-cordoned", Severity.INFO)
+def node_cordoned(view: NodeView) -> Iterator[Seen]:
+    """The node is cordoned already.
+
+    Why: someone did that for a reason. The migration leaves it cordoned afterwards, as it was found.
+
+    Remedy: Nothing, or give the node back yourself when you know that the reason is gone:
+
+        kubectl uncordon NODE
+
+    Sources: docker2cri docs/design, section 8 (uncordon only if we cordoned).
+    """
+    if view.node and view.node.spec.unschedulable:
+        yield Seen(f"Node {view.name}", "spec.unschedulable is true")

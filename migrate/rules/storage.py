@@ -1,0 +1,193 @@
+"""D2C401 to D2C404: room for two image stores, and images that cannot be had again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from migrate.facts.cluster import Pod, PodContainer
+from migrate.facts.model import Docker, Filesystem, Image, Kubelet
+from migrate.formats import FormatError, image_ref, quantity
+from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules.pods import by_owner, live
+
+DEFAULT_EVICTION: Mapping[str, str] = {"nodefs.available": "10%", "imagefs.available": "15%"}
+DEFAULT_GC_PERCENT = 85
+KUBELET_ROOT = "/var/lib/kubelet"
+# An imported image lies there twice: its layers as they came, and unpacked.
+COPIES = 2
+
+
+@rule("D2C401", "disk-too-small", Severity.BLOCKER)
+def disk_too_small(view: NodeView) -> Iterator[Seen]:
+    """There is no room for a second image store beside Docker's.
+
+    Why: until the cleanup both stores lie on the node. Below evictionHard the kubelet evicts pods, above
+    imageGCHighThresholdPercent it deletes the very images that were carried over.
+
+    Remedy: Make room, or put the new store on another disk; then read the node again:
+
+        docker system df     # on the node
+        docker image prune
+        docker2cri inspect NODE
+
+    Sources: kubernetes.io, Node-pressure eviction and Garbage collection; containerd content store and snapshotter; kURL's
+    preflight of twice the size.
+    """
+    disk = view.facts.filesystem(view.target.data_root)
+    if disk is None or view.docker is None or view.kubelet is None or view.docker.info is None:
+        return
+    images = _needed(view, view.docker)
+    need = COPIES * sum(image.size for image in images)
+    try:
+        reserves = tuple(_reserves(view, view.kubelet, disk))
+    except FormatError as wrong:
+        yield Seen(f"filesystem {disk.mount}", f"the kubelet's threshold cannot be read, so nothing is known of the room: {wrong}")
+        return
+    reserve = max(reserves, key=lambda one: one.size, default=Reserve(0, "no threshold"))
+    if images and disk.available - need < reserve.size:
+        evidence = (
+            f"{view.target.data_root} is on {disk.device} at {disk.mount}: {_gib(disk.available)} of {_gib(disk.size)} free; "
+            f"{len(images)} images need {_gib(need)} (twice their {_gib(need // COPIES)}), "
+            f"and {_gib(reserve.size)} must stay free ({reserve.why})"
+        )
+        yield Seen(f"filesystem {disk.mount}", evidence)
+
+
+@rule("D2C402", "image-unobtainable", Severity.BLOCKER)
+def image_unobtainable(view: NodeView) -> Iterator[Seen]:
+    """A pod's image can be neither carried over nor pulled.
+
+    Why: its pull policy forbids pulling, and Docker's store does not hold it under that name; or it is named by a digest, which an
+    import from Docker does not keep. The pod would not start again here.
+
+    Remedy: Push the image to a registry and let the pod pull it, or name it by a tag that Docker has:
+
+        docker images --digests     # on the node
+        kubectl -n NAMESPACE get pod POD -o jsonpath='{.spec.containers[*].image}'
+
+    Sources: containerd 1.6.20, ctr images import (manifest digests change); kubernetes.io, Images (imagePullPolicy); kubernetes
+    issue 124286.
+    """
+    if view.docker is not None and view.docker.info is not None:
+        yield from by_owner(view, ((pod, why) for pod, one in _containers(view) if (why := _unobtainable(view, view.docker, one))))
+
+
+@rule("D2C403", "image-only-here", Severity.WARNING)
+def image_only_here(view: NodeView) -> Iterator[Seen]:
+    """A pod's image was built or loaded on the node and never pulled.
+
+    Why: it is carried over on this node. A pod that the drain moves elsewhere finds it only where someone put it, and a pull policy
+    of Always asks a registry that may not have it.
+
+    Remedy: Push it to a registry that all nodes reach:
+
+        docker push IMAGE     # on the node
+
+    Sources: kubernetes.io, Check whether dockershim removal affects you (docker build on a node is invisible to CRI); containerd
+    issue 4810.
+    """
+    if view.docker is not None:
+        yield from by_owner(view, ((pod, why) for pod, one in _containers(view) if (why := _only_here(view.docker, one))))
+
+
+@rule("D2C404", "image-pinned-by-digest", Severity.INFO)
+def image_pinned_by_digest(view: NodeView) -> Iterator[Seen]:
+    """A pod names its image by a digest.
+
+    Why: an import from Docker gives a new manifest digest, so the image is pulled again: the registry must be reachable at that moment.
+
+    Remedy: Nothing with a registry at hand. Without one, pull it into the new store beforehand:
+
+        crictl pull IMAGE@sha256:...     # on the node, containerd's CRI enabled
+
+    Sources: containerd 1.6.20, ctr images import (observed); kubernetes issue 124286.
+    """
+    pinned = ((pod, one) for pod, one in _containers(view) if "@sha256:" in one.image and one.image_pull_policy != "Never")
+    yield from by_owner(view, ((pod, f"container {one.name}: {one.image}") for pod, one in pinned))
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Bytes that must stay free, and which setting says so."""
+
+    size: int
+    why: str
+
+
+def _needed(view: NodeView, docker: Docker) -> tuple[Image, ...]:
+    """The images of this node's pods (the pause image too) that the target does not have yet. Layers shared by two count for both."""
+    there = set(view.containerd.images) if view.containerd and view.target.name == "containerd" else set()
+    running = {container.image_id for container in docker.containers if container.pod}
+    wanted = {image.id for _, one in _containers(view) if (image := _local(docker, one.image))}
+    return tuple(image for image in docker.images if image.id in running | wanted and not there & {image.id, *map(_canonical, image.tags)})
+
+
+def _reserves(view: NodeView, kubelet: Kubelet, disk: Filesystem) -> Iterator[Reserve]:
+    """What the kubelet wants free on this disk; raises FormatError for a threshold that cannot be read.
+
+    With any evictionHard given, the signals that it leaves out have no threshold (kubernetes.io, Node-pressure eviction).
+    """
+    setting = kubelet.setting("eviction-hard", "evictionHard", DEFAULT_EVICTION)
+    given = setting.value
+    values = quantity.threshold_map(given) if isinstance(given, str) else given if isinstance(given, Mapping) else {}
+    node_disk = view.facts.filesystem(KUBELET_ROOT)
+    signals = ["imagefs.available", *(["nodefs.available"] if node_disk == disk else [])]
+    for signal in signals:
+        if signal in values and (limit := quantity.threshold(signal, str(values[signal]))):
+            size = int(limit.amount if limit.amount is not None else disk.size * (limit.percent or 0) / 100)
+            yield Reserve(size, f"evictionHard {signal} {values[signal]}, {setting.place or 'default'}")
+    high = kubelet.setting("image-gc-high-threshold", "imageGCHighThresholdPercent", DEFAULT_GC_PERCENT)
+    try:
+        percent = int(high.value)
+    except (TypeError, ValueError) as wrong:
+        raise FormatError("quantity", f"imageGCHighThresholdPercent {high.value!r} is no number") from wrong
+    yield Reserve(disk.size * max(0, 100 - percent) // 100, f"imageGCHighThresholdPercent {percent}, {high.place or 'default'}")
+
+
+def _containers(view: NodeView) -> Iterator[tuple[Pod, PodContainer]]:
+    return ((pod, one) for pod in live(view) for one in pod.spec.all_containers)
+
+
+def _local(docker: Docker, reference: str) -> Image | None:
+    """The image of Docker's store that a pod's reference names, by tag or by digest."""
+    wanted = _canonical(reference)
+    names = {_without_tag(wanted)}
+    return next((image for image in docker.images if names & {*map(_canonical, image.tags), *map(_canonical, image.digests)}), None)
+
+
+def _canonical(reference: str) -> str:
+    try:
+        return image_ref.canonical(reference)
+    except FormatError:
+        return reference
+
+
+def _without_tag(reference: str) -> str:
+    try:
+        ref = image_ref.parse(reference)
+    except FormatError:
+        return reference
+    return f"{ref.name}@{ref.digest}" if ref.digest else reference
+
+
+def _unobtainable(view: NodeView, docker: Docker, container: PodContainer) -> str | None:
+    if container.image_pull_policy != "Never" or (view.containerd and _canonical(container.image) in view.containerd.images):
+        return None
+    if "@" in container.image:
+        return f"container {container.name}: {container.image} with imagePullPolicy Never: the digest is not kept"
+    if _local(docker, container.image) is None:
+        return f"container {container.name}: {container.image} with imagePullPolicy Never is not in Docker's store"
+    return None
+
+
+def _only_here(docker: Docker, container: PodContainer) -> str | None:
+    image = _local(docker, container.image)
+    if image is None or image.digests:
+        return None
+    policy = container.image_pull_policy or "by default"
+    return f"container {container.name}: {container.image} has no registry digest, imagePullPolicy {policy}"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"

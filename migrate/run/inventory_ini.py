@@ -1,0 +1,125 @@
+"""Ansible's INI inventory, read as Ansible's own ini plugin reads it (ansible-core 2.14, plugins/inventory/ini.py). Pure."""
+
+import ast
+import re
+import shlex
+import string
+
+from migrate.run.inventory_model import Draft, Variable, export, flaw
+
+_SECTION = re.compile(r"^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$")
+_GROUP = re.compile(r"^([^:\]\s]+)\s*(?:#.*)?$")
+_PORT = re.compile(r"^(?:\[(?P<six>[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.%\w]*)\]|(?P<host>(?:[^\[\]:]|\[[^\]]*\])+)):(?P<port>\d+)$")
+_MAX_RANGE = 100_000
+
+
+def parse_ini(text: str, source: str) -> Draft:
+    """Read groups, hosts and variables; raises UsageError naming the line."""
+    draft = Draft()
+    draft.group("all")
+    group, state = "ungrouped", "hosts"
+    declared: set[str] = {"all", "ungrouped"}
+    wanted: dict[str, str] = {}
+    for number, raw in enumerate(text.splitlines(), 1):
+        line, where = raw.strip(), f"{source}:{number}"
+        if not line or line[0] in "#;":
+            continue
+        if match := _SECTION.match(line):
+            group, state = match[1], match[2] or "hosts"
+            if state not in ("hosts", "children", "vars"):
+                raise flaw(where, f"the section [{group}:{state}]", "[group], [group:children] or [group:vars]")
+            draft.group(group)
+            if state == "vars":
+                wanted.setdefault(group, where)
+            else:
+                declared.add(group)
+        elif line.startswith("["):
+            if line.endswith("]") and not line.strip("[]").count("["):
+                raise flaw(where, f"the section {line}", "a name without white space in brackets")
+            _host_line(draft, group, line, where)
+        elif state == "hosts":
+            _host_line(draft, group, line, where)
+        elif state == "vars":
+            key, sign, value = line.partition("=")
+            if not sign:
+                raise flaw(where, f"“{line}” under [{group}:vars]", "key=value")
+            draft.group(group).variables[key.strip()] = Variable(literal(value.strip()), where)
+        else:
+            child = _GROUP.match(line)
+            if not child:
+                raise flaw(where, f"“{line}” under [{group}:children]", "the name of a group")
+            draft.group(group).children.append(child[1])
+            draft.group(child[1])
+            wanted.setdefault(child[1], where)
+    for name, where in wanted.items():
+        if name not in declared:
+            raise flaw(where, f"the group {name} is used and nowhere declared", f"a section [{name}]")
+    return draft
+
+
+def literal(value: str) -> object:
+    """Give a Python literal its value, and anything else back as the string it is (`true` stays a string, `True` becomes a boolean)."""
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return value
+
+
+def split_port(pattern: str) -> tuple[str, int | None]:
+    """Take `host:port` and `[v6]:port` apart; a bare IPv6 address keeps its colons."""
+    match = _PORT.match(pattern)
+    return ((match["six"] or match["host"]), int(match["port"])) if match else (pattern, None)
+
+
+def expand(pattern: str, where: str) -> tuple[str, ...]:
+    """Expand `node[001:200]`, `rack[a:c]`, with an optional step and any number of ranges; raises UsageError."""
+    head, bracket, rest = pattern.partition("[")
+    if not bracket:
+        return (pattern,)
+    inside, close, tail = rest.partition("]")
+    bounds = inside.split(":")
+    expected = "a range as in node[001:200], rack[a:c] or node[0:10:2], its ends of equal length when padded with zeros"
+    wrong = flaw(where, f"the range in “{pattern}”", expected)
+    if not close or len(bounds) not in (2, 3) or not bounds[1]:
+        raise wrong
+    begin, end, step = bounds[0] or "0", bounds[1], bounds[2] if len(bounds) == 3 else "1"
+    if not step.isdigit() or step == "0":
+        raise wrong
+    letters = string.ascii_letters
+    if begin in letters and end in letters and len(begin) == len(end) == 1:
+        names = tuple(letters[letters.index(begin) : letters.index(end) + 1 : int(step)])
+    elif begin.isdigit() and end.isdigit() and int(end) - int(begin) < _MAX_RANGE:
+        width = len(begin) if begin[0] == "0" and len(begin) > 1 else 0
+        if width and width != len(end):
+            raise wrong
+        names = tuple(str(number).zfill(width) for number in range(int(begin), int(end) + 1, int(step)))
+    else:
+        raise wrong
+    if not names:
+        raise wrong
+    return tuple(name for middle in names for name in expand(f"{head}{middle}{tail}", where))
+
+
+def _host_line(draft: Draft, group: str, line: str, where: str) -> None:
+    try:
+        pattern, *assignments = shlex.split(line, comments=True)
+    except ValueError as error:
+        raise flaw(where, f"the quoting of this line: {error}", "closed quotes") from None
+    if pattern == "---" or pattern.endswith(":"):
+        raise flaw(
+            where, "this looks like a YAML inventory", "an INI file, or the JSON of ansible-inventory", export(where.rpartition(":")[0])
+        )
+    variables: dict[str, Variable] = {}
+    for word in assignments:
+        key, sign, value = word.partition("=")
+        if not sign:
+            raise flaw(where, "a word without = after the host name", "key=value (quote a value that holds white space)")
+        variables[key] = Variable(literal(value), where)
+    hosts, port = split_port(pattern)
+    for name in expand(hosts, where):
+        own = draft.add_host(name, where)
+        if port is not None:
+            own["ansible_port"] = Variable(port, where)
+        own |= variables
+        if name not in draft.group(group).hosts:
+            draft.group(group).hosts.append(name)

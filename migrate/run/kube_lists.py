@@ -1,0 +1,230 @@
+"""The lists of the Kubernetes API that make `ClusterFacts`: in pages, in parallel, decoded as they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from migrate.errors import ClusterUnreachable
+from migrate.facts.cluster import Budget, ClusterFacts, LabelSelector, M, Node, Owner, PersistentVolume, Pod, decode_list, without_secrets
+from migrate.facts.model import Unreadable
+from migrate.facts.redact import mask, printable
+from migrate.run.ports import Clock
+
+PAGE = 500
+WORKERS = 4
+TRIES = 4  # for answers that ask to come again: 429 and 5xx
+RETRIED = (429, 500, 502, 503, 504)
+RESTARTS = 2  # of a list whose continue token expired; then one unpaged list, as client-go's pager does
+
+# Where more than one path stands, the first that is served: policy/v1 and batch/v1's CronJob came with 1.21
+NODES = "/api/v1/nodes"
+PODS = "/api/v1/pods"
+BUDGETS = ("/apis/policy/v1/poddisruptionbudgets", "/apis/policy/v1beta1/poddisruptionbudgets")
+VOLUMES = ("/api/v1/persistentvolumes",)
+OWNERS: Mapping[str, tuple[str, ...]] = {
+    "ReplicaSet": ("/apis/apps/v1/replicasets",),
+    "Deployment": ("/apis/apps/v1/deployments",),
+    "StatefulSet": ("/apis/apps/v1/statefulsets",),
+    "DaemonSet": ("/apis/apps/v1/daemonsets",),
+    "Job": ("/apis/batch/v1/jobs",),
+    "CronJob": ("/apis/batch/v1/cronjobs", "/apis/batch/v1beta1/cronjobs"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer; `retry_after` is the header's text, empty when there is none."""
+
+    status: int
+    body: bytes
+    retry_after: str = ""
+
+    @property
+    def message(self) -> str:
+        """The status and what the server says about it, on one line."""
+        try:
+            said = str(json.loads(self.body)["message"])
+        except (ValueError, KeyError, TypeError):
+            said = self.body[:200].decode("utf-8", "replace")
+        line = mask(printable(" ".join(said.split())))
+        return f"HTTP {self.status}: {line}" if line else f"HTTP {self.status}"
+
+
+class Api(Protocol):
+    """An API server. `server` is its URL, `kubectl` the kubectl command that reaches the same one."""
+
+    @property
+    def server(self) -> str:
+        """The URL."""
+
+    @property
+    def kubectl(self) -> str:
+        """For example `kubectl --context lab`."""
+
+    def get(self, path: str, query: Mapping[str, str]) -> Answer:
+        """GET; raises ClusterUnreachable when no answer comes, else returns whatever status came."""
+
+
+class ListFailed(Exception):
+    """A list that the server would not give; `answer` is its last word."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.message)
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class KubeCluster:
+    """The cluster behind one API server; see cluster_port.Cluster."""
+
+    api: Api
+    clock: Clock
+
+    def read(self) -> ClusterFacts:
+        """Every list, WORKERS at a time; raises ClusterUnreachable when nodes or pods cannot be had."""
+        server = self._version()
+        taken = int(self.clock.now().timestamp())
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="kube-list") as threads:
+            pods = threads.submit(self._required, PODS, Pod)
+            nodes = threads.submit(self._required, NODES, Node)
+            owners = [threads.submit(self._owners, kind, paths) for kind, paths in OWNERS.items()]
+            budgets = threads.submit(self._budgets)
+            volumes = threads.submit(self._optional, VOLUMES, PersistentVolume)
+        lost: list[Unreadable] = []
+        return ClusterFacts(
+            server=server,
+            taken=taken,
+            nodes=nodes.result(),
+            pods=pods.result(),
+            owners=tuple(one for kind in owners for one in _had(kind, lost)),
+            budgets=_had(budgets, lost),
+            volumes=_had(volumes, lost),
+            unreadable=tuple(lost),
+        )
+
+    def _version(self) -> str:
+        answer = self._get("/version", {})
+        if answer.status != 200:
+            raise _refused(self.api, "/version", answer)
+        try:
+            return str(json.loads(answer.body)["gitVersion"])
+        except (ValueError, KeyError, TypeError) as wrong:
+            raise _no_kubernetes(self.api, "/version") from wrong
+
+    def _required(self, path: str, item: type[M]) -> tuple[M, ...]:
+        try:
+            return self._list(path, item)
+        except ListFailed as failed:
+            raise _refused(self.api, path, failed.answer) from failed
+
+    def _optional(self, paths: tuple[str, ...], item: type[M]) -> tuple[M, ...] | Unreadable:
+        return self._first_served(paths, item)[1]
+
+    def _first_served(self, paths: tuple[str, ...], item: type[M]) -> tuple[str, tuple[M, ...] | Unreadable]:
+        """The path that is served, and its list or why that could not be had."""
+        path, *others = paths
+        try:
+            return path, self._list(path, item)
+        except ListFailed as failed:
+            if failed.answer.status == 401:
+                raise _refused(self.api, path, failed.answer) from failed
+            if failed.answer.status == 404 and others:
+                return self._first_served(tuple(others), item)
+            return path, Unreadable(_plural(path), failed.answer.message)
+
+    def _owners(self, kind: str, paths: tuple[str, ...]) -> tuple[Owner, ...] | Unreadable:
+        found = self._optional(paths, Owner)
+        return found if isinstance(found, Unreadable) else tuple(msgspec.structs.replace(one, kind=kind) for one in found)
+
+    def _budgets(self) -> tuple[Budget, ...] | Unreadable:
+        path, found = self._first_served(BUDGETS, Budget)
+        return found if isinstance(found, Unreadable) or path == BUDGETS[0] else tuple(map(_null_for_empty, found))
+
+    def _list(self, path: str, item: type[M]) -> tuple[M, ...]:
+        """Every object. A token that expired between pages (410 Gone) starts the list again: half of an old one would be no list."""
+        for attempt in range(RESTARTS + 1):
+            found = self._pages(path, item, PAGE if attempt < RESTARTS else None)
+            if found is not None:
+                return found
+        raise ListFailed(Answer(410, b'{"message": "the list changed faster than it could be read"}'))
+
+    def _pages(self, path: str, item: type[M], limit: int | None) -> tuple[M, ...] | None:
+        query = {} if limit is None else {"limit": str(limit)}
+        found: list[M] = []
+        while True:
+            answer = self._get(path, query)
+            if answer.status == 410:
+                return None
+            if answer.status != 200:
+                raise ListFailed(answer)
+            try:
+                items, token = decode_list(answer.body, item)
+            except msgspec.DecodeError as wrong:
+                raise _no_kubernetes(self.api, path) from wrong
+            found += without_secrets(items)
+            if not token:
+                return tuple(found)
+            query = query | {"continue": token}
+
+    def _get(self, path: str, query: Mapping[str, str]) -> Answer:
+        for attempt in range(TRIES):
+            answer = self.api.get(path, query)
+            if answer.status not in RETRIED:
+                break
+            if attempt < TRIES - 1:
+                asked = answer.retry_after
+                self.clock.sleep(min(10.0, float(asked)) if asked.isascii() and asked.isdecimal() else 0.5 * 2**attempt)
+        return answer
+
+
+def _had(future: Future[tuple[M, ...] | Unreadable], lost: list[Unreadable]) -> tuple[M, ...]:
+    result = future.result()
+    if isinstance(result, Unreadable):
+        lost.append(result)
+        return ()
+    return result
+
+
+def _null_for_empty(budget: Budget) -> Budget:
+    """An empty selector selects no pod in policy/v1beta1 and every pod in policy/v1 (deprecation guide, 1.25); null none in both."""
+    selector = budget.spec.selector or LabelSelector()
+    if selector.match_labels or selector.match_expressions:
+        return budget
+    return msgspec.structs.replace(budget, spec=msgspec.structs.replace(budget.spec, selector=None))
+
+
+def _plural(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
+def _refused(api: Api, path: str, answer: Answer) -> ClusterUnreachable:
+    seen = f"{api.server} answers GET {path} with {answer.message}"
+    match answer.status:
+        case 401:
+            return ClusterUnreachable(
+                seen=seen,
+                expected="credentials that the API server accepts",
+                next=f"renew them (log in again, or `kubeadm certs renew admin.conf` on a control plane), then {api.kubectl} get nodes",
+            )
+        case 403:
+            return ClusterUnreachable(
+                seen=seen,
+                expected=f"permission to list {_plural(path)} in all namespaces",
+                next=f"{api.kubectl} auth can-i list {_plural(path)} --all-namespaces",
+            )
+        case _:
+            return ClusterUnreachable(seen=seen, expected="HTTP 200", next=f"{api.kubectl} get --raw {path}")
+
+
+def _no_kubernetes(api: Api, path: str) -> ClusterUnreachable:
+    return ClusterUnreachable(
+        seen=f"{api.server} answers GET {path} with something that is not the Kubernetes API's JSON",
+        expected="the API server itself, no login page and no other service",
+        next=f"{api.kubectl} get --raw {path}",
+    )

@@ -1,0 +1,183 @@
+"""One look at a fleet: inventory, API and nodes read, machines matched with their Node objects. What cannot be read is told per machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from migrate.errors import ClusterUnreachable, MigrateError, UsageError
+from migrate.facts.capture import Capture
+from migrate.facts.cluster import ClusterFacts, Node
+from migrate.facts.match import HostWithoutNode, Matched, NodeWithoutHost, machine, match
+from migrate.facts.model import NodeFacts
+from migrate.facts.node import facts_from
+from migrate.rules import NodeView
+from migrate.run.connect import Connector
+from migrate.run.gather import gather_nodes
+from migrate.run.inventory import read_inventory
+from migrate.run.inventory_model import InventoryHost
+from migrate.run.ports import HostTarget
+from migrate.run.ssh_config import SshFlags, resolve
+from migrate.run.store import load_directory
+from migrate.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How machines and the API are reached, as the command line says. `offline` is a directory of saved readings instead of both."""
+
+    inventory: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    ssh: SshFlags = field(default_factory=SshFlags)
+    forks: int = 20
+    offline: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine of a look: its capture and facts or the error, its Node when it is known, and the addresses it was reached by."""
+
+    host: str
+    capture: Capture | None = None
+    facts: NodeFacts | None = None
+    node: Node | None = None
+    error: MigrateError | str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What this machine alone would end the process with: 4 when it was not read or is not known to the cluster."""
+        return getattr(self.error, "exit_code", 4) if self.error else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A whole look: the machines in inventory order, the API's reading or why there is none, and Nodes without a machine."""
+
+    machines: tuple[Machine, ...]
+    cluster: ClusterFacts | None
+    cluster_error: ClusterUnreachable | None
+    strangers: tuple[str, ...]
+
+    def view(self, one: Machine, target: Target) -> NodeView | None:
+        """What rules judge of one machine, None when it was not read."""
+        if one.facts is None:
+            return None
+        pods = self.cluster.pods_on(one.node.name) if self.cluster and one.node else ()
+        return NodeView(one.facts, one.node, pods, self.cluster, target)
+
+
+def look(access: Access, names: Sequence[str], notice: Callable[[str], None]) -> Look:
+    """Read everything that was asked for: all machines, or those whose inventory or node name is in `names`.
+
+    `notice` is told what is waited for. Raises UsageError for names that are nowhere, and ClusterUnreachable when the machines were to
+    come from the cluster; with an inventory of its own the look goes on without the API.
+    """
+    if access.offline:
+        return _offline(access.offline, names)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(_read_cluster, access)
+        if access.inventory is None:
+            notice("reading the Kubernetes API")
+            cluster = reading.result()
+            hosts: Sequence[InventoryHost] = [_host_of(node) for node in cluster.nodes]
+        else:
+            hosts = read_inventory(access.inventory).hosts
+        hosts = _chosen(hosts, names)
+        captures, addresses = _read_machines(hosts, access, notice)
+        cluster_error = None
+        try:
+            known: ClusterFacts | None = reading.result()
+        except ClusterUnreachable as wrong:
+            known, cluster_error = None, wrong
+    return _joined(hosts, captures, addresses, known, cluster_error, named=bool(names))
+
+
+def _read_cluster(access: Access) -> ClusterFacts:
+    # imported late: the client costs half a second, which `--help` must not pay
+    from migrate.run.clock import SystemClock
+    from migrate.run.kube import connect
+
+    return connect(kubeconfig=access.kubeconfig, context=access.context, environ=os.environ, clock=SystemClock()).read()
+
+
+def _host_of(node: Node) -> InventoryHost:
+    addresses = {one.type: one.address for one in reversed(node.status.addresses or ())}
+    address = addresses.get("InternalIP") or addresses.get("Hostname") or node.name
+    return InventoryHost(node.name, address=address, where="the cluster")
+
+
+def _chosen(hosts: Sequence[InventoryHost], names: Sequence[str]) -> list[InventoryHost]:
+    known = {host.name for host in hosts}
+    if missing := [name for name in names if name not in known]:
+        raise UsageError(
+            seen=f"{', '.join(missing)}: no such node",
+            expected=f"names among {', '.join(sorted(known))}",
+            next="docker2cri inspect, which lists every node",
+        )
+    return [host for host in hosts if not names or host.name in names]
+
+
+def _read_machines(
+    hosts: Sequence[InventoryHost], access: Access, notice: Callable[[str], None]
+) -> tuple[dict[str, Capture | MigrateError], dict[str, str]]:
+    results: dict[str, Capture | MigrateError] = {}
+    targets: list[HostTarget] = []
+    for host in hosts:
+        try:
+            targets.append(_target(host, access.ssh))
+        except MigrateError as wrong:
+            results[host.name] = wrong
+    notice(f"reading {len(targets)} nodes, {min(access.forks, len(targets))} at a time")
+    results |= gather_nodes(targets, Connector().open, forks=access.forks)
+    return results, {target.name: target.address for target in targets}
+
+
+def _target(host: InventoryHost, flags: SshFlags) -> HostTarget:
+    """A node of the cluster is reached by its name where ssh's configuration says how, else by its address."""
+    if host.where == "the cluster":
+        by_name = resolve(replace(host, address=None), flags)
+        if by_name.address != host.name or host.address == host.name:
+            return by_name
+    return resolve(host, flags)
+
+
+def _joined(
+    hosts: Sequence[InventoryHost],
+    captures: Mapping[str, Capture | MigrateError],
+    addresses: Mapping[str, str],
+    cluster: ClusterFacts | None,
+    cluster_error: ClusterUnreachable | None,
+    *,
+    named: bool,
+) -> Look:
+    read = {host: facts_from(one) for host, one in captures.items() if isinstance(one, Capture)}
+    unread = {host.name for host in hosts} - read.keys()
+    matches = (
+        match([machine(facts, [addresses[host]] if host in addresses else []) for host, facts in read.items()], cluster.nodes)
+        if cluster
+        else ()
+    )
+    node_of = {one.host: one.node for one in matches if isinstance(one, Matched)}
+    lost = {one.host: one.message for one in matches if isinstance(one, HostWithoutNode)}
+    machines = []
+    for host in hosts:
+        reading = captures[host.name]
+        if isinstance(reading, MigrateError):
+            machines.append(Machine(host.name, error=reading, node=cluster.node(host.name) if cluster else None))
+            continue
+        node = cluster.node(node_of[host.name]) if cluster and host.name in node_of else None
+        machines.append(Machine(host.name, reading, read[host.name], node, lost.get(host.name)))
+    unclaimed = [one for one in matches if isinstance(one, NodeWithoutHost) and one.node not in unread]
+    return Look(tuple(machines), cluster, cluster_error, () if named else tuple(one.message for one in unclaimed))
+
+
+def _offline(directory: str, names: Sequence[str]) -> Look:
+    captures, cluster = load_directory(Path(directory))
+    hosts = _chosen([InventoryHost(one.host, where=directory) for one in captures], names)
+    chosen = {host.name for host in hosts}
+    by_name: dict[str, Capture | MigrateError] = {one.host: one for one in captures if one.host in chosen}
+    return _joined(hosts, by_name, {}, cluster, None, named=bool(names))

@@ -1,0 +1,264 @@
+"""The kubelet's side of a move to any CRI runtime: its flags in whichever file holds them, its configuration, its unit's ties to Docker.
+
+Flags and their life spans: docs/design/kubelet-flags.md (Kubernetes release notes 1.18 to 1.37).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from migrate.facts.model import Docker, Kubelet, NodeFacts, Place
+from migrate.facts.parse.kubelet import BOOLEANS
+from migrate.formats import env_file, flags, quantity, unit_file, version, words, yaml_doc
+from migrate.targets import Edit
+
+# Only dockershim read these; an unknown flag stops the kubelet from 1.24 on, and with a remote runtime none of them does anything.
+DOCKERSHIM_FLAGS = frozenset(
+    [
+        "docker",
+        "docker-endpoint",
+        "docker-env-metadata-whitelist",
+        "docker-only",
+        "docker-root",
+        "docker-tls",
+        "docker-tls-ca",
+        "docker-tls-cert",
+        "docker-tls-key",
+        "image-pull-progress-deadline",
+        "network-plugin",
+        "network-plugin-mtu",
+        "cni-conf-dir",
+        "cni-bin-dir",
+        "cni-cache-dir",
+        "non-masquerade-cidr",
+        "experimental-dockershim",
+        "experimental-dockershim-root-directory",
+        "redirect-container-streaming",
+    ]
+)
+DOCKER_UNITS = frozenset(("docker.service", "docker.socket", "cri-docker.service", "cri-docker.socket"))
+HARD_TIES = ("Requires", "Requisite", "BindsTo", "PartOf")
+SOFT_TIES = ("Wants", "After")
+PACKAGED = ("/usr/lib/systemd/system/", "/lib/systemd/system/")
+INSTANCE_CONFIG = "/var/lib/kubelet/instance-config.yaml"
+PREFERRED_VARIABLES = ("KUBELET_KUBEADM_ARGS", "KUBELET_ARGS", "DAEMON_ARGS", "KUBELET_EXTRA_ARGS")
+
+
+@dataclass(frozen=True, slots=True)
+class FlagChange:
+    """What becomes of the kubelet's flags: names that go, and values that stand afterwards."""
+
+    remove: frozenset[str]
+    set: Mapping[str, str]
+
+
+def flag_change(facts: NodeFacts, kubelet: Kubelet, endpoint: str, unit: str) -> FlagChange:
+    """The change of flags for a kubelet of this version; raises FormatError when the version is not known.
+
+    Up to 1.23 both --container-runtime=remote and the endpoint are written: the endpoint alone makes dockershim listen on that path after
+    unlinking the runtime's socket (Kubernetes 1.20.2 kubelet_dockershim.go). From 1.27 --container-runtime stops the kubelet (#114017).
+    """
+    minor = version.parse(kubelet.version).minor
+    remove = set(DOCKERSHIM_FLAGS)
+    wanted: dict[str, str] = {}
+    if minor <= 23:
+        wanted["container-runtime"] = "remote"
+    elif minor >= 27:
+        remove.add("container-runtime")
+    elif kubelet.flag("container-runtime"):
+        wanted["container-runtime"] = "remote"
+    if minor < 27 or kubelet.flag("container-runtime-endpoint") or not isinstance(kubelet.config, Mapping):
+        wanted["container-runtime-endpoint"] = endpoint
+    if (image := kubelet.flag("image-service-endpoint")) and "docker" in (image.value or ""):
+        remove.add("image-service-endpoint")
+    if (cgroups := kubelet.flag("runtime-cgroups")) and "docker" in (cgroups.value or ""):
+        wanted["runtime-cgroups"] = f"/system.slice/{unit}"
+    present = {flag.name for flag in kubelet.flags}
+    return FlagChange(frozenset(remove & present), wanted)
+
+
+def kubelet_edits(facts: NodeFacts, endpoint: str, unit: str) -> tuple[Edit, ...]:
+    """Every file change of the kubelet's side on this node; empty when the kubelet's command line is not known (rules say so)."""
+    kubelet = facts.kubelet
+    if not isinstance(kubelet, Kubelet) or not kubelet.version:
+        return ()
+    change = flag_change(facts, kubelet, endpoint, unit)
+    return (*_flag_edits(facts, kubelet, change), *_config_edits(facts, kubelet, endpoint), *_tie_edits(facts, unit))
+
+
+def _flag_edits(facts: NodeFacts, kubelet: Kubelet, change: FlagChange) -> tuple[Edit, ...]:
+    home = {name: _home(kubelet, name) for name in change.set}
+    touched: dict[tuple[str, str | None], None] = {}
+    for flag in kubelet.flags:
+        if flag.name in change.remove or flag.name in change.set:
+            touched.setdefault((flag.place.path, flag.place.variable))
+    for place in home.values():
+        touched.setdefault((place.path, place.variable))
+    unit_files = set(facts.units["kubelet.service"].files)
+    edits = []
+    for path, variable in touched:
+        here = {name: value for name, value in change.set.items() if (home[name].path, home[name].variable) == (path, variable)}
+        # a flag that is set lives in one place only: its other occurrences go
+        gone = change.remove | (change.set.keys() - here.keys())
+        edit = _Flags(variable, frozenset(gone), here)
+        rewrite = edit.in_unit if path in unit_files else edit.in_environment_file
+        make = _unit_edit if path in unit_files else Edit
+        edits.append(make("kubelet-flags", path, _why_flags(kubelet, change), rewrite))
+    return tuple(edits)
+
+
+def _home(kubelet: Kubelet, name: str) -> Place:
+    """Where a flag is written: where it wins now, else in the variable that installers keep for it, else on the command line itself."""
+    if flag := kubelet.flag(name):
+        return flag.place
+    known = {place.variable: place for place in kubelet.variables}
+    return next((known[one] for one in PREFERRED_VARIABLES if one in known), kubelet.start)
+
+
+def _why_flags(kubelet: Kubelet, change: FlagChange) -> str:
+    set_text = ", ".join(f"--{name}={value}" for name, value in change.set.items())
+    gone = ", ".join(f"--{name}" for name in sorted(change.remove))
+    return f"kubelet {kubelet.version}: {set_text}" + (f"; without {gone}, which only dockershim read" if gone else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Flags:
+    variable: str | None
+    remove: frozenset[str]
+    set: Mapping[str, str]
+
+    def in_environment_file(self, text: str | None) -> str | None:
+        name = self.variable or ""
+        value = env_file.get(text or "", name)
+        edited = flags.edit_flags(value or "", self.remove, self.set, BOOLEANS)
+        return text if edited == (value or "") else env_file.set_value(text or "", name, edited)
+
+    def in_unit(self, text: str | None) -> str | None:
+        result = text or ""
+        for entry in reversed(unit_file.parse(result)):
+            if entry.section != "Service":
+                continue
+            if self.variable is None and entry.key == "ExecStart" and entry.value:
+                result = unit_file.replace_value(result, entry, self._command(result[entry.value_start : entry.value_end]))
+                break
+            if self.variable is not None and entry.key == "Environment":
+                result = self._environment(result, entry)
+        return result
+
+    def _command(self, raw: str) -> str:
+        return flags.edit_flags(raw, self.remove, self.set, BOOLEANS, split=words.split)
+
+    def _environment(self, text: str, entry: unit_file.Entry) -> str:
+        raw = text[entry.value_start : entry.value_end]
+        for word in reversed(words.split(raw)):
+            name, equals, value = word.text.partition("=")
+            if equals and name == self.variable:
+                edited = flags.edit_flags(value, self.remove, self.set, BOOLEANS)
+                if edited != value:
+                    raw = raw[: word.start] + words.quote(f"{name}={edited}") + raw[word.end :]
+        return text if raw == text[entry.value_start : entry.value_end] else unit_file.replace_value(text, entry, raw)
+
+
+def _config_edits(facts: NodeFacts, kubelet: Kubelet, endpoint: str) -> tuple[Edit, ...]:
+    changes: dict[tuple[str, ...], Any] = {}
+    reasons = []
+    config = kubelet.config
+    edits: list[Edit] = []
+    if not isinstance(config, Mapping) or kubelet.config_path is None:
+        return ()
+    minor = version.parse(kubelet.version).minor
+    if minor >= 27 and not kubelet.flag("container-runtime-endpoint"):
+        changes[("containerRuntimeEndpoint",)] = endpoint
+        reasons.append(f"containerRuntimeEndpoint (a field since 1.27) = {endpoint}")
+    if kubelet.setting("cgroup-driver", "cgroupDriver").place is None and (driver := cgroup_driver(facts)):
+        changes[("cgroupDriver",)] = driver
+        reasons.append(f"cgroupDriver = {driver} as in force now: nothing derives it from Docker any more")
+    rotation = _log_rotation(facts, kubelet)
+    changes |= rotation
+    reasons += [f"{path[0]} = {value} from Docker's log-opts, which no longer rotate the logs" for path, value in rotation.items()]
+    if changes:
+        edits.append(Edit("kubelet-config", kubelet.config_path, "; ".join(reasons), _yaml(changes)))
+    if minor >= 32 and INSTANCE_CONFIG in facts.files and facts.files[INSTANCE_CONFIG].kind == "file":
+        why = "kubeadm merges this over the kubelet's configuration (KEP-4656)"
+        edits.append(Edit("kubelet-instance-config", INSTANCE_CONFIG, why, _yaml({("containerRuntimeEndpoint",): endpoint})))
+    return tuple(edits)
+
+
+def cgroup_driver(facts: NodeFacts) -> str | None:
+    """The cgroup driver in force: the kubelet's own setting, else Docker's, else the kubelet's default; None when they are not known.
+
+    dockershim refused to start on a mismatch, so on a working node both agree (Kubernetes 1.20.2 docker_service.go).
+    """
+    kubelet = facts.kubelet
+    if not isinstance(kubelet, Kubelet):
+        return None
+    said = kubelet.setting("cgroup-driver", "cgroupDriver")
+    if said.place is not None:
+        return str(said.value)
+    if isinstance(facts.docker, Docker) and facts.docker.cgroup_driver:
+        return facts.docker.cgroup_driver
+    return "cgroupfs"
+
+
+def _log_rotation(facts: NodeFacts, kubelet: Kubelet) -> dict[tuple[str, ...], Any]:
+    """log-opts max-size and max-file as kubelet fields; Docker reads `10m` as 10,000,000 bytes, so it becomes `10M`."""
+    docker = facts.docker
+    if not isinstance(docker, Docker) or not isinstance(docker.daemon_json, Mapping):
+        return {}
+    options = docker.daemon_json.get("log-opts")
+    if not isinstance(options, Mapping):
+        return {}
+    changes: dict[tuple[str, ...], Any] = {}
+    if "max-size" in options and kubelet.setting("container-log-max-size", "containerLogMaxSize").place is None:
+        changes[("containerLogMaxSize",)] = quantity.as_quantity(quantity.docker_size(str(options["max-size"])))
+    if "max-file" in options and kubelet.setting("container-log-max-files", "containerLogMaxFiles").place is None:
+        # the kubelet refuses fewer than 2, Docker allows 1
+        changes[("containerLogMaxFiles",)] = max(2, int(str(options["max-file"])))
+    return changes
+
+
+def _yaml(changes: Mapping[tuple[str, ...], Any]) -> Callable[[str | None], str | None]:
+    return lambda text: yaml_doc.edit(text or "", changes)
+
+
+def _tie_edits(facts: NodeFacts, unit: str) -> tuple[Edit, ...]:
+    """The kubelet's unit without Docker: a hard tie would stop the kubelet with it, a soft one follows the new runtime."""
+    found = facts.unit("kubelet.service")
+    if found is None:
+        return ()
+    tied = {*found.requires, *found.binds_to, *found.part_of, *found.wants, *found.after} & DOCKER_UNITS
+    if not tied:
+        return ()
+    why = f"kubelet.service is tied to {', '.join(sorted(tied))}, which stays stopped; After= follows {unit}"
+    return tuple(
+        _unit_edit("kubelet-unit", path, why, lambda text: _untied(text or "", unit))
+        for path in found.files
+        if any(name in facts.files[path].text for name in DOCKER_UNITS)
+    )
+
+
+def _untied(text: str, unit: str) -> str:
+    result = text
+    for key in HARD_TIES:
+        result = unit_file.remove_words(result, "Unit", key, DOCKER_UNITS)
+    for key in SOFT_TIES:
+        named = [entry for entry in unit_file.parse(result) if (entry.section, entry.key) == ("Unit", key)]
+        for entry in reversed(named):
+            kept = [word.text for word in words.split(entry.value)]
+            moved = (unit if word == "docker.service" else word for word in kept)
+            replaced = list(dict.fromkeys(word for word in moved if word not in DOCKER_UNITS))
+            if replaced and replaced != kept:
+                result = unit_file.replace_value(result, entry, " ".join(replaced))
+        result = unit_file.remove_words(result, "Unit", key, DOCKER_UNITS)
+    return result
+
+
+def _unit_edit(name: str, path: str, why: str, rewrite: Callable[[str | None], str | None]) -> Edit:
+    """An edit of a unit file; a packaged one is overridden by a copy in /etc, which the next package update leaves alone."""
+    for prefix in PACKAGED:
+        if path.startswith(prefix):
+            own = "/etc/systemd/system/" + path.removeprefix(prefix)
+            return Edit(name, own, f"{why} (a copy of {path}, which a package owns)", rewrite, base=path)
+    return Edit(name, path, why, rewrite)

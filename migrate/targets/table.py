@@ -1,0 +1,13 @@
+"""Every runtime that a node can be moved to."""
+
+from __future__ import annotations
+
+from migrate.targets import Target
+from migrate.targets.containerd import CONTAINERD
+
+TARGETS: tuple[Target, ...] = (CONTAINERD,)
+
+
+def target_named(name: str) -> Target | None:
+    """The target of this name, or None."""
+    return next((target for target in TARGETS if target.name == name), None)

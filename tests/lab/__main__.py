@@ -1,0 +1,72 @@
+"""`python3 -m tests.lab up|down|status|reset NODE|logs DIR`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import cluster, images, logs, machine, nodes
+from .cache import only_one
+from .shell import LabError
+from .spec import ACCESS, MOST_WORKERS, Node, asked_workers
+from .spec import nodes as members_of
+
+
+def main() -> int:
+    """Do what the command line asks; 0 when done, 1 with the reason on stderr when not."""
+    parser = argparse.ArgumentParser(prog="python3 -m tests.lab", description="A Kubernetes 1.23 cluster on dockershim, in containers.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="bring the lab up from whatever is there (LAB_WORKERS=N for more than two workers)")
+    commands.add_parser("down", help="remove its containers, volumes and network; what was built is kept")
+    commands.add_parser("status", help="say what runs; 1 when the lab is not whole")
+    commands.add_parser("check", help="say what this machine lacks, and change nothing")
+    commands.add_parser("reset", help="make one worker anew").add_argument("node")
+    commands.add_parser("logs", help="collect journals, containers and events").add_argument("folder", type=Path)
+    asked = parser.parse_args()
+    try:
+        if asked.command == "status":
+            return status()
+        if asked.command == "check":
+            cluster.refuse_if_lacking()
+        elif asked.command == "logs":
+            logs.collect(asked.folder, cluster.members(), images.kubernetes() / "kubectl")
+        else:
+            with only_one():
+                if asked.command == "up":
+                    cluster.up(asked_workers())
+                elif asked.command == "down":
+                    cluster.down()
+                else:
+                    cluster.reset(worker(asked.node))
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def worker(name: str) -> Node:
+    """The worker of that name, which need not exist yet."""
+    for node in members_of(MOST_WORKERS)[1:]:
+        if node.name == name:
+            return node
+    raise LabError(f"{name} is not a worker's name; workers are lab-w1 to lab-w{MOST_WORKERS}")
+
+
+def status() -> int:
+    """Print each node's state and what is not ready."""
+    if not machine.docker_answers():
+        print("lab: no dockerd answers; `make lab` starts one")
+        return 1
+    members = cluster.members(asked_workers())
+    states = {node.name: nodes.state(node) for node in members}
+    for node in members:
+        print(f"{node.name}  {node.ip}  {node.role:8}{states[node.name]}{'' if nodes.whole(node) else ', not joined'}")
+    if set(states.values()) != {"running"} or not all(nodes.whole(node) for node in members):
+        print("lab: not whole; `make lab` brings it up")
+        return 1
+    short = cluster.unready(images.kubernetes())
+    print(f"lab: up, {ACCESS}/ tells how to reach it" if not short else f"lab: up, not ready: {', '.join(short)}")
+    return 1 if short else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Things built once and kept outside the checkout, keyed by what they are made from."""
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .shell import LabError
+from .spec import CACHE
+
+
+def recipe(*parts: str | Path) -> str:
+    """Twelve hex digits of the texts, files and folders (with modes) that something is made from."""
+    digest = hashlib.sha256()
+    for part in parts:
+        files = [part] if isinstance(part, Path) and part.is_file() else sorted(part.rglob("*")) if isinstance(part, Path) else []
+        digest.update(part.encode() if isinstance(part, str) else part.name.encode())
+        for file in files:
+            if file.is_file():
+                digest.update(f"{file.name} {file.stat().st_mode & 0o777:o}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def built(name: str, key: str, make: Callable[[Path], None]) -> Path:
+    """The folder NAME-KEY in the cache, made by `make` in a folder beside it and renamed when whole; older keys are dropped."""
+    place = CACHE / f"{name}-{key}"
+    if not place.exists():
+        draft = CACHE / "draft" / name
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        make(draft)
+        draft.rename(place)
+        for older in CACHE.glob(f"{name}-" + "[0-9a-f]" * 12):
+            if older != place:
+                shutil.rmtree(older)
+    return place
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Hold the lab's lock: two commands that change the lab never run at once."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LabError(f"another lab command is at work (it holds {lock.name}); wait for it to end, then type yours again") from None
+        yield

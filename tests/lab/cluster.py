@@ -1,0 +1,199 @@
+"""The cluster: brought up from any state, reset node by node, taken down."""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import access, images, keys, machine, nodes
+from .shell import Clock, LabError, attempt, run, together, until
+from .spec import ACCESS, CACHE, CONTROL, GATEWAY, HERE, LABEL, MOST_WORKERS, NETWORK, PORTAL, REGISTRY, SUBNET, Node
+from .spec import nodes as members_of
+
+INIT = ("kubeadm", "init", "--config=/etc/kubernetes/kubeadm-init.yaml", "--ignore-preflight-errors=all", "--skip-phases=addon/coredns")
+JOIN = ("kubeadm", "join", "--config=/etc/kubernetes/kubeadm-join.yaml", "--ignore-preflight-errors=all")
+EVERYONE = members_of(MOST_WORKERS)
+
+
+def up(workers: int) -> None:
+    """Bring the lab up from whatever is there: what is whole is kept, what is half made is made again."""
+    clock = Clock()
+    clock.phase("machine checked, packages")
+    refuse_if_lacking()
+    machine.install_packages()
+    clock.phase("dockerd")
+    machine.start_dockerd()
+    clock.phase("Kubernetes, node root, packages")
+    binaries, _, _ = together(lambda build: build(), (images.kubernetes, images.root, images.debs))
+    clock.phase("node image")
+    image = images.node_image()
+    clock.phase("workload images")
+    archives = images.workload_images()
+    clock.phase("network, registry")
+    keys.user_key()
+    _network()
+    nodes.start_registry(archives / "registry.tar")
+    wanted = members(workers)
+    if nodes.whole(CONTROL):
+        try:
+            _nodes_up(wanted, image, archives, binaries, clock)
+        except LabError as error:
+            print(f"lab: what an earlier run left does not come up, so all is made anew. It said: {error}", file=sys.stderr)
+            nodes.forget(CONTROL)
+    if not nodes.whole(CONTROL):
+        together(nodes.remove, EVERYONE)
+        _nodes_up(wanted, image, archives, binaries, clock)
+    clock.phase("everything ready")
+    wait_ready(wanted, binaries)
+    print(f"lab: up in {clock.total():.0f} s: {', '.join(node.name for node in wanted)}; {ACCESS}/ tells how to reach them", flush=True)
+
+
+def refuse_if_lacking() -> None:
+    """Raise LabError with all that the machine lacks."""
+    missing = machine.lacks()
+    if missing:
+        raise LabError("this machine lacks what the lab needs; nothing was started:\n" + "\n".join(f"  - {item}" for item in missing))
+
+
+def members(asked: int = 2) -> tuple[Node, ...]:
+    """The control plane and the workers that are asked for, and with them every other that exists, whatever its state."""
+    return members_of(max([asked, *[node.n for node in EVERYONE if nodes.state(node) != "absent"]]))
+
+
+def _network() -> None:
+    code, said = attempt("docker", "network", "inspect", NETWORK)
+    if code == 0:
+        if json.loads(said)[0]["IPAM"]["Config"][0]["Subnet"] == SUBNET:
+            return
+        run("docker", "network", "rm", NETWORK)
+    run("docker", "network", "create", "--label", LABEL, "--subnet", SUBNET, "--gateway", GATEWAY, NETWORK)
+
+
+def _nodes_up(wanted: Sequence[Node], image: str, archives: Path, binaries: Path, clock: Clock) -> None:
+    clock.phase("nodes booted")
+    fresh = [node for node in wanted if not nodes.whole(node)]
+    together(nodes.remove, fresh)
+    together(lambda node: nodes.create(node, image), fresh)
+    together(nodes.boot, wanted)
+    clock.phase("images loaded")
+    together(lambda node: _furnish(node, archives), fresh)
+    clock.phase("control plane")
+    if CONTROL in fresh:
+        nodes.inside(CONTROL, *INIT)
+    access.write_access(wanted, nodes.inside(CONTROL, "cat", "/etc/kubernetes/admin.conf"), binaries)
+    until("the API server answers", 120, lambda: _api_up(binaries))
+    if CONTROL in fresh:
+        _assign_pods(CONTROL, binaries)
+        nodes.mark_whole(CONTROL)
+    clock.phase("workers joined")
+    together(lambda node: _join(node, binaries), [node for node in fresh if node != CONTROL])
+    wait_nodes(wanted, binaries)
+    clock.phase("workloads")
+    _workloads(wanted, binaries)
+
+
+def _api_up(binaries: Path) -> bool:
+    return attempt(binaries / "kubectl", "--kubeconfig", ACCESS / "kubeconfig", "get", "--raw", "/readyz", timeout=5)[0] == 0
+
+
+def _furnish(node: Node, archives: Path) -> None:
+    """What a booted node gets before it joins: keys, images, and from the control plane the push of the registry's one image."""
+    nodes.authorize(node)
+    if node == CONTROL:
+        nodes.load(node, archives / "control.tar")
+        nodes.inside(node, "docker", "push", "-q", PORTAL)
+    else:
+        nodes.load(node, archives / "worker.tar")
+
+
+def _join(node: Node, binaries: Path) -> None:
+    # kubeadm refuses a name that is in the API and Ready, and the pods of an earlier machine of this name would be waited for.
+    _forget_in_api(node, binaries)
+    nodes.inside(node, *JOIN)
+    _assign_pods(node, binaries)
+    nodes.mark_whole(node)
+
+
+def _forget_in_api(node: Node, binaries: Path) -> None:
+    of_node = ("--all-namespaces", f"--field-selector=spec.nodeName={node.name}", "--force", "--grace-period=0")
+    access.kubectl(binaries, "delete", "pods", *of_node)
+    access.kubectl(binaries, "delete", "node", node.name, "--ignore-not-found")
+
+
+def _assign_pods(node: Node, binaries: Path) -> None:
+    """Say the node's pod subnet in its Node object; it follows from the node's number, so no controller hands them out."""
+    access.kubectl(binaries, "patch", "node", node.name, "-p", json.dumps({"spec": {"podCIDR": node.pods, "podCIDRs": [node.pods]}}))
+
+
+def _workloads(wanted: Sequence[Node], binaries: Path) -> None:
+    access.kubectl(binaries, "apply", "-f", str(HERE / "manifests"))
+    for node in wanted:
+        if node.role == "dirty":
+            nodes.inside(node, "sh", "-s", stdin=(HERE / "standalone.sh").read_bytes())
+
+
+def wait_nodes(wanted: Sequence[Node], binaries: Path) -> None:
+    """Wait until every node is Ready."""
+    access.kubectl(binaries, "wait", "--for=condition=Ready", "--timeout=120s", *[f"node/{node.name}" for node in wanted])
+
+
+def wait_ready(wanted: Sequence[Node], binaries: Path) -> None:
+    """Wait until every node is Ready and everything that should run on them does."""
+    wait_nodes(wanted, binaries)
+    until("every workload is ready", 180, lambda: not unready(binaries), every=1)
+
+
+def unready(binaries: Path) -> list[str]:
+    """The workloads whose ready count is not what they ask for, as KIND/NAMESPACE/NAME."""
+    found = json.loads(access.kubectl(binaries, "get", "deployments,daemonsets,statefulsets", "--all-namespaces", "-o", "json"))["items"]
+    short: list[str] = []
+    for item in found:
+        kind, meta, status = item["kind"], item["metadata"], item.get("status", {})
+        wanted = status.get("desiredNumberScheduled", 0) if kind == "DaemonSet" else item["spec"]["replicas"]
+        ready = status.get("numberReady", 0) if kind == "DaemonSet" else status.get("readyReplicas", 0)
+        if ready < wanted or status.get("observedGeneration", 0) < meta["generation"]:
+            short.append(f"{kind}/{meta['namespace']}/{meta['name']}")
+    return short
+
+
+def reset(node: Node) -> None:
+    """Make one worker anew, or for the first time, and join it: nothing of an earlier test is left on it."""
+    if node == CONTROL or not nodes.whole(CONTROL):
+        raise LabError(f"{node.name} cannot be reset: only a worker of a lab that is up can (`make lab` for all of it)")
+    clock = Clock()
+    clock.phase(f"{node.name} removed")
+    binaries, archives, image = images.kubernetes(), images.workload_images(), images.node_image()
+    nodes.remove(node)
+    clock.phase("booted")
+    nodes.create(node, image)
+    nodes.boot(node)
+    clock.phase("images loaded")
+    _furnish(node, archives)
+    clock.phase("joined")
+    _join(node, binaries)
+    access.write_access(members(), (ACCESS / "kubeconfig").read_text(), binaries)
+    clock.phase("node and workloads ready")
+    wait_nodes([node], binaries)
+    _workloads([node], binaries)
+    wait_ready([node], binaries)
+    print(f"lab: {node.name} is new, {clock.total():.0f} s", flush=True)
+
+
+def dismiss(node: Node) -> None:
+    """Take a worker that was asked for besides out of the cluster and away."""
+    nodes.remove(node)
+    _forget_in_api(node, ACCESS)
+    access.write_access(members(), (ACCESS / "kubeconfig").read_text(), (ACCESS / "kubectl").resolve().parent)
+
+
+def down() -> None:
+    """Remove the lab's containers, volumes and network; the cache and dockerd stay."""
+    machine.start_dockerd()
+    together(nodes.remove, EVERYONE)
+    if nodes.exists("container", REGISTRY):
+        run("docker", "rm", "--force", REGISTRY)
+    if nodes.exists("network", NETWORK):
+        run("docker", "network", "rm", NETWORK)
+    shutil.rmtree(ACCESS, ignore_errors=True)
+    shutil.rmtree(CACHE / "joined", ignore_errors=True)

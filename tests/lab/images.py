@@ -1,0 +1,200 @@
+"""Everything that is built: Kubernetes, the node image, and the images that run on the nodes."""
+
+import re
+import shutil
+from pathlib import Path
+
+from .cache import built, recipe
+from .shell import attempt, run
+from .spec import AGNHOST, BUSYBOX, CACHE, ETCD, HERE, KUBERNETES, LABEL, PAUSE, PORTAL
+
+SERVERS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+ON_NODES = ("kubelet", "kubeadm", "kubectl")
+COMMANDS = (*ON_NODES, *SERVERS, "kube-proxy", "./test/images/agnhost")
+KUBE_PATH = "ENV PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+MIRROR = "http://deb.debian.org/debian"
+NODE_PACKAGES = (
+    "systemd,systemd-sysv,dbus,openssh-server,sudo,docker.io,containerd,runc,iptables,containernetworking-plugins,jq,iproute2,procps,"
+    "conntrack,ethtool,socat,ebtables,kmod,ca-certificates,skopeo,conmon,less"
+)
+DEBS = ("etcd-server", "docker-registry")
+REGISTRY_CONFIG = """\
+version: 0.1
+log: {level: warn}
+storage:
+  filesystem: {rootdirectory: /var/lib/docker-registry}
+  delete: {enabled: true}
+http: {addr: ":5000"}
+"""
+
+
+def kubernetes() -> Path:
+    """The folder of the Kubernetes binaries, static, built from the Go module (about 6 minutes on two cores)."""
+    script = HERE / "build-kubernetes.sh"
+
+    def make(draft: Path) -> None:
+        run("bash", script, KUBERNETES, draft, *COMMANDS, timeout=3600)
+        shutil.rmtree(draft / f".build-{KUBERNETES}")
+
+    return built(f"kubernetes-{KUBERNETES}", recipe(script, *COMMANDS), make)
+
+
+def root() -> Path:
+    """The folder that holds `root.tar`, a minimal Debian bookworm with what a node of 2022 had (about a minute)."""
+
+    def make(draft: Path) -> None:
+        tree = draft / "tree"
+        run("debootstrap", "--variant=minbase", f"--include={NODE_PACKAGES}", "bookworm", tree, MIRROR, timeout=1800)
+        run("chroot", tree, "apt-get", "clean")
+        (tree / "opt/cni").mkdir(parents=True)
+        run("cp", "-al", tree / "usr/lib/cni", tree / "opt/cni/bin")
+        run("tar", "-C", tree, "--xattrs", "-cf", draft / "root.tar", ".")
+        shutil.rmtree(tree)
+
+    return built("root", recipe(NODE_PACKAGES, "opt/cni"), make)
+
+
+def debs() -> Path:
+    """The folder with a tree per Debian package that the lab takes a binary from without installing it."""
+
+    def make(draft: Path) -> None:
+        for package in DEBS:
+            work = draft / "download"
+            work.mkdir()
+            run("sh", "-c", 'cd "$1" && apt-get download -q "$2"', "sh", work, package)
+            run("dpkg", "-x", *work.glob("*.deb"), draft / package)
+            shutil.rmtree(work)
+
+    return built("debs", recipe(*DEBS), make)
+
+
+def node_image() -> str:
+    """The tag of the node image, made in Docker's store from `root`, the binaries and node/image/."""
+    binaries, base, files = kubernetes(), root(), HERE / "node" / "image"
+    tag = f"{LABEL}/node:{recipe(files, base.name, binaries.name)}"
+    if attempt("docker", "image", "inspect", tag)[0] == 0:
+        return tag
+    base_tag = f"{LABEL}/{base.name}"
+    if attempt("docker", "image", "inspect", base_tag)[0] != 0:
+        with (base / "root.tar").open("rb") as tar:
+            run("docker", "import", "-", base_tag, stdin=tar)
+    work = f"{LABEL}-build"
+    attempt("docker", "rm", "-f", work)
+    run("docker", "create", "--name", work, "--label", LABEL, "--network", "none", base_tag, "/setup.sh")
+    _lay(work, files, "/")
+    for name in ON_NODES:
+        run("docker", "cp", binaries / name, f"{work}:/usr/bin/{name}")
+    run("docker", "start", "-a", work)
+    volumes = ", ".join(f'"/var/lib/{name}"' for name in ("docker", "containerd", "containers", "kubelet", "etcd"))
+    changes = ('CMD ["/entrypoint"]', f"VOLUME [{volumes}]", "ENV container=docker", f"LABEL {LABEL}=node")
+    run("docker", "commit", *[word for change in changes for word in ("--change", change)], work, tag)
+    run("docker", "rm", "-f", work)
+    return tag
+
+
+def _lay(container: str, files: Path, where: str) -> None:
+    """Copy a tree of the checkout into a container, owned by root whoever owns the checkout."""
+    tar = CACHE / "lay.tar"
+    run("tar", "-C", files, "--owner=0", "--group=0", "-cf", tar, ".")
+    with tar.open("rb") as stream:
+        run("docker", "cp", "-", f"{container}:{where}", stdin=stream)
+    tar.unlink()
+
+
+def workload_images() -> Path:
+    """The folder with `control.tar` and `worker.tar`: docker-save archives of what a node of that kind runs, and `registry.tar`."""
+    binaries, packages, base = kubernetes(), debs(), root()
+    pause = HERE / "pause.c"
+
+    def make(draft: Path) -> None:
+        tree = draft / "tree"
+        control = [_kube_image(tree, binaries, name) for name in SERVERS]
+        control.append(_binary(tree, packages / "etcd-server/usr/bin/etcd", f"k8s.gcr.io/etcd:{ETCD}"))
+        worker = [_proxy_image(tree, base, binaries), _pause_image(tree, pause), _busybox_image(tree)]
+        worker += [_agnhost_image(tree, binaries, tag) for tag in (AGNHOST, PORTAL)]
+        registry = _binary(tree, packages / "docker-registry/usr/bin/docker-registry", f"{LABEL}/registry", {"config.yml": REGISTRY_CONFIG})
+        run("docker", "save", "-o", draft / "control.tar", *control, *worker)
+        run("docker", "save", "-o", draft / "worker.tar", *[image for image in worker if image != PORTAL])
+        run("docker", "save", "-o", draft / "registry.tar", registry)
+        run("docker", "rmi", *control, *worker, registry)
+
+    return built("images", recipe("1", pause, binaries.name, packages.name, base.name), make)
+
+
+def _import(tree: Path, tag: str, *changes: str) -> str:
+    """Make an image of one layer from `tree`, then empty it for the next one."""
+    tar = tree.with_suffix(".tar")
+    run("tar", "-C", tree, "--owner=0", "--group=0", "-cf", tar, ".")
+    with tar.open("rb") as stream:
+        run("docker", "import", *[word for change in changes for word in ("--change", change)], "-", tag, stdin=stream)
+    tar.unlink()
+    shutil.rmtree(tree)
+    return tag
+
+
+def _put(tree: Path, source: Path, where: str) -> None:
+    (tree / where).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, tree / where)
+
+
+def _libraries(tree: Path, listing: str, origin: Path) -> None:
+    """Copy the libraries that an ldd listing names from the system at `origin`."""
+    for library in re.findall(r"(/\S+) \(0x", listing):
+        _put(tree, (origin / library.lstrip("/")).resolve(), library.lstrip("/"))
+
+
+def _kube_image(tree: Path, binaries: Path, name: str) -> str:
+    _put(tree, binaries / name, f"usr/local/bin/{name}")
+    return _import(tree, f"k8s.gcr.io/{name}:v{KUBERNETES}", f'ENTRYPOINT ["/usr/local/bin/{name}"]', KUBE_PATH)
+
+
+def _binary(tree: Path, binary: Path, tag: str, texts: dict[str, str] | None = None) -> str:
+    _put(tree, binary, f"usr/local/bin/{binary.name}")
+    _libraries(tree, run("ldd", binary), Path("/"))
+    for name, text in (texts or {}).items():
+        (tree / name).write_text(text)
+    return _import(tree, tag, f'ENTRYPOINT ["/usr/local/bin/{binary.name}"]', "ENV PATH=/usr/local/bin:/usr/bin:/bin")
+
+
+def _proxy_image(tree: Path, base: Path, binaries: Path) -> str:
+    """kube-proxy wants iptables (the variant the node uses, with its extensions), conntrack and a shell."""
+    with (base / "root.tar").open("rb") as tar:
+        system = tree.with_name("system")
+        system.mkdir()
+        run("tar", "-C", system, "-xf", "-", stdin=tar)
+    tools = ("usr/sbin/xtables-nft-multi", "usr/sbin/conntrack")
+    for tool in tools:
+        _put(tree, system / tool, tool)
+    extensions = "usr/lib/x86_64-linux-gnu/xtables"
+    shutil.copytree(system / extensions, tree / extensions)
+    modules = [file.relative_to(system) for file in sorted((system / extensions).glob("*.so"))]
+    _libraries(tree, run("chroot", system, "ldd", *[f"/{name}" for name in (*tools, *modules)]), system)
+    for link in ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore"):
+        (tree / "usr/sbin" / link).symlink_to("xtables-nft-multi")
+    shutil.rmtree(system)
+    _applets(tree)
+    return _kube_image(tree, binaries, "kube-proxy")
+
+
+def _applets(tree: Path) -> None:
+    _put(tree, Path("/bin/busybox"), "bin/busybox")
+    for applet in run("/bin/busybox", "--list").split():
+        if applet != "busybox":
+            (tree / "bin" / applet).symlink_to("busybox")
+
+
+def _busybox_image(tree: Path) -> str:
+    _applets(tree)
+    return _import(tree, BUSYBOX, 'CMD ["sh"]', "ENV PATH=/bin")
+
+
+def _pause_image(tree: Path, source: Path) -> str:
+    tree.mkdir(parents=True)
+    run("gcc", "-Os", "-static", "-o", tree / "pause", source)
+    return _import(tree, PAUSE, 'ENTRYPOINT ["/pause"]')
+
+
+def _agnhost_image(tree: Path, binaries: Path, tag: str) -> str:
+    _applets(tree)
+    _put(tree, binaries / "agnhost", "agnhost")
+    return _import(tree, tag, 'ENTRYPOINT ["/agnhost"]', 'CMD ["pause"]', "ENV PATH=/bin", f"LABEL image={tag}")
