@@ -42,7 +42,7 @@ def holds(values: Any, path: Path, value: Any) -> bool:
 def check(format: str, paths: Iterable[Path]) -> None:
     """Raises FormatError for a change without a path, and for two of which one lies inside the other."""
     ordered = sorted(paths)
-    for path, following in zip(ordered, [*ordered[1:], ()], strict=True):
+    for path, following in zip(ordered, [*ordered, ()][1:], strict=True):
         if not path or following[: len(path)] == path:
             raise FormatError(format, f"{'.'.join(path) or 'a change without a path'} cannot be changed together with what is inside it")
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from migrate.formats import FormatError
+from migrate.formats import FormatError, words
 
 FORMAT = "environment file"
 _SPACE = " \t\n\r"
@@ -116,9 +116,8 @@ def _after_comment(text: str, start: int) -> int:
     end = start
     while end < len(text) and text[end] not in _NEWLINE:
         end += 1
-    comment = text[start:end]
     following = text[_line_end(text, end) :].lstrip(" \t")[:1]
-    if (len(comment) - len(comment.rstrip("\\"))) % 2 and following not in (*_NEWLINE, *_COMMENT, ""):
+    if words.ends_escaped(text[start:end]) and following not in (*_NEWLINE, *_COMMENT, ""):
         line = _line(text, start)
         raise FormatError(FORMAT, "a comment that ends in a backslash hides the next line before systemd 254; remove it", line)
     return end

@@ -1,7 +1,7 @@
 """Command-line flags as the kubelet reads them (github.com/spf13/pflag), and the edit of a variable that holds them."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from migrate.formats import FormatError, words
@@ -47,8 +47,20 @@ def normal(name: str) -> str:
     return name.replace("_", "-")
 
 
-def edit_flags(text: str, remove: Collection[str], set: Mapping[str, str], booleans: Collection[str] = frozenset()) -> str:
+Split = Callable[[str], tuple[words.Word, ...]]
+
+
+def edit_flags(
+    text: str,
+    remove: Collection[str],
+    set: Mapping[str, str],
+    booleans: Collection[str] = frozenset(),
+    *,
+    split: Split = words.split_variable,
+) -> str:
     """The value of a flags variable such as KUBELET_KUBEADM_ARGS, without some flags and with others set, each once.
+
+    `split` is how systemd cuts the text into words: `words.split` for an ExecStart= value itself.
 
     A flag that is set keeps the place of its last occurrence, or comes last; all other words keep their bytes.
     Raises FormatError where a flag is in both, or the text cannot be read.
@@ -57,7 +69,7 @@ def edit_flags(text: str, remove: Collection[str], set: Mapping[str, str], boole
     dropped = frozenset(normal(name) for name in remove)
     if both := dropped & wanted.keys():
         raise FormatError(FORMAT, f"--{min(both)} is to be removed and to be set")
-    found = words.split_variable(text)
+    found = split(text)
     flags = parse_flags([w.text for w in found], booleans)
     result = text
     for flag in reversed(flags):
@@ -67,11 +79,11 @@ def edit_flags(text: str, remove: Collection[str], set: Mapping[str, str], boole
         elif flag.name in wanted and wanted[flag.name] != flag.value:
             result = result[: found[flag.start].start] + _written(flag.name, wanted[flag.name]) + result[found[flag.end - 1].end :]
     missing = [_written(name, value) for name, value in wanted.items() if last(flags, name) is None]
-    return _prove(_append(result, missing), wanted, dropped, flags, booleans)
+    return _prove(_append(result, missing, split), wanted, dropped, flags, booleans, split)
 
 
-def _append(text: str, missing: Sequence[str]) -> str:
-    found = words.split_variable(text)
+def _append(text: str, missing: Sequence[str], split: Split) -> str:
+    found = split(text)
     if not missing:
         return text
     kept = text[: found[-1].end] if found else ""
@@ -85,15 +97,17 @@ def _written(name: str, value: str) -> str:
 def _cut(text: str, found: Sequence[words.Word], flag: Flag) -> str:
     """The text without a flag's words and one of the gaps beside them; words further right may be gone already."""
     start, end = found[flag.start].start, found[flag.end - 1].end
-    gap = re.match(r"[ \t\n\r]*", text[end:])
+    gap = re.match(r"(?:[ \t\n\r]|\\\r?\n)*", text[end:])
     following = end + (gap.end() if gap else 0)
     if following < len(text) or flag.start == 0:
         return text[:start] + text[following:]
     return text[: found[flag.start - 1].end] + text[end:]
 
 
-def _prove(text: str, wanted: Mapping[str, str], dropped: Collection[str], before: Sequence[Flag], booleans: Collection[str]) -> str:
-    after = parse_flags([w.text for w in words.split_variable(text)], booleans)
+def _prove(
+    text: str, wanted: Mapping[str, str], dropped: Collection[str], before: Sequence[Flag], booleans: Collection[str], split: Split
+) -> str:
+    after = parse_flags([w.text for w in split(text)], booleans)
     others = [(f.name, f.value) for f in before if f.name not in dropped and f.name not in wanted]
     kept = [(f.name, f.value) for f in after if f.name not in wanted]
     if kept != others or sorted((f.name, f.value or "") for f in after if f.name in wanted) != sorted(wanted.items()):

@@ -104,7 +104,7 @@ def parse(text: str) -> tuple[Entry, ...]:
     hiding: int | None = None
     for number, line in enumerate(_LINE.finditer(text), 1):
         piece = line[0].rstrip("\r\n")
-        continued = _ends_escaped(piece)
+        continued = words.ends_escaped(piece)
         if piece.lstrip(_SPACE)[:1] in ("#", ";"):
             hiding = number if continued and begun is None else None
             continue
@@ -142,7 +142,10 @@ def merge(fragment: tuple[str, str], dropins: Sequence[tuple[str, str]] = ()) ->
             if entry.value:
                 settings.append(Setting(entry.section, entry.key, entry.value, path, entry.line))
             elif entry.section != "Unit" or entry.key not in DEPENDENCIES:
-                settings = [s for s in settings if s.section != entry.section or not _resets(entry.key, s.key)]
+                reset = next((family for family in _FAMILIES if entry.key.startswith(family)), None)
+                settings = [
+                    s for s in settings if s.section != entry.section or not (s.key.startswith(reset) if reset else s.key == entry.key)
+                ]
     return Unit(tuple(settings))
 
 
@@ -183,11 +186,15 @@ def remove_words(text: str, section: str, key: str, drop: Collection[str]) -> st
 
 
 def replace_value(text: str, entry: Entry, value: str) -> str:
-    """The text with one entry's value replaced by `value` on one line. Raises FormatError for a value that a line cannot hold."""
-    if not value or not _fits(value):
+    """The text with one entry's raw value replaced; it may go over several lines by backslashes, as it may have before.
+
+    Raises FormatError for a value that an assignment cannot hold.
+    """
+    joined = re.sub(r"\\\r?\n", " ", value)
+    if not joined or not _fits(joined):
         raise FormatError(FORMAT, f"{entry.key}= cannot hold {value!r}", entry.line)
     result = text[: entry.value_start] + value + text[entry.value_end :]
-    if [e.value for e in parse(result)] != [e.value if e.start != entry.start else value for e in parse(text)]:
+    if [e.value for e in parse(result)] != [e.value if e.start != entry.start else joined for e in parse(text)]:
         raise FormatError(FORMAT, f"{entry.key}= cannot be replaced without changing others; edit this file by hand", entry.line)
     return result
 
@@ -210,17 +217,9 @@ def _all_words(text: str) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(e.section, e.key, tuple(w.text for w in words.split(e.value))) for e in parse(text)]
 
 
-def _ends_escaped(piece: str) -> bool:
-    return (len(piece) - len(piece.rstrip("\\"))) % 2 == 1
-
-
 def _fits(value: str) -> bool:
     """Whether a line can hold a value as it is."""
-    return value == value.strip(_SPACE) and not re.search(r"[\n\r\0]", value) and not _ends_escaped(value)
-
-
-def _resets(empty: str, key: str) -> bool:
-    return empty == key or any(empty.startswith(family) and key.startswith(family) for family in _FAMILIES)
+    return value == value.strip(_SPACE) and not re.search(r"[\n\r\0]", value) and not words.ends_escaped(value)
 
 
 def _entry(text: str, first: re.Match[str], last: re.Match[str], logical: str, section: str | None, number: int) -> Entry:
@@ -230,7 +229,7 @@ def _entry(text: str, first: re.Match[str], last: re.Match[str], logical: str, s
     key, _, value = logical.partition("=")
     value_start = first.start() + equals + 1
     raw = text[value_start : last.end()].rstrip(_SPACE)
-    while _ends_escaped(raw):  # continued by a blank line
+    while words.ends_escaped(raw):  # continued by a blank line
         raw = raw[:-1].rstrip(_SPACE)
     value_end = value_start + len(raw)
     value_start = min(value_start + len(raw) - len(raw.lstrip(" \t")), value_end)

@@ -101,6 +101,11 @@ def quote(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def ends_escaped(text: str) -> bool:
+    """Whether a text ends in a backslash that no other backslash escapes."""
+    return (len(text) - len(text.rstrip("\\"))) % 2 == 1
+
+
 def _substitute(text: str, env: Mapping[str, str]) -> str:
     def value(found: re.Match[str]) -> str:
         if found[1] is not None:

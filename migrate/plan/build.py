@@ -86,9 +86,7 @@ def _story(
 
     yield from _in("prepare", _start_runtime(facts, target))
     images = carried(docker, cluster.pods_on(node.name), cluster.pods, sandbox_image(facts))
-    yield from _in(
-        "prepare", [CarryImages(images=images, why=f"pulled here beforehand, not in the not-ready window, into {target.data_root}")]
-    )
+    yield from _in("prepare", [CarryImages(images=images, why=f"copied to {target.data_root} before the node is disturbed")])
 
     cordoned = node.spec.unschedulable
     yield from _in(
@@ -111,12 +109,13 @@ def _story(
             StopPodContainers(runtime="docker", why="DaemonSet and static pods; with live-restore they would outlive Docker"),
             ReleaseAddresses(networks=networks, why="nobody calls CNI DEL for them once dockershim is gone"),
             *_standalone(docker),
-            ShelveDocker(units=_present(facts), why="a touch of its socket would wake a merely stopped Docker"),
+            ShelveDocker(units=_present(facts), before=False, after=True, why="a touch of its socket would wake a merely stopped Docker"),
+            RestartUnit(unit=target.unit, forward=False, why="it ran on the new configuration"),
             *(_write(change) for change in changes),
             RestartUnit(unit=target.unit, why="it may run on its old configuration"),
             WaitFor(condition=f"CRI on {target.endpoint} as planned", timeout=60, why="a broken CRI section does not stop containerd"),
-            StopPodContainers(runtime=target.name, forward=False, why="both runtimes must never run the same pods"),
             ReleaseAddresses(networks=networks, forward=False, why="their leases would stay"),
+            StopPodContainers(runtime=target.name, forward=False, why="both runtimes must never run the same pods"),
             SetUnit(unit=kubelet.name, before=stopped, after=running, why=f"it starts on {target.endpoint}"),
         ],
     )
@@ -167,7 +166,7 @@ def _present(facts: NodeFacts) -> tuple[str, ...]:
 
 def _standalone(docker: Docker) -> list[Step]:
     running = tuple(Volatile(id=one.id, name=one.name, timeout=one.stop_timeout or 10) for one in docker.standalone if one.running)
-    return [StopStandalone(containers=running, why="accepted: they stop with Docker, and start again on the way back")] if running else []
+    return [StopStandalone(containers=running, before=True, after=False, why="accepted: they stop with Docker")] if running else []
 
 
 def _write(change: FileChange) -> WriteFile:

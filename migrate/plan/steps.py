@@ -91,17 +91,22 @@ class RestartUnit(_Step, frozen=True, kw_only=True):
 
 
 class ShelveDocker(_Step, frozen=True, kw_only=True):
-    """Stop these units and keep them from starting (a touch of docker.socket wakes a merely stopped Docker)."""
+    """Stop these units and keep them from starting (a touch of docker.socket wakes a merely stopped Docker).
+
+    The reverse lets them start, starts them, and waits until Docker answers with the cgroup driver that it had.
+    """
 
     units: tuple[str, ...]
-    forward: bool = True
+    before: bool
+    after: bool
 
 
 class StopStandalone(_Step, frozen=True, kw_only=True):
-    """Stop exactly these containers; the reverse starts them when Docker answers again."""
+    """Stop exactly these containers (`before` and `after` say whether they run); the reverse starts them."""
 
     containers: tuple[Volatile, ...]
-    forward: bool = True
+    before: bool
+    after: bool
 
 
 class StopPodContainers(_Step, frozen=True, kw_only=True):
@@ -203,29 +208,34 @@ Step: TypeAlias = (
 def undo(step: Step) -> Step:
     """The reverse of a step; `undo(undo(step)) == step` for every kind."""
     match step:
-        case WriteFile() | SetUnit() | Cordon() | Annotate() | Guard():
+        case WriteFile() | SetUnit() | ShelveDocker() | StopStandalone() | Cordon() | Annotate() | Guard():
             return replace(step, before=step.after, after=step.before)
         case _:
             return replace(step, forward=not step.forward)
 
 
-def describe(step: Step) -> str:
-    """One line that says what the step does, in the imperative."""
+def acts(step: Step) -> bool:
+    """Whether the step does something in the direction it is read in: brackets act in the other one only."""
+    return bool(getattr(step, "forward", True))
+
+
+def describe(step: Step, *, back: bool = False) -> str:
+    """One line that says what the step does, in the imperative; `back` for a step on the way back."""
     match step:
-        case WriteFile(path=path, before=None):
+        case WriteFile(path=path, before=None) if not back:
             return f"write {path} (new)"
         case WriteFile(path=path, after=None):
             return f"remove {path}"
         case WriteFile(path=path):
-            return f"edit {path}"
+            return f"put {path} back as it was" if back else f"edit {path}"
         case SetUnit(unit=unit, before=before, after=after):
             return f"systemctl {_verb(before, after)} {unit}"
         case RestartUnit(unit=unit):
             return f"restart {unit}"
-        case ShelveDocker(units=units):
-            return f"stop and shelve {', '.join(units)}"
-        case StopStandalone(containers=containers):
-            return f"stop standalone containers {', '.join(one.name for one in containers)}"
+        case ShelveDocker(units=units, after=after):
+            return f"stop and shelve {', '.join(units)}" if after else f"unshelve and start {', '.join(units)}"
+        case StopStandalone(containers=containers, after=after):
+            return f"{'start' if after else 'stop'} standalone containers {', '.join(one.name for one in containers)}"
         case StopPodContainers(runtime=runtime):
             return f"stop the pods' containers in {runtime}, sandboxes last"
         case ReleaseAddresses(networks=networks):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrate.plan.drain import EVICT, REFUSE
 from migrate.plan.inputs import Moved
 from migrate.plan.model import SEGMENTS, NodePlan, Plan
-from migrate.plan.steps import CarryImages, Step, WriteFile, describe, size, undo
+from migrate.plan.steps import CarryImages, WriteFile, acts, describe, size, undo
 from migrate.report.inspect_text import findings_text
 from migrate.report.style import Style
 from migrate.rules import Severity
@@ -57,7 +57,7 @@ def _steps(node: NodePlan, style: Style) -> Iterator[str]:
     for segment in SEGMENTS:
         yield f"  {style.paint(TITLES[segment], 'cyan')}"
         for step in node.of(segment):
-            if not _acts(step):
+            if not acts(step):
                 continue
             number += 1
             yield style.wrap(f"{number:2}. {describe(step)}", 4, 8)
@@ -89,15 +89,11 @@ def _back(node: NodePlan, style: Style) -> Iterator[str]:
     number = 0
     for planned in reversed(node.steps):
         step = undo(planned.step)
-        if not _acts(step) or isinstance(step, CarryImages):
+        if not acts(step) or isinstance(step, CarryImages):
             continue
         number += 1
-        yield style.wrap(f"{number:2}. {describe(step)}", 4, 8)
+        yield style.wrap(f"{number:2}. {describe(step, back=True)}", 4, 8)
     yield style.wrap("May differ afterwards: " + "; ".join(node.may_differ), 2, 4)
-
-
-def _acts(step: Step) -> bool:
-    return bool(getattr(step, "forward", True))
 
 
 def moved_text(node: str, moved: tuple[Moved, ...], style: Style) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from collections.abc import Iterable
 
-from migrate.errors import UsageError
 from migrate.rules import Rule
 from migrate.rules.table import RULES
 
@@ -41,21 +39,21 @@ def rules_page(rules: Iterable[Rule] = RULES) -> str:
     return "\n".join(parts)
 
 
-def explain(code: str, rules: Iterable[Rule] = RULES) -> str:
-    """One rule's page as plain text, by its code or its slug; raises UsageError for a name that no rule has."""
-    rules = tuple(rules)
-    found = next((one for one in rules if code.upper() == one.code or code.lower() == one.slug), None)
-    if found is None:
-        names = [name for one in rules for name in (one.code, one.slug)]
-        near = difflib.get_close_matches(code.upper() if code.upper().startswith("D2C") else code.lower(), names, n=3)
-        meant = f"docker2cri explain {near[0]}" if near else "docs/rules.md lists all rules"
-        raise UsageError(seen=f"explain {code}: no rule has this code", expected="a code such as D2C301", next=meant)
+def listing(rules: Iterable[Rule] = RULES) -> str:
+    """All rules as a plain text table: code, severity, slug and what, one line each."""
+    rows = [(one.code, _severity(one), one.slug, one.what) for one in rules]
+    widths = [max((len(row[at]) for row in rows), default=0) for at in range(3)]
+    return "".join(f"{code:{widths[0]}}  {severity:{widths[1]}}  {slug:{widths[2]}}  {what}\n" for code, severity, slug, what in rows)
+
+
+def explain(one: Rule) -> str:
+    """One rule's page as plain text, wrapped for a terminal."""
     parts = (
-        f"{found.code} {found.slug} ({_severity(found)})",
-        found.what,
-        f"Why\n{_indented(_sentence(found.why))}",
-        f"Remedy\n{_indented(found.remedy)}",
-        f"Sources\n{_indented(found.sources)}",
+        f"{one.code} {one.slug} ({_severity(one)})",
+        one.what,
+        f"Why\n{_indented(_sentence(one.why))}",
+        f"Remedy\n{_indented(one.remedy)}",
+        f"Sources\n{_indented(one.sources)}",
     )
     return "\n\n".join(parts) + "\n"
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from migrate.errors import UsageError
 from migrate.facts.cluster import ClusterFacts, Node, Pod
 from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts
 from migrate.targets import Target
@@ -142,7 +141,8 @@ def rule(code: str, slug: str, severity: Severity, *, acceptable: bool = False, 
             raise ValueError(f"{code} {slug}: a rule is named D2Cnnn and a-slug")
         if acceptable and severity is not Severity.BLOCKER:
             raise ValueError(f"{code}: only blockers are accepted")
-        found = DOCSTRING.fullmatch(inspect.cleandoc(see.__doc__ or ""))
+        first, _, rest = (see.__doc__ or "").strip().partition("\n")
+        found = DOCSTRING.fullmatch(f"{first}\n{textwrap.dedent(rest)}")
         if found is None:
             raise ValueError(f"{code}: the docstring lacks what, Why:, Remedy: or Sources:")
         what, why, remedy, sources = (_reflow(part) for part in found.groups())
@@ -174,20 +174,3 @@ def accept(findings: Iterable[Finding], reasons: Mapping[str, str]) -> tuple[Fin
         replace(finding, accepted=reasons[finding.code]) if finding.acceptable and finding.code in reasons else finding
         for finding in findings
     )
-
-
-def check_reasons(reasons: Mapping[str, str], rules: Iterable[Rule]) -> None:
-    """Raise UsageError for a code that no rule has, one that is never accepted, or a reason that says nothing."""
-    known = {one.code: one for one in rules}
-    for code, reason in reasons.items():
-        if code not in known:
-            raise UsageError(seen=f"--accept {code}: no rule has this code", expected="a code of an acceptable blocker", next=_LIST)
-        if not known[code].acceptable:
-            seen = f"--accept {code}: {known[code].slug} is never accepted"
-            raise UsageError(seen=seen, expected="a code of an acceptable blocker", next=f"docker2cri explain {code} tells how to mend it")
-        if not reason.strip():
-            seen = f"--accept {code}: no reason is given"
-            raise UsageError(seen=seen, expected="the reason, which plan and report keep", next=f'--accept {code}="why this may happen"')
-
-
-_LIST = "docker2cri explain CODE shows a rule; docs/rules.md lists them all"

@@ -103,7 +103,7 @@ def runtime_package_held(view: NodeView) -> Iterator[Seen]:
     """A package of a container runtime is held at its version.
 
     Why: a held package is neither installed, upgraded nor removed: an install of the new runtime or the later cleanup stops there.
-    (Holding kubelet, kubeadm and kubectl is good practice and not reported.)
+    Holding kubelet, kubeadm and kubectl is good practice and not reported.
 
     Remedy: Release it when the time comes:
 

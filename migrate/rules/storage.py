@@ -9,7 +9,7 @@ from migrate.facts.cluster import Pod, PodContainer
 from migrate.facts.model import Docker, Filesystem, Image, Kubelet
 from migrate.formats import FormatError, image_ref, quantity
 from migrate.rules import NodeView, Seen, Severity, rule
-from migrate.rules.pods import by_owner, live
+from migrate.rules.pods import by_owner, live, owner_name
 
 DEFAULT_EVICTION: Mapping[str, str] = {"nodefs.available": "10%", "imagefs.available": "15%"}
 DEFAULT_GC_PERCENT = 85
@@ -87,8 +87,13 @@ def image_only_here(view: NodeView) -> Iterator[Seen]:
     Sources: kubernetes.io, Check whether dockershim removal affects you (docker build on a node is invisible to CRI); containerd
     issue 4810.
     """
-    if view.docker is not None:
-        yield from by_owner(view, ((pod, why) for pod, one in _containers(view) if (why := _only_here(view.docker, one))))
+    used: dict[str, dict[str, None]] = {}
+    for pod, one in _containers(view):
+        image = _local(view.docker, one.image) if view.docker else None
+        if image is not None and not image.digests:
+            used.setdefault(one.image, {})[f"{owner_name(view, pod)} (imagePullPolicy {one.image_pull_policy or 'by default'})"] = None
+    for name, owners in used.items():
+        yield Seen(f"image {name}", f"no registry digest in Docker's store; used by {', '.join(owners)}")
 
 
 @rule("D2C404", "image-pinned-by-digest", Severity.INFO)
@@ -179,14 +184,6 @@ def _unobtainable(view: NodeView, docker: Docker, container: PodContainer) -> st
     if _local(docker, container.image) is None:
         return f"container {container.name}: {container.image} with imagePullPolicy Never is not in Docker's store"
     return None
-
-
-def _only_here(docker: Docker, container: PodContainer) -> str | None:
-    image = _local(docker, container.image)
-    if image is None or image.digests:
-        return None
-    policy = container.image_pull_policy or "by default"
-    return f"container {container.name}: {container.image} has no registry digest, imagePullPolicy {policy}"
 
 
 def _gib(size: int) -> str:

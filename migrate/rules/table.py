@@ -75,8 +75,3 @@ RULES: tuple[Rule, ...] = (
     target.target_runs_containers,
     target.file_edit_uncertain,
 )
-
-
-def rule_of(code: str) -> Rule | None:
-    """The rule of this code, in either case of letters, or None."""
-    return next((one for one in RULES if one.code == code.upper()), None)

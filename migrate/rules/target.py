@@ -91,7 +91,7 @@ def cri_plugin_disabled(view: NodeView) -> Iterator[Seen]:
         return
     config = found.loaded if isinstance(found.loaded, Mapping) else found.file if isinstance(found.file, Mapping) else {}
     listed = config.get("disabled_plugins")
-    disabled = [str(one) for one in listed if one in CRI_IDS] if isinstance(listed, list) else []
+    disabled = [one for one in listed if isinstance(one, str) and one in CRI_IDS] if isinstance(listed, list) else []
     if disabled:
         yield Seen("CRI plugin", f"{found.config_path}: disabled_plugins holds {', '.join(disabled)}")
     elif found.cri not in (None, "ok"):

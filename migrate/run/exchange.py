@@ -64,11 +64,13 @@ class _Sink:
         self._from = 0
 
     def add(self, chunk: bytes) -> None:
+        if self.rc is not None:  # a background child that still prints
+            return
         self.data += chunk
         if not self.started and (at := self.data.find(self._markers.start)) >= 0:
             del self.data[: at + len(self._markers.start)]
             self.started = True
-        if self.started and self.rc is None:
+        if self.started:
             at = self.data.find(self._markers.end, self._from)
             if at < 0:
                 self._from = max(0, len(self.data) - len(self._markers.end))

@@ -31,8 +31,7 @@ def probe(host: Host) -> Capture:
         said = mask(readable(result.stderr)) or "nothing"
         raise NodeUnreadable(
             node=host.name,
-            seen=f"the probe's answer of {len(result.stdout)} bytes cannot be used: {wrong}; exit code {result.rc}"
-            + (f"; it said: {said}" * bool(said)),
+            seen=f"the probe's answer of {len(result.stdout)} bytes cannot be used: {wrong}; exit code {result.rc}; on stderr: {said}",
             expected="a complete answer from a POSIX /bin/sh with head, base64, timeout and stat",
             next=f"docker2cri capture {host.name} --debug, and on the node: command -v head base64 timeout stat",
         ) from wrong

@@ -66,7 +66,8 @@ def put_body(data: bytes, sha256: str, path: str, mode: int, owner: str, markers
 
 def get_body(path: str, markers: Markers) -> bytes:
     """Frame a reading: the sha256 line, then the bytes."""
-    return _line(f"p={shlex.quote(path)}; sha256sum <\"$p\" && cat <\"$p\"", markers)  # fmt: skip
+    read = 'if [ -f "$p" ]; then sha256sum <"$p" && cat <"$p"; else echo "no regular file there" >&2; false; fi'
+    return _line(f"p={shlex.quote(path)}; {read}", markers)
 
 
 def exit_code(tail: bytes) -> int | None:

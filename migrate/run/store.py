@@ -31,7 +31,7 @@ def save(directory: Path, captures: Iterable[Capture], facts: ClusterFacts | Non
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, text in texts.items():
-            _put(directory / name, text.encode("utf-8"))
+            put(directory / name, text.encode("utf-8"))
     except OSError as wrong:
         raise UsageError(
             seen=f"{wrong.filename or directory}: {wrong.strerror}", expected="a directory to write into", next="name another directory"
@@ -67,7 +67,8 @@ def load_directory(directory: Path) -> tuple[tuple[Capture, ...], ClusterFacts |
     return captures, facts
 
 
-def _put(path: Path, data: bytes) -> None:
+def put(path: Path, data: bytes) -> None:
+    """Put a file in place whole, 0600, flushed to disk; raises OSError."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:  # mkstemp made it 0600

@@ -47,7 +47,9 @@ def test_load_gives_back_what_dump_wrote(capture: Capture) -> None:
 
 
 def test_text_stays_readable_and_bytes_are_base64() -> None:
-    capture = Capture("n1", 5, {"id": CommandReading(0, b"0\n")}, {"/a": PathReading("file", "644", "root:root", 2, 7, data=b"\xff\x00"), "/b": ABSENT})
+    capture = Capture(
+        "n1", 5, {"id": CommandReading(0, b"0\n")}, {"/a": PathReading("file", "644", "root:root", 2, 7, data=b"\xff\x00"), "/b": ABSENT}
+    )
     assert json.loads(dump(capture)) == {
         "format": 1,
         "host": "n1",
@@ -72,7 +74,10 @@ def test_an_empty_file_is_not_an_unread_one() -> None:
         ("[]", "not a docker2cri capture of format 1"),
         ('{"format": 2}', "not a docker2cri capture of format 1"),
         ('{"format": 1, "host": "n1", "taken": 1, "redacted": false, "commands": {}}', "a capture lacks or misshapes 'paths'"),
-        ('{"format": 1, "host": "n1", "taken": 1, "redacted": false, "commands": {}, "paths": {"/x": {}}}', "a capture lacks or misshapes 'kind'"),
+        (
+            '{"format": 1, "host": "n1", "taken": 1, "redacted": false, "commands": {}, "paths": {"/x": {}}}',
+            "a capture lacks or misshapes 'kind'",
+        ),
     ],
 )
 def test_what_is_no_capture_is_refused(text: str, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import string
 import tomllib
 
 import pytest
@@ -23,28 +24,33 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7\nq83vEjRWeJCrze\n-----
     [
         # URL userinfo, in every place where a proxy stands
         (f'Environment="HTTP_PROXY={PROXY}"', 'Environment="HTTP_PROXY=http://REDACTED:REDACTED@10.213.0.1:3128"'),
-        (f'{{"proxies":{{"default":{{"httpProxy":"{PROXY}"}}}}}}', '{"proxies":{"default":{"httpProxy":"http://REDACTED:REDACTED@10.213.0.1:3128"}}}'),
+        (f'{{"default":{{"httpProxy":"{PROXY}"}}}}', '{"default":{"httpProxy":"http://REDACTED:REDACTED@10.213.0.1:3128"}}'),
         ("https_proxy=user:pa@ss@proxy:3128", "https_proxy=REDACTED:REDACTED@proxy:3128"),
         ("https://t0ken@git.example.org/x", "https://REDACTED@git.example.org/x"),
         # registry logins
         (f'{{"auths":{{"r.example":{{"auth":"{AUTH}"}}}}}}', '{"auths":{"r.example":{"auth":"REDACTED"}}}'),
         ('{"auth": "x", "identitytoken": "y"}', '{"auth": "REDACTED", "identitytoken": "REDACTED"}'),
-        ('[a."registry.lab:5000".auth]\n  password = "Pa 55"\n  auth = ""', '[a."registry.lab:5000".auth]\n  password = "REDACTED"\n  auth = ""'),
+        (
+            '[a."registry.lab:5000".auth]\n  password = "Pa 55"\n  auth = ""',
+            '[a."registry.lab:5000".auth]\n  password = "REDACTED"\n  auth = ""',
+        ),
         ("password = '''\nline one\nline two'''", "password = '''\nREDACTED\nREDACTED'''"),
         # kubeadm
         (f"token: {TOKEN}  # short-lived", "token: REDACTED"),
-        (f"kubeadm join 10.0.0.1:6443 --token {TOKEN} --discovery-token-ca-cert-hash sha256:00ff",
-         "kubeadm join 10.0.0.1:6443 --token REDACTED --discovery-token-ca-cert-hash sha256:00ff"),
+        (
+            f"kubeadm join 10.0.0.1:6443 --token {TOKEN} --discovery-token-ca-cert-hash sha256:00ff",
+            "kubeadm join 10.0.0.1:6443 --token REDACTED --discovery-token-ca-cert-hash sha256:00ff",
+        ),
         (f"see {TOKEN}, valid", "see REDACTED, valid"),
         # command lines: of /proc, of a unit file, of a log
         ("kubelet\0--token=a b\0--v=2\0", "kubelet\0--token=REDACTED\0--v=2\0"),
         ("etcd\0--password\0a'b\0--v=2\0", "etcd\0--password\0REDACTED\0--v=2\0"),
-        ("ExecStart=/usr/bin/x --password=abc --y \\\n  --api-key=def --z", "ExecStart=/usr/bin/x --password=REDACTED --y \\\n  --api-key=REDACTED --z"),
+        ("ExecStart=x --password=abc --y \\\n  --api-key=def --z", "ExecStart=x --password=REDACTED --y \\\n  --api-key=REDACTED --z"),
         ('KUBELET_EXTRA_ARGS="--token=abc --v=2"', 'KUBELET_EXTRA_ARGS="--token=REDACTED"'),
         ("sh -c 'docker login -u me -p Pa55 r.example'", "sh -c 'docker login -u me -p REDACTED r.example'"),
         ('["serve","--token","abc","--v"]', '["serve","--token","REDACTED","--v"]'),
         # container environments
-        ("- name: DB_PASSWORD\n  value: Pa 55\n- name: MODE\n  value: fast\n", "- name: DB_PASSWORD\n  value: REDACTED\n- name: MODE\n  value: fast\n"),
+        ("- name: DB_PASSWORD\n  value: Pa 55\n- name: M\n  value: x\n", "- name: DB_PASSWORD\n  value: REDACTED\n- name: M\n  value: x\n"),
         ('{"name":"DB_PASSWORD","value":"Pa55"}', '{"name":"DB_PASSWORD","value":"REDACTED"}'),
         ('"Env":["DB_PASSWORD=Pa \\"55","PATH=/bin"]', '"Env":["DB_PASSWORD=REDACTED","PATH=/bin"]'),
         ("export AWS_SECRET_ACCESS_KEY=abc/def+g", "export AWS_SECRET_ACCESS_KEY=REDACTED"),
@@ -59,7 +65,7 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7\nq83vEjRWeJCrze\n-----
         (PEM, "-----BEGIN RSA PRIVATE KEY-----\nREDACTED\nREDACTED\n-----END RSA PRIVATE KEY-----\n"),
         ("client-key-data: LS0tLS1CRUdJTg==", "client-key-data: REDACTED"),
     ],
-)  # fmt: skip
+)
 def test_planted_secrets_come_out(text: str, masked: str) -> None:
     assert mask(text) == masked
     assert mask(masked) == masked
@@ -68,7 +74,7 @@ def test_planted_secrets_come_out(text: str, masked: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "ExecStart=/usr/bin/kubelet --authorization-mode=Webhook --token-auth-file=/etc/tokens --tls-private-key-file=/x.key --cgroup-driver=systemd",
+        "/usr/bin/kubelet --authorization-mode=Webhook --token-auth-file=/etc/tokens --tls-private-key-file=/x.key --cgroup-driver=systemd",
         "authentication:\n  anonymous:\n    enabled: false\n  webhook:\n    cacheTTL: 0s\nauthorization:\n  mode: Webhook\n",
         "automountServiceAccountToken: false",
         "docker-pullable://registry.lab:5000/team/portal@sha256:00ff",
@@ -89,10 +95,53 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 
 PIECES = st.sampled_from(
-    ["password", "token", "auth", "DB_PASS", "name", "value", "--token", "Bearer ", "authorization", "https://", "u:p@", "proxy", "REDACTED", "0", "12", "a", "b c",
-     TOKEN, "eyJhbGciOiJS.eyJpc3MiOiJr.x", '"', "'", '\\"', "\\", "=", ": ", ":", " ", "\n", "\0", "  ", "- ", "|\n", "{", "}", "[", "]", ",", "'''", '"""',
-     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "é", "\udc80", "login -p "]
-)  # fmt: skip
+    [
+        "password",
+        "token",
+        "auth",
+        "DB_PASS",
+        "name",
+        "value",
+        "--token",
+        "Bearer ",
+        "authorization",
+        "https://",
+        "u:p@",
+        "proxy",
+        "REDACTED",
+        "0",
+        "12",
+        "a",
+        "b c",
+        TOKEN,
+        "eyJhbGciOiJS.eyJpc3MiOiJr.x",
+        '"',
+        "'",
+        '\\"',
+        "\\",
+        "=",
+        ": ",
+        ":",
+        " ",
+        "\n",
+        "\0",
+        "  ",
+        "- ",
+        "|\n",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "'''",
+        '"""',
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END PRIVATE KEY-----",
+        "é",
+        "\udc80",
+        "login -p ",
+    ]
+)
 TEXTS = st.lists(PIECES, max_size=14).map("".join)
 
 
@@ -104,7 +153,8 @@ def test_masking_twice_changes_nothing_more_and_keeps_the_lines(text: str) -> No
     assert once.count("\0") == text.count("\0")
 
 
-SECRETS = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 !#$%&()*+,-./:;<=>?@[]^_`{|}~é'\"\\", min_size=6, max_size=30).map(lambda s: f"Q{s}Z9")
+LETTERS = string.printable.rstrip(string.whitespace) + " é"
+SECRETS = st.text(LETTERS, min_size=6, max_size=30).map(lambda text: f"Q{text}Z9")
 KEYS = st.sampled_from(["password", "auth", "identitytoken", "clientSecret", "DB_PASSWORD", "api_key", "secret-key"])
 
 
@@ -125,7 +175,7 @@ def test_no_secret_survives_in_toml(key: str, secret: str) -> None:
 
 @given(KEYS, SECRETS)
 def test_no_secret_survives_in_a_command_line(key: str, secret: str) -> None:
-    assert mask(f"x\0--{key}={secret}\0--v=2\0") == f"x\0--{key}=REDACTED\0--v=2\0" or secret[:1] in "[{"
+    assert mask(f"x\0--{key}={secret}\0--v=2\0") == f"x\0--{key}=REDACTED\0--v=2\0"
 
 
 def test_a_capture_loses_its_secrets_and_nothing_else() -> None:
@@ -139,7 +189,9 @@ def test_a_capture_loses_its_secrets_and_nothing_else() -> None:
             "binary": CommandReading(0, b"\xff\x00\xfe"),
         },
         {
-            "/root/.docker/config.json": PathReading("file", "600", "root:root", 99, 5, data=f'{{"auths":{{"r":{{"auth":"{AUTH}"}}}}}}'.encode()),
+            "/root/.docker/config.json": PathReading(
+                "file", "600", "root:root", 99, 5, data=f'{{"auths":{{"r":{{"auth":"{AUTH}"}}}}}}'.encode()
+            ),
             "/unread": PathReading("file", "600", "root:root", 99, 5),
         },
     )
@@ -173,7 +225,9 @@ def test_a_short_or_plain_word_is_not_hunted_everywhere() -> None:
 
 def test_the_clusters_arguments_are_masked() -> None:
     container = PodContainer(name="c", image="dex/auth:1", command=("serve",), args=("--token", "Pa55", f"--proxy={PROXY}", "--v=2"))
-    facts = ClusterFacts(server="v1.23.17", taken=1, pods=(Pod(metadata=Metadata(name="p", namespace="d"), spec=PodSpec(containers=(container,))),))
+    facts = ClusterFacts(
+        server="v1.23.17", taken=1, pods=(Pod(metadata=Metadata(name="p", namespace="d"), spec=PodSpec(containers=(container,))),)
+    )
     masked = redact_cluster(facts).pods[0].spec.containers[0]
     assert masked.args == ("--token", "REDACTED", "--proxy=http://REDACTED:REDACTED@10.213.0.1:3128", "--v=2")
     assert (masked.image, masked.command) == ("dex/auth:1", ("serve",))

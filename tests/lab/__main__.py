@@ -1,4 +1,4 @@
-"""`python3 -m tests.lab up|down|status|reset NODE|logs DIR`."""
+"""`python3 -m tests.lab up|down|status|check|reset NODE|dismiss NODE|logs DIR`."""
 
 import argparse
 import sys
@@ -20,6 +20,7 @@ def main() -> int:
     commands.add_parser("status", help="say what runs; 1 when the lab is not whole")
     commands.add_parser("check", help="say what this machine lacks, and change nothing")
     commands.add_parser("reset", help="make one worker anew").add_argument("node")
+    commands.add_parser("dismiss", help="take a worker out of the cluster and away").add_argument("node")
     commands.add_parser("logs", help="collect journals, containers and events").add_argument("folder", type=Path)
     asked = parser.parse_args()
     try:
@@ -30,11 +31,14 @@ def main() -> int:
         elif asked.command == "logs":
             logs.collect(asked.folder, cluster.members(), images.kubernetes() / "kubectl")
         else:
+            cluster.refuse_if_lacking()
             with only_one():
                 if asked.command == "up":
                     cluster.up(asked_workers())
                 elif asked.command == "down":
                     cluster.down()
+                elif asked.command == "dismiss":
+                    cluster.dismiss(worker(asked.node))
                 else:
                     cluster.reset(worker(asked.node))
     except LabError as error:

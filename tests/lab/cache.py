@@ -2,12 +2,13 @@
 
 import fcntl
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .shell import LabError
+from .shell import LabError, run
 from .spec import CACHE
 
 
@@ -27,8 +28,10 @@ def built(name: str, key: str, make: Callable[[Path], None]) -> Path:
     """The folder NAME-KEY in the cache, made by `make` in a folder beside it and renamed when whole; older keys are dropped."""
     place = CACHE / f"{name}-{key}"
     if not place.exists():
-        draft = CACHE / "draft" / name
-        shutil.rmtree(draft, ignore_errors=True)
+        for left in (CACHE / "draft").glob(f"{name}.*"):
+            _clear(left)
+        # A killed run's children may still write into theirs, so each run has its own.
+        draft = CACHE / "draft" / f"{name}.{os.getpid()}"
         draft.mkdir(parents=True)
         make(draft)
         draft.rename(place)
@@ -36,6 +39,14 @@ def built(name: str, key: str, make: Callable[[Path], None]) -> Path:
             if older != place:
                 shutil.rmtree(older)
     return place
+
+
+def _clear(folder: Path) -> None:
+    """Remove a folder; what a killed debootstrap mounted below it is unmounted first, never emptied."""
+    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[1].startswith(f"{folder}/")]
+    for point in reversed(mounted):
+        run("umount", point)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

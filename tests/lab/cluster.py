@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +20,7 @@ EVERYONE = members_of(MOST_WORKERS)
 def up(workers: int) -> None:
     """Bring the lab up from whatever is there: what is whole is kept, what is half made is made again."""
     clock = Clock()
-    clock.phase("machine checked, packages")
-    refuse_if_lacking()
+    clock.phase("packages")
     machine.install_packages()
     clock.phase("dockerd")
     machine.start_dockerd()
@@ -72,6 +72,8 @@ def _network() -> None:
 
 def _nodes_up(wanted: Sequence[Node], image: str, archives: Path, binaries: Path, clock: Clock) -> None:
     clock.phase("nodes booted")
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    started = [node for node in wanted if nodes.state(node) != "running"]
     fresh = [node for node in wanted if not nodes.whole(node)]
     together(nodes.remove, fresh)
     together(lambda node: nodes.create(node, image), fresh)
@@ -91,6 +93,9 @@ def _nodes_up(wanted: Sequence[Node], image: str, archives: Path, binaries: Path
     wait_nodes(wanted, binaries)
     clock.phase("workloads")
     _workloads(wanted, binaries)
+    if started:
+        clock.phase("pods started again")
+        wait_restarted(started, since, binaries)
 
 
 def _api_up(binaries: Path) -> bool:
@@ -142,6 +147,19 @@ def wait_ready(wanted: Sequence[Node], binaries: Path) -> None:
     """Wait until every node is Ready and everything that should run on them does."""
     wait_nodes(wanted, binaries)
     until("every workload is ready", 180, lambda: not unready(binaries), every=1)
+
+
+def wait_restarted(started: Sequence[Node], since: str, binaries: Path) -> None:
+    """Wait for the pods of nodes that were started at `since`: the API tells of the time before until the kubelets speak."""
+    names = {node.name for node in started}
+
+    def done() -> bool:
+        pods = json.loads(access.kubectl(binaries, "get", "pods", "--all-namespaces", "-o", "json"))["items"]
+        running = [pod["status"] for pod in pods if pod["spec"].get("nodeName") in names and pod["status"]["phase"] == "Running"]
+        containers = [container for status in running for container in status["containerStatuses"]]
+        return all(one["ready"] and one["state"].get("running", {}).get("startedAt", "") >= since for one in containers)
+
+    until(f"every pod of {', '.join(sorted(names))} is ready again", 120, done, every=1)
 
 
 def unready(binaries: Path) -> list[str]:

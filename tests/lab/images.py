@@ -58,6 +58,7 @@ def debs() -> Path:
     """The folder with a tree per Debian package that the lab takes a binary from without installing it."""
 
     def make(draft: Path) -> None:
+        run("apt-get", "update", "-qq")
         for package in DEBS:
             work = draft / "download"
             work.mkdir()
@@ -89,6 +90,9 @@ def node_image() -> str:
     changes = ('CMD ["/entrypoint"]', f"VOLUME [{volumes}]", "ENV container=docker", f"LABEL {LABEL}=node")
     run("docker", "commit", *[word for change in changes for word in ("--change", change)], work, tag)
     run("docker", "rm", "-f", work)
+    for older in run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", f"{LABEL}/node").split():
+        if older != tag:
+            attempt("docker", "rmi", older)  # refused while a node made from it is there
     return tag
 
 

@@ -29,6 +29,7 @@ IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMI
 MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ
 """
 ROOM_GIB = 15
+ROOM_ONCE_BUILT_GIB = 5
 MEMORY_GIB = 6
 CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
 
@@ -55,11 +56,12 @@ def lacks() -> list[str]:
         missing.append("overlay: the kernel has no overlay file system and /lib/modules has no module to load for it")
     if not Path("/proc/sys/net/bridge").exists() and not _modules():
         missing.append("br_netfilter: not in this kernel, and /lib/modules has no module to load for it")
+    room = ROOM_ONCE_BUILT_GIB if any(CACHE.glob("kubernetes-*")) else ROOM_GIB
     place = next(folder for folder in (CACHE, *CACHE.parents) if folder.exists())
     for folder in {place, Path("/var/lib")}:
         free = shutil.disk_usage(folder).free / 2**30
-        if free < ROOM_GIB:
-            missing.append(f"disk space: {free:.0f} GiB are free at {folder}, {ROOM_GIB} are needed")
+        if free < room:
+            missing.append(f"disk space: {free:.0f} GiB are free at {folder}, {room} are needed")
     memory = int(re.findall(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[0]) / 2**20
     if memory < MEMORY_GIB:
         missing.append(f"memory: {memory:.0f} GiB, {MEMORY_GIB} are needed")

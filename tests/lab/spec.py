@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .shell import LabError
+
 KUBERNETES = "1.23.17"
 ETCD = "3.4.23"
 PAUSE = "k8s.gcr.io/pause:3.6"
@@ -53,5 +55,8 @@ def nodes(workers: int) -> tuple[Node, ...]:
 
 
 def asked_workers() -> int:
-    """How many workers LAB_WORKERS asks for (2 to 8)."""
-    return max(2, min(MOST_WORKERS, int(os.environ.get("LAB_WORKERS", "2"))))
+    """How many workers LAB_WORKERS asks for; LabError when it is not a number from 2 to 8."""
+    asked = os.environ.get("LAB_WORKERS", "2")
+    if asked not in [str(count) for count in range(2, MOST_WORKERS + 1)]:
+        raise LabError(f"LAB_WORKERS={asked}: a number from 2 to {MOST_WORKERS} is expected")
+    return int(asked)

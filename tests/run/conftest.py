@@ -90,7 +90,8 @@ class Sshd:
         return (self.folder / "log").read_text()
 
     def stop(self) -> None:
-        for pid in {*self.stopped, *self.children()}:
+        # a session before the shell that it carries, or the shell would report how its child ended
+        for pid in dict.fromkeys((*self.children(), *self.stopped)):
             for number in (signal.SIGKILL, signal.SIGCONT):
                 try:
                     os.kill(pid, number)

@@ -15,3 +15,4 @@ printf 'admin:lab-sudo-secret\n' | chpasswd
 printf 'admin ALL=(ALL) ALL\n' > /etc/sudoers.d/admin
 printf 'ops ALL=(ALL) NOPASSWD: ALL\n' > /etc/sudoers.d/ops
 chmod 0440 /etc/sudoers.d/admin /etc/sudoers.d/ops
+rm /setup.sh

@@ -1,0 +1,47 @@
+"""The command line: options -> one call -> report -> exit code. Everything heavy is imported inside the commands."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from migrate import __version__
+from migrate.cli.inspect import capture, explain, inspect
+from migrate.cli.plan import plan
+from migrate.errors import MigrateError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "DOCKER2CRI", "max_content_width": 100})
+@click.version_option(__version__, prog_name="docker2cri")
+def cli() -> None:
+    """Take a Kubernetes cluster off Docker: inspect it, plan the move of each node to containerd, with the way back."""
+
+
+for command in (inspect, plan, capture, explain):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The console script: every failure one message on standard error, and the documented exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(2)
+    except MigrateError as wrong:
+        click.echo(str(wrong), err=True)
+        sys.exit(wrong.exit_code)
+    except KeyboardInterrupt:
+        click.echo("interrupted; nothing was changed", err=True)
+        sys.exit(130)
+    except Exception as wrong:
+        if "--debug" in sys.argv:
+            raise
+        click.echo(
+            f"unexpected {type(wrong).__name__}: {wrong}\n  expected: no defect of this program\n  next: repeat with --debug", err=True
+        )
+        sys.exit(1)

@@ -1,0 +1,213 @@
+"""The kubelet, its cgroup driver and its installer: D2C201 to D2C221."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from migrate.facts.model import Endpoint, Place, Unreadable
+from migrate.rules import NodeView, check
+from migrate.rules.kubelet_flags import RELEASE, gone_since
+from migrate.rules.ownership import installer_may_undo, installer_unsupported
+from migrate.rules.table import RULES
+from tests.rules import make
+from tests.rules.case import Case
+
+CRI_DOCKERD = Endpoint("cri-dockerd", "unix:///run/cri-dockerd.sock", "kubelet v1.24.17: endpoint unix:///run/cri-dockerd.sock")
+CONTAINERD = Endpoint(
+    "containerd", "unix:///run/containerd/containerd.sock", "kubelet v1.23.17: endpoint unix:///run/containerd/containerd.sock"
+)
+UNKNOWN = Endpoint("unknown", "unix:///run/x.sock", "kubelet v1.23.17: endpoint unix:///run/x.sock")
+EXTRA = Place("/etc/default/kubelet", 1, "KUBELET_EXTRA_ARGS")
+
+
+def kubelet(**given: Any) -> NodeView:
+    return make.view(of=make.facts(kubelet=make.kubelet(**given)))
+
+
+def flags(*more: tuple[str, str | None], running: tuple[str, ...] = make.RUNNING, **given: Any) -> NodeView:
+    base = make.kubelet()
+    return kubelet(flags=(*base.flags, *(make.flag(name, value, EXTRA) for name, value in more)), running=running, **given)
+
+
+def at(endpoint: Endpoint, **given: Any) -> NodeView:
+    return make.view(of=make.facts(endpoint=endpoint, **given))
+
+
+CASES = (
+    Case("D2C201", "no unit", make.view(of=make.facts(kubelet=None)), (("kubelet.service", "systemd has no such unit"),)),
+    Case("D2C201", "stopped", kubelet(running=None), (("kubelet.service", "ActiveState active, it has no main process"),)),
+    Case("D2C201", "unreadable is D2C101", make.view(of=make.facts(kubelet=Unreadable("kubelet", "x")))),
+    Case("D2C202", "unknown", at(UNKNOWN), (("endpoint unix:///run/x.sock", "kubelet v1.23.17: endpoint unix:///run/x.sock"),)),
+    Case("D2C202", "dockershim", make.view()),
+    Case("D2C202", "no kubelet is D2C201", at(UNKNOWN, kubelet=None)),
+    Case(
+        "D2C203",
+        "containerd",
+        at(CONTAINERD),
+        (("runtime containerd", f"{CONTAINERD.evidence}, the Node reports docker://20.10.24"),),
+    ),
+    Case("D2C203", "dockershim", make.view()),
+    Case("D2C204", "cri-dockerd", at(CRI_DOCKERD), (("cri-dockerd", f"kubelet v1.23.17; {CRI_DOCKERD.evidence}"),)),
+    Case("D2C204", "dockershim", make.view()),
+    Case(
+        "D2C205",
+        "changed, added, removed",
+        flags(("v", "4"), ("node-ip", "10.0.0.2"), running=(*make.RUNNING, "--v", "2", "--read-only-port=10255")),
+        (
+            ("--v", "running: --v=2; /etc/default/kubelet:1 (KUBELET_EXTRA_ARGS): --v=4"),
+            ("--node-ip", "running: not given; /etc/default/kubelet:1 (KUBELET_EXTRA_ARGS): --node-ip=10.0.0.2"),
+            ("--read-only-port", "running: --read-only-port=10255; no file: not given"),
+        ),
+    ),
+    Case(
+        "D2C205",
+        "the same, spelled otherwise",
+        flags(("v", "2"), ("fail-swap-on", "true"), running=(*make.RUNNING, "--v", "2", "--fail_swap_on")),
+    ),
+    Case("D2C205", "stopped", kubelet(running=None)),
+    Case(
+        "D2C205",
+        "a command line that pflag refuses",
+        kubelet(running=("/usr/bin/kubelet", "--config")),
+        (("kubelet command line", "the running one cannot be compared: flags: the flag config needs a value"),),
+    ),
+    Case(
+        "D2C206",
+        "a newer one on disk",
+        make.view(of=make.facts(kubelet=make.kubelet(version="v1.24.17"))),
+        (("kubelet", "the Node reports v1.23.17, the program on disk is v1.24.17"),),
+    ),
+    Case("D2C206", "another patch", kubelet(version="v1.23.5")),
+    Case("D2C206", "no Node", make.view(node=None, of=make.facts(kubelet=make.kubelet(version="v1.24.17")))),
+    Case(
+        "D2C207",
+        "gone",
+        flags(("seccomp-profile-root", "/x"), ("redirect-container-streaming", "true")),
+        (
+            (
+                "--seccomp-profile-root",
+                "/etc/default/kubelet:1 (KUBELET_EXTRA_ARGS): unknown to Kubernetes 1.23 and later, the kubelet on disk is v1.23.17",
+            ),
+            (
+                "--redirect-container-streaming",
+                "/etc/default/kubelet:1 (KUBELET_EXTRA_ARGS): unknown to Kubernetes 1.22 and later, the kubelet on disk is v1.23.17",
+            ),
+        ),
+    ),
+    Case("D2C207", "gone later only", flags(("network-plugin", "cni"), ("container-runtime", "docker"))),
+    Case(
+        "D2C208",
+        "tied",
+        make.view(
+            of=make.facts(
+                units={
+                    "kubelet.service": make.unit(
+                        "kubelet.service",
+                        requires=("docker.service", "sysinit.target"),
+                        part_of=("docker.service",),
+                        wants=("docker.socket",),
+                    )
+                }
+            )
+        ),
+        (
+            ("kubelet.service", "Requires=docker.service; its files: /lib/systemd/system/kubelet.service"),
+            ("kubelet.service", "PartOf=docker.service; its files: /lib/systemd/system/kubelet.service"),
+        ),
+    ),
+    Case("D2C208", "free", make.view()),
+    Case(
+        "D2C209",
+        "nowhere",
+        make.view(of=make.facts(kubelet=make.kubelet(config={}), docker=make.docker(daemon_json={}, cgroup_driver="cgroupfs"))),
+        (
+            (
+                "cgroup driver",
+                "kubelet: neither --cgroup-driver nor cgroupDriver, default cgroupfs; Docker: no native.cgroupdriver, it uses cgroupfs",
+            ),
+        ),
+    ),
+    Case("D2C209", "Docker says it", make.view(of=make.facts(kubelet=make.kubelet(config={})))),
+    Case("D2C209", "the kubelet says it", make.view(of=make.facts(docker=make.docker(daemon_json={})))),
+    Case(
+        "D2C209",
+        "the kubelet's configuration is unreadable",
+        make.view(of=make.facts(kubelet=make.kubelet(config=Unreadable("c", "x")), docker=make.docker(daemon_json={}))),
+    ),
+    Case(
+        "D2C210",
+        "by its file and by default",
+        make.view(of=make.facts(docker=make.docker(cgroup_driver="cgroupfs"))),
+        (("cgroup driver", "kubelet: systemd (/var/lib/kubelet/config.yaml); Docker: cgroupfs (docker info)"),),
+    ),
+    Case("D2C210", "equal", make.view()),
+    Case("D2C210", "Docker's is not known", make.view(of=make.facts(docker=make.docker(cgroup_driver=None)))),
+    Case(
+        "D2C220",
+        "managed",
+        make.view(the_node=make.node(labels={"eks.amazonaws.com/nodegroup": "ng"})),
+        (("installer EKS", "Node label eks.amazonaws.com/nodegroup=ng"),),
+    ),
+    Case(
+        "D2C220",
+        "unknown",
+        make.view(of=make.facts(units={}), the_node=make.node(annotations={})),
+        (("installer unknown", "no mark of a known installer"),),
+    ),
+    Case("D2C220", "kubeadm", make.view()),
+    Case(
+        "D2C221",
+        "kubespray",
+        make.view(of=make.facts(marks=frozenset({"/etc/kubernetes/kubelet.env"}))),
+        (("installer kubespray", "/etc/kubernetes/kubelet.env exists"),),
+    ),
+    Case("D2C221", "unsupported", make.view(the_node=make.node(labels={"eks.amazonaws.com/nodegroup": "ng"}))),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_rule(case: Case) -> None:
+    case.verify()
+
+
+def test_remedies_of_installers_replace_the_rules_own() -> None:
+    (blocked,) = check(make.view(the_node=make.node(labels={"kops.k8s.io/instancegroup": "n"})), [installer_unsupported])
+    assert blocked.remedy == (
+        "Set containerRuntime in the cluster's spec: nodeup writes the node's files at each boot.\n\n"
+        "    kops edit cluster     # spec.containerRuntime: containerd\n"
+        "    kops update cluster --yes && kops rolling-update cluster --yes"
+    )
+    (told,) = check(make.view(), [installer_may_undo])
+    assert "kubectl get node w1 -o" in told.remedy
+
+
+def test_flags_shown_hold_no_secret() -> None:
+    view = flags(("bootstrap-token", "abcdef.0123456789abcdef"))
+    assert "0123456789abcdef" not in "".join(one.evidence for one in check(view, RULES))
+
+
+def test_a_node_off_docker_is_asked_nothing_else() -> None:
+    """Its pods may be bare and its Docker broken: there is nothing to migrate, so nothing blocks."""
+    view = make.view(make.pod("alone", owner=None), of=make.facts(endpoint=CONTAINERD, docker=None))
+    assert [one.code for one in check(view, RULES)] == ["D2C203"]
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "since"),
+    [
+        ("network-plugin", (1, 23), None),
+        ("network-plugin", (1, 24), (1, 24)),
+        ("container-runtime", (1, 30), (1, 27)),
+        ("v", (1, 40), None),
+    ],
+)
+def test_gone_since(name: str, release: tuple[int, int], since: tuple[int, int] | None) -> None:
+    assert gone_since(name, release) == since
+
+
+def test_no_flag_is_listed_under_two_releases() -> None:
+    from migrate.rules.kubelet_flags import GONE
+
+    assert len(RELEASE) == sum(len(names.split()) for names in GONE.values())

@@ -1,0 +1,109 @@
+"""The set of rules as a whole: names, docs, which may be accepted, and that each has been seen to fire and to be silent."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from migrate.report.rules_page import FAMILIES, explain, listing, rules_page
+from migrate.rules import Rule, Severity, check
+from migrate.rules.table import RULES
+from tests.rules import make, test_docker, test_kubelet, test_node, test_target, test_workloads
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = (*test_node.CASES, *test_docker.CASES, *test_kubelet.CASES, *test_workloads.CASES, *test_target.CASES)
+# What an admin may let happen: a loss or an interruption of workloads that he knows, never an unknown and never a node that cannot come up.
+ACCEPTABLE = {
+    "standalone-container",
+    "docker-socket-mounted",
+    "bare-pod",
+    "emptydir-data-lost",
+    "budget-exhausted",
+    "budgets-overlap",
+    "single-replica-budget",
+}
+
+by_code = pytest.mark.parametrize("one", RULES, ids=lambda one: one.code)
+
+
+def test_codes_and_slugs_are_unique_and_in_order() -> None:
+    assert [one.code for one in RULES] == sorted({one.code for one in RULES})
+    assert [slug for slug, count in Counter(one.slug for one in RULES).items() if count > 1] == []
+
+
+def test_every_rule_of_a_module_is_in_the_table() -> None:
+    from migrate.rules import cgroups, daemon, docker, drain, host, kubelet, network, node, ownership, reading, storage, target, workloads
+
+    modules = (cgroups, daemon, docker, drain, host, kubelet, network, node, ownership, reading, storage, target, workloads)
+    defined = {one.code for module in modules for one in vars(module).values() if isinstance(one, Rule)}
+    assert defined == {one.code for one in RULES}
+
+
+@by_code
+def test_docs_are_complete(one: Rule) -> None:
+    assert re.fullmatch(r"[A-Za-z].{15,118}\.", one.what), one.what
+    assert one.why.endswith("."), one.why
+    assert one.sources.endswith("."), one.sources
+    assert len(one.remedy) > 20
+    for text in (one.what, one.why, one.sources):
+        assert "    " not in text
+    assert one.code.startswith(tuple(prefix for prefix, _ in FAMILIES))
+
+
+@by_code
+def test_a_blocker_says_a_command_to_type(one: Rule) -> None:
+    if one.severity is Severity.BLOCKER and one.slug != "installer-unsupported":
+        assert "\n\n    " in one.remedy
+
+
+def test_only_what_is_harmless_to_the_node_is_acceptable() -> None:
+    assert {one.slug for one in RULES if one.acceptable} == ACCEPTABLE
+
+
+@by_code
+def test_an_acceptable_blocker_says_how_to_accept_it(one: Rule) -> None:
+    told = f"--accept {one.code}=" in one.remedy
+    assert not told or one.acceptable
+    assert told or one.slug in {"budget-exhausted", "budgets-overlap"} or not one.acceptable
+
+
+@by_code
+def test_each_rule_was_seen_to_fire_and_to_be_silent(one: Rule) -> None:
+    cases = [case for case in CASES if case.code == one.code]
+    assert any(case.seen for case in cases)
+    assert any(not case.seen for case in cases)
+
+
+def test_a_healthy_worker_has_only_infos() -> None:
+    found = check(make.view(), RULES)
+    assert [(one.severity, one.slug) for one in found] == [
+        (Severity.INFO, "log-rotation-moves"),
+        (Severity.INFO, "log-format-changes"),
+        (Severity.INFO, "installer-may-undo"),
+    ]
+
+
+def test_the_page_of_rules_is_in_step() -> None:
+    """`make docs` writes it anew."""
+    assert (ROOT / "docs" / "rules.md").read_text("utf-8") == rules_page()
+
+
+def test_a_page_holds_everything_of_a_rule() -> None:
+    assert explain(next(one for one in RULES if one.code == "D2C502")) == (
+        "D2C502 cni-config-missing (blocker)\n\n"
+        "There is no CNI configuration on the node.\n\n"
+        "Why\n  The runtime reports its network as not ready, and the node stays NotReady.\n\n"
+        "Remedy\n  See why the cluster's network agent did not write its file:\n\n"
+        "      ls -l /etc/cni/net.d     # on the node\n"
+        "      kubectl get pods -A -o wide --field-selector spec.nodeName=NODE\n\n"
+        "Sources\n  containerd docs/cri/config.md (cni); containernetworking/cni libcni.\n"
+    )
+
+
+def test_a_listing_has_a_line_a_rule() -> None:
+    lines = listing().splitlines()
+    assert len(lines) == len(RULES)
+    assert lines[0] == f"D2C101  blocker              fact-unreadable{' ' * 15}Something that the migration rests on could not be read."

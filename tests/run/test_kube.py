@@ -1,0 +1,358 @@
+"""Reading a cluster over real HTTP, from the kubeconfig to ClusterFacts, and every way in which that fails."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from migrate.errors import ClusterUnreachable
+from migrate.facts.cluster import ClusterFacts, Metadata, Node, Owner, Pod
+from migrate.facts.model import Unreadable
+from migrate.run.kube import connect
+
+from .api_server import ApiServer, serving
+
+TAKEN = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that does not wait."""
+
+    def __init__(self):
+        self.slept: list[float] = []
+
+    def now(self):
+        return TAKEN
+
+    def monotonic(self):
+        return 0.0
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with serving(ApiServer()) as running:
+        yield running
+
+
+def kubeconfig(
+    path: Path, url: str, *, user: dict | None = None, cluster: dict | None = None, context: str = "lab", current: str | None = None
+) -> Path:
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": f"c-{context}", "cluster": {"server": url, **(cluster or {})}}],
+        "users": [{"name": f"u-{context}", "user": user or {}}],
+        "contexts": [{"name": context, "context": {"cluster": f"c-{context}", "user": f"u-{context}"}}],
+        "current-context": context if current is None else current,
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+def read(
+    path: Path | None, *, context: str | None = None, environ: dict[str, str] | None = None, clock: Clock | None = None
+) -> ClusterFacts:
+    found = connect(kubeconfig=None if path is None else str(path), context=context, environ=environ or {}, clock=clock or Clock())
+    return found.read()
+
+
+@pytest.fixture
+def reading(server: ApiServer, tmp_path: Path) -> Callable[..., ClusterFacts]:
+    return lambda **how: read(kubeconfig(tmp_path / "config", server.url), **how)
+
+
+def failure(call: Callable[[], object]) -> str:
+    with pytest.raises(ClusterUnreachable) as error:
+        call()
+    assert error.value.exit_code == 4
+    return str(error.value)
+
+
+def named(name: str, **more: object) -> dict:
+    return {"metadata": {"name": name, "namespace": "default", **more}}
+
+
+def test_every_list_arrives(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    server.lists["/api/v1/nodes"] = [named("n1", annotations={"docker2cri.io/run": "r1", "secret/thing": "x"})]
+    server.lists["/api/v1/pods"] = [
+        named("p1") | {"spec": {"nodeName": "n1", "containers": [{"name": "c", "env": [{"name": "A", "value": "Pa55"}]}]}}
+    ]
+    server.lists["/apis/apps/v1/replicasets"] = [named("rs1")]
+    server.lists["/apis/batch/v1/cronjobs"] = [named("cj1")]
+    facts = reading()
+    assert (facts.server, facts.taken, facts.unreadable) == ("v1.23.17", int(TAKEN.timestamp()), ())
+    assert facts.nodes == (Node(metadata=Metadata(name="n1", namespace="default", annotations={"docker2cri.io/run": "r1"})),)
+    assert [pod.key for pod in facts.pods] == ["default/p1"]
+    assert "Pa55" not in repr(facts)
+    assert facts.owners == (
+        Owner(kind="ReplicaSet", metadata=Metadata(name="rs1", namespace="default")),
+        Owner(kind="CronJob", metadata=Metadata(name="cj1", namespace="default")),
+    )
+    assert len(server.asked) == 11
+
+
+def test_pages_are_joined_in_order(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    server.lists["/api/v1/pods"] = [named(f"p{n}") for n in range(1201)]
+    assert [pod.metadata.name for pod in reading().pods] == [f"p{n}" for n in range(1201)]
+    assert [target for target in server.asked if "/pods?" in target] == [
+        "/api/v1/pods?limit=500",
+        "/api/v1/pods?limit=500&continue=500",
+        "/api/v1/pods?limit=500&continue=1000",
+    ]
+
+
+@pytest.mark.parametrize(("expire", "limits"), [(1, ["500", "500", "500", "500"]), (2, ["500", "500", "500", "500", None])])
+def test_an_expired_token_starts_the_list_again(
+    server: ApiServer, reading: Callable[..., ClusterFacts], expire: int, limits: list[str | None]
+) -> None:
+    server.lists["/api/v1/pods"] = [named(f"p{n}") for n in range(600)]
+    server.expire["/api/v1/pods"] = expire
+    assert len(reading().pods) == 600
+    asked = [target for target in server.asked if target.startswith("/api/v1/pods")]
+    assert ["500" if "limit=500" in target else None for target in asked] == limits
+
+
+def test_a_busy_server_is_asked_again_when_it_says(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    server.busy["/api/v1/nodes"] = 2
+    clock = Clock()
+    assert reading(clock=clock).nodes == ()
+    assert clock.slept == [1.0, 1.0]
+
+
+def test_a_server_that_stays_busy_is_given_up(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    server.busy["/api/v1/nodes"] = 99
+    assert failure(reading).startswith(
+        f"{server.url} answers GET /api/v1/nodes with HTTP 429: Too many requests, please try again later.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("selector", "covered"), [({}, False), ({"matchLabels": {}}, False), ({"matchLabels": {"app": "web"}}, True), (None, False)]
+)
+def test_beta_budgets_with_an_empty_selector_cover_nothing(
+    server: ApiServer, reading: Callable[..., ClusterFacts], selector: dict | None, covered: bool
+) -> None:
+    del server.lists["/apis/policy/v1/poddisruptionbudgets"]
+    server.lists["/apis/policy/v1beta1/poddisruptionbudgets"] = [named("b") | {"spec": {"selector": selector}}]
+    (budget,) = reading().budgets
+    assert budget.covers(Pod(metadata=Metadata(name="p", namespace="default", labels={"app": "web"}))) is covered
+
+
+def test_budgets_of_v1_with_an_empty_selector_cover_everything(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    server.lists["/apis/policy/v1/poddisruptionbudgets"] = [named("b") | {"spec": {"selector": {}}}]
+    (budget,) = reading().budgets
+    assert budget.covers(Pod(metadata=Metadata(name="p", namespace="default")))
+
+
+def test_beta_cronjobs_are_read_where_only_they_are_served(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    del server.lists["/apis/batch/v1/cronjobs"]
+    server.lists["/apis/batch/v1beta1/cronjobs"] = [named("old")]
+    assert [(owner.kind, owner.metadata.name) for owner in reading().owners] == [("CronJob", "old")]
+
+
+def test_what_is_forbidden_besides_nodes_and_pods_is_unreadable(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    said = 'jobs.batch is forbidden: User "viewer" cannot list resource "jobs" in API group "batch" at the cluster scope'
+    server.refuse["/apis/batch/v1/jobs"] = (403, said)
+    server.refuse["/apis/policy/v1/poddisruptionbudgets"] = (403, "no")
+    del server.lists["/api/v1/persistentvolumes"]
+    assert set(reading().unreadable) == {
+        Unreadable("jobs", f"HTTP 403: {said}"),
+        Unreadable("poddisruptionbudgets", "HTTP 403: no"),
+        Unreadable("persistentvolumes", "HTTP 404: 404 page not found"),
+    }
+
+
+@pytest.mark.parametrize("what", ["nodes", "pods"])
+def test_forbidden_nodes_or_pods_are_an_error(server: ApiServer, reading: Callable[..., ClusterFacts], tmp_path: Path, what: str) -> None:
+    server.refuse[f"/api/v1/{what}"] = (403, f"{what} is forbidden\x1b[2J")
+    assert failure(reading) == (
+        f"{server.url} answers GET /api/v1/{what} with HTTP 403: {what} is forbidden\n"
+        f"  expected: permission to list {what} in all namespaces\n"
+        f"  next: kubectl --kubeconfig {tmp_path}/config auth can-i list {what} --all-namespaces"
+    )
+
+
+def test_refused_credentials(server: ApiServer, reading: Callable[..., ClusterFacts], tmp_path: Path) -> None:
+    server.token = "right"
+    assert failure(reading) == (
+        f"{server.url} answers GET /api/v1/nodes with HTTP 401: Unauthorized\n"
+        "  expected: credentials that the API server accepts\n"
+        "  next: renew them (log in again, or `kubeadm certs renew admin.conf` on a control plane), "
+        f"then kubectl --kubeconfig {tmp_path}/config get nodes"
+    )
+
+
+def test_a_token_of_the_kubeconfig_is_sent(server: ApiServer, tmp_path: Path) -> None:
+    server.token = "right"
+    assert read(kubeconfig(tmp_path / "config", server.url, user={"token": "right"})).unreadable == ()
+
+
+PLUGIN = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": sys.executable, "interactiveMode": "Never"}
+
+
+def test_a_credential_plugin_is_run(server: ApiServer, tmp_path: Path) -> None:
+    server.token = "from-plugin"
+    answer = {"apiVersion": PLUGIN["apiVersion"], "kind": "ExecCredential", "status": {"token": "from-plugin"}}
+    user = {"exec": {**PLUGIN, "args": ["-c", f"print({json.dumps(json.dumps(answer))})"]}}
+    assert read(kubeconfig(tmp_path / "config", server.url, user=user)).unreadable == ()
+
+
+def test_a_credential_plugin_that_fails_says_so(server: ApiServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    user = {"exec": {**PLUGIN, "args": ["-c", "import sys; sys.exit('session expired, run corp-login --password=Pa55')"]}}
+    path = kubeconfig(tmp_path / "config", server.url, user=user)
+    assert failure(lambda: read(path)) == (
+        f"{path}, context 'lab': the credential plugin failed: exec: process returned 1. "
+        "session expired, run corp-login --password=REDACTED\n"
+        "  expected: credentials from the plugin that the kubeconfig names\n"
+        f"  next: kubectl --kubeconfig {path} get nodes"
+    )
+    assert capfd.readouterr() == ("", "")
+    assert server.asked == []
+
+
+def test_nobody_listens(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"https://127.0.0.1:{taken.getsockname()[1]}"
+        path = kubeconfig(tmp_path / "config", url)
+        text = failure(lambda: read(path))
+    assert text == (
+        f"{url}: no connection: Connection refused\n"
+        "  expected: an API server that answers\n"
+        f"  next: kubectl --kubeconfig {path} get --raw /version"
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=kubernetes",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            folder / "key",
+            "-out",
+            folder / "crt",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    (folder / "pem").write_text((folder / "key").read_text() + (folder / "crt").read_text())
+    return folder
+
+
+def test_tls_with_the_right_ca(certificate: Path, tmp_path: Path) -> None:
+    with serving(ApiServer(), certificate / "pem") as server:
+        path = kubeconfig(tmp_path / "config", server.url, cluster={"certificate-authority": str(certificate / "crt")})
+        assert read(path).server == "v1.23.17"
+
+
+def test_tls_with_a_ca_that_did_not_sign(certificate: Path, tmp_path: Path) -> None:
+    with serving(ApiServer(), certificate / "pem") as server:
+        path = kubeconfig(tmp_path / "config", server.url)
+        address = server.url.removeprefix("https://")
+        assert failure(lambda: read(path)) == (
+            f"{server.url}: TLS: self-signed certificate\n"
+            "  expected: a certificate for this name, signed by the CA of the kubeconfig\n"
+            f"  next: openssl s_client -connect {address} </dev/null | openssl x509 -noout -issuer -dates -ext subjectAltName"
+        )
+
+
+def test_tls_unchecked_is_the_users_word_and_warns_nowhere(certificate: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(ApiServer(), certificate / "pem") as server:
+        path = kubeconfig(tmp_path / "config", server.url, cluster={"insecure-skip-tls-verify": True})
+        assert read(path).server == "v1.23.17"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_https_to_a_plain_port(server: ApiServer, tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path / "config", server.url.replace("http:", "https:"))
+    assert failure(lambda: read(path)).startswith(f"{server.url.replace('http:', 'https:')}: TLS: ")
+
+
+@pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[]", b'{"no": 1}'])
+def test_something_else_answers(server: ApiServer, reading: Callable[..., ClusterFacts], tmp_path: Path, body: bytes) -> None:
+    server.version = body
+    assert failure(reading) == (
+        f"{server.url} answers GET /version with something that is not the Kubernetes API's JSON\n"
+        "  expected: the API server itself, no login page and no other service\n"
+        f"  next: kubectl --kubeconfig {tmp_path}/config get --raw /version"
+    )
+
+
+def test_no_kubeconfig_anywhere(tmp_path: Path) -> None:
+    assert failure(lambda: read(None, environ={"HOME": str(tmp_path)})) == (
+        f"no kubeconfig: {tmp_path}/.kube/config is missing or empty\n"
+        "  expected: a kubeconfig that leads to the cluster\n"
+        "  next: repeat with --kubeconfig PATH, or export KUBECONFIG=PATH"
+    )
+    two = failure(lambda: read(None, environ={"KUBECONFIG": f"{tmp_path}/a{os.pathsep}{tmp_path}/b"}))
+    assert two.startswith(f"no kubeconfig: {tmp_path}/a, {tmp_path}/b are missing or empty\n")
+
+
+def test_the_default_place(server: ApiServer, tmp_path: Path) -> None:
+    (tmp_path / ".kube").mkdir()
+    kubeconfig(tmp_path / ".kube" / "config", server.url)
+    assert read(None, environ={"HOME": str(tmp_path)}).server == "v1.23.17"
+
+
+def test_several_files_merge_as_kubectl_merges_them(server: ApiServer, tmp_path: Path) -> None:
+    first = kubeconfig(tmp_path / "a", server.url, context="first")
+    second = kubeconfig(tmp_path / "b", "http://127.0.0.1:1", context="second")
+    both = {"KUBECONFIG": os.pathsep.join((str(tmp_path / "missing"), str(first), str(second)))}
+    assert read(None, environ=both).server == "v1.23.17"  # the first file's current-context
+    assert failure(lambda: read(None, environ=both, context="second")).startswith("http://127.0.0.1:1: no connection: ")
+
+
+def test_an_unknown_context_names_the_known_ones(server: ApiServer, tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path / "config", server.url)
+    assert (
+        failure(lambda: read(path, context="prod"))
+        == f"{path}: no context 'prod'\n  expected: one of 'lab'\n  next: repeat with --context NAME"
+    )
+    path = kubeconfig(tmp_path / "config", server.url, current="")
+    assert failure(lambda: read(path)) == f"{path}: no current context\n  expected: one of 'lab'\n  next: repeat with --context NAME"
+
+
+@pytest.mark.parametrize("text", ["a: [", "[]", "just text", "clusters: 5\ncontexts: 7\n", "contexts:\n- name: x\ncurrent-context: x\n"])
+def test_a_file_that_is_no_kubeconfig(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    assert failure(lambda: read(path)).startswith(f"{path}: ")
+
+
+def test_a_client_certificate_that_is_missing(certificate: Path, tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path / "config", "https://127.0.0.1:1", user={"client-certificate": "gone.crt", "client-key": "gone.key"})
+    assert failure(lambda: read(path)) == (
+        f"{path}: File does not exist: {tmp_path}/gone.crt\n"
+        "  expected: a kubeconfig that kubectl can use\n"
+        f"  next: kubectl --kubeconfig {path} config view"
+    )
+
+
+def test_in_a_pod_without_its_token() -> None:
+    environ = {"HOME": "/nonexistent", "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "1"}
+    assert failure(lambda: read(None, environ=environ)).startswith("in a pod, and its service account cannot be used: ")

@@ -1,0 +1,138 @@
+"""Every captured cluster, from capture to report: facts, findings, plan and texts equal the goldens beside the capture.
+
+`python -m pytest tests/test_scenarios.py --update-goldens` writes them; the diff is reviewed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from migrate.facts.cluster import ClusterFacts
+from migrate.facts.match import Matched, machine, match
+from migrate.facts.node import facts_from
+from migrate.plan.build import build_plan
+from migrate.plan.inputs import inputs, moved
+from migrate.plan.model import FORMAT, Plan, dump_plan, load_plan, sealed
+from migrate.plan.steps import WriteFile, undo
+from migrate.report.inspect_text import inspect_text
+from migrate.report.json_v1 import facts_json
+from migrate.report.plan_text import plan_text
+from migrate.report.style import Style
+from migrate.rules.judge import Inspected, judge
+from migrate.rules.table import RULES
+from migrate.run.store import load_directory
+from migrate.targets.compose import compose
+from migrate.targets.table import target_named
+
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures" / "clusters"
+CLUSTERS = sorted(path.name for path in FIXTURES.iterdir())
+CONTAINERD = target_named("containerd")
+EVERYTHING = {rule.code: "accepted in the test" for rule in RULES if rule.acceptable}
+
+
+def judged(name: str, reasons: dict[str, str] | None = None) -> tuple[ClusterFacts, tuple[Inspected, ...]]:
+    captures, cluster = load_directory(FIXTURES / name)
+    assert cluster is not None
+    assert CONTAINERD is not None
+    nodes = {one.host: one.node for one in match([machine(facts_from(one)) for one in captures], cluster.nodes) if isinstance(one, Matched)}
+    return cluster, judge(cluster, [(one.host, one, cluster.node(nodes[one.host]), None) for one in captures], CONTAINERD, reasons or {})
+
+
+def plan_of(name: str, reasons: dict[str, str] | None = None) -> Plan:
+    cluster, found = judged(name, reasons)
+    plans = tuple(build_plan(one.view, one.findings) for one in found if one.view)
+    return sealed(Plan(format=FORMAT, tool="golden", target="containerd", server=cluster.server, nodes=plans))
+
+
+def golden(name: str, file: str, text: str, update: bool) -> None:
+    path = FIXTURES / name / "expected" / file
+    if update:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+    assert text == (path.read_text("utf-8") if path.exists() else ""), f"{path} is not in step: --update-goldens, and read the diff"
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_inspection(name: str, update_goldens: bool) -> None:
+    _, found = judged(name)
+    for one in found:
+        assert one.view is not None
+        text = msgspec.json.format(msgspec.json.encode(facts_json(one.view.facts)), indent=1).decode() + "\n"
+        golden(name, f"{one.host}.facts.json", text, update_goldens)
+    golden(name, "inspect.txt", inspect_text(found, "containerd", Style(100)), update_goldens)
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_plan(name: str, update_goldens: bool) -> None:
+    golden(name, "plan.txt", plan_text(plan_of(name, EVERYTHING), Style(100)), update_goldens)
+    golden(name, "refused.txt", plan_text(plan_of(name), Style(100), diffs=False), update_goldens)
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_a_plan_survives_its_file_and_cannot_be_changed_in_it(name: str) -> None:
+    plan = plan_of(name, EVERYTHING)
+    text = dump_plan(plan)
+    assert load_plan(text) == plan
+    with pytest.raises(ValueError, match="its content does not match its digest: it was changed after it was made"):
+        load_plan(text.replace("restart containerd", "restart docker").replace("containerd.service", "crio.service", 1))
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_every_step_has_its_reverse(name: str) -> None:
+    for node in plan_of(name, EVERYTHING).nodes:
+        for planned in node.steps:
+            assert undo(planned.step) != planned.step or getattr(planned.step, "before", 0) == getattr(planned.step, "after", 1)
+            assert undo(undo(planned.step)) == planned.step
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_the_plan_of_a_planned_node_changes_no_file(name: str) -> None:
+    """The edits are idempotent: on the files that they would write nothing is left to do."""
+    from migrate.facts.capture import PathReading
+
+    assert CONTAINERD is not None
+    captures, _ = load_directory(FIXTURES / name)
+    for capture in captures:
+        facts = facts_from(capture)
+        changes, refused = compose(CONTAINERD, facts)
+        assert refused == ()
+        assert changes != ()
+        after = {one.path: PathReading("file", one.mode, one.owner, len(one.after), 0, None, one.after) for one in changes}
+        import dataclasses
+
+        again, refused = compose(CONTAINERD, facts_from(dataclasses.replace(capture, paths={**capture.paths, **after})))
+        assert refused == ()
+        assert [(one.path, one.after.decode()) for one in again] == []
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_what_moved_since_the_plan_is_told_with_a_diff(name: str) -> None:
+    import dataclasses
+
+    captures, _ = load_directory(FIXTURES / name)
+    capture = next(one for one in captures if one.host == "lab-w1")
+    path = "/var/lib/kubelet/config.yaml"
+    reading = capture.paths[path]
+    assert reading.data is not None
+    edited = dataclasses.replace(reading, data=reading.data + b"maxPods: 42\n")
+    now = dataclasses.replace(capture, paths={**capture.paths, path: edited})
+    planned = next(node for node in plan_of(name).nodes if node.host == "lab-w1")
+    paths = [one.step.path for one in planned.steps if isinstance(one.step, WriteFile)]
+    assert moved(planned.inputs, inputs(facts_from(capture), paths)) == ()
+    (found,) = moved(planned.inputs, inputs(facts_from(now), paths))
+    assert found.what == path
+    assert found.diff.splitlines()[:2] == [f"--- {path} (planned)", f"+++ {path} (now)"]
+    assert found.diff.splitlines()[-1] == "+maxPods: 42"
+
+
+def test_no_planted_secret_is_in_any_fixture() -> None:
+    secrets = msgspec.json.decode((Path(__file__).parent / "lab" / "secrets.json").read_bytes(), type=list[str])
+    for path in FIXTURES.rglob("*"):
+        if path.is_file():
+            text = path.read_text("utf-8")
+            assert [secret for secret in secrets if secret in text] == [], path
+            assert not re.search(r"[a-z0-9]{6}\.[a-z0-9]{16}\b(?!\.)", re.sub(r"[0-9.]{23,}", "", text)), path
