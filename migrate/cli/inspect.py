@@ -89,4 +89,6 @@ def _weight(nodes: tuple[Inspected, ...], fail_on: str) -> int:
     if fail_on == "never":
         return 0
     limit = Severity(fail_on).rank
-    return 3 if any(one.severity.rank <= limit and one.accepted is None for node in nodes for one in node.findings) else 0
+    # that the API was not read is told, and weighs, by itself
+    found = [one for node in nodes for one in node.findings if one.slug != "cluster-not-read"]
+    return 3 if any(one.severity.rank <= limit and one.accepted is None for one in found) else 0

@@ -52,9 +52,9 @@ _PLAIN = re.compile(rf"(?:true|false|null|none|nil|~|0|\*+|x{{5}}|\$\{{?[\w]+\}}
 
 _PEM = re.compile(r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)(.*?)(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _USERINFO = re.compile(
-    r"""(?:\b(?P<web>https?)|\b[a-z][a-z0-9+.-]{0,30})://(?P<user>[^\s\0/"'<>@:]*)(?::(?P<word>[^\s\0/"'<>]*))?@""", _FLAGS
+    r"""(?:\b(?P<web>https?)|\b[a-z][a-z0-9+.-]{0,30})://(?P<user>[^\s\0/"'<>@:]{0,500})(?::(?P<word>[^\s\0/"'<>]{0,500}))?@""", _FLAGS
 )
-_BARE_PROXY = re.compile(r"""proxy\\*["']?[ \t]*[=:][ \t]*\\*["']?(?P<user>[^\s\0/"'<>@:]+):(?P<word>[^\s\0/"'<>]*)@""", _FLAGS)
+_BARE_PROXY = re.compile(r"""proxy\\*["']?[ \t]*[=:][ \t]*\\*["']?(?P<user>[^\s\0/"'<>@:]{1,500}):(?P<word>[^\s\0/"'<>]{0,500})@""", _FLAGS)
 _FORMS = re.compile(
     r"(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.-])"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"

@@ -58,9 +58,9 @@ def judge(
 
 def _one(cluster: ClusterFacts | None, machine: Read, target: Target, reasons: Mapping[str, str], redacted: bool) -> Inspected:
     host, capture, node, error = machine
-    if capture is None:
+    if capture is None or error is not None:
         return Inspected(host, None, (), str(error))
     facts = facts_from(redact(capture) if redacted else capture)
     pods = cluster.pods_on(node.name) if cluster and node else ()
     view = NodeView(facts, node, pods, cluster, target)
-    return Inspected(host, view, accept(check(view, RULES), reasons), str(error) if error else None)
+    return Inspected(host, view, accept(check(view, RULES), reasons))

@@ -111,11 +111,11 @@ def test_sudo_without_a_password_with_one_and_not_at_all(tool: Tool, lab: Lab, t
 
 
 def test_a_wrong_host_key_and_an_unreachable_host_leave_the_others_done(tool: Tool, lab: Lab, tmp_path: Path) -> None:
-    keys = lab.known_hosts.read_text().splitlines()
+    lines = [line.split(" ", 1) for line in lab.known_hosts.read_text().splitlines()]
+    keys = {name: key for names, key in lines for name in names.split(",")}
     wrong = tmp_path / "known_hosts"
-    swapped = {address(lab, "lab-w2"): address(lab, "lab-cp1")}
-    own = {line.split()[0]: line.split(" ", 1)[1] for line in keys if line.strip()}
-    wrong.write_text("\n".join(f"{host} {own[swapped.get(host, host)]}" for host in own) + "\n")
+    shown = {"lab-w1": "lab-w1", "lab-w2": "lab-cp1"}
+    wrong.write_text("".join(f"{address(lab, node)} {keys[address(lab, other)]}\n" for node, other in shown.items()))
     hosts = "\n".join(
         [
             f"lab-w1 ansible_host={address(lab, 'lab-w1')}",
@@ -138,7 +138,8 @@ def test_an_api_that_is_down_still_reports_the_nodes(tool: Tool, lab: Lab, tmp_p
     text = lab.kubeconfig.read_text()
     server = next(line.split("server:")[1].strip() for line in text.splitlines() if "server:" in line)
     dead.write_text(text.replace(server, "https://127.0.0.1:9"))
-    ran = tool("inspect", "-i", str(lab.inventory), kubeconfig=str(dead))
+    worker = inventory(lab, tmp_path, f"lab-w1 ansible_host={address(lab, 'lab-w1')}")
+    ran = tool("inspect", "-i", worker, kubeconfig=str(dead))
     assert ran.code == 4
     assert "lab-w1" in ran.out
     assert "https://127.0.0.1:9" in ran.err

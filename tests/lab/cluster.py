@@ -121,9 +121,10 @@ def _join(node: Node, binaries: Path) -> None:
 
 
 def _forget_in_api(node: Node, binaries: Path) -> None:
+    """Delete the Node, then its pods at once: in the other order each DaemonSet would put a new one there in between."""
+    access.kubectl(binaries, "delete", "node", node.name, "--ignore-not-found")
     of_node = ("--all-namespaces", f"--field-selector=spec.nodeName={node.name}", "--force", "--grace-period=0")
     access.kubectl(binaries, "delete", "pods", *of_node)
-    access.kubectl(binaries, "delete", "node", node.name, "--ignore-not-found")
 
 
 def _assign_pods(node: Node, binaries: Path) -> None:
