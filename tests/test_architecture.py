@@ -58,7 +58,7 @@ FORBIDDEN_CALLS = frozenset(("open", "exec", "eval", "input", "print", "__import
 CLOCKS = frozenset(("now", "utcnow", "today", "time", "monotonic", "sleep"))
 
 # Each client library is imported by exactly one place.
-CLIENTS = {"paramiko": "run/ssh", "kubernetes": "run/kube", "docker": "run/docker", "click": "cli"}
+CLIENTS = {"paramiko": "run/ssh", "kubernetes": "run/kube", "docker": "run/docker", "click": "cli", "rich": "cli"}
 
 
 def modules(package: Path = PACKAGE) -> Iterator[tuple[str, ast.Module]]:

@@ -32,7 +32,7 @@ _FLAGS = re.IGNORECASE | re.ASCII
 # What stands before a secret value: its key; the name of a name/value pair; a flag whose value is the next word.
 _KEY = re.compile(rf"""{_SECRET}(?P<quote>\\*["'])?\]?[ \t]*(?P<sep>=>|=|:)(?P<space>[ \t]*)""", _FLAGS)
 _PAIR = re.compile(
-    rf"""\bname\\*["']?[ \t]*:[ \t]*\\*["']?[\w.-]{{0,80}}?{_SECRET}\\*["']?\s*,?\s*\\*["']?"""
+    rf"""\bname\\*["']?[ \t]*:[ \t]*\\*["']?[\w.-]{{0,80}}?{_SECRET}\\*["']?\s{{0,20}},?\s{{0,80}}\\*["']?"""
     r"""(?P<key>value)(?P<quote>\\*["'])?[ \t]*:[ \t]*""",
     _FLAGS,
 )
@@ -43,8 +43,8 @@ _OPENING = re.compile(r"\"{3}|'{3}|\\*[\"']")
 _QUOTE = re.compile(r"""(\\*)(["'\n\0])""")
 _OPEN_BEFORE = re.compile(r"""(?<!\w)(\\*["'])[\w.-]*\Z""", re.ASCII)
 _LINE_START = re.compile(r"(?:(?:\A|\n)[ \t]*(?:export[ \t]+|-[ \t]+)?(?!-)|\0)[\w.-]*\Z", re.ASCII)
-_LINE = re.compile(r"[^\n\0]*?(?=[ \t]*\\?\r?(?:[\n\0]|\Z))", re.ASCII)
-_WORD = re.compile(r"""[^\s\0"]*?(?=(?:\\*["'`]|[,;)}\]\\])*(?:[\s\0"]|\Z))""", re.ASCII)
+_LINE = re.compile(r"[^\n\0]*")
+_WORD = re.compile(r'[^\s\0"]*', re.ASCII)
 _BLOCK = re.compile(r"[|>][-+0-9]{0,2}[ \t]*\n((?:[ \t]+[^\n]*(?:\n|\Z)|[ \t]*\n)*)", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*", re.ASCII)
 # nothing to hide: switches, references to a variable, a mask
@@ -66,7 +66,7 @@ _FORMS = re.compile(
 # CSI; then OSC, DCS and their kind up to their end on the same line; then any other escape (ECMA-48 5.3, 5.4, 8.3)
 _ESCAPE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x80-\x9f\n]{0,4096}(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]*[0-~]"
 )
 # controls but tab and line end; marks that turn the direction of text or stand unseen
@@ -156,7 +156,7 @@ def _replace(text: str, spans: Iterator[tuple[int, int]], found: set[str]) -> st
         if start < at:
             continue
         value = text[start:end]
-        if "\n" in value:
+        if "\n" in value or "\0" in value:
             put = _blank(value)
         else:
             found.add(value)
@@ -229,5 +229,9 @@ def _closing(text: str, quote: str, at: int) -> int:
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Where the line or word at `at` ends, without what follows a value there: the backslash of a continued line, closing marks."""
     found = pattern.match(text, at)
-    return found.end() if found else at
+    value = found[0] if found else ""
+    if pattern is _LINE:
+        return at + len(value.rstrip(" \t\r").removesuffix("\\").rstrip(" \t"))
+    return at + len(value.rstrip("\\'`,;)}]"))

@@ -86,13 +86,15 @@ def test_a_kubelet_starts_with_the_flags_on_a_containerd_with_the_file(
         sed -e 's/^\\(healthzPort\\|port\\|readOnlyPort\\): .*//' -e '/^authentication:/,/^cgroupDriver/{{/^cgroupDriver/!d}}' \\
             var/lib/kubelet/config.yaml > config.yaml
         printf 'port: 20250\\nhealthzPort: 0\\nenforceNodeAllocatable: []\\ncgroupsPerQOS: false\\n' >> config.yaml
-        printf 'authentication: {{webhook: {{enabled: false}}, anonymous: {{enabled: true}}}}\\nauthorization: {{mode: AlwaysAllow}}\\n' >> config.yaml
+        echo 'authentication: {{webhook: {{enabled: false}}, anonymous: {{enabled: true}}}}' >> config.yaml
+        echo 'authorization: {{mode: AlwaysAllow}}' >> config.yaml
         sed -i '/^staticPodPath/d' config.yaml
         . ./var/lib/kubelet/kubeadm-flags.env
         containerd --config config.toml > containerd.log 2>&1 & containerd=$!
         flags=$(echo "$KUBELET_KUBEADM_ARGS" | sed 's#unix:///run/containerd/containerd.sock#unix://{SCRATCH}/containerd.sock#')
         sleep 2
-        timeout -s TERM 20 kubelet --config=config.yaml --root-dir={SCRATCH}/kubelet --cert-dir={SCRATCH}/pki $flags > kubelet.log 2>&1 & kubelet=$!
+        timeout -s TERM 20 kubelet --config=config.yaml --root-dir={SCRATCH}/kubelet --cert-dir={SCRATCH}/pki $flags \\
+            > kubelet.log 2>&1 & kubelet=$!
         for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
             grep -q 'Container runtime initialized' kubelet.log && grep -q 'Started kubelet' kubelet.log && break
             kill -0 $kubelet 2>/dev/null || break

@@ -18,11 +18,12 @@ cd "$src"
 overlay=()
 if [ ! -e pkg/generated/openapi/zz_generated.openapi.go ] && [[ " $* " == *" kube-apiserver "* ]]; then
   # Generated, not published: make it with the generator that the module itself requires, and lay it over the read-only source.
+  # All of the published modules must lie in the cache first, or their models are left out and the API server will not start.
+  staging=$(sed -nE '/sample-/d; s#^.* => (k8s.io/[a-z0-9-]+) (v0\.[0-9.]+)$#\1@\2#p' "$work/go.mod")
+  (cd / && printf '%s\n' "$staging" | GOFLAGS='' xargs go mod download)
   cache=$(go env GOMODCACHE)
-  # All of the published modules (but the samples) must lie in the cache, or their models are left out and the API server will not start.
-  sed -nE '/sample-/d; s#^.* => (k8s.io/[a-z0-9-]+) (v0\.[0-9.]+)$#\1@\2#p' "$work/go.mod" | (cd / && GOFLAGS='' xargs go mod download)
   packages() { (cd "$1" && grep -rlE '\+k8s:openapi-gen=true' --include='*.go' . | xargs -r -n1 dirname | sort -u | sed "s#^\.#$2#"); }
-  inputs=$( { for staged in "$cache"/k8s.io/*@v0."${version#1.}"; do name=${staged##*/}; packages "$staged" "k8s.io/${name%@*}"; done
+  inputs=$( { for module in $staging; do packages "$cache/$module" "${module%@*}"; done
     for own in cmd pkg; do packages "$own" "k8s.io/kubernetes/$own"; done; } | paste -sd,)
   go build -o "$work/openapi-gen" k8s.io/kube-openapi/cmd/openapi-gen
   "$work/openapi-gen" -O zz_generated.openapi --go-header-file /dev/null -p k8s.io/kubernetes/pkg/generated/openapi \

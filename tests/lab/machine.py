@@ -103,6 +103,9 @@ def start_dockerd() -> None:
     if _modules():
         for module in ("overlay", "br_netfilter"):
             run("modprobe", module)
+    if Path("/run/systemd/system").is_dir():
+        run("systemctl", "start", "docker")
+        return
     pidfile = Path("/var/run/docker.pid")
     if pidfile.exists():
         pid = pidfile.read_text().strip()

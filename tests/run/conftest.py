@@ -149,9 +149,11 @@ def start_sshd(ssh_keys: Path, tmp_path: Path) -> Iterator[Callable[..., Sshd]]:
 
     yield start
     for sshd, process in running:
-        sshd.stop()
-        process.terminate()
-        process.wait(5)
+        try:
+            sshd.stop()
+        finally:
+            process.terminate()
+            process.wait(5)
     Path(f"/run/sshd/authorized.{os.getpid()}").unlink(missing_ok=True)
 
 

@@ -1,0 +1,95 @@
+"""How a run is shown while it goes: a live table on a terminal, plain lines elsewhere, and a JSON stream beside either."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Self
+
+import click
+
+from migrate import __version__
+from migrate.errors import UsageError
+from migrate.report.events import VERSION, Event, json_line, plain_line
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
+
+COLORS = {"new": "green", "old": "yellow", "parked": "red bold", "refused": "red", "failed": "red"}
+
+
+class Show:
+    """Takes every event of a run, from any thread. Use it as a context manager: the live table needs an end."""
+
+    def __init__(self, events: str | None, *, live: bool) -> None:
+        self._lock = threading.Lock()
+        self._stream: IO[str] | None = _stream(events)
+        self._latest: dict[str, Event] = {}
+        self._started: dict[str, float] = {}
+        self._live: Live | None = None
+        self._wanted = live
+
+    def __enter__(self) -> Self:
+        if self._stream is not None:
+            self._stream.write(json_line(Event(at=time.time(), type="version", text=VERSION, data={"tool": __version__})))
+        if self._wanted:
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(stderr=True), get_renderable=self._table, refresh_per_second=4, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        if self._live is not None:
+            self._live.stop()
+        if self._stream is not None and self._stream is not sys.stdout:
+            self._stream.close()
+
+    def tell(self, event: Event) -> None:
+        """Show one event."""
+        with self._lock:
+            if self._stream is not None:
+                self._stream.write(json_line(event))
+                self._stream.flush()
+            self._latest[event.node] = event
+            self._started.setdefault(event.node, event.at)
+            line = plain_line(event, time.strftime("%H:%M:%S", time.localtime(event.at)))
+            if self._live is None:
+                click.echo(line, err=True)
+            elif event.type in ("node.end", "note"):
+                self._live.console.print(line, markup=False, highlight=False)
+
+    def _table(self) -> Table:
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 2))
+        now = time.time()
+        for node, event in sorted(self._latest.items()):
+            if not node or event.type == "node.end":
+                continue
+            where = f"{event.segment} {event.step}/{event.steps}" if event.steps else event.segment
+            elapsed = int(now - self._started[node])
+            table.add_row(node, where, f"{elapsed // 60:02}:{elapsed % 60:02}", event.text)
+        return table
+
+
+def _stream(path: str | None) -> IO[str] | None:
+    if path is None:
+        return None
+    if path == "-":
+        return sys.stdout
+    try:
+        return Path(path).open("w", encoding="utf-8")
+    except OSError as wrong:
+        raise UsageError(
+            seen=f"--events {path}: {wrong.strerror}", expected="a file that can be written, or -", next="name another"
+        ) from wrong
+
+
+Tell = Callable[[Event], Any]

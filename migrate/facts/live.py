@@ -1,0 +1,157 @@
+"""What the API says while a node is being changed: the values of `facts.cluster` with what only an acting program looks at.
+
+Apart from them because a capture must not hold it: states of containers carry free text of workloads.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from migrate.facts.cluster import Budget, ContainerStatus, Metadata, Node, NodeStatus, Pod, PodStatus, _Model
+
+
+class FieldOwner(_Model, frozen=True):
+    """One entry of `managedFields` (1.18): who set which fields last; `fields_v1` is a tree of `f:NAME` keys."""
+
+    manager: str = ""
+    time: str = ""
+    fields_v1: msgspec.Raw = msgspec.field(name="fieldsV1", default=msgspec.Raw(b"{}"))
+
+    def owns(self, *path: str) -> bool:
+        """Whether the field at this path (`spec`, `unschedulable`) is this manager's."""
+        tree = msgspec.json.decode(self.fields_v1)
+        for name in path:
+            if not isinstance(tree, dict) or f"f:{name}" not in tree:
+                return False
+            tree = tree[f"f:{name}"]
+        return True
+
+
+class LiveMetadata(Metadata, frozen=True):
+    """Metadata with what holds an object back and who wrote its fields."""
+
+    finalizers: tuple[str, ...] | None = None
+    deletion_grace_period_seconds: int | None = None
+    managed_fields: tuple[FieldOwner, ...] | None = None
+
+
+class Waiting(_Model, frozen=True):
+    """Why a container does not run: `ImagePullBackOff`, `CrashLoopBackOff`, `ContainerCreating` ..."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Running(_Model, frozen=True):
+    """Since when a container runs, RFC 3339."""
+
+    started_at: str = ""
+
+
+class Terminated(_Model, frozen=True):
+    """How a container ended."""
+
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+class ContainerState(_Model, frozen=True):
+    """Exactly one of the three, or none yet."""
+
+    waiting: Waiting | None = None
+    running: Running | None = None
+    terminated: Terminated | None = None
+
+
+class LiveContainer(ContainerStatus, frozen=True):
+    """A container's status with its state."""
+
+    state: ContainerState = ContainerState()
+
+
+class LivePodStatus(PodStatus, frozen=True):
+    """A pod's status with its containers' states."""
+
+    container_statuses: tuple[LiveContainer, ...] | None = None
+
+
+class LivePod(Pod, frozen=True):
+    """A pod while something is being done."""
+
+    metadata: LiveMetadata
+    status: LivePodStatus = LivePodStatus()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it was told to end."""
+        return self.metadata.deletion_timestamp is not None
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not Ready, in the kubelet's own words; empty when nothing is said."""
+        said = []
+        for one in self.status.container_statuses or ():
+            state = one.state
+            if state.waiting is not None:
+                said.append(f"{one.name}: {state.waiting.reason}" + (f": {state.waiting.message}" if state.waiting.message else ""))
+            elif state.terminated is not None:
+                said.append(f"{one.name}: ended with exit code {state.terminated.exit_code}")
+            elif not one.ready:
+                said.append(f"{one.name}: runs and is not ready")
+        return "; ".join(said) or self.status.reason
+
+
+class AttachedVolume(_Model, frozen=True):
+    """A volume that the attach-detach controller holds attached to a node."""
+
+    name: str = ""
+
+
+class LiveNodeStatus(NodeStatus, frozen=True):
+    """A node's status with its volumes: `volumes_in_use` is the kubelet's word, `volumes_attached` the controller's."""
+
+    volumes_in_use: tuple[str, ...] | None = None
+    volumes_attached: tuple[AttachedVolume, ...] | None = None
+
+
+class LiveNode(Node, frozen=True):
+    """A node while something is being done."""
+
+    metadata: LiveMetadata
+    status: LiveNodeStatus = LiveNodeStatus()
+
+    def writer_of(self, *path: str) -> str | None:
+        """Who wrote the field at this path last, None where the server does not say."""
+        return next((one.manager for one in self.metadata.managed_fields or () if one.owns(*path)), None)
+
+
+class AttachmentSource(_Model, frozen=True):
+    """What is attached."""
+
+    persistent_volume_name: str = ""
+
+
+class AttachmentSpec(_Model, frozen=True):
+    """What is attached where."""
+
+    node_name: str = ""
+    attacher: str = ""
+    source: AttachmentSource = AttachmentSource()
+
+
+class AttachmentStatus(_Model, frozen=True):
+    """Whether it is attached now."""
+
+    attached: bool = False
+
+
+class VolumeAttachment(_Model, frozen=True):
+    """A CSI volume attached to a node (storage.k8s.io/v1, 1.13)."""
+
+    metadata: LiveMetadata
+    spec: AttachmentSpec = AttachmentSpec()
+    status: AttachmentStatus = AttachmentStatus()
+
+
+Watched = LivePod | LiveNode | Budget

@@ -1,0 +1,257 @@
+"""List and watch, kept up to date by one thread for each resource; whoever looks sees the present state, not the events that led to it."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+import msgspec
+
+from migrate.errors import ClusterUnreachable
+from migrate.facts.cluster import Budget, ListMeta, Metadata
+from migrate.facts.live import LiveNode, LivePod, Watched
+from migrate.run.kube_door import ActingApi, Stream
+from migrate.run.kube_lists import BUDGETS, NODES, PODS, Answer, refused
+
+SERVER_SECONDS = 30  # a watch is ended by the server after so long, which also bounds how long a silent partition is not seen
+SILENCE_SECONDS = 45.0
+UNWATCHED_SECONDS = 2.0  # between lists of what may be listed and not watched
+W = TypeVar("W", bound=Watched)
+
+
+class _List(msgspec.Struct, Generic[W], frozen=True):
+    items: tuple[W, ...] | None = None
+    metadata: _Version = msgspec.field(default_factory=lambda: _Version())
+
+
+class _Version(ListMeta, frozen=True):
+    resource_version: str = msgspec.field(name="resourceVersion", default="")
+
+
+class _Event(msgspec.Struct, frozen=True):
+    type: str
+    object: msgspec.Raw
+
+
+class _Status(msgspec.Struct, frozen=True):
+    code: int = 0
+    message: str = ""
+
+
+class _ObjectVersion(msgspec.Struct, frozen=True):
+    metadata: _Version = msgspec.field(default_factory=_Version)
+
+
+class Board:
+    """Where the followers of one watch write and its user reads."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.closed = False
+        self.fatal: ClusterUnreachable | None = None
+        self._away: dict[str, str] = {}
+        self._version = 0
+        self._seen = 0
+
+    def note(self, who: str, away: str | None = None, *, fatal: ClusterUnreachable | None = None) -> None:
+        """Something changed, or `who` cannot follow for the moment."""
+        with self.changed:
+            if away is None:
+                self._away.pop(who, None)
+            else:
+                self._away[who] = away
+            self.fatal = self.fatal or fatal
+            self._version += 1
+            self.changed.notify_all()
+
+    def rest(self, seconds: float) -> None:
+        """Wait, unless all is over."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.closed, seconds)
+
+    def away(self) -> str | None:
+        """Why nothing new can come, or None."""
+        with self.changed:
+            return next(iter(self._away.values()), None)
+
+    def wait(self, seconds: float) -> bool:
+        """Until something is new to this caller."""
+        with self.changed:
+            new = self.changed.wait_for(lambda: self._version != self._seen or self.fatal is not None, max(0.0, seconds))
+            self._seen = self._version
+            if self.fatal is not None:
+                raise self.fatal
+            return new
+
+
+class Follower(Generic[W]):
+    """One resource, followed. `optional`: without permission to list it there is nothing to see, and that is no error."""
+
+    def __init__(
+        self, board: Board, api: ActingApi, paths: tuple[str, ...], item: type[W], query: Mapping[str, str], *, optional: bool = False
+    ) -> None:
+        self._board, self._api, self._query, self._item, self._optional = board, api, dict(query), item, optional
+        self._path, *self._others = paths
+        self._objects: dict[str, W] = {}
+        self._list_type = _List[item]  # type: ignore[valid-type]
+        self._stream: Stream | None = None
+        self.listed = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True, name=f"kube-watch {self._path}")
+
+    def objects(self) -> tuple[W, ...]:
+        """What is known now, in namespace/name order."""
+        with self._board.changed:
+            found = tuple(self._objects.values())
+        return tuple(sorted(found, key=lambda one: (one.metadata.namespace, one.metadata.name)))
+
+    def close(self) -> None:
+        """End the stream; the thread ends with it."""
+        if self._stream is not None:
+            self._stream.shut()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._board.closed:
+            try:
+                version = self._list()
+                failures = 0
+                while version and not self._board.closed:
+                    version = self._follow(version)
+            except (ClusterUnreachable, ConnectionError, msgspec.DecodeError) as wrong:
+                if self._hopeless(wrong):
+                    self.listed.set()
+                    return
+                said = wrong.seen if isinstance(wrong, ClusterUnreachable) else f"{self._api.server}: {' '.join(str(wrong).split())}"
+                self._board.note(self._path, said)
+                self._board.rest(min(5.0, 0.25 * 2**failures) * random.uniform(0.5, 1.5))
+                failures += 1
+
+    def _hopeless(self, wrong: Exception) -> bool:
+        """What was refused from the beginning stays so; a server that has just started may refuse for a moment what it allowed before."""
+        if not isinstance(wrong, _Refused) or self.listed.is_set():
+            return False
+        if not self._optional:
+            self._board.note(self._path, fatal=wrong)
+        return True
+
+    def _list(self) -> str:
+        answer = self._api.get(self._path, self._query)
+        if answer.status == 404 and self._others:
+            self._path, *self._others = self._others
+            return self._list()
+        if answer.status != 200:
+            raise self._refusal(answer)
+        found: _List[W] = msgspec.json.decode(answer.body, type=self._list_type)
+        self._replace({one.metadata.uid: one for one in found.items or ()})
+        self.listed.set()
+        return found.metadata.resource_version
+
+    def _follow(self, version: str) -> str:
+        """One watch; the version to go on from, empty when everything must be listed again."""
+        query = self._query | {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(SERVER_SECONDS),
+        }
+        self._stream = stream = self._api.open(self._path, query, SILENCE_SECONDS)
+        if stream.status == 403:  # listing is allowed and watching is not
+            stream.body()
+            self._board.rest(UNWATCHED_SECONDS)
+            return ""
+        if stream.status != 200:
+            answer = Answer(stream.status, stream.body())
+            if stream.status == 410:
+                return ""
+            raise self._refusal(answer)
+        self._board.note(self._path)
+        for line in stream.lines():
+            event = msgspec.json.decode(line, type=_Event)
+            if event.type == "ERROR":
+                if msgspec.json.decode(event.object, type=_Status).code == 410:
+                    return ""
+                raise ConnectionError(msgspec.json.decode(event.object, type=_Status).message)
+            version = msgspec.json.decode(event.object, type=_ObjectVersion).metadata.resource_version
+            if event.type != "BOOKMARK":
+                self._apply(event)
+            if self._board.closed:
+                break
+        return version
+
+    def _apply(self, event: _Event) -> None:
+        one = msgspec.json.decode(event.object, type=self._item)
+        with self._board.changed:
+            if event.type == "DELETED":
+                self._objects.pop(one.metadata.uid, None)
+            else:
+                self._objects[one.metadata.uid] = one
+        self._board.note(self._path)
+
+    def _replace(self, objects: dict[str, W]) -> None:
+        with self._board.changed:
+            self._objects = objects
+        self._board.note(self._path)
+
+    def _refusal(self, answer: Answer) -> ClusterUnreachable:
+        wrong = refused(self._api, self._path, answer)
+        if answer.status in (401, 403):
+            return _Refused(seen=wrong.seen, expected=wrong.expected, next=wrong.next)
+        return wrong
+
+
+class _Refused(ClusterUnreachable):
+    """The server knows us not, or does not let us."""
+
+
+class KubeWatch:
+    """See cluster_port.Watch."""
+
+    def __init__(self, board: Board, pods: Follower[LivePod], node: Follower[LiveNode], budgets: Follower[Budget]) -> None:
+        self._board, self._pods, self._node, self._budgets = board, pods, node, budgets
+        self.away = board.away
+        self.wait = board.wait
+
+    def pods(self) -> tuple[LivePod, ...]:
+        """The pods bound to the node."""
+        return self._pods.objects()
+
+    def node(self) -> LiveNode | None:
+        """The Node object."""
+        return next(iter(self._node.objects()), None)
+
+    def budgets(self) -> tuple[Budget, ...]:
+        """Every PodDisruptionBudget."""
+        return self._budgets.objects()
+
+
+@contextmanager
+def watching(api: ActingApi, node: str, patience: float) -> Iterator[KubeWatch]:
+    """Follow a node; raises ClusterUnreachable when the first lists do not come within `patience` seconds."""
+    board = Board()
+    pods = Follower(board, api, (PODS,), LivePod, {"fieldSelector": f"spec.nodeName={node}"})
+    nodes = Follower(board, api, (NODES,), LiveNode, {"fieldSelector": f"metadata.name={node}"})
+    budgets = Follower(board, api, BUDGETS, Budget, {}, optional=True)
+    followers = (pods, nodes, budgets)
+    for one in followers:
+        one.thread.start()
+    try:
+        for one in followers:
+            if not one.listed.wait(patience):
+                raise ClusterUnreachable(
+                    seen=board.away() or f"{api.server}: no list within {patience:.0f} s",
+                    expected="an API server that answers",
+                    next=f"{api.kubectl} get --raw /version",
+                )
+        board.wait(0)
+        yield KubeWatch(board, pods, nodes, budgets)
+    finally:
+        with board.changed:
+            board.closed = True
+            board.changed.notify_all()
+        for one in followers:
+            one.close()
+        for one in followers:
+            one.thread.join(1.0)
