@@ -45,7 +45,7 @@ def judged(name: str, reasons: dict[str, str] | None = None) -> tuple[ClusterFac
 def plan_of(name: str, reasons: dict[str, str] | None = None) -> Plan:
     cluster, found = judged(name, reasons)
     plans = tuple(build_plan(one.view, one.findings) for one in found if one.view)
-    return sealed(Plan(format=FORMAT, tool="golden", target="containerd", server=cluster.server, nodes=plans))
+    return sealed(Plan(format=FORMAT, made=0, tool="golden", target="containerd", server=cluster.server, nodes=plans))
 
 
 def golden(name: str, file: str, text: str, update: bool) -> None:

@@ -14,6 +14,7 @@ import click
 from migrate.errors import UsageError, worst
 
 if TYPE_CHECKING:
+    from migrate.plan.model import Plan
     from migrate.report.style import Style
     from migrate.rules.judge import Inspected
     from migrate.run.session import Access, Look
@@ -192,3 +193,17 @@ def write(path: str, text: str) -> None:
         put(Path(path), text.encode())
     except OSError as wrong:
         raise UsageError(seen=f"{path}: {wrong.strerror}", expected="a file that can be written", next="name another with -o") from wrong
+
+
+def load_plan(path: str) -> Plan:
+    """A plan file; raises UsageError for one that cannot be used."""
+    from migrate.plan import model
+
+    try:
+        return model.load_plan(Path(path).read_text("utf-8"))
+    except OSError as wrong:
+        raise UsageError(
+            seen=f"{path}: {wrong.strerror}", expected="a plan that docker2cri wrote", next="docker2cri plan -o FILE"
+        ) from wrong
+    except ValueError as wrong:
+        raise UsageError(seen=f"{path}: {wrong}", expected="a plan as docker2cri wrote it", next=f"docker2cri plan -o {path}") from wrong

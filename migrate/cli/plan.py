@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrate import __version__
-from migrate.cli.options import access, access_options, inspected, judge_options, notice, style, tell, write
-from migrate.errors import StalePlan, UsageError
+from migrate.cli.options import access, access_options, inspected, judge_options, load_plan, notice, style, tell, write
+from migrate.errors import StalePlan
 
 if TYPE_CHECKING:
-    from migrate.plan.model import NodePlan, Plan
+    from migrate.plan.model import NodePlan
 
 
 @click.command()
@@ -36,6 +36,7 @@ def plan(nodes: tuple[str, ...], form: str, color: str, output: str | None, no_d
     made = sealed(
         Plan(
             format=FORMAT,
+            made=int(time.time()),
             tool=__version__,
             target=target.name,
             server=seen.cluster.server if seen.cluster else "",
@@ -58,7 +59,7 @@ def _check(path: str, nodes: tuple[str, ...], color: str, options: dict[str, Any
     from migrate.report.plan_text import moved_text
     from migrate.run.session import look
 
-    saved = _load_plan(path)
+    saved = load_plan(path)
     planned = [node for node in saved.nodes if not nodes or node.host in nodes or node.node in nodes]
     seen = look(access(options), [node.host for node in planned], notice)
     facts = {machine.host: machine.facts for machine in seen.machines}
@@ -89,16 +90,3 @@ def _edited(node: NodePlan) -> list[str]:
     from migrate.plan.steps import WriteFile
 
     return [one.step.path for one in node.steps if isinstance(one.step, WriteFile)]
-
-
-def _load_plan(path: str) -> Plan:
-    from migrate.plan.model import load_plan
-
-    try:
-        return load_plan(Path(path).read_text("utf-8"))
-    except OSError as wrong:
-        raise UsageError(
-            seen=f"{path}: {wrong.strerror}", expected="a plan that docker2cri wrote", next="docker2cri plan -o FILE"
-        ) from wrong
-    except ValueError as wrong:
-        raise UsageError(seen=f"{path}: {wrong}", expected="a plan as docker2cri wrote it", next=f"docker2cri plan -o {path}") from wrong

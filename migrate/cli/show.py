@@ -14,7 +14,8 @@ import click
 
 from migrate import __version__
 from migrate.errors import UsageError
-from migrate.report.events import VERSION, Event, json_line, plain_line
+from migrate.plan.events import VERSION, Event
+from migrate.report.events import json_line, plain_line
 
 if TYPE_CHECKING:
     from rich.live import Live

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from migrate.facts.cluster import Budget, ContainerStatus, Metadata, Node, NodeStatus, Pod, PodStatus, _Model
+from migrate.facts.redact import mask, printable
 
 
 class FieldOwner(_Model, frozen=True):
@@ -28,8 +29,9 @@ class FieldOwner(_Model, frozen=True):
 
 
 class LiveMetadata(Metadata, frozen=True):
-    """Metadata with what holds an object back and who wrote its fields."""
+    """Metadata with its version, what holds the object back, and who wrote its fields."""
 
+    resource_version: str = ""
     finalizers: tuple[str, ...] | None = None
     deletion_grace_period_seconds: int | None = None
     managed_fields: tuple[FieldOwner, ...] | None = None
@@ -99,7 +101,7 @@ class LivePod(Pod, frozen=True):
                 said.append(f"{one.name}: ended with exit code {state.terminated.exit_code}")
             elif not one.ready:
                 said.append(f"{one.name}: runs and is not ready")
-        return "; ".join(said) or self.status.reason
+        return mask(printable("; ".join(said))) or self.status.reason
 
 
 class AttachedVolume(_Model, frozen=True):

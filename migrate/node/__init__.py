@@ -1,1 +1,15 @@
 """What runs on the node itself: POSIX sh, shipped as package data."""
+
+from importlib import resources
+
+PARTS = ("base.sh", "journal.sh", "units.sh", "files.sh", "pods.sh", "images.sh", "steps.sh", "program.sh")
+
+
+def fixed_files() -> dict[str, bytes]:
+    """The files of a node program that are the same for every node: `program.sh` (its parts in order), `restore.sh`, `README`."""
+    here = resources.files(__name__)
+    return {
+        "program.sh": b"".join(here.joinpath(part).read_bytes() for part in PARTS),
+        "restore.sh": here.joinpath("restore.sh").read_bytes(),
+        "README": here.joinpath("README.txt").read_bytes(),
+    }

@@ -65,6 +65,7 @@ def build_plan(view: NodeView, findings: tuple[Finding, ...]) -> NodePlan:
         steps=steps,
         inputs=inputs(facts, (change.path for change in changes)),
         pods=classify(view.pods, view.cluster, policy) if view.cluster else (),
+        pause=sandbox_image(facts) or "",
         may_differ=MAY_DIFFER if steps else (),
     )
 

@@ -45,7 +45,7 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What would be done to one node. Without steps it is refused; `refusals` say why.
 
     `applicable` is False when it was made from a redacted capture; `inputs` are what is compared before anything is done; `pods` tell
-    what the drain does with each pod, `may_differ` what a rollback does not put back byte for byte.
+    what the drain does with each pod, `pause` is the sandbox image, `may_differ` what a rollback does not put back byte for byte.
     """
 
     node: str
@@ -57,6 +57,7 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[PlannedStep, ...]
     inputs: tuple[Input, ...]
     pods: tuple[PodDecision, ...]
+    pause: str
     may_differ: tuple[str, ...]
 
     def of(self, segment: str) -> tuple[Step, ...]:
@@ -65,9 +66,13 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Plans of several nodes to one target, made by one version of the tool. `digest` is over everything else."""
+    """Plans of several nodes to one target, made by one version of the tool at a time (seconds since the epoch).
+
+    `digest` is over everything else; the time makes each plan one of its own, for a plan that was rolled back is not applied again.
+    """
 
     format: int
+    made: int
     tool: str
     target: str
     server: str

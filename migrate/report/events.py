@@ -1,29 +1,10 @@
-"""What happens while nodes are changed, as values: the live view, plain lines, and the JSON stream all read these.
-
-The stream's form follows Terraform's machine-readable UI: one object a line, the first of type `version`; fields are only added.
-"""
+"""Events of a run as lines."""
 
 from __future__ import annotations
 
 import msgspec
 
-VERSION = "1.0"
-TYPES = ("version", "run.start", "node.start", "step.start", "step.end", "wait", "note", "node.end", "run.end")
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that happened: `at` in seconds since the epoch, `step` of `steps` of a segment, `text` for people, `data` for programs."""
-
-    at: float
-    type: str
-    run: str = ""
-    node: str = ""
-    segment: str = ""
-    step: int = 0
-    steps: int = 0
-    text: str = ""
-    status: str = ""
-    data: dict[str, str | int | float | bool] = {}
+from migrate.plan.events import Event
 
 
 def json_line(event: Event) -> str:
@@ -33,12 +14,7 @@ def json_line(event: Event) -> str:
 
 def plain_line(event: Event, clock: str) -> str:
     """The event as one line for a log; `clock` is its time of day as text."""
-    where = (
-        f" [{event.segment} {event.step}/{event.steps}]"
-        if event.segment and event.steps
-        else f" [{event.segment}]"
-        if event.segment
-        else ""
-    )
+    progress = f" {event.step}/{event.steps}" if event.steps else ""
+    where = f" [{event.segment}{progress}]" if event.segment else ""
     status = f" {event.status}" if event.status else ""
     return f"{clock} {event.node or 'run'}{where} {event.text}{status}"

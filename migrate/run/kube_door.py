@@ -135,29 +135,33 @@ class ActingApi(KubeApi):
         return found[0]
 
     def _exec(self, target: str, seconds: float) -> Said | Exception:
-        from kubernetes.stream.ws_client import create_websocket
+        import kubernetes.stream.ws_client
         from websocket import ABNF, WebSocketBadStatusException, WebSocketException
 
         headers = {key.lower(): value for key, value in self._headers().items()} | {"sec-websocket-protocol": EXEC_PROTOCOL}
         url = "ws" + self.configuration.host.removeprefix("http") + target
-        text = bytearray()
+        output, error = bytearray(), bytearray()
+        client: Any = kubernetes.stream.ws_client  # untyped in every version
         try:
-            socket = create_websocket(self.configuration, url, headers)
+            socket = client.create_websocket(self.configuration, url, headers)
             try:
                 socket.settimeout(seconds)
-                while len(text) < TEXT_LIMIT:
+                while len(output) < TEXT_LIMIT and len(error) < TEXT_LIMIT:
                     code, frame = socket.recv_data()
                     if code == ABNF.OPCODE_CLOSE:
                         break
-                    if frame[:1] in (bytes([STDOUT]), bytes([STDERR]), bytes([ERROR])):
-                        text += frame[1:]
+                    if frame[:1] in (bytes([STDOUT]), bytes([STDERR])):
+                        output += frame[1:]
+                    elif frame[:1] == bytes([ERROR]):
+                        error += frame[1:]
             finally:
                 socket.close()
         except WebSocketBadStatusException as refused:
-            return Said(int(refused.status_code), _text(refused.resp_body or b""))
+            return Said(int(refused.status_code), _status_message(refused.resp_body or b""))
         except (WebSocketException, OSError) as wrong:
-            return Said(101, _text(bytes(text))) if text else wrong
-        return Said(101, _text(bytes(text)))
+            if not output and not error:
+                return wrong
+        return Said(101, " ".join(filter(None, (_text(bytes(output)), _status_message(bytes(error))))))
 
     def _late(self, seconds: float) -> ClusterUnreachable:
         return ClusterUnreachable(
@@ -168,6 +172,14 @@ class ActingApi(KubeApi):
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> str:
         return f"{self.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _status_message(data: bytes | str) -> str:
+    """The message of a Status, else the text as it is."""
+    try:
+        return _text(str(json.loads(data)["message"]))
+    except (ValueError, KeyError, TypeError):
+        return _text(data)
 
 
 def _text(data: bytes | str) -> str:

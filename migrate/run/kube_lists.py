@@ -111,7 +111,7 @@ class KubeCluster:
     def _version(self) -> str:
         answer = self._get("/version", {})
         if answer.status != 200:
-            raise _refused(self.api, "/version", answer)
+            raise refused(self.api, "/version", answer)
         try:
             return str(json.loads(answer.body)["gitVersion"])
         except (ValueError, KeyError, TypeError) as wrong:
@@ -121,7 +121,7 @@ class KubeCluster:
         try:
             return self._list(path, item)
         except ListFailed as failed:
-            raise _refused(self.api, path, failed.answer) from failed
+            raise refused(self.api, path, failed.answer) from failed
 
     def _optional(self, paths: tuple[str, ...], item: type[M]) -> tuple[M, ...] | Unreadable:
         return self._first_served(paths, item)[1]
@@ -133,7 +133,7 @@ class KubeCluster:
             return path, self._list(path, item)
         except ListFailed as failed:
             if failed.answer.status == 401:
-                raise _refused(self.api, path, failed.answer) from failed
+                raise refused(self.api, path, failed.answer) from failed
             if failed.answer.status == 404 and others:
                 return self._first_served(tuple(others), item)
             return path, Unreadable(_plural(path), failed.answer.message)
@@ -203,7 +203,8 @@ def _plural(path: str) -> str:
     return path.rsplit("/", 1)[-1]
 
 
-def _refused(api: Api, path: str, answer: Answer) -> ClusterUnreachable:
+def refused(api: Api, path: str, answer: Answer) -> ClusterUnreachable:
+    """The error for a status that is no answer; 401 and 403 say what is lacking."""
     seen = f"{api.server} answers GET {path} with {answer.message}"
     match answer.status:
         case 401:

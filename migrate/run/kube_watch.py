@@ -11,10 +11,11 @@ from typing import Generic, TypeVar
 import msgspec
 
 from migrate.errors import ClusterUnreachable
-from migrate.facts.cluster import Budget, ListMeta, Metadata
+from migrate.facts.cluster import Budget
 from migrate.facts.live import LiveNode, LivePod, Watched
 from migrate.run.kube_door import ActingApi, Stream
-from migrate.run.kube_lists import BUDGETS, NODES, PODS, Answer, refused
+from migrate.run.kube_lists import BUDGETS, NODES, PODS, Answer
+from migrate.run.kube_refused import NotAllowed, refusal
 
 SERVER_SECONDS = 30  # a watch is ended by the server after so long, which also bounds how long a silent partition is not seen
 SILENCE_SECONDS = 45.0
@@ -22,13 +23,13 @@ UNWATCHED_SECONDS = 2.0  # between lists of what may be listed and not watched
 W = TypeVar("W", bound=Watched)
 
 
+class _Version(msgspec.Struct, frozen=True):
+    resource_version: str = msgspec.field(name="resourceVersion", default="")
+
+
 class _List(msgspec.Struct, Generic[W], frozen=True):
     items: tuple[W, ...] | None = None
-    metadata: _Version = msgspec.field(default_factory=lambda: _Version())
-
-
-class _Version(ListMeta, frozen=True):
-    resource_version: str = msgspec.field(name="resourceVersion", default="")
+    metadata: _Version = _Version()
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class _Status(msgspec.Struct, frozen=True):
 
 
 class _ObjectVersion(msgspec.Struct, frozen=True):
-    metadata: _Version = msgspec.field(default_factory=_Version)
+    metadata: _Version = _Version()
 
 
 class Board:
@@ -131,7 +132,7 @@ class Follower(Generic[W]):
 
     def _hopeless(self, wrong: Exception) -> bool:
         """What was refused from the beginning stays so; a server that has just started may refuse for a moment what it allowed before."""
-        if not isinstance(wrong, _Refused) or self.listed.is_set():
+        if not isinstance(wrong, NotAllowed) or self.listed.is_set():
             return False
         if not self._optional:
             self._board.note(self._path, fatal=wrong)
@@ -143,7 +144,7 @@ class Follower(Generic[W]):
             self._path, *self._others = self._others
             return self._list()
         if answer.status != 200:
-            raise self._refusal(answer)
+            raise refusal(self._api, "LIST", self._path, answer)
         found: _List[W] = msgspec.json.decode(answer.body, type=self._list_type)
         self._replace({one.metadata.uid: one for one in found.items or ()})
         self.listed.set()
@@ -166,7 +167,7 @@ class Follower(Generic[W]):
             answer = Answer(stream.status, stream.body())
             if stream.status == 410:
                 return ""
-            raise self._refusal(answer)
+            raise refusal(self._api, "WATCH", self._path, answer)
         self._board.note(self._path)
         for line in stream.lines():
             event = msgspec.json.decode(line, type=_Event)
@@ -194,16 +195,6 @@ class Follower(Generic[W]):
         with self._board.changed:
             self._objects = objects
         self._board.note(self._path)
-
-    def _refusal(self, answer: Answer) -> ClusterUnreachable:
-        wrong = refused(self._api, self._path, answer)
-        if answer.status in (401, 403):
-            return _Refused(seen=wrong.seen, expected=wrong.expected, next=wrong.next)
-        return wrong
-
-
-class _Refused(ClusterUnreachable):
-    """The server knows us not, or does not let us."""
 
 
 class KubeWatch:

@@ -45,6 +45,12 @@ class Remote:
             self._host.close()
             self._host = None
 
+    def host(self) -> Host:
+        """The connection, opened where there is none."""
+        if self._host is None:
+            self._host = self._connect()
+        return self._host
+
     def owner(self) -> str:
         """The run that owns the node now, empty for none."""
         return self._ask(f"cat {ROOT}/current 2>/dev/null || :").stdout.decode().strip()
@@ -71,7 +77,7 @@ class Remote:
         self._checked("set -e\n" + "\n".join(lines), "laying the node program")
 
     def start(self, verb: str, *arguments: str) -> None:
-        """Start a verb as a systemd unit (`docker2cri-forward` or `docker2cri-back`); one that runs already is followed, not started twice."""
+        """Start a verb as a systemd unit (`docker2cri-forward` or `docker2cri-back`); one that runs already is only followed."""
         unit = f"docker2cri-{verb}"
         words = shlex.join(["sh", f"{self.home}/program.sh", verb, *arguments])
         script = (
@@ -82,7 +88,7 @@ class Remote:
         self._checked(f"systemctl stop {unit}.service 2>/dev/null || :\n{script}" if self._ended(unit) else script, f"starting {verb}")
 
     def follow(self, verb: str, seen: int, renew: Callable[[], None]) -> Iterator[Entry]:
-        """The journal's entries after sequence number `seen`, as they come, until the verb's unit has ended; survives broken connections."""
+        """The journal's entries after number `seen`, as they come, until the verb's unit has ended; survives broken connections."""
         unit = f"docker2cri-{verb}"
         lost_since: float | None = None
         while True:
@@ -153,10 +159,8 @@ class Remote:
 
     def _ask(self, script: str, timeout: float = 120.0) -> CommandResult:
         for attempt in (1, 2):
-            if self._host is None:
-                self._host = self._connect()
             try:
-                return self._host.run(script.encode(), timeout=timeout)
+                return self.host().run(script.encode(), timeout=timeout)
             except NodeUnreachable:
                 self.close()
                 if attempt == 2:

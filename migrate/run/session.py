@@ -20,7 +20,7 @@ from migrate.run.gather import gather_nodes
 from migrate.run.inventory import read_inventory
 from migrate.run.inventory_model import InventoryHost
 from migrate.run.ports import HostTarget
-from migrate.run.ssh_config import SshFlags, resolve
+from migrate.run.ssh_config import Answers, SshFlags, resolve
 from migrate.run.store import load_directory
 from migrate.targets import Target
 
@@ -83,7 +83,7 @@ def look(access: Access, names: Sequence[str], notice: Callable[[str], None]) ->
         if access.inventory is None:
             notice("reading the Kubernetes API")
             cluster = reading.result()
-            hosts: Sequence[InventoryHost] = [_host_of(node) for node in cluster.nodes]
+            hosts: Sequence[InventoryHost] = [host_of(node) for node in cluster.nodes]
         else:
             hosts = read_inventory(access.inventory).hosts
         hosts = _chosen(hosts, names)
@@ -104,7 +104,8 @@ def _read_cluster(access: Access) -> ClusterFacts:
     return connect(kubeconfig=access.kubeconfig, context=access.context, environ=os.environ, clock=SystemClock()).read()
 
 
-def _host_of(node: Node) -> InventoryHost:
+def host_of(node: Node) -> InventoryHost:
+    """A node of the cluster as a host to reach."""
     addresses = {one.type: one.address for one in reversed(node.status.addresses or ())}
     address = addresses.get("InternalIP") or addresses.get("Hostname") or node.name
     return InventoryHost(node.name, address=address, where="the cluster")
@@ -126,9 +127,10 @@ def _read_machines(
 ) -> tuple[dict[str, Capture | MigrateError], dict[str, str]]:
     results: dict[str, Capture | MigrateError] = {}
     targets: list[HostTarget] = []
+    answers: Answers = {}
     for host in hosts:
         try:
-            targets.append(_target(host, access.ssh))
+            targets.append(target_of(host, access.ssh, answers))
         except MigrateError as wrong:
             results[host.name] = wrong
     notice(f"reading {len(targets)} nodes, {min(access.forks, len(targets))} at a time")
@@ -136,13 +138,13 @@ def _read_machines(
     return results, {target.name: target.address for target in targets}
 
 
-def _target(host: InventoryHost, flags: SshFlags) -> HostTarget:
+def target_of(host: InventoryHost, flags: SshFlags, answers: Answers) -> HostTarget:
     """A node of the cluster is reached by its name where ssh's configuration says how, else by its address."""
     if host.where == "the cluster":
-        by_name = resolve(replace(host, address=None), flags)
+        by_name = resolve(replace(host, address=None), flags, answers=answers)
         if by_name.address != host.name or host.address == host.name:
             return by_name
-    return resolve(host, flags)
+    return resolve(host, flags, answers=answers)
 
 
 def _joined(

@@ -9,7 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,8 +41,14 @@ class SshFlags:
     connect_timeout: float | None = None
 
 
-def resolve(host: InventoryHost, flags: SshFlags, *, environ: Mapping[str, str] | None = None) -> HostTarget:
-    """Merge all sources for one host; runs `ssh -G` for the paramiko backend.
+Answers = MutableMapping[tuple[str, tuple[tuple[str, str], ...]], dict[str, list[str]]]
+"""What `ssh -G` said in one run, by alias and options."""
+
+
+def resolve(
+    host: InventoryHost, flags: SshFlags, *, environ: Mapping[str, str] | None = None, answers: Answers | None = None
+) -> HostTarget:
+    """Merge all sources for one host; runs `ssh -G` for the paramiko backend, once for each alias and options in `answers`.
 
     Raises UsageError when ssh refuses its own configuration, or when there is a configuration and no ssh to read it.
     """
@@ -57,7 +63,10 @@ def resolve(host: InventoryHost, flags: SshFlags, *, environ: Mapping[str, str] 
             config_file=flags.config_file, timeouts=Timeouts(connect=flags.connect_timeout or Timeouts().connect),
         )  # fmt: skip
     environ = os.environ if environ is None else environ
-    target = from_dump(host.name, alias, dump(host.name, alias, options, flags.config_file), environ, options, flags)
+    answers = {} if answers is None else answers
+    if (alias, options) not in answers:
+        answers[alias, options] = dump(host.name, alias, options, flags.config_file)
+    target = from_dump(host.name, alias, answers[alias, options], environ, options, flags)
     return replace(target, become=become, become_password=password)
 
 

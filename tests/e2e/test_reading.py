@@ -129,7 +129,7 @@ def test_a_wrong_host_key_and_an_unreachable_host_leave_the_others_done(tool: To
     nodes = {node["host"]: node for node in json.loads(ran.out)["nodes"]}
     assert {name: node["state"] for name, node in nodes.items()} == {"lab-w1": "ready", "lab-w2": "not read", "gone": "not read"}
     assert "SHA256:" in nodes["lab-w2"]["error"]
-    assert "ssh-keygen -R" in nodes["lab-w2"]["error"]
+    assert f"ssh-keygen -f {wrong} -R {address(lab, 'lab-w2')}; ssh-keyscan" in nodes["lab-w2"]["error"]
     assert nodes["gone"]["error"].startswith("gone: ")
 
 

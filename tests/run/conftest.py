@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -70,14 +71,11 @@ class Sshd:
     def children(self) -> list[int]:
         found, todo = [], [self.pid]
         while todo:
-            listing = Path(f"/proc/{todo.pop()}/task")
-            for task in listing.iterdir() if listing.exists() else ():
-                try:
-                    more = [int(word) for word in (task / "children").read_text().split()]
-                except (FileNotFoundError, ProcessLookupError):  # it has just ended
-                    continue
-                found += more
-                todo += more
+            for listing in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
+                with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                    more = [int(word) for word in listing.read_text().split()]
+                    found += more
+                    todo += more
         return found
 
     def freeze(self) -> None:

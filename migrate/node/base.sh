@@ -1,0 +1,83 @@
+# The node program of docker2cri: takes this node to its new runtime (forward) and back again (back), one journalled step after the other.
+# Made of base.sh, journal.sh, units.sh, files.sh, pods.sh, images.sh, steps.sh and program.sh, in this order; README says how to use it.
+# Floor: dash, busybox ash, coreutils 8.22, util-linux flock, systemd 219. Functions answer 0, or 1 with the reason in $reason.
+set -u
+umask 077
+LC_ALL=C
+PATH=${PATH:-}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin
+export LC_ALL PATH
+unset DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH CONTAINERD_ADDRESS CONTAINERD_NAMESPACE CONTAINER_RUNTIME_ENDPOINT
+root=${D2C_ROOT:-}
+run=$(cd -- "$(dirname -- "$0")" && pwd) || exit 1
+home=${run%/*}
+name=${run##*/}
+systemd=$root/etc/systemd/system
+volatile=$root/run/docker2cri
+tab='	'
+newline='
+'
+blanks=" $tab$newline"
+reason=
+verb=
+
+# A node need not have it; told before the function of its name is there.
+crictl=$(command -v crictl)
+
+# Whoever dies leaves no child that keeps the lock: descriptor 9 is closed for every tool that may take long.
+docker() { command docker "$@" 9>&-; }
+ctr() { command ctr "$@" 9>&-; }
+crictl() { command crictl "$@" 9>&-; }
+containerd() { command containerd "$@" 9>&-; }
+systemctl() { command systemctl "$@" 9>&-; }
+sleep() { command sleep "$@" 9>&-; }
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# say TEXT: to whoever looks on; a line that was cut must not end the program.
+say() {
+  printf '%s\n' "$*" 2>/dev/null
+  return 0
+}
+
+because() {
+  reason=$*
+  return 1
+}
+
+# oneline: standard input in one line without control characters, at most 400 characters.
+oneline() { tr -s '\n\r\t' '   ' | tr -d '\000-\037\177' | cut -c 1-400; }
+
+# attempt COMMAND...: runs it quietly; what it printed becomes the reason when it fails.
+attempt() {
+  said=$("$@" 2>&1) && return 0
+  because "$* exited with $?: $(printf %s "$said" | oneline)"
+}
+
+# leave CODE TEXT: the end of a verb, kept for the tool that started it as a unit.
+leave() {
+  say "$2"
+  case $verb in
+    forward | back | guard | boot) printf '%s %s\n' "$1" "$2" >"$run/exit.$verb.new" && mv -f -- "$run/exit.$verb.new" "$run/exit.$verb" ;;
+  esac
+  exit "$1"
+}
+
+active() { [ "$(systemctl is-active "$1" 2>/dev/null)" = active ]; }
+
+# stopped UNIT...: none of them is active or about to be.
+stopped() {
+  for state in $(systemctl is-active "$@" 2>/dev/null); do
+    case $state in inactive | failed | unknown) ;; *) return 1 ;; esac
+  done
+}
+
+# settled SECONDS COMMAND...: until the command answers 0, looked at five times a second.
+settled() {
+  tries=$(($1 * 5))
+  shift
+  until "$@"; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return 1
+    sleep 0.2
+  done
+}

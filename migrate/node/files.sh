@@ -1,0 +1,127 @@
+# Files of the node: PATH BEFORE AFTER, SHA-256 of their bytes or `-` for no file. RUN/files/INDEX.before and .after hold the bytes.
+
+# target PATH: $real, where its bytes lie: a link is kept, what it points to is written.
+target() {
+  real=$root$1
+  if [ -h "$real" ]; then real=$(readlink -f -- "$real"); fi
+}
+
+sha_of() {
+  sum=$(sha256sum -- "$1") || because "$1 cannot be read" || return 1
+  sum=${sum%% *}
+}
+
+# state_of: $seen is before, after or other, $sum the hash that is there. From $real and the step's arguments.
+state_of() {
+  seen=other sum=-
+  if [ -f "$real" ]; then
+    sha_of "$real" || return 1
+    shape=$(stat -c '%a %U:%G' -- "$real") || because "$real cannot be looked at" || return 1
+  elif [ -e "$real" ] || [ -h "$real" ]; then
+    sum=directory
+  fi
+  if [ "$sum" = "$2" ] && { [ "$sum" = - ] || [ "$shape" = "$4 $5" ]; }; then seen=before; fi
+  if [ "$sum" = "$3" ] && { [ "$sum" = - ] || [ "$shape" = "$6 $7" ]; }; then seen=after; fi
+}
+
+temporary() { beside=${real%/*}/.docker2cri-${real##*/}; }
+
+# lay_beside SOURCE SHA MODE OWNER: the new bytes beside the file, on the disk, with mode, owner and SELinux label, ready to be renamed.
+lay_beside() {
+  temporary
+  dd if="$1" of="$beside" conv=fsync 2>/dev/null || because "$beside cannot be written (is the disk full?)" || return 1
+  sha_of "$beside" || return 1
+  [ "$sum" = "$2" ] || because "$1 has hash $sum, planned was $2" || return 1
+  attempt chmod "$3" -- "$beside" && attempt chown "$4" -- "$beside" || return 1
+  [ -e /sys/fs/selinux/enforce ] || return 0
+  if [ -e "$real" ]; then
+    ! has chcon || attempt chcon --reference="$real" -- "$beside"
+  else
+    ! has restorecon || attempt restorecon -- "$beside"
+  fi
+}
+
+put_beside() {
+  mv -f -- "$beside" "$real" || because "$real cannot be replaced"
+}
+
+# stage INDEX PATH BEFORE AFTER MODE OWNER MODE OWNER: the file is as planned, and its new bytes lie beside it.
+stage() {
+  index=$1
+  shift
+  target "$1"
+  state_of "$@" || return 1
+  case $seen in
+    after) return 0 ;;
+    other)
+      because "$1 is not as planned: expected $2 $4 $5, found $sum ${shape:-}; make a new plan"
+      return 1
+      ;;
+  esac
+  make_dir "${real%/*}" || return 1
+  [ "$3" = - ] || lay_beside "$run/files/$index.after" "$3" "$6" "$7"
+}
+
+# replace INDEX PATH BEFORE AFTER MODE OWNER MODE OWNER: before becomes after; what is neither is refused.
+replace() {
+  index=$1
+  shift
+  target "$1"
+  state_of "$@" || return 1
+  case $seen in
+    after) return 0 ;;
+    other)
+      because "$1 is neither as before nor as planned: found $sum ${shape:-}"
+      return 1
+      ;;
+  esac
+  temporary
+  if [ "$3" = - ]; then
+    rm -f -- "$real" || because "$1 cannot be removed" || return 1
+  else
+    [ -e "$beside" ] || lay_beside "$run/files/$index.after" "$3" "$6" "$7" || return 1
+    put_beside || return 1
+  fi
+  state_of "$@" || return 1
+  [ "$seen" = after ] || because "$1 was written, and yet is $sum"
+}
+
+# restore, with the same arguments: as before; what is neither is kept in RUN/found/ first.
+restore() {
+  index=$1
+  shift
+  target "$1"
+  temporary
+  rm -f -- "$beside" || because "$beside cannot be removed" || return 1
+  state_of "$@" || return 1
+  case $seen in
+    before) return 0 ;;
+    other) keep_found "$1" || return 1 ;;
+  esac
+  if [ "$2" = - ]; then
+    rm -f -- "$real" || because "$1 cannot be removed" || return 1
+  else
+    make_dir "${real%/*}" || return 1
+    lay_beside "$run/files/$index.before" "$2" "$4" "$5" && put_beside || return 1
+  fi
+  state_of "$@" || return 1
+  [ "$seen" = before ] || because "$1 was put back, and yet is $sum"
+}
+
+# keep_found PATH: a copy of what somebody else wrote there, for a person to look at.
+keep_found() {
+  if [ "$sum" = directory ]; then
+    because "$1 is a directory now; move it away, then: sh $run/restore.sh"
+    return 1
+  fi
+  [ "$sum" != - ] || return 0
+  kept=$run/found$1.docker2cri-found
+  mkdir -p -- "${kept%/*}" && cp -p -- "$real" "$kept" || because "$1 was changed by somebody, and no copy can be kept in $kept" || return 1
+  note "$1 was neither before nor after; kept as $kept"
+}
+
+# note TEXT: for whoever reads the journal later; it does not stop anything.
+note() {
+  say "$*"
+  record note - - "$*"
+}

@@ -1,0 +1,143 @@
+# The journal, the lock and the generation: who may act, and what may have happened.
+
+# now: seconds since 1970 with hundredths in $stamp, from the uptime, without a process.
+read -r uptime _ </proc/uptime
+started=$(($(date +%s) - ${uptime%.*}))
+now() {
+  read -r uptime _ </proc/uptime
+  stamp=$((started + ${uptime%.*})).${uptime#*.}
+}
+
+seq=0
+generation=0
+pending=
+
+# append LINES: on the disk when it returns. A full disk gets the reserve back once.
+append() {
+  dd of="$run/journal" oflag=append conv=notrunc,fsync 2>/dev/null <<EOF && return 0
+$1
+EOF
+  [ -e "$run/reserve" ] || return 1
+  rm -f -- "$run/reserve"
+  recover
+  dd of="$run/journal" oflag=append conv=notrunc,fsync 2>/dev/null <<EOF
+$1
+EOF
+}
+
+line_of() {
+  now
+  seq=$((seq + 1))
+  line="$seq $generation $stamp $*"
+}
+
+# record EVENT INDEX KIND [TEXT]: journalled before what follows is done.
+record() {
+  line_of "$@"
+  lines=$pending$line
+  pending=
+  append "$lines" || because "the journal $run/journal cannot be written (is the disk full?)"
+}
+
+# record_with_next: the end of a step is written together with the beginning of the next: one wait for the disk, not two.
+record_with_next() {
+  line_of "$@"
+  pending=$pending$line$newline
+}
+
+flush() {
+  [ -n "$pending" ] || return 0
+  lines=${pending%"$newline"}
+  pending=
+  append "$lines" || because "the journal $run/journal cannot be written (is the disk full?)"
+}
+
+# recover: a last line that was torn (no newline) never happened.
+recover() {
+  [ -s "$run/journal" ] || return 0
+  [ "$(tail -c 1 "$run/journal" | wc -l)" -eq 1 ] && return 0
+  whole=$(wc -l <"$run/journal")
+  if [ "$whole" -eq 0 ]; then bytes=0; else bytes=$(head -n "$whole" "$run/journal" | wc -c); fi
+  truncate -s "$bytes" "$run/journal"
+}
+
+# fold: reads the journal. begun, done_ and undone hold indices between blanks; `reread` is safe at any time.
+fold() {
+  begun=' ' ended=' ' undone=' ' finished=' ' direction=forward disarmed='' restored='' parked='' uncordoning='' last=- last_at=- why=''
+  seq=0
+  [ -e "$run/journal" ] || return 0
+  while read -r number _ at event index kind text; do
+    seq=$number
+    last="$event $index $kind"
+    last_at=$at
+    case $event in
+      begin) begun="$begun$index " ;;
+      done) ended="$ended$index " ;;
+      undo-begin) direction=back parked='' ;;
+      undone) undone="$undone$index " ;;
+      finished) finished="$finished$index " ;;
+      disarmed) disarmed=yes ;;
+      uncordoning) uncordoning=yes ;;
+      restored) restored=yes parked='' ;;
+      parked) parked=yes why=$text ;;
+      failed | undo-failed) why=$text ;;
+    esac
+  done <"$run/journal"
+}
+
+# among WORD LIST: LIST has a blank on both ends.
+among() { case $2 in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
+
+# take_lock SECONDS: waits at most so long for whoever holds it; then nothing else acts on this node until this process ends.
+take_lock() {
+  exec 9>>"$home/lock"
+  patience=$1
+  until flock -n 9; do
+    if [ "$patience" -le 0 ]; then
+      read -r holder <"$home/lock" || holder=somebody
+      leave 7 "$name: the lock $home/lock is held by $holder; look with: sh $run/program.sh status"
+    fi
+    patience=$((patience - 1))
+    sleep 1
+  done
+  printf 'process %s (%s %s)\n' "$$" "$name" "$verb" >"$home/lock"
+  recover
+  fold
+}
+
+read_generation() {
+  current=0
+  [ ! -e "$home/generation" ] || read -r current <"$home/generation"
+}
+
+# raise_generation: whatever runs with an older one stops before its next step. Atomic: written beside, then renamed.
+raise_generation() {
+  read_generation
+  generation=$((current + 1))
+  write_whole "$home/generation" "$generation"
+}
+
+# fenced: whether another actor took over since this one began.
+fenced() {
+  read_generation
+  [ "$current" -ne "$generation" ]
+}
+
+# write_whole PATH TEXT: all of it or nothing of it.
+write_whole() {
+  dd of="$1.new" conv=fsync 2>/dev/null <<EOF && mv -f -- "$1.new" "$1" && return 0
+$2
+EOF
+  because "$1 cannot be written (is the disk full?)"
+}
+
+# own: this run is the one that owns the node; 1 with the other's name in $reason.
+own() {
+  owner=
+  [ ! -e "$home/current" ] || read -r owner <"$home/current"
+  case $owner in
+    "$name") return 0 ;;
+    '') write_whole "$home/current" "$name" ;;
+    *) because "run $owner owns this node; look with: sh $home/$owner/program.sh status" ;;
+  esac
+}

@@ -1,0 +1,208 @@
+# Containers: the kubelet's, in Docker and in containerd, the sandboxes' addresses, and those that nobody but Docker knows.
+
+grace_default=30
+leases=$root/var/lib/cni
+cri_state=$root/run/containerd/io.containerd.grpc.v1.cri
+cri_data=$root/var/lib/containerd/io.containerd.grpc.v1.cri
+
+# listed: every container that a kubelet made, one a line: ID, container or podsandbox, grace period, container name, status.
+listed() {
+  docker ps -a --no-trunc --filter label=io.kubernetes.pod.uid --format \
+    '{{.ID}}|{{.Label "io.kubernetes.docker.type"}}|{{.Label "annotation.io.kubernetes.pod.terminationGracePeriod"}}|{{.Label "io.kubernetes.container.name"}}|{{.Status}}'
+}
+
+# remember RUNTIME ID STATE: a sandbox whose address is to be released; noted before it is stopped.
+remember() { printf '%s %s %s\n' "$@" >>"$run/sandboxes" || because "$run/sandboxes cannot be written (is the disk full?)"; }
+
+# stop_in_docker: application containers at once, each by its own grace period, a control plane's in their order after the others, then sandboxes.
+stop_in_docker() {
+  all=$(listed) || because "Docker does not list its containers" || return 1
+  graces=' ' plain='' late='' sandboxes=''
+  IFS="|$newline"
+  set -f
+  # shellcheck disable=SC2086 # five words a line
+  set -- $all
+  set +f
+  IFS=$blanks
+  while [ $# -ge 5 ]; do
+    case $5 in Up* | Restarting*) state=running ;; *) state=exited ;; esac
+    case $2:$state:$4 in
+      podsandbox:*)
+        remember docker "$1" "$state" || return 1
+        [ $state = exited ] || sandboxes="$sandboxes $1"
+        ;;
+      *:exited:*) ;;
+      *:kube-apiserver | *:kube-controller-manager | *:kube-scheduler | *:etcd) late="$late $4=$1=${3:-$grace_default}" ;;
+      *)
+        among "${3:-$grace_default}" "$graces" || graces="$graces${3:-$grace_default} "
+        plain="$plain $1=${3:-$grace_default}"
+        ;;
+    esac
+    shift 5
+  done
+  for grace in $graces; do
+    ids=
+    for one in $plain; do [ "${one#*=}" != "$grace" ] || ids="$ids ${one%=*}"; done
+    # shellcheck disable=SC2086 # IDs
+    { docker stop -t "$grace" $ids >/dev/null 2>&1; } 9>&- &
+  done
+  wait
+  for part in kube-apiserver kube-controller-manager kube-scheduler etcd; do
+    for one in $late; do
+      rest=${one#*=}
+      [ "${one%%=*}" != "$part" ] || docker stop -t "${rest#*=}" "${rest%=*}" >/dev/null 2>&1
+    done
+  done
+  # shellcheck disable=SC2086 # IDs
+  [ -z "$sandboxes" ] || docker stop -t 10 $sandboxes >/dev/null 2>&1
+  left=$(docker ps -q --filter label=io.kubernetes.pod.uid) || because "Docker does not list its containers" || return 1
+  [ -z "$left" ] || because "containers of the kubelet still run in Docker: $(printf %s "$left" | oneline)"
+}
+
+# stop_in_containerd SOCKET: stopped by their grace period and removed, with their network namespaces, so that nothing of them comes back.
+stop_in_containerd() {
+  if ! active containerd.service && ! start_unit containerd.service; then
+    [ -n "$(shims)" ] || return 0
+    because "containerd does not start, and containers of its pods still run: $(shims | oneline)"
+    return 1
+  fi
+  containers=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"==container') &&
+    sandboxes=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"==sandbox') ||
+    because "containerd does not list its containers" || return 1
+  for id in $sandboxes; do remember containerd "$id" running || return 1; done
+  if [ -n "$crictl" ] && crictl -r "unix://$1" version >/dev/null 2>&1; then
+    for id in $containers; do { crictl -r "unix://$1" stop -t "$grace_default" "$id" >/dev/null 2>&1; } 9>&- & done
+    wait
+    for id in $sandboxes; do { crictl -r "unix://$1" stopp "$id" && crictl -r "unix://$1" rmp -f "$id"; } >/dev/null 2>&1 9>&- & done
+    wait
+  fi
+  for id in $containers; do { end_task "$1" "$id" "$grace_default"; } 9>&- & done
+  wait
+  for id in $sandboxes; do { end_task "$1" "$id" 5; } 9>&- & done
+  wait
+  left=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"') || because "containerd does not list its containers" || return 1
+  [ -z "$left" ] || because "containers of pods are still in containerd: $(printf %s "$left" | oneline)"
+}
+
+# shims: the processes that hold containers of pods.
+shims() {
+  for line in "$root"/proc/[0-9]*/cmdline; do
+    tr '\0' ' ' <"$line" 2>/dev/null | grep -e 'containerd-shim.*-namespace k8s.io'
+  done
+}
+
+# end_task SOCKET ID SECONDS: SIGTERM, after so long SIGKILL; then the task, the container, its namespace, mount and folders are removed.
+end_task() {
+  spec=$(ctr -a "$root$1" -n k8s.io containers info "$2" 2>/dev/null) || return 0
+  netns=$(printf %s "$spec" | sed -n 's/.*"path": "\(\/var\/run\/netns\/[^"]*\|\/run\/netns\/[^"]*\)".*/\1/p' | head -n 1)
+  case $spec in *'"io.cri-containerd.kind": "sandbox"'*) ;; *) netns= ;; esac
+  if task_runs "$1" "$2"; then
+    ctr -a "$root$1" -n k8s.io tasks kill -s SIGTERM "$2" >/dev/null 2>&1
+    settled "$3" task_over "$1" "$2" || ctr -a "$root$1" -n k8s.io tasks kill -s SIGKILL "$2" >/dev/null 2>&1
+    settled 10 task_over "$1" "$2"
+  fi
+  ctr -a "$root$1" -n k8s.io tasks delete "$2" >/dev/null 2>&1
+  ctr -a "$root$1" -n k8s.io containers delete "$2" >/dev/null 2>&1
+  if [ -n "$netns" ] && [ -e "$root$netns" ]; then
+    umount "$root$netns" 2>/dev/null
+    rm -f -- "$root$netns"
+  fi
+  [ ! -d "$cri_state/sandboxes/$2/shm" ] || umount "$cri_state/sandboxes/$2/shm" 2>/dev/null
+  rm -rf -- "$cri_state/sandboxes/$2" "$cri_state/containers/$2" "$cri_data/sandboxes/$2" "$cri_data/containers/$2"
+}
+
+task_runs() { ctr -a "$root$1" -n k8s.io tasks ls 2>/dev/null | grep -q "^$2 .*\(RUNNING\|PAUSED\|CREATED\)"; }
+
+task_over() { ! task_runs "$@"; }
+
+# release RUNTIME: nobody calls CNI DEL for the sandboxes that were stopped: their leases, cached results and nat rules go, found by their IDs.
+release() {
+  [ -e "$run/sandboxes" ] || return 0
+  sed -n "s/^$1 \([^ ]*\).*/\1/p" "$run/sandboxes" | sort -u >"$run/sandboxes.$1"
+  [ -s "$run/sandboxes.$1" ] || return 0
+  # host-local ends the line with CR LF; the ID stands alone on the first
+  for file in $(grep -lF -f "$run/sandboxes.$1" -- "$leases"/networks/*/* 2>/dev/null); do
+    rm -f -- "$file" || because "the lease $file cannot be removed" || return 1
+  done
+  while read -r id; do
+    rm -f -- "$leases"/cache/results/*-"$id"-* "$leases"/results/*-"$id"-* || because "cached CNI results of $id cannot be removed" || return 1
+  done <"$run/sandboxes.$1"
+  for table in iptables ip6tables; do
+    ! has "$table-save" || release_rules "$table" "$run/sandboxes.$1" || return 1
+  done
+}
+
+# release_rules TABLES FILE: the rules whose comment carries an ID of FILE, and the chains they lead to, in one transaction.
+release_rules() {
+  "$1-save" -t nat 2>/dev/null | grep -F -f "$2" | grep '^-A' >"$run/rules.$1"
+  [ -s "$run/rules.$1" ] || return 0
+  sed -n 's/.* -j \(CNI-[A-Za-z0-9-]*\).*/\1/p' "$run/rules.$1" | sort -u >"$run/chains.$1"
+  {
+    echo '*nat'
+    while IFS= read -r rule; do
+      chain=${rule#-A }
+      grep -qxF -e "${chain%% *}" "$run/chains.$1" || printf '%s\n' "-D${rule#-A}"
+    done <"$run/rules.$1"
+    sed 's/^/-F /' "$run/chains.$1"
+    sed 's/^/-X /' "$run/chains.$1"
+    echo COMMIT
+  } >"$run/release.$1"
+  settled 2 restore_rules "$1" || because "nat rules of stopped sandboxes cannot be removed: $(oneline <"$run/release.err")"
+}
+
+restore_rules() { "$1-restore" --noflush <"$run/release.$1" 2>"$run/release.err"; }
+
+# stop_standalone ID TIMEOUT NAME...: those that run, noted first.
+stop_standalone() {
+  names=
+  while [ $# -ge 3 ]; do
+    case $(docker inspect -f '{{.State.Running}}' "$1" 2>/dev/null) in
+      true)
+        printf '%s %s\n' "$1" "$3" >>"$run/standalone" || because "$run/standalone cannot be written (is the disk full?)" || return 1
+        { docker stop -t "$2" "$1" >/dev/null 2>&1; } 9>&- &
+        names="$names $1"
+        ;;
+    esac
+    shift 3
+  done
+  wait
+  for id in $names; do
+    [ "$(docker inspect -f '{{.State.Running}}' "$id")" = false ] || because "container $id does not stop" || return 1
+  done
+}
+
+# start_standalone: those that ran; Docker may have started some by their restart policy.
+start_standalone() {
+  [ -e "$run/standalone" ] || return 0
+  failed=
+  while read -r id called; do
+    [ "$(docker inspect -f '{{.State.Running}}' "$id" 2>/dev/null)" = true ] || docker start "$id" >/dev/null 2>&1 </dev/null || failed="$failed $called"
+  done <"$run/standalone"
+  [ -z "$failed" ] || because "containers that ran do not start again:$failed; look with: docker start$failed"
+}
+
+# strangers: containers that run, that no kubelet made, and that the plan does not name.
+strangers() {
+  docker ps --no-trunc --format '{{.ID}} {{.Label "io.kubernetes.pod.uid"}} {{.Names}}' | while read -r id rest; do
+    case $rest in *' '*) ;; *) among "$id" "$standalone" || printf '%s ' "$rest" ;; esac
+  done
+}
+
+# pods_in_docker: how many pods have a running application container in Docker.
+pods_in_docker() {
+  docker ps --filter label=io.kubernetes.docker.type=container --format '{{.Label "io.kubernetes.pod.uid"}}' | sort -u | wc -l
+}
+
+# enough_pods COUNT: so many pods are back.
+enough_pods() { [ "$(pods_in_docker)" -ge "$1" ]; }
+
+# wait_for_pods SECONDS: as many pods as ran in Docker before are there again, at least one of them.
+wait_for_pods() {
+  [ -e "$run/sandboxes" ] || return 0
+  expected=$(sort -u "$run/sandboxes" | grep -c '^docker .* running$')
+  [ "$expected" -gt 0 ] || return 0
+  settled "$1" enough_pods "$expected" && return 0
+  count=$(pods_in_docker)
+  [ "$count" -gt 0 ] || because "none of $expected pods runs in Docker $1 s after the kubelet's start; look with: journalctl -u $kubelet" || return 1
+  note "$count of $expected pods run in Docker $1 s after the kubelet's start"
+}

@@ -1,0 +1,141 @@
+# What keeps the node safe while nobody looks: the kubelet gate, the guard, the boot unit, Docker's shelf. Their texts lie in RUN/units/.
+
+marker=$home/docker-shelved
+gate=$volatile/kubelet-may-run
+guard_files="docker2cri-guard.service docker2cri-guard.timer docker2cri-boot.service"
+boot_link=$systemd/multi-user.target.wants/docker2cri-boot.service
+
+# make_dir DIRECTORY: with its parents; what was not there is noted first, so that the way back takes it away.
+make_dir() {
+  [ ! -d "$1" ] || return 0
+  make_dir "${1%/*}" || return 1
+  printf '%s\n' "$1" >>"$run/made" || because "$run/made cannot be written (is the disk full?)" || return 1
+  attempt mkdir -m 755 -- "$1"
+}
+
+# lay SOURCE TARGET: a file of ours, whole or not at all.
+lay() {
+  make_dir "${2%/*}" || return 1
+  [ ! -e "$2" ] || ! cmp -s -- "$1" "$2" || return 0
+  dd if="$1" of="${2%/*}/.docker2cri-new" conv=fsync 2>/dev/null || because "$2 cannot be written (is the disk full?)" || return 1
+  attempt chmod 644 -- "${2%/*}/.docker2cri-new" && attempt mv -f -- "${2%/*}/.docker2cri-new" "$2"
+}
+
+gate_file() { printf %s "$systemd/$kubelet.d/00-docker2cri-gate.conf"; }
+
+# arm: the gate (open while the kubelet runs), the shelf's drop-ins, guard and boot unit; the guard's time starts.
+arm() {
+  make_volatile || return 1
+  ! active "$kubelet" || attempt touch "$gate" || return 1
+  lay "$run/units/gate.conf" "$(gate_file)" || return 1
+  for unit in $shelved; do
+    lay "$run/units/shelved.conf" "$systemd/$unit.d/00-docker2cri-shelved.conf" || return 1
+  done
+  for file in $guard_files; do
+    lay "$run/units/$file" "$systemd/$file" || return 1
+  done
+  if [ ! -h "$boot_link" ]; then
+    make_dir "${boot_link%/*}" || return 1
+    attempt ln -s ../docker2cri-boot.service "$boot_link" || return 1
+  fi
+  attempt systemctl daemon-reload || return 1
+  attempt systemctl restart docker2cri-guard.timer || return 1
+  active docker2cri-guard.timer || because "docker2cri-guard.timer did not start"
+}
+
+make_volatile() {
+  attempt mkdir -p -- "$volatile" && attempt touch "$volatile/boot"
+}
+
+# disarm_units: gate, guard and boot unit go; the shelf's drop-ins stay unless `all` is said.
+disarm_units() {
+  attempt systemctl stop docker2cri-guard.timer || return 1
+  rm -f -- "$(gate_file)" "$boot_link" || because "the gate and the boot unit cannot be removed" || return 1
+  for file in $guard_files; do
+    rm -f -- "$systemd/$file" || because "$systemd/$file cannot be removed" || return 1
+  done
+  if [ "${1:-}" = all ]; then
+    for unit in $shelved; do
+      rm -f -- "$systemd/$unit.d/00-docker2cri-shelved.conf" || because "the drop-in of $unit cannot be removed" || return 1
+    done
+  fi
+  attempt systemctl daemon-reload || return 1
+  rm -rf -- "$volatile"
+}
+
+# remove_made: the directories that were made, deepest first; one that somebody else uses meanwhile stays.
+remove_made() {
+  [ -e "$run/made" ] || return 0
+  sort -r -u "$run/made" | while IFS= read -r directory; do
+    [ ! -d "$directory" ] || rmdir -- "$directory" 2>/dev/null || say "$directory is not empty, it stays"
+  done
+}
+
+# found_states: how the units were before anything was changed, kept once: `UNIT ACTIVE ENABLED`.
+found_states() {
+  [ ! -e "$run/found-units" ] || return 0
+  states=
+  for unit in "$kubelet" $shelved; do
+    states="$states$unit $(systemctl is-active "$unit" 2>/dev/null) $(systemctl is-enabled "$unit" 2>/dev/null)$newline"
+  done
+  write_whole "$run/found-units" "${states%"$newline"}"
+}
+
+# was_active UNIT: as found.
+was_active() {
+  [ -e "$run/found-units" ] || return 1
+  while read -r unit state _; do
+    [ "$unit" != "$1" ] || [ "$state" != active ] || return 0
+  done <"$run/found-units"
+  return 1
+}
+
+start_unit() {
+  systemctl reset-failed "$1" >/dev/null 2>&1
+  attempt systemctl start "$1" || return 1
+  settled 5 active "$1" || because "$1 is $(systemctl is-active "$1") after its start; look with: journalctl -u $1"
+}
+
+close_gate() {
+  rm -f -- "$gate" || because "$gate cannot be removed" || return 1
+  attempt systemctl stop "$kubelet" || return 1
+  stopped "$kubelet" || because "$kubelet is still $(systemctl is-active "$kubelet")"
+}
+
+open_gate() {
+  attempt mkdir -p -- "$volatile" && attempt touch "$gate" && start_unit "$kubelet"
+}
+
+shelve() {
+  attempt touch "$marker" || return 1
+  attempt systemctl stop "$@" || return 1
+  stopped "$@" || because "not all of $* are stopped: $(systemctl is-active "$@" | oneline)"
+}
+
+# socket_paths UNIT...: where they listen, and dockershim's own, which only a kubelet makes.
+socket_paths() {
+  printf '%s\n' /run/dockershim.sock
+  for unit in "$@"; do
+    case $unit in *.socket) systemctl show -p Listen "$unit" | sed -n 's/^Listen=\(\/[^ ]*\).*/\1/p' ;; esac
+  done
+}
+
+# unshelve UNIT...: Docker may start, is started as it was found, and answers with the cgroup driver that it had.
+unshelve() {
+  for path in $(socket_paths "$@"); do
+    if [ -d "$root$path" ] && ! rmdir -- "$root$path" 2>/dev/null; then
+      because "$path is a directory, and not empty: $(find "$root$path" -mindepth 1 | head -n 5 | oneline); move away what is in it, then: sh $run/restore.sh"
+      return 1
+    fi
+  done
+  rm -f -- "$marker" || because "$marker cannot be removed" || return 1
+  for unit in "$@"; do
+    ! was_active "$unit" || start_unit "$unit" || return 1
+  done
+  was_active docker.service || return 0
+  settled 30 docker_answers || because "Docker does not answer: $(printf %s "$driver" | oneline)" || return 1
+  [ ! -e "$run/found-driver" ] || read -r had <"$run/found-driver" || had=
+  [ "$driver" = "${had:-$driver}" ] || because "Docker answers with cgroup driver $driver, it had $had"
+}
+
+docker_answers() { driver=$(timeout 20 docker info -f '{{.CgroupDriver}}' 2>&1 9>&-); }

@@ -1,0 +1,268 @@
+"""Whether a node and its workloads are back: what was there before against what the API says now.
+
+One judgement for both directions: `prefix` is the runtime to be seen, `containerd://` on the way there and `docker://` on the way back.
+A pod's status outlives the switch in the API: Ready comes back seconds before the containers do. So a pod counts only by a container
+that runs in the new runtime, or at least is none of those that ran before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TypeAlias
+
+import msgspec
+
+from migrate.facts.cluster import ClusterFacts, Metadata, Node, Owner, Pod
+from migrate.facts.live import LiveNode, LivePod
+from migrate.plan.drain import EVICT, PodDecision
+
+HOSTNAME = "kubernetes.io/hostname"
+HOPELESS = ("ErrImageNeverPull", "InvalidImageName")  # waiting reasons that do not pass by themselves
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod that stays with the node and was Ready: its name when it is static, else its DaemonSet (`DaemonSet ops/portal`)."""
+
+    pod: str
+    owner: str
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """An owner of evicted pods: how many of its pods were Ready in the cluster, and how many of those can run on this node only."""
+
+    owner: str
+    namespace: str
+    ready: int
+    here: int = 0
+
+
+class Before(msgspec.Struct, frozen=True, kw_only=True):
+    """What has to be so again. `containers` are the container IDs of the node's pods, `notes` what is not required, and why.
+
+    `excused` are owners and pods under accepted findings.
+    """
+
+    node: str
+    kubelet: str
+    expected: tuple[Expected, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    containers: tuple[str, ...] = ()
+    excused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the node says of itself: when its kubelet started (seconds since the epoch, by the node's clock) and the IDs of the containers
+    that run in the runtime to be seen (without prefix), None where it was not asked.
+    """
+
+    kubelet_started: float
+    running: frozenset[str] | None = None
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """Not yet, and what is missing."""
+
+    reasons: tuple[str, ...]
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """All is as it has to be; `notes` are told and not required."""
+
+    notes: tuple[str, ...] = ()
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """It will not become so by waiting."""
+
+    reasons: tuple[str, ...]
+
+
+Verdict: TypeAlias = Pending | Passed | Failed
+
+
+def snapshot(facts: ClusterFacts, node: str, decisions: Iterable[PodDecision], accepted: Iterable[str] = ()) -> Before:
+    """What to compare with, taken before the first pod is evicted; `decisions` as classified, `accepted` the subjects of accepted findings.
+
+    Not required afterwards: pods that were not Ready, finished ones, those under accepted findings, and evicted pods that nobody owns.
+    """
+    subjects, actions = frozenset(accepted), {one.pod: one.action for one in decisions}
+    expected, evicted, notes, excused = [], [], [], []
+    for pod in facts.pods_on(node):
+        owner = owner_of(facts, pod)
+        if pod.finished or pod.metadata.deletion_timestamp is not None:
+            continue
+        if {f"Pod {pod.key}", owner, facts.owner_of(pod.metadata)} & subjects:
+            excused += [pod.key, owner]
+            notes.append(f"{pod.key} is not required: a finding on it was accepted")
+        elif not pod.ready:
+            notes.append(f"{pod.key} is not required: it was not Ready before")
+        elif actions.get(pod.key) != EVICT:
+            expected.append(Expected(pod=pod.key, owner=owner))
+        elif pod.metadata.controller is None:
+            notes.append(f"{pod.key} is not required: nothing owns it")
+        else:
+            evicted.append((owner, pod))
+    here = facts.node(node)
+    return Before(
+        node=node,
+        kubelet=here.status.node_info.kubelet_version if here else "",
+        expected=tuple(expected),
+        workloads=tuple(_workloads(facts, here, evicted)),
+        containers=tuple(sorted(one for pod in facts.pods_on(node) for one in _ids(pod))),
+        excused=tuple(dict.fromkeys(excused)),
+        notes=tuple(notes),
+    )
+
+
+def owner_of(facts: ClusterFacts, pod: Pod) -> str:
+    """Who has to have the pod back: its topmost owner, the Job where that is a CronJob, `Pod ...` for a static or bare pod."""
+    if pod.mirror or (controller := pod.metadata.controller) is None:
+        return f"Pod {pod.key}"
+    return f"Job {pod.metadata.namespace}/{controller.name}" if controller.kind == "Job" else facts.owner_of(pod.metadata)
+
+
+def judge_a(before: Before, node: LiveNode | None, pods: Iterable[LivePod], evidence: Evidence, prefix: str) -> Verdict:
+    """The node while it is cordoned: Ready on the new runtime, by word newer than the kubelet's start; its own pods in new containers."""
+    if node is None:
+        return Failed(reasons=(f"the Node object {before.node} is gone",))
+    here = [pod for pod in pods if not pod.leaving]
+    reasons = [*_node_reasons(node, evidence, prefix)]
+    hopeless: list[str] = []
+    for one in before.expected:
+        found = [pod for pod in here if pod.key == one.pod or (one.owner.startswith("DaemonSet ") and _daemonset(pod) == one.owner)]
+        lacks = [_lack(pod, before, evidence, prefix) for pod in found]
+        if not found:
+            reasons.append(
+                f"{one.pod} ({one.owner}) is not on the node" if one.owner != f"Pod {one.pod}" else f"{one.pod} is not on the node"
+            )
+        elif all(lacks):
+            reasons.append(f"{found[0].key}: {lacks[0]}")
+            hopeless += [f"{pod.key}: {pod.trouble}" for pod in found if any(word in pod.trouble for word in HOPELESS)]
+    excused = [pod for pod in here if {pod.key, _daemonset(pod)} & set(before.excused) and not pod.ready]
+    notes = (*before.notes, *(f"{pod.key} is not Ready: {pod.trouble}" for pod in excused))
+    return Failed(reasons=tuple(hopeless)) if hopeless else _verdict(reasons, notes)
+
+
+def judge_b(before: Before, facts: ClusterFacts, node: LiveNode | None, pods: Iterable[LivePod], prefix: str) -> Verdict:
+    """The workloads after uncordon: as many pods of each owner Ready as before, those that belong here here, nothing on the old runtime.
+
+    `facts` holds the pods and owners of the workloads' namespaces, `pods` those of the node. Fewer are enough where an owner was scaled
+    down meanwhile, none where it was deleted; of a Job one pod that runs or has succeeded.
+    """
+    if node is None:
+        return Failed(reasons=(f"the Node object {before.node} is gone",))
+    reasons = [] if node.ready == "True" else [_not_ready(node)]
+    for one in before.workloads:
+        reasons += _workload_reasons(one, facts, before.node)
+    for pod in pods:
+        old = [container for container in _ids(pod) if not container.startswith(prefix)]
+        if old and not pod.finished and not pod.leaving and pod.key not in before.excused:
+            reasons.append(f"{pod.key} runs on another runtime: {old[0][:24]}")
+    return _verdict(reasons, before.notes)
+
+
+def namespaces(before: Before) -> tuple[str, ...]:
+    """Where the evicted pods' owners are: what `judge_b` needs read."""
+    return tuple(sorted({one.namespace for one in before.workloads}))
+
+
+def _verdict(reasons: list[str], notes: tuple[str, ...]) -> Verdict:
+    return Pending(reasons=tuple(reasons)) if reasons else Passed(notes=notes)
+
+
+def _node_reasons(node: LiveNode, evidence: Evidence, prefix: str) -> Iterator[str]:
+    version = node.status.node_info.container_runtime_version
+    beat = next((one.last_heartbeat_time for one in node.status.conditions or () if one.type == "Ready"), None)
+    if not version.startswith(prefix):
+        yield f"the node reports {version or 'no runtime'}, not {prefix}"
+    if node.ready != "True":
+        yield _not_ready(node)
+    elif beat is None or seconds(beat) < int(evidence.kubelet_started):
+        yield "the node's Ready is older than the start of its kubelet"
+
+
+def _not_ready(node: Node) -> str:
+    said = next((f": {one.reason}: {one.message}" for one in node.status.conditions or () if one.type == "Ready"), "")
+    return f"the node's Ready is {node.ready}{said}"
+
+
+def _lack(pod: LivePod, before: Before, evidence: Evidence, prefix: str) -> str:
+    """What a pod lacks to be back, empty when nothing."""
+    ids = [*_ids(pod)]
+    if not ids or not all(one.startswith(prefix) for one in ids):
+        return pod.trouble or f"no container of {prefix} yet"
+    if evidence.running is not None and not all(one.removeprefix(prefix) in evidence.running for one in ids):
+        return pod.trouble or f"{ids[0][:24]} does not run"
+    if evidence.running is None and set(ids) & set(before.containers):
+        return "the API still shows the container of before"
+    return "" if pod.ready else pod.trouble or "not Ready"
+
+
+def _workload_reasons(one: Workload, facts: ClusterFacts, node: str) -> Iterator[str]:
+    kind = one.owner.split(" ", 1)[0]
+    owner = next((found for found in facts.owners if _named(found) == one.owner), None)
+    pods = [pod for pod in facts.pods if pod.metadata.deletion_timestamp is None and owner_of(facts, pod) == one.owner]
+    if owner is None and kind in ("Deployment", "ReplicaSet", "StatefulSet", "Job"):
+        return  # deleted meanwhile
+    if kind == "Job":
+        if not any(pod.ready or pod.status.phase == "Succeeded" for pod in pods):
+            yield f"{one.owner}: no pod runs or has succeeded"
+        return
+    replicas = owner.spec.replicas if owner else None
+    wanted = one.ready if replicas is None else min(one.ready, replicas)
+    ready = [pod for pod in pods if pod.ready]
+    if len(ready) < wanted:
+        others = ", ".join(f"{pod.metadata.name} {pod.status.phase} on {pod.spec.node_name or 'no node'}" for pod in pods if not pod.ready)
+        yield f"{one.owner}: {len(ready)} of {wanted} pods Ready" + (f" ({others})" if others else "")
+    here = sum(1 for pod in ready if pod.spec.node_name == node)
+    if here < min(one.here, wanted):
+        yield f"{one.owner}: {here} of {min(one.here, wanted)} pods that can run on this node only are Ready"
+
+
+def _workloads(facts: ClusterFacts, node: Node | None, evicted: Iterable[tuple[str, Pod]]) -> Iterator[Workload]:
+    ours: dict[str, list[Pod]] = {}
+    for owner, pod in evicted:
+        ours.setdefault(owner, []).append(pod)
+    ready: dict[str, int] = {}
+    for pod in facts.pods:
+        if pod.ready and not pod.finished:
+            owner = owner_of(facts, pod)
+            ready[owner] = ready.get(owner, 0) + 1
+    for owner, pods in sorted(ours.items()):
+        here = sum(1 for pod in pods if node is not None and _pinned(facts, node, pod))
+        yield Workload(owner=owner, namespace=pods[0].metadata.namespace, ready=ready[owner], here=here)
+
+
+def _pinned(facts: ClusterFacts, node: Node, pod: Pod) -> bool:
+    """Whether the pod can run on this node only: a volume on its disk, or a node selector that no other node meets."""
+    claims = (volume.persistent_volume_claim for volume in pod.spec.volumes or ())
+    volumes = [facts.claimed_volume(pod.metadata.namespace, claim.claim_name) for claim in claims if claim]
+    if any(volume is not None and (volume.spec.local or volume.spec.host_path) for volume in volumes):
+        return True
+    selector = pod.spec.node_selector or {}
+    return bool(selector) and not any(_meets(other.metadata, selector) for other in facts.nodes if other.name != node.name)
+
+
+def _meets(metadata: Metadata, selector: dict[str, str]) -> bool:
+    labels = metadata.labels or {}
+    return all(labels.get(key) == value for key, value in selector.items())
+
+
+def _daemonset(pod: Pod) -> str:
+    owner = pod.metadata.controller
+    return f"DaemonSet {pod.metadata.namespace}/{owner.name}" if owner and owner.kind == "DaemonSet" else ""
+
+
+def _named(owner: Owner) -> str:
+    return f"{owner.kind} {owner.metadata.namespace}/{owner.metadata.name}"
+
+
+def _ids(pod: Pod) -> Iterator[str]:
+    return (one.container_id for one in pod.status.container_statuses or () if one.container_id)
+
+
+def seconds(text: str) -> float:
+    """Seconds since the epoch of an RFC 3339 time; raises ValueError."""
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,144 @@
+"""A pod of the pause image on the node: the proof that a sandbox gets an address, a container starts, and logs and exec reach it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from migrate.errors import ClusterUnreachable
+from migrate.facts.live import LivePod
+from migrate.plan.verify import HOPELESS, Failed, Passed
+from migrate.run.api_events import Tell, VerifyWaits
+from migrate.run.cluster_port import ActingCluster, PodRefused, Said
+from migrate.run.ports import Clock
+
+NAMESPACE = "kube-system"  # where admission is least strict and no quota is usual
+MISSING = "/docker2cri-no-such-command"
+# How the runtimes say that a command does not exist: runc, crun, and kubelets that pass on only the system's words.
+NOT_FOUND = ("executable file not found", "no such file or directory", "not found in $PATH", "executable file `")
+OWN_WORDS = "OCI runtime exec failed"
+GONE_SECONDS = 30.0
+POLL = 0.25
+
+
+def smoke_name(node: str) -> str:
+    """The pod's name: the same in every run, so that one left behind is found."""
+    return f"docker2cri-smoke-{node}"
+
+
+def smoke_manifest(node: str, image: str, run: str) -> dict[str, Any]:
+    """The pod: bound to the node past the scheduler, tolerating all, nothing pulled, no token, no privilege."""
+    container = {
+        "name": "pause",
+        "image": image,
+        "imagePullPolicy": "Never",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": True,
+            "runAsUser": 65535,
+        },
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": smoke_name(node),
+            "namespace": NAMESPACE,
+            "labels": {"app.kubernetes.io/managed-by": "docker2cri", "docker2cri.io/run": run},
+        },
+        "spec": {
+            "nodeName": node,
+            "containers": [container],
+            "tolerations": [{"operator": "Exists"}],
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 1,
+        },
+    }
+
+
+def remove_smoke(cluster: ActingCluster, node: str, clock: Clock) -> bool:
+    """Delete the smoke pod, also one that an earlier run left; whether it is gone after `GONE_SECONDS` at most."""
+    deadline, name = clock.monotonic() + GONE_SECONDS, smoke_name(node)
+    asked = False
+    while (pod := cluster.read_pod(NAMESPACE, name)) is not None:
+        if not asked:
+            cluster.delete_pod(NAMESPACE, name, uid=pod.metadata.uid, grace=1)
+            asked = True
+        if clock.monotonic() >= deadline:
+            return False
+        clock.sleep(POLL)
+    return True
+
+
+def smoke(
+    cluster: ActingCluster, node: str, image: str, prefix: str, run: str, clock: Clock, tell: Tell, timeout: float
+) -> Passed | Failed:
+    """Run it and take it away again. Refused by admission it proves nothing, and that is a note of Passed, no failure."""
+    if not remove_smoke(cluster, node, clock):
+        return Failed(reasons=(f"{NAMESPACE}/{smoke_name(node)}, left by an earlier run, does not end within {GONE_SECONDS:.0f} s",))
+    try:
+        cluster.create_pod(smoke_manifest(node, image, run))
+    except PodRefused as refused:
+        return Passed(notes=(f"no smoke test: {refused.seen}",))
+    verdict: Passed | Failed = Failed(reasons=())
+    try:
+        verdict = _run(cluster, node, image, prefix, clock, tell, timeout)
+    finally:
+        gone = remove_smoke(cluster, node, clock)
+    if not gone:
+        stays = f"{NAMESPACE}/{smoke_name(node)} does not end within {GONE_SECONDS:.0f} s"
+        return Failed(reasons=(*(verdict.reasons if isinstance(verdict, Failed) else ()), stays))
+    return verdict
+
+
+def _run(cluster: ActingCluster, node: str, image: str, prefix: str, clock: Clock, tell: Tell, timeout: float) -> Passed | Failed:
+    start, name = clock.monotonic(), smoke_name(node)
+    while True:
+        pod = cluster.read_pod(NAMESPACE, name)
+        reason = _pod_reason(pod, prefix)
+        note = ""
+        if not reason:
+            reason, note = _answers(cluster, name, prefix)
+        spent = clock.monotonic() - start
+        if not reason:
+            return Passed(notes=(note,) if note else ())
+        if spent >= timeout or pod is None or pod.finished or any(word in reason for word in HOPELESS):
+            return Failed(reasons=(f"smoke pod of {image}: {reason}",))
+        tell(VerifyWaits("A", (f"smoke pod: {reason}",), spent, timeout))
+        clock.sleep(POLL)
+
+
+def _pod_reason(pod: LivePod | None, prefix: str) -> str:
+    if pod is None:
+        return "somebody deleted it"
+    ids = [one.container_id for one in pod.status.container_statuses or ()]
+    if pod.status.phase != "Running" or not pod.ready:
+        return pod.trouble or f"it is {pod.status.phase or 'not seen by the kubelet yet'}"
+    return "" if all(one.startswith(prefix) for one in ids) else f"it runs in {ids[0][:24]}, not in {prefix}"
+
+
+def _answers(cluster: ActingCluster, name: str, prefix: str) -> tuple[str, str]:
+    """What does not work through the kubelet's streaming server, empty when all does; and a note.
+
+    Docker's own trouble with exec is a note: on the way back all is as it was, and this was so as well.
+    """
+    try:
+        logs = cluster.logs(NAMESPACE, name)
+        if logs.status != 200:
+            return f"its log cannot be read: {logs.text}", ""
+        said = cluster.execute(NAMESPACE, name, (MISSING,))
+    except ClusterUnreachable as wrong:
+        return wrong.seen, ""
+    text = said.text or f"HTTP {said.status}"
+    if runtime_answered(said):
+        return "", ""
+    if prefix == "docker://" and OWN_WORDS in said.text:
+        return "", f"exec does not work in Docker on this node: {text}"
+    return f"exec of a missing command should say `executable file not found`, and says: {text}", ""
+
+
+def runtime_answered(said: Said) -> bool:
+    """Whether the refusal of an exec is the runtime's own: the way to it is open."""
+    return said.status in (101, 500) and any(words in said.text for words in NOT_FOUND)

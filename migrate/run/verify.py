@@ -1,0 +1,88 @@
+"""Looking until a node and its workloads are back, with a bound; what counts is judged in plan.verify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from migrate.errors import VerificationFailed
+from migrate.plan.verify import Before, Evidence, Failed, Passed, Verdict, judge_a, judge_b, namespaces
+from migrate.run.api_events import ApiAway, Tell, VerifyWaits
+from migrate.run.cluster_port import ActingCluster, Watch
+from migrate.run.ports import Clock
+from migrate.run.smoke import smoke
+
+A_SECONDS = 120.0
+B_SECONDS = 300.0
+SMOKE_SECONDS = 60.0
+PATIENCE = 120.0  # seconds that the API may be away, besides the bound
+TICK = 1.0
+FLOOR = 0.2  # seconds between two looks, however much changes
+
+
+def verify_a(
+    cluster: ActingCluster,
+    before: Before,
+    prefix: str,
+    evidence: Callable[[], Evidence],
+    image: str,
+    run: str,
+    clock: Clock,
+    tell: Tell,
+    timeout: float = A_SECONDS,
+) -> Passed:
+    """The cordoned node: `judge_a` until it passes, then the smoke pod of `image`, which must be in the new runtime's store.
+
+    `evidence` asks the node (`evidence.read_evidence`). Raises VerificationFailed with what was missing at the end, ClusterUnreachable
+    when the API is away for too long, and what `evidence` raises.
+    """
+    with cluster.watch(before.node) as view:
+
+        def look() -> Verdict:
+            return judge_a(before, view.node(), view.pods(), evidence(), prefix)
+
+        passed = _until(look, view, before.node, "A", clock, tell, timeout)
+    smoked = smoke(cluster, before.node, image, prefix, run, clock, tell, SMOKE_SECONDS)
+    if isinstance(smoked, Failed):
+        raise _failed(before.node, "A", smoked.reasons, 0.0, None)
+    return Passed(notes=(*passed.notes, *smoked.notes))
+
+
+def verify_b(cluster: ActingCluster, before: Before, prefix: str, clock: Clock, tell: Tell, timeout: float = B_SECONDS) -> Passed:
+    """The workloads after uncordon: `judge_b` until it passes. Raises VerificationFailed, and ClusterUnreachable as `verify_a`."""
+    with cluster.watch(before.node) as view:
+
+        def look() -> Verdict:
+            return judge_b(before, cluster.workloads(namespaces(before)), view.node(), view.pods(), prefix)
+
+        return _until(look, view, before.node, "B", clock, tell, timeout)
+
+
+def _until(look: Callable[[], Verdict], view: Watch, node: str, phase: str, clock: Clock, tell: Tell, timeout: float) -> Passed:
+    """Look at each change and once a second; time in which the API is away does not count, up to PATIENCE."""
+    start, away = clock.monotonic(), 0.0
+    while True:
+        begun = clock.monotonic()
+        verdict = look()
+        spent = clock.monotonic() - start
+        if isinstance(verdict, Passed):
+            return verdict
+        if isinstance(verdict, Failed) or spent - min(away, PATIENCE) >= timeout:
+            raise _failed(node, phase, verdict.reasons, spent, timeout)
+        lost = view.away()
+        tell(VerifyWaits(phase, verdict.reasons, spent, timeout) if lost is None else ApiAway(f"verifying {node}", lost, away, PATIENCE))
+        view.wait(TICK)
+        clock.sleep(max(0.0, FLOOR - (clock.monotonic() - begun)))
+        away += clock.monotonic() - begun if lost else 0.0
+
+
+def _failed(node: str, phase: str, reasons: tuple[str, ...], spent: float, timeout: float | None) -> VerificationFailed:
+    late = timeout is not None and spent >= timeout
+    return VerificationFailed(
+        node=node,
+        seen=f"verification {phase} failed{f' after {spent:.0f} s' if late else ''}:" + "".join(f"\n    {one}" for one in reasons),
+        expected={
+            "A": "the cordoned node Ready on the new runtime, its own pods in new containers, a smoke pod that runs and answers",
+            "B": "as many pods of each evicted owner Ready as before, and nothing here on another runtime",
+        }[phase],
+        next=f"docker2cri status {node}",
+    )

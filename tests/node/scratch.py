@@ -1,0 +1,228 @@
+"""A scratch node: the files of a captured real node under a root of its own, services simulated by stubs that behave."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import grp
+import os
+import pwd
+import re
+import shutil
+import stat
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from migrate.facts.match import Matched, machine, match
+from migrate.node import fixed_files
+from migrate.plan.build import build_plan
+from migrate.plan.journal import Entry, Progress, fold, parse
+from migrate.plan.model import NodePlan, PlannedStep
+from migrate.plan.program import NodeProgram, render
+from migrate.plan.steps import FileState, StopStandalone, Volatile, WriteFile
+from migrate.rules.judge import judge
+from migrate.targets.compose import FileChange, compose
+from migrate.targets.table import target_named
+from tests import captured
+
+STUBS = Path(__file__).parent / "stubs" / "machine.sh"
+TOOLS = "systemctl docker ctr containerd iptables-save iptables-restore ip6tables-save modprobe sleep".split()
+RUN = "run-1"
+OWNER = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
+PODS = {"pod-proxy": 30, "pod-portal": 5, "pod-tuner": 3}
+STANDALONE = {"aaaa" + "0" * 60: ("forwarder", "always", True), "bbbb" + "0" * 60: ("shell", "no", True), "cccc" + "0" * 60: ("old", "no", False)}
+SHELLS = {"dash": ("dash",), "busybox": ("busybox", "ash")}
+
+# Kills the program before and after each write of its journal: the effect done and not recorded, recorded and nothing done yet.
+KILL = """
+point=0
+die_at() { point=$((point + 1)); [ "$point" != "${D2C_KILL_AT:-0}" ] || kill -9 $$; }
+append() { die_at; append_whole "$1" || return 1; die_at; }
+"""
+
+
+@functools.cache
+def planned() -> tuple[NodePlan, tuple[FileChange, ...]]:
+    """The plan of the captured lab-w1, with two standalone containers accepted, and its file changes; owned by whoever runs the tests."""
+    target = target_named("containerd")
+    assert target is not None
+    capture, cluster = captured.capture_of(), captured.cluster()
+    facts = captured.facts(capture)
+    nodes = [one.node for one in match([machine(facts)], cluster.nodes) if isinstance(one, Matched)]
+    found = judge(cluster, [(capture.host, capture, cluster.node(nodes[0]), None)], target, {})[0]
+    assert found.view is not None
+    plan = build_plan(found.view, found.findings)
+    changes, _ = compose(target, facts)
+    steps = []
+    for one in plan.steps:
+        step = one.step
+        if isinstance(step, WriteFile):
+            step = replace(step, before=_owned(step.before), after=_owned(step.after))
+        steps.append(replace(one, step=step))
+        if type(step).__name__ == "ReleaseAddresses" and step.forward:  # type: ignore[union-attr]
+            running = tuple(Volatile(id=key, name=name, timeout=1) for key, (name, _, runs) in STANDALONE.items() if runs)
+            steps.append(PlannedStep(segment="switch", step=StopStandalone(containers=running, before=True, after=False, why="accepted")))
+    return replace(plan, steps=tuple(steps)), tuple(dataclasses.replace(change, owner=OWNER) for change in changes)
+
+
+def _owned(state: FileState | None) -> FileState | None:
+    return state and replace(state, owner=OWNER)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a verb ended: exit code (-9: killed), standard output and error."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Scratch:
+    """A node in a directory. `tree` and `state` are what a test compares."""
+
+    def __init__(self, root: Path, shell: Sequence[str] = SHELLS["dash"]) -> None:
+        self.root = root
+        self.shell = tuple(shell)
+        self.plan, self.changes = planned()
+        self.program: NodeProgram = render(self.plan, self.changes, RUN, fixed_files())
+        self.run = root / "var/lib/docker2cri" / RUN
+        self._files()
+        self._services()
+        self._lay()
+
+    def _files(self) -> None:
+        for change in self.changes:
+            if change.before is not None:
+                self.write(change.path, change.before, int(change.mode, 8))
+        for directory in ("run", "var/lib/cni/networks/lab", "var/lib/cni/cache/results", "proc/sys/net/ipv4", "proc/sys/net/bridge", "sys/module"):
+            (self.root / directory).mkdir(parents=True)
+        for directory in ("etc/systemd/system/multi-user.target.wants", "etc/modules-load.d", "etc/sysctl.d"):
+            (self.root / directory).mkdir(parents=True, exist_ok=True)
+        self.write("/proc/filesystems", b"nodev\toverlay\n")
+        for knob in ("net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables"):
+            self.write(f"/proc/sys/{knob}", b"1\n")
+
+    def _services(self) -> None:
+        tools = self.root / ".tools"
+        tools.mkdir()
+        for tool in TOOLS:
+            (tools / tool).symlink_to(STUBS)
+        for unit in ("kubelet.service", "docker.socket", "docker.service", "containerd.service"):
+            self.write(f"/.state/enabled/{unit}", b"enabled\n")
+        self.write("/.state/driver", b"cgroupfs\n")
+        self.write("/.state/nat", b"-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\n")
+        self.write("/.state/pods", "".join(f"{pod} {grace}\n" for pod, grace in PODS.items()).encode())
+        for one in self.plan.of("prepare"):
+            for image in getattr(one, "images", ()):
+                self.write(f"/.state/images/docker-{image.reference.replace('/', '_')}", image.id.encode() + b"\n")
+        for key, (name, policy, runs) in STANDALONE.items():
+            text = f"type=\nuid=\ngrace=\nname={name}\nrunning={'yes' if runs else 'no'}\npolicy={policy}\n"
+            self.write(f"/.state/docker/{key}", text.encode())
+        for unit in ("containerd.service", "docker.service", "kubelet.service"):
+            self.tool("systemctl", "start", unit)
+
+    def _lay(self) -> None:
+        for file in self.program.files:
+            data = file.data
+            if file.path == "program.sh":
+                text = data.decode().replace("\nappend() {", "\nappend_whole() {", 1)
+                data = text.replace('\nmain "$@"', f'\n{KILL}\nmain "$@"').encode()
+            self.write(f"/var/lib/docker2cri/{RUN}/{file.path}", data, int(file.mode, 8))
+
+    def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        """Put a file into the scratch root."""
+        place = self.root / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+        place.chmod(mode)
+
+    def read(self, path: str) -> bytes:
+        """A file of the scratch root."""
+        return (self.root / path.lstrip("/")).read_bytes()
+
+    def environment(self, kill_at: int = 0) -> dict[str, str]:
+        """What the program and the stubs run with."""
+        path = f"{self.root}/.tools:/usr/sbin:/usr/bin:/sbin:/bin"
+        return {"PATH": path, "D2C_ROOT": str(self.root), "D2C_KILL_AT": str(kill_at), "LC_ALL": "C"}
+
+    def tool(self, *argv: str) -> str:
+        """Run a simulated tool."""
+        return subprocess.run(argv, env=self.environment(), text=True, capture_output=True, check=False).stdout
+
+    def verb(self, *argv: str, kill_at: int = 0) -> Ended:
+        """Run a verb of the node program; `kill_at` is the journal point at which it is killed."""
+        command = [*self.shell, str(self.run / "program.sh"), *argv]
+        done = subprocess.run(command, env=self.environment(kill_at), text=True, capture_output=True, timeout=120, check=False)
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def reboot(self) -> None:
+        """Power off and on: /run is empty, containers are dead, enabled units start as systemd would start them."""
+        shutil.rmtree(self.root / "run")
+        (self.root / "run").mkdir()
+        shutil.rmtree(self.root / ".state/active")
+        for one in (*(self.root / ".state/docker").iterdir(), *(self.root / ".state/k8s").iterdir()):
+            one.write_text(one.read_text().replace("running=yes", "running=no"))
+        self.tool("systemctl", "daemon-reload")
+        for unit in ("containerd.service", "docker.socket", "docker.service", "kubelet.service"):
+            self.tool("systemctl", "start", unit)
+        if (self.root / "etc/systemd/system/multi-user.target.wants/docker2cri-boot.service").is_symlink():
+            assert not (self.root / "run/docker2cri/boot").exists()
+            self.verb("boot")
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The journal."""
+        path = self.run / "journal"
+        return parse(path.read_text()) if path.exists() else ()
+
+    def progress(self) -> Progress:
+        """Where the journal says that the node stands."""
+        return fold(self.entries())
+
+    def status(self) -> dict[str, str]:
+        """What `status` prints."""
+        return dict(line.split("=", 1) for line in self.verb("status").out.splitlines())
+
+    def tree(self) -> dict[str, tuple[str, str]]:
+        """Every path of the node outside the run's own folder, volatile and simulated parts: (mode, content)."""
+        apart = re.compile(r"(\.state|\.tools|run|var/lib/docker2cri|var/lib/cni|proc|sys)(/|$)")
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            name = path.relative_to(self.root).as_posix()
+            if not apart.match(name):
+                mode = stat.filemode(path.lstat().st_mode)
+                content = str(path.readlink()) if path.is_symlink() else path.read_text() if path.is_file() else ""
+                found[name] = (mode, content)
+        return found
+
+    def state(self) -> dict[str, object]:
+        """Services and containers: what runs where, whose leases and nat rules are there."""
+        active = {path.name for path in (self.root / ".state/active").iterdir()}
+        running: dict[str, list[str]] = {}
+        living = set()
+        for runtime in ("docker", "k8s"):
+            containers = {path.name: dict(line.split("=") for line in path.read_text().splitlines()) for path in self._containers(runtime)}
+            up = {key: one for key, one in containers.items() if one["running"] == "yes"}
+            living |= {key for key, one in up.items() if one["type"] == "podsandbox"}
+            running[runtime] = sorted(one["uid"] or one["name"] for one in up.values() if one["type"] != "podsandbox")
+        leases = {path.read_text().split()[0] for path in (self.root / "var/lib/cni/networks/lab").iterdir()}
+        cached = {path.name.split("-")[1] for path in (self.root / "var/lib/cni/cache/results").iterdir()}
+        named = set(re.findall(r'id: \\"([^\\]*)', self.read("/.state/nat").decode()))
+        rules = len(self.read("/.state/nat").splitlines())
+        return {
+            "units": active,
+            "enabled": {path.name: path.read_text() for path in (self.root / ".state/enabled").iterdir()},
+            "running": running,
+            "leaked": sorted((leases | cached | named) - living),
+            "rules": rules,
+            "marker": (self.root / "var/lib/docker2cri/docker-shelved").exists(),
+            "volatile": sorted(path.name for path in (self.root / "run").rglob("*")),
+            "current": (self.root / "var/lib/docker2cri/current").exists(),
+        }
+
+    def _containers(self, runtime: str) -> list[Path]:
+        return [path for path in (self.root / ".state" / runtime).iterdir() if path.suffix != ".new"]

@@ -1,0 +1,279 @@
+#!/bin/sh
+# A simulated node: systemctl, docker, ctr, containerd, iptables and modprobe over files in $D2C_ROOT/.state. It behaves where the node program
+# relies on it: systemd sees drop-ins after a daemon-reload only, conditions keep a unit from starting, a touch of docker.socket wakes Docker,
+# a kubelet makes new containers in the runtime that its flags name, and whoever makes a pod leaves a lease and nat rules behind.
+set -u
+me=${0##*/}
+state=$D2C_ROOT/.state
+mkdir -p "$state/active" "$state/enabled" "$state/conditions" "$state/docker" "$state/k8s" "$state/images"
+
+die() { echo "$1" >&2; exit "${2:-1}"; }
+tick() { read -r n <"$state/ticks" 2>/dev/null || n=0; n=$((n + 1)); echo "$n" >"$state/ticks"; }
+is_active() { [ -e "$state/active/$1" ]; }
+value() { sed -n "s/^$2=//p" "$1"; }
+put() { sed "s/^$2=.*/$2=$3/" "$1" >"$1.new" && mv -f "$1.new" "$1"; }
+
+# --- pods: state/RUNTIME/ID holds type, uid, grace, name, running, policy
+new_id() { tick; printf '%064d' "$n" | sed "s/^0000000000/id$1/" | cut -c 1-64; }
+
+start_pod() { # RUNTIME POD GRACE
+  tick
+  ip=10.244.1.$n
+  sandbox=$(new_id "$1")
+  container=$(new_id "$1")
+  printf 'type=podsandbox\nuid=%s\ngrace=\nname=POD\nrunning=yes\npolicy=no\n' "$2" >"$state/$1/$sandbox"
+  printf 'type=container\nuid=%s\ngrace=%s\nname=main\nrunning=yes\npolicy=no\n' "$2" "$3" >"$state/$1/$container"
+  printf '%s\r\neth0' "$sandbox" >"$D2C_ROOT/var/lib/cni/networks/lab/$ip"
+  echo '{}' >"$D2C_ROOT/var/lib/cni/cache/results/lab-$sandbox-eth0"
+  chain=CNI-$(printf %s "$sandbox" | cksum | cut -d' ' -f1)
+  {
+    echo "-A POSTROUTING -s $ip/32 -m comment --comment \"name: \\\"lab\\\" id: \\\"$sandbox\\\"\" -j $chain"
+    echo "-A $chain -d 10.244.1.0/24 -m comment --comment \"name: \\\"lab\\\" id: \\\"$sandbox\\\"\" -j ACCEPT"
+    echo "-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment \"dnat name: \\\"lab\\\" id: \\\"$sandbox\\\"\" -j CNI-DN-${chain#CNI-}"
+    echo "-A CNI-DN-${chain#CNI-} -p tcp --dport 9080 -j DNAT --to-destination $ip:8080"
+  } >>"$state/nat"
+}
+
+kubelet_started() {
+  runtime=docker
+  grep -q remote "$D2C_ROOT/var/lib/kubelet/kubeadm-flags.env" && runtime=k8s
+  unit=docker.service
+  [ $runtime = docker ] || { unit=containerd.service; cri_up || return 0; }
+  is_active $unit || return 0
+  while read -r pod grace; do
+    for one in "$state/$runtime"/*; do
+      if [ -e "$one" ] && [ "$(value "$one" uid)" = "$pod" ] && [ "$(value "$one" type)" = container ] && [ "$(value "$one" running)" = yes ]; then
+        continue 2
+      fi
+    done
+    start_pod $runtime "$pod" "$grace"
+  done <"$state/pods"
+}
+
+cri_up() { is_active containerd.service && ! grep -q NOCRI "$state/running-config"; }
+
+# --- systemd
+conditions_hold() {
+  [ -e "$state/conditions/$1" ] || return 0
+  while IFS= read -r condition; do
+    case $condition in
+      !*) [ ! -e "$D2C_ROOT${condition#!}" ] || return 1 ;;
+      *) [ -e "$D2C_ROOT$condition" ] || return 1 ;;
+    esac
+  done <"$state/conditions/$1"
+}
+
+known() {
+  case $1 in
+    docker2cri-*) [ -e "$state/conditions/$1.loaded" ] ;;
+    *) [ -e "$state/enabled/$1" ] ;;
+  esac
+}
+
+unit_start() {
+  known "$1" || die "Failed to start $1: Unit $1 not found." 5
+  is_active "$1" && return 0
+  conditions_hold "$1" || return 0
+  case $1 in
+    docker.socket) [ ! -d "$D2C_ROOT/run/docker.sock" ] || die "docker.socket failed: /run/docker.sock is a directory" ;;
+    docker.service)
+      unit_start docker.socket
+      [ ! -e "$state/docker-broken" ] || die "Job for docker.service failed"
+      ;;
+    containerd.service)
+      grep -q BROKEN "$D2C_ROOT/etc/containerd/config.toml" && die "Job for containerd.service failed because the control process exited with error code."
+      cp "$D2C_ROOT/etc/containerd/config.toml" "$state/running-config"
+      tick
+      echo "$n" >"$state/containerd-start"
+      ;;
+  esac
+  true >"$state/active/$1"
+  case $1 in
+    kubelet.service) kubelet_started ;;
+    docker.service) for one in "$state/docker"/*; do [ ! -e "$one" ] || [ "$(value "$one" policy)" != always ] || put "$one" running yes; done ;;
+  esac
+  return 0
+}
+
+unit_stop() {
+  known "$1" || die "Failed to stop $1: Unit $1 not loaded." 5
+  rm -f "$state/active/$1"
+  case $1 in
+    docker.service) for one in "$state/docker"/*; do [ ! -e "$one" ] || put "$one" running no; done ;;
+  esac
+  return 0
+}
+
+systemctl() {
+  verb=$1
+  shift
+  case $verb in
+    is-active)
+      rc=3
+      for unit in "$@"; do
+        if is_active "$unit"; then echo active && rc=0; else echo inactive; fi
+      done
+      exit $rc
+      ;;
+    is-enabled) [ -e "$state/enabled/$1" ] && cat "$state/enabled/$1" ;;
+    enable) echo enabled >"$state/enabled/$1" ;;
+    disable) echo disabled >"$state/enabled/$1" ;;
+    start) for unit in "$@"; do unit_start "$unit" || exit; done ;;
+    stop) for unit in "$@"; do unit_stop "$unit" || exit; done ;;
+    restart) for unit in "$@"; do unit_stop "$unit" && unit_start "$unit" || exit; done ;;
+    reset-failed) ;;
+    daemon-reload)
+      rm -f "$state/conditions"/*
+      for dropin in "$D2C_ROOT/etc/systemd/system"/*.d/*.conf; do
+        unit=${dropin%/*}
+        unit=${unit##*/}
+        sed -n 's/^ConditionPathExists=//p' "$dropin" >>"$state/conditions/${unit%.d}"
+      done
+      for unit in "$D2C_ROOT/etc/systemd/system"/docker2cri-*; do [ ! -e "$unit" ] || true >"$state/conditions/${unit##*/}.loaded"; done
+      ;;
+    show)
+      case $2 in
+        Listen) echo 'Listen=/run/docker.sock (Stream)' ;;
+        ExecMainStartTimestampMonotonic) printf '%s=' "$2" && cat "$state/containerd-start" ;;
+      esac
+      ;;
+    *) die "systemctl $verb is not simulated" ;;
+  esac
+}
+
+# --- docker
+awake() {
+  is_active docker.service && return 0
+  if is_active docker.socket; then unit_start docker.service; fi
+  is_active docker.service || die "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+}
+
+docker_list() { # those that match: FORMAT ALL FILTER
+  for one in "$state/docker"/*; do
+    [ -e "$one" ] || continue
+    running=$(value "$one" running)
+    type=$(value "$one" type)
+    [ "$running" = yes ] || [ "$2" = all ] || continue
+    case $3 in
+      *pod.uid) [ -n "$(value "$one" uid)" ] || continue ;;
+      *type=container) [ "$type" = container ] || continue ;;
+    esac
+    case $1 in
+      '') echo "${one##*/}" ;;
+      *'.Status'*) echo "${one##*/}|$type|$(value "$one" grace)|$(value "$one" name)|$([ "$running" = yes ] && echo 'Up 2 hours' || echo 'Exited (0) now')" ;;
+      *'.Names'*) echo "${one##*/} $(value "$one" uid) $(value "$one" name)" ;;
+      *) value "$one" uid ;;
+    esac
+  done
+}
+
+docker() {
+  awake
+  verb=$1
+  shift
+  case $verb in
+    info) cat "$state/driver" ;;
+    ps)
+      all='' filter='' format=''
+      while [ $# -gt 0 ]; do
+        case $1 in
+          -a) all=all ;;
+          --filter) filter=$2 && shift ;;
+          --format) format=$2 && shift ;;
+        esac
+        shift
+      done
+      docker_list "$format" "$all" "$filter"
+      ;;
+    stop) # -t N ID...
+      shift 2
+      for id in "$@"; do put "$state/docker/$id" running no; done
+      ;;
+    start) [ -e "$state/docker/$1" ] || die "No such container: $1"; put "$state/docker/$1" running yes ;;
+    inspect)
+      case $* in
+        *image*) eval "reference=\${$#}"; cat "$state/images/docker-$(echo "$reference" | tr / _)" 2>/dev/null || die "No such image" ;;
+        *) eval "id=\${$#}"; [ -e "$state/docker/$id" ] || die "No such object"; if [ "$(value "$state/docker/$id" running)" = yes ]; then echo true; else echo false; fi ;;
+      esac
+      ;;
+    save) printf '%s\n' "$1" && cat "$state/images/docker-$(echo "$1" | tr / _)" ;;
+    *) die "docker $verb is not simulated" ;;
+  esac
+}
+
+# --- containerd
+canonical() {
+  case $1 in
+    *.*/* | *:*/*) echo "$1" ;;
+    */*) echo "docker.io/$1" ;;
+    *) echo "docker.io/library/$1" ;;
+  esac
+}
+
+ctr() {
+  is_active containerd.service || die "ctr: failed to dial: connection refused"
+  [ "$1" != -a ] || shift 2
+  [ "$1" != -n ] || shift 2
+  what="$1 $2"
+  shift 2
+  case $what in
+    'plugins ls')
+      echo 'TYPE ID PLATFORMS STATUS'
+      if cri_up; then echo 'io.containerd.grpc.v1           cri                      linux/amd64    ok        '; fi
+      ;;
+    'containers ls')
+      for one in "$state/k8s"/*; do
+        [ -e "$one" ] || continue
+        case $2:$(value "$one" type) in *==container:container | *==sandbox:podsandbox | *'kind"':*) echo "${one##*/}" ;; esac
+      done
+      ;;
+    'containers info') [ -e "$state/k8s/$1" ] && echo '{"Labels": {"io.cri-containerd.kind": "x"}}' ;;
+    'containers delete') rm -f "$state/k8s/$1" ;;
+    'tasks ls') for one in "$state/k8s"/*; do [ ! -e "$one" ] || [ "$(value "$one" running)" = no ] || echo "${one##*/} 1 RUNNING"; done ;;
+    'tasks kill') put "$state/k8s/$3" running no ;;
+    'tasks delete') ;;
+    'images ls')
+      quiet=
+      [ "$1" != -q ] || { quiet=yes && shift; }
+      file=$state/images/ctr-$(echo "${1#name==}" | tr / _)
+      [ -e "$file" ] || exit 0
+      if [ -n "$quiet" ]; then echo "${1#name==}"; else echo "${1#name==} application/x $(sed 's/^sha256:/sha256:fe/' "$file") 1 linux/amd64 -"; fi
+      ;;
+    'images check') [ ! -e "$state/images/ctr-$(echo "${2#name==}" | tr / _)" ] || echo "${2#name==}" ;;
+    'images rm') rm -f "$state/images/ctr-$(echo "$2" | tr / _)" ;;
+    'images import')
+      read -r reference
+      read -r id
+      if [ -e "$state/disk-full" ]; then
+        echo half >"$state/images/ctr-$(canonical "$reference" | tr / _)"
+        die "ctr: failed to ingest blob: write: no space left on device"
+      fi
+      echo "$id" >"$state/images/ctr-$(canonical "$reference" | tr / _)"
+      ;;
+    'content get') printf '{\n "config": {\n "digest": "%s" } }\n' "$(echo "$1" | sed 's/^sha256:fe/sha256:/')" ;;
+    *) die "ctr $what is not simulated" ;;
+  esac
+}
+
+containerd() {
+  [ "$1" != -c ] || { file=$2 && shift 2; }
+  if grep -q UNREADABLE "$file"; then die "containerd: failed to load TOML"; fi
+  cat "$file"
+}
+
+case $me in
+  systemctl | docker | ctr | containerd) "$me" "$@" ;;
+  iptables-save) cat "$state/nat" ;;
+  iptables-restore)
+    while IFS= read -r line; do
+      case $line in
+        '-D '*) grep -vxF -e "-A ${line#-D }" "$state/nat" >"$state/nat.new"; mv "$state/nat.new" "$state/nat" ;;
+        '-F '*) grep -v "^-A ${line#-F } " "$state/nat" >"$state/nat.new"; mv "$state/nat.new" "$state/nat" ;;
+      esac
+    done
+    ;;
+  ip6tables-save) ;;
+  modprobe) mkdir -p "$D2C_ROOT/sys/module/$1" ;;
+  sleep) exec /bin/sleep 0.01 ;;
+  crictl) exit 127 ;;
+esac
