@@ -48,6 +48,7 @@ def access_options(command: F) -> F:
         click.option("-K", "--ask-become-pass", is_flag=True, help="Ask for the sudo password once."),
         click.option("--become-password-file", type=click.Path(), help="File that holds the sudo password."),
         click.option("--forks", type=click.IntRange(1, 200), default=20, show_default=True, help="Nodes read at once."),
+        click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an unexpected error."),
         click.option(
             "--from", "offline", metavar="DIR", type=click.Path(), help="Saved readings (capture -o DIR) instead of nodes and API."
         ),

@@ -75,7 +75,7 @@ fold() {
       done) ended="$ended$index " ;;
       undo-begin) direction=back parked='' ;;
       undone) undone="$undone$index " ;;
-      finished) finished="$finished$index " ;;
+      finished) finished="$finished$kind " ;;
       disarmed) disarmed=yes ;;
       uncordoning) uncordoning=yes ;;
       restored) restored=yes parked='' ;;

@@ -45,7 +45,7 @@ forward() {
     7) leave 7 "$name: generation $current took over" ;;
     *) failed ;;
   esac
-  record finished "$segment_asked" - || leave 1 "$name: $reason"
+  record finished - "$segment_asked" || leave 1 "$name: $reason"
   leave 0 "$name: $segment_asked is finished"
 }
 

@@ -127,7 +127,9 @@ validate() {
   temporary
   [ ! -e "$beside" ] || source=$beside
   containerd -c "$source" config dump >"$planned_dump" 2>"$run/validate.err" ||
-    because "containerd refuses the new $1: $(oneline <"$run/validate.err")"
+    because "containerd refuses the new $1: $(oneline <"$run/validate.err")" || return 1
+  # the dump names the file that it was read from
+  sed -i "s|\"$source\"|\"$root$1\"|" "$planned_dump"
 }
 
 # guard: how the node was found is noted, then whatever happens next, the node finds its way back by itself.
@@ -184,7 +186,13 @@ kernel() {
       /etc/sysctl.d/*)
         while read -r key _ value; do
           knob=$root/proc/sys/$(printf %s "$key" | tr . /)
-          read -r now_set <"$knob" || because "$key is not in this kernel" || return 1
+          # what is not there was not there with Docker either (a network namespace without bridge netfilter)
+          if [ ! -e "$knob" ]; then
+            note "$key is not in this kernel"
+            continue
+          fi
+          # not `read`: it asks byte by byte, and a sysctl answers the second with an end of file
+          now_set=$(cat "$knob") || because "$key cannot be read" || return 1
           [ "$now_set" = "$value" ] || printf '%s\n' "$value" >"$knob" || because "$key cannot be set to $value" || return 1
         done <"$run/files/$each.after"
         ;;

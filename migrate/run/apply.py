@@ -108,9 +108,9 @@ def _segment(work: Work, progress: Progress, segment: str, on_failure: str) -> N
     if segment in progress.finished:
         return
     work.segment = segment
-    seen = progress.last.seq if progress.last else 0
+    last = work.progress().last
     work.remote.start("forward", segment, *(("--on-failure", "stop") if on_failure == "stop" and segment == "switch" else ()))
-    for _ in work.entries("forward", seen):
+    for _ in work.entries("forward", last.seq if last else 0):
         pass
     now = work.progress()
     if segment in now.finished and now.direction == "forward":

@@ -70,9 +70,9 @@ def _vacate(work: Work) -> Before | None:
 
 def _restore(work: Work, progress: Progress, why: str) -> Outcome | None:
     """Run the node's `back` and follow it; None when the node is restored, else the parked outcome."""
-    seen = progress.last.seq if progress.last else 0
+    last = work.progress().last
     work.remote.start("back", *(("--force",) if progress.uncordoning else ()))
-    for _ in work.entries("back", seen):
+    for _ in work.entries("back", last.seq if last else 0):
         pass
     now = work.progress()
     if now.restored:

@@ -16,7 +16,7 @@ from migrate.plan.drain import EVICT, KEEP, REFUSE, PodDecision, classify
 from migrate.plan.steps import DrainPolicy
 from migrate.run.api_events import ApiAway, DrainBegins, DrainWaits, PodAppeared, PodEvicted, PodGone, Tell
 from migrate.run.cluster_port import Accepted, ActingCluster, Watch
-from migrate.run.evictions import FLOOR, Leaving, ask, waits
+from migrate.run.evictions import Leaving, ask, waits
 from migrate.run.ports import Clock
 from migrate.run.smoke import remove_smoke
 
@@ -181,14 +181,10 @@ class _Work:
 
     def evict(self) -> None:
         """One round: every pod whose time has come."""
-        ripe = []
         for one in self.leaving.values():
-            covering = tuple(budget for budget in self.view.budgets() if budget.covers(one.pod))
-            if one.ripe(self.clock.monotonic(), covering):
-                one.seen = covering
-                ripe.append(one)
+            one.budgets = tuple(budget for budget in self.view.budgets() if budget.covers(one.pod))
+        answers = ask(self.cluster, [one for one in self.leaving.values() if one.ripe(self.clock.monotonic())])
         never = []
-        answers = ask(self.cluster, ripe)
         if answers:
             self.lost = next((answer.seen for _, answer in answers if isinstance(answer, ClusterUnreachable)), None)
         for one, answer in answers:
@@ -225,8 +221,9 @@ class _Work:
         """Seconds until something is to be done even if nothing changes."""
         now = self.clock.monotonic()
         times = [TICK, *(one.due - now for one in self.leaving.values() if one.taken is None)]
-        times += [one.last + FLOOR - now for one in self.leaving.values() if one.by_budget and one.last + FLOOR > now]
+        times += [one.again - now for one in self.leaving.values() if one.by_budget and one.again > now]
         times += [self.policy.timeout - self.spent] if self.policy.timeout else []
+        times += [self.patience - (now - self.away_since)] if self.away_since is not None else []
         return max(0.01, min(times))
 
     def _late(self) -> DrainFailed:

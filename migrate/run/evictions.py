@@ -17,7 +17,7 @@ from migrate.run.cluster_port import Accepted, ActingCluster, Eviction, Gone, Na
 from migrate.run.kube_refused import NotAllowed
 
 AT_ONCE = 8  # evictions under way; pods under one budget are asked for one after the other
-FLOOR = 0.2  # seconds between two tries of one pod, however often its budget changes
+FLOOR, LONGEST_FLOOR = 0.2, 1.0  # seconds between two tries of one pod whose budget seems to be open
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 Outcome: TypeAlias = Eviction | ClusterUnreachable
@@ -27,7 +27,7 @@ Outcome: TypeAlias = Eviction | ClusterUnreachable
 class Leaving:
     """One pod that has to leave. `taken` is when the API took its eviction (monotonic seconds), None while it has not.
 
-    `says` is why it was not taken, `by_budget` whether a budget said so; `seen` are its budgets as they were at the last try.
+    `says` is why it was not taken, `by_budget` whether a budget said so; `budgets` are those over it.
     """
 
     pod: LivePod
@@ -39,16 +39,20 @@ class Leaving:
     due: float = 0.0
     says: str = ""
     by_budget: bool = False
-    seen: tuple[Budget, ...] = ()
+    budgets: tuple[Budget, ...] = ()
 
-    def ripe(self, now: float, budgets: tuple[Budget, ...]) -> bool:
-        """Whether to try now: its pause is over, or its budgets have changed and allow it."""
+    def ripe(self, now: float) -> bool:
+        """Whether to try now: its pause is over, or its budgets allow it, as far as is known here (the server may know better)."""
         if self.taken is not None:
             return False
         if self.tries == 0 or now >= self.due:
             return True
-        opened = budgets != self.seen and all(budget.status.disruptions_allowed > 0 for budget in budgets)
-        return self.by_budget and now >= self.last + FLOOR and opened
+        return self.by_budget and now >= self.again and all(budget.status.disruptions_allowed > 0 for budget in self.budgets)
+
+    @property
+    def again(self) -> float:
+        """The earliest time of the next try, however soon its budget opens."""
+        return self.last + min(LONGEST_FLOOR, FLOOR * self.tries)
 
     def settle(self, answer: Outcome, now: float) -> str | None:
         """Keep an answer; the text of one that waiting does not change, else None."""
@@ -66,7 +70,7 @@ class Leaving:
             case ClusterUnreachable():
                 self.says = answer.seen
             case Never(says=says):
-                names = ", ".join(budget.metadata.name for budget in self.seen)
+                names = ", ".join(budget.metadata.name for budget in self.budgets)
                 return f"{self.decision.pod}: {says}" + (f" (PodDisruptionBudgets: {names})" if names else "")
         return None
 
@@ -78,7 +82,7 @@ def ask(cluster: ActingCluster, pods: Iterable[Leaving]) -> list[tuple[Leaving, 
     """
     groups: dict[object, list[Leaving]] = {}
     for one in pods:
-        groups.setdefault(tuple(budget.metadata.uid for budget in one.seen) or one.pod.metadata.uid, []).append(one)
+        groups.setdefault(tuple(budget.metadata.uid for budget in one.budgets) or one.pod.metadata.uid, []).append(one)
     if not groups:
         return []
     ordered = [sorted(group, key=lambda one: one.pod.ready) for group in groups.values()]  # what is not ready costs no budget
