@@ -7,7 +7,7 @@ import sys
 import click
 
 from migrate import __version__
-from migrate.cli.act import apply, rollback, status
+from migrate.cli.act import apply, rollback, status, verify
 from migrate.cli.inspect import capture, explain, inspect
 from migrate.cli.plan import plan
 from migrate.errors import MigrateError
@@ -19,7 +19,7 @@ def cli() -> None:
     """Take a Kubernetes cluster off Docker: inspect it, plan the move of each node to containerd, with the way back."""
 
 
-for command in (inspect, plan, apply, status, rollback, capture, explain):
+for command in (inspect, plan, apply, status, verify, rollback, capture, explain):
     cli.add_command(command)
 
 

@@ -1,27 +1,34 @@
-"""The commands that change nodes: apply and rollback; and status, which tells where they stand."""
+"""The commands that change nodes, apply and rollback, and those that tell how they are afterwards, status and verify."""
 
 from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrate.cli.options import access, access_options, load_plan, style
-from migrate.errors import Refused, UsageError, worst
+from migrate.errors import Refused, worst
 
 if TYPE_CHECKING:
-    from migrate.plan.model import NodePlan, Plan
-    from migrate.run.operate import Operator
-    from migrate.run.work import Interrupt, Outcome
+    from migrate.run.operate import Job, Operator
+    from migrate.run.work import Outcome
+
+
+def run_options(command: Any) -> Any:
+    """The options of commands that change nodes."""
+    command = click.option("--events", metavar="FILE", help="Write every event as a line of JSON (- is standard output).")(command)
+    return click.option("--yes", is_flag=True, help="Do not ask.")(command)
 
 
 @click.command()
 @click.argument("plan_file", metavar="PLAN")
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @access_options
+@run_options
 @click.option("--serial", type=click.IntRange(1, 50), default=1, show_default=True, help="Nodes at once.")
 @click.option(
     "--on-failure",
@@ -30,94 +37,103 @@ if TYPE_CHECKING:
     show_default=True,
     help="Restore a node that fails, or leave it parked.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--events", metavar="FILE", help="Write every event as a line of JSON (- is standard output).")
 def apply(plan_file: str, nodes: tuple[str, ...], serial: int, on_failure: str, yes: bool, events: str | None, **options: Any) -> int:
     """Apply a plan: exactly its steps, node after node; continue one that was interrupted. Refused when the plan no longer holds."""
-    from migrate.run.operate import Options
+    from migrate.run.operate import jobs_of
 
     plan = load_plan(plan_file)
-    chosen = _chosen(plan, nodes)
-    refused = [node for node in chosen if not node.steps]
-    ready = [node for node in chosen if node.steps]
+    chosen = jobs_of(plan, nodes)
+    ready = [job for job in chosen if job.node.steps]
     if not ready:
         raise Refused(seen=f"{plan_file} has no steps for {_names(chosen)}", expected="a plan without blockers", next="docker2cri plan")
-    if not all(node.applicable for node in ready):
+    if not all(job.node.applicable for job in ready):
         raise Refused(seen=f"{plan_file} was made from redacted readings", expected="a plan of live nodes", next="docker2cri plan -o FILE")
     _confirm(f"Move {_names(ready)} to {plan.target}?", yes, f"docker2cri apply {plan_file} --yes")
-    outcomes = _run(plan, options, events, lambda operator: operator.apply(ready, Options(serial, on_failure)))
-    _recap(outcomes, [node.host for node in ready[len(outcomes) :]], [node.host for node in refused])
-    return worst(outcome.exit_code for outcome in outcomes)
+    outcomes = _run(options, events, lambda operator: operator.apply(plan, ready, serial=serial, on_failure=on_failure))
+    untried = [job.node.host for job in ready[len(outcomes) :]]
+    return _recap(outcomes, untried, [job.node.host for job in chosen if not job.node.steps])
 
 
 @click.command()
-@click.argument("plan_file", metavar="PLAN")
-@click.argument("nodes", nargs=-1, metavar="[NODE]...")
+@click.argument("nodes", nargs=-1, required=True, metavar="NODE|PLAN...")
 @access_options
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--events", metavar="FILE", help="Write every event as a line of JSON (- is standard output).")
-def rollback(plan_file: str, nodes: tuple[str, ...], yes: bool, events: str | None, **options: Any) -> int:
-    """Put nodes back as they were before a plan was applied: also after success, after a failure, after a kill."""
-    plan = load_plan(plan_file)
-    chosen = [node for node in _chosen(plan, nodes) if node.steps]
-    _confirm(f"Put {_names(chosen)} back to Docker?", yes, f"docker2cri rollback {plan_file} --yes")
-    outcomes = _run(plan, options, events, lambda operator: operator.rollback(chosen))
-    _recap(outcomes, [], [])
-    return worst(outcome.exit_code for outcome in outcomes)
+@run_options
+@click.option("--overwrite", multiple=True, metavar="PATH", help="Put this file back although it was edited since.")
+def rollback(nodes: tuple[str, ...], yes: bool, events: str | None, overwrite: tuple[str, ...], **options: Any) -> int:
+    """Put nodes back as they were before a plan was applied: also after success, after a failure, after a kill, from any machine."""
+    _confirm(f"Put {', '.join(nodes)} back to Docker?", yes, f"docker2cri rollback {' '.join(nodes)} --yes")
+    others: list[Outcome] = []
+
+    def act(operator: Operator) -> Sequence[Outcome]:
+        jobs = _jobs(operator, nodes, others)
+        return operator.rollback([job for job in jobs if job.node.steps], overwrite)
+
+    return _recap([*_run(options, events, act), *others], [], [])
 
 
 @click.command()
-@click.argument("plan_file", metavar="PLAN")
-@click.argument("nodes", nargs=-1, metavar="[NODE]...")
+@click.argument("nodes", nargs=-1, metavar="[NODE|PLAN]...")
 @access_options
-def status(plan_file: str, nodes: tuple[str, ...], **options: Any) -> int:
-    """Tell where each node of a plan stands, by the node's own journal."""
-    plan = load_plan(plan_file)
-    operator = _operator(plan, options, lambda event: None)
+def status(nodes: tuple[str, ...], **options: Any) -> int:
+    """Tell where nodes stand, by their own journals: all of the cluster, those named, or those of a plan."""
+    operator = _operator(options)
+    others: list[Outcome] = []
     codes = []
-    for node in _chosen(plan, nodes):
-        text, code = operator.status(node)
+    for job in _jobs(operator, nodes, others):
+        text, code = operator.status(job)
         click.echo(text)
         codes.append(code)
-    return worst(codes)
+    for one in others:
+        click.echo(f"{one.node}: {one.text}")
+    return worst([*codes, *(one.exit_code for one in others)])
 
 
-def _operator(plan: Plan, options: dict[str, Any], tell: Any, interrupt: Interrupt | None = None) -> Operator:
+@click.command()
+@click.argument("nodes", nargs=-1, metavar="[NODE|PLAN]...")
+@access_options
+def verify(nodes: tuple[str, ...], **options: Any) -> int:
+    """Look whether nodes and their workloads are on the runtime that their run left them on."""
+    others: list[Outcome] = []
+    outcomes = _run(options, None, lambda operator: operator.verify(_jobs(operator, nodes, others)))
+    return _recap([*outcomes, *others], [], [])
+
+
+def _jobs(operator: Operator, names: Sequence[str], others: list[Outcome]) -> list[Job]:
+    """The nodes meant: those of a plan where the first word is a plan file, else by the run that owns each node."""
+    from migrate.run.operate import jobs_of
+
+    if names and Path(names[0]).is_file():
+        return jobs_of(load_plan(names[0]), names[1:])
+    jobs, rest = operator.jobs_on(names)
+    others += rest
+    return jobs
+
+
+def _operator(options: dict[str, Any]) -> Operator:
     from migrate.run.operate import Operator
     from migrate.run.work import Interrupt
 
-    return Operator(plan, access(options), tell, interrupt or Interrupt())
+    return Operator(access(options), lambda event: None, Interrupt())
 
 
-def _run(plan: Plan, options: dict[str, Any], events: str | None, act: Any) -> Sequence[Outcome]:
+def _run(options: dict[str, Any], events: str | None, act: Callable[[Operator], Sequence[Outcome]]) -> Sequence[Outcome]:
     from migrate.cli.show import Show
+    from migrate.run.operate import Operator
     from migrate.run.work import Interrupt
 
     interrupt = Interrupt()
+
+    def wish(number: int, frame: object) -> None:
+        again = "still " if interrupt.wished.is_set() else ""
+        interrupt.wished.set()
+        click.echo(f"{again}stopping: before the switch after this step; inside it the node is finished or restored first", err=True)
+
     with Show(events, live=sys.stderr.isatty()) as show:
-        operator = _operator(plan, options, show.tell, interrupt)
-
-        def wish(number: int, frame: object) -> None:
-            again = " (asked already)" if interrupt.wished.is_set() else ""
-            interrupt.wished.set()
-            click.echo(
-                f"stopping{again}: before the switch after this step; inside it the node is finished or restored first. "
-                f"Continue later with the same plan; run {operator.run}",
-                err=True,
-            )
-
-        signal.signal(signal.SIGINT, wish)
-        outcomes: Sequence[Outcome] = act(operator)
-    return outcomes
-
-
-def _chosen(plan: Plan, names: Sequence[str]) -> list[NodePlan]:
-    known = {node.host for node in plan.nodes} | {node.node for node in plan.nodes}
-    if missing := [name for name in names if name not in known]:
-        raise UsageError(
-            seen=f"{', '.join(missing)}: not in the plan", expected=f"nodes among {', '.join(sorted(known))}", next="docker2cri plan"
-        )
-    return [node for node in plan.nodes if not names or node.host in names or node.node in names]
+        before = signal.signal(signal.SIGINT, wish)
+        try:
+            return act(Operator(access(options), show.tell, interrupt))
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _confirm(question: str, yes: bool, again: str) -> None:
@@ -129,15 +145,18 @@ def _confirm(question: str, yes: bool, again: str) -> None:
         raise Refused(seen="not confirmed", expected="yes", next=again)
 
 
-def _recap(outcomes: Sequence[Outcome], untried: Sequence[str], refused: Sequence[str]) -> None:
+def _recap(outcomes: Sequence[Outcome], untried: Sequence[str], refused: Sequence[str]) -> int:
+    """One line a node, then the whole text of those that need one; the exit code of all."""
     rows = [(one.node, one.state, str(one.exit_code), one.text.splitlines()[0]) for one in outcomes]
     rows += [(name, "not attempted", "-", "a node before it did not end new") for name in untried]
     rows += [(name, "refused", "-", "the plan has blockers for it") for name in refused]
-    click.echo(style("auto", None).table(("NODE", "ENDED", "CODE", "WHY"), rows))
+    if rows:
+        click.echo(style("auto", None).table(("NODE", "ENDED", "CODE", "WHY"), rows))
     for one in outcomes:
         if "\n" in one.text:
-            click.echo(f"{one.node}: {one.text}", err=True)
+            click.echo(f"{one.node}: {one.text.removeprefix(f'{one.node}: ')}", err=True)
+    return worst(one.exit_code for one in outcomes)
 
 
-def _names(nodes: Sequence[NodePlan]) -> str:
-    return ", ".join(node.host for node in nodes)
+def _names(jobs: Sequence[Job]) -> str:
+    return ", ".join(job.node.host for job in jobs)

@@ -32,6 +32,7 @@ class Show:
         self._stream: IO[str] | None = _stream(events)
         self._latest: dict[str, Event] = {}
         self._started: dict[str, float] = {}
+        self._told: dict[str, float] = {}
         self._live: Live | None = None
         self._wanted = live
 
@@ -58,7 +59,17 @@ class Show:
             if self._stream is not None:
                 self._stream.write(json_line(event))
                 self._stream.flush()
+            known = self._latest.get(event.node)
             self._latest[event.node] = event
+            # what is waited for is told again when it changes, and every ten seconds
+            if (
+                event.type == "wait"
+                and known is not None
+                and (known.type, known.text) == ("wait", event.text)
+                and event.at - self._told[event.node] < 10
+            ):
+                return
+            self._told[event.node] = event.at
             self._started.setdefault(event.node, event.at)
             line = plain_line(event, time.strftime("%H:%M:%S", time.localtime(event.at)))
             if self._live is None:

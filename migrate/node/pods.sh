@@ -121,9 +121,10 @@ release() {
   sed -n "s/^$1 \([^ ]*\).*/\1/p" "$run/sandboxes" | sort -u >"$run/sandboxes.$1"
   [ -s "$run/sandboxes.$1" ] || return 0
   # host-local ends the line with CR LF; the ID stands alone on the first
-  for file in $(grep -lF -f "$run/sandboxes.$1" -- "$leases"/networks/*/* 2>/dev/null); do
+  grep -lF -f "$run/sandboxes.$1" -- "$leases"/networks/*/* 2>/dev/null >"$run/leases.$1"
+  while IFS= read -r file; do
     rm -f -- "$file" || because "the lease $file cannot be removed" || return 1
-  done
+  done <"$run/leases.$1"
   while read -r id; do
     rm -f -- "$leases"/cache/results/*-"$id"-* "$leases"/results/*-"$id"-* || because "cached CNI results of $id cannot be removed" || return 1
   done <"$run/sandboxes.$1"

@@ -126,10 +126,10 @@ validate() {
   target "$1"
   temporary
   [ ! -e "$beside" ] || source=$beside
-  containerd -c "$source" config dump >"$planned_dump" 2>"$run/validate.err" ||
+  containerd -c "$source" config dump >"$planned_dump.staged" 2>"$run/validate.err" ||
     because "containerd refuses the new $1: $(oneline <"$run/validate.err")" || return 1
   # the dump names the file that it was read from
-  sed -i "s|\"$source\"|\"$root$1\"|" "$planned_dump"
+  sed "s|\"$source\"|\"$root$1\"|" "$planned_dump.staged" >"$planned_dump"
 }
 
 # guard: how the node was found is noted, then whatever happens next, the node finds its way back by itself.

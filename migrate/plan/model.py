@@ -80,6 +80,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""
 
 
+def alone(node: NodePlan, target: str) -> Plan:
+    """A plan of one node, as it is kept on that node."""
+    return sealed(Plan(format=FORMAT, made=0, tool="", target=target, server="", nodes=(node,)))
+
+
 def sealed(plan: Plan) -> Plan:
     """The plan with its digest."""
     return replace(plan, digest=_digest(plan))

@@ -17,4 +17,6 @@ def plain_line(event: Event, clock: str) -> str:
     progress = f" {event.step}/{event.steps}" if event.steps else ""
     where = f" [{event.segment}{progress}]" if event.segment else ""
     status = f" {event.status}" if event.status else ""
-    return f"{clock} {event.node or 'run'}{where} {event.text}{status}"
+    seconds, bound = event.data.get("seconds"), event.data.get("bound")
+    waited = "" if seconds is None else f" ({seconds:.0f} of {bound:.0f} s)" if bound else f" ({seconds:.0f} s)"
+    return f"{clock} {event.node or 'run'}{where} {event.text}{waited}{status}"

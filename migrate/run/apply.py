@@ -9,18 +9,17 @@ from migrate.plan.drain import classify
 from migrate.plan.inputs import inputs, moved
 from migrate.plan.journal import Progress
 from migrate.plan.mark import Mark, mark_of
+from migrate.plan.model import alone, dump_plan
 from migrate.plan.program import NotAsPlanned, render
 from migrate.plan.steps import Annotate, Drain, DrainPolicy, WriteFile
 from migrate.plan.verify import Before, snapshot
 from migrate.rules import NodeView, accept, check
 from migrate.rules.table import RULES
-from migrate.run.back import go_back
+from migrate.run.back import SETTLED, go_back
 from migrate.run.drain import drain
 from migrate.run.volumes import wait_volumes_detached
 from migrate.run.work import Outcome, Work
 from migrate.targets.compose import compose
-
-SETTLED = "settled"  # the journal's note of a run that is finished and verified
 
 
 class SegmentFailed(Exception):
@@ -86,6 +85,7 @@ def _lay(work: Work) -> None:
     except NotAsPlanned as wrong:
         raise StalePlan(node=work.plan.host, seen=str(wrong), expected="the bytes that were planned", next="make a new plan") from wrong
     work.remote.lay(program)
+    work.remote.keep("plan.json", dump_plan(alone(work.plan, work.target.name)).encode())
 
 
 def _refuse_new_blockers(work: Work, facts: NodeFacts) -> None:
@@ -115,7 +115,7 @@ def _segment(work: Work, progress: Progress, segment: str, on_failure: str) -> N
     now = work.progress()
     if segment in now.finished and now.direction == "forward":
         return
-    raise SegmentFailed(now.failed or now.parked or f"{segment} ended with exit code {work.remote.result('forward')}")
+    raise SegmentFailed(now.failed or now.parked or work.remote.result("forward"))
 
 
 def policy_of(work: Work) -> DrainPolicy:
@@ -132,7 +132,7 @@ def _vacate(work: Work) -> None:
     facts = work.cluster.read()
     decisions = classify(facts.pods_on(work.node), facts, policy_of(work))
     accepted = {finding.subject for finding in work.plan.findings if finding.accepted is not None}
-    work.folder.keep_before(work.plan.host, snapshot(facts, work.node, decisions, accepted))
+    work.keep_before(snapshot(facts, work.node, decisions, accepted))
     work.say("step.start", "cordon", step=1, steps=3)
     work.cluster.cordon(work.node, work.run, before)
     try:
@@ -146,18 +146,12 @@ def _vacate(work: Work) -> None:
         raise SegmentFailed(str(wrong)) from wrong
 
 
-def before_of(work: Work) -> Before:
-    """What ran before; where this machine never saw it, only the node itself is required."""
-    return work.folder.before(work.plan.host) or Before(node=work.node, kubelet="")
-
-
 def _settle(work: Work, on_failure: str) -> Outcome:
     work.segment = "settle"
-    before = before_of(work)
+    before = work.before() or Before(node=work.node, kubelet="")
     steps = 5
-    with work.guarded():
-        work.say("step.start", "verify the node while cordoned", step=1, steps=steps)
-        verdict = work.proved_a(before, work.target.prefix)
+    work.say("step.start", "verify the node while cordoned", step=1, steps=steps)
+    verdict = work.proved_a(before, work.target.prefix)
     if verdict is not None:
         return _unproved(work, f"verify A: {verdict}", on_failure)
     work.say("step.start", "disarm the guard", step=2, steps=steps)

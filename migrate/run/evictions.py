@@ -17,8 +17,8 @@ from migrate.run.cluster_port import Accepted, ActingCluster, Eviction, Gone, Na
 from migrate.run.kube_refused import NotAllowed
 
 AT_ONCE = 8  # evictions under way; pods under one budget are asked for one after the other
-FLOOR, LONGEST_FLOOR = 0.2, 1.0  # seconds between two tries of one pod whose budget seems to be open
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+FLOOR, LONGEST_FLOOR = 0.1, 0.5  # seconds between two tries of one pod whose budget seems to be open
+FIRST_PAUSE, LONGEST_PAUSE, AWAY_PAUSE = 0.25, 5.0, 1.0
 
 Outcome: TypeAlias = Eviction | ClusterUnreachable
 
@@ -68,7 +68,7 @@ class Leaving:
             case NamespaceEnds(says=says):
                 self.says = says
             case ClusterUnreachable():
-                self.says = answer.seen
+                self.says, self.due = answer.seen, now + min(pause, AWAY_PAUSE)
             case Never(says=says):
                 names = ", ".join(budget.metadata.name for budget in self.budgets)
                 return f"{self.decision.pod}: {says}" + (f" (PodDisruptionBudgets: {names})" if names else "")

@@ -10,7 +10,7 @@ from migrate.run.text import readable
 # What lists running containers, full IDs in the first column. Docker is asked only while it runs: a touch of its socket would start it.
 _RUNNING = {
     "docker://": "if systemctl is-active --quiet docker.service; then docker ps -q --no-trunc; fi",
-    "containerd://": "ctr -n k8s.io tasks ls | awk '$3 == \"RUNNING\" { print $1 }'",
+    "containerd://": """tasks=$(ctr -n k8s.io tasks ls); printf '%s\\n' "$tasks" | awk '$3 == "RUNNING" { print $1 }'""",
     "cri-o://": "crictl ps -q --state running",
 }
 _SCRIPT = """

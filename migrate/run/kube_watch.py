@@ -168,6 +168,8 @@ class Follower(Generic[W]):
             if stream.status == 410:
                 return ""
             raise refusal(self._api, "WATCH", self._path, answer)
+        if self._board.closed:  # it was opened just as `close` was called
+            stream.shut()
         self._board.note(self._path)
         for line in stream.lines():
             event = msgspec.json.decode(line, type=_Event)

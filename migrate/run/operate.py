@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from migrate.errors import MigrateError, UsageError
+from migrate.errors import MigrateError, Refused, UsageError
 from migrate.plan.events import Event
-from migrate.plan.model import NodePlan, Plan
+from migrate.plan.model import NodePlan, Plan, load_plan
 from migrate.run.apply import apply
-from migrate.run.back import go_back
+from migrate.run.back import rollback, verified
 from migrate.run.clock import SystemClock
 from migrate.run.connect import Connector
 from migrate.run.inventory import read_inventory
@@ -19,6 +19,7 @@ from migrate.run.inventory_model import InventoryHost
 from migrate.run.kube import connect as connect_cluster
 from migrate.run.kube_writes import acting
 from migrate.run.ports import Host, HostTarget
+from migrate.run.remote import Remote
 from migrate.run.runs import RunFolder, run_of
 from migrate.run.session import Access, host_of, target_of
 from migrate.run.ssh_config import Answers
@@ -27,132 +28,159 @@ from migrate.targets.table import target_named
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How a run goes: nodes at once, what a failure leads to."""
+class Job:
+    """One node's plan in one run; `target` is the runtime's name."""
 
-    serial: int = 1
-    on_failure: str = "back"
+    node: NodePlan
+    run: str
+    target: str
+
+
+def jobs_of(plan: Plan, names: Sequence[str]) -> list[Job]:
+    """The nodes of a plan that are named, by inventory or node name; all when none is. Raises UsageError for others."""
+    known = {name for node in plan.nodes for name in (node.host, node.node)}
+    if missing := [name for name in names if name not in known]:
+        expected = f"nodes among {', '.join(sorted(known - {''}))}"
+        raise UsageError(seen=f"{', '.join(missing)}: not in the plan", expected=expected, next="docker2cri plan")
+    chosen = [node for node in plan.nodes if not names or node.host in names or node.node in names]
+    return [Job(node, run_of(plan), plan.target) for node in chosen]
 
 
 class Operator:
-    """One run from one machine: makes each node's `Work`, and does it."""
+    """What one machine does to nodes."""
 
-    def __init__(self, plan: Plan, access: Access, tell: Callable[[Event], None], interrupt: Interrupt) -> None:
-        self.plan = plan
-        self.run = run_of(plan)
-        self.folder = RunFolder(self.run)
+    def __init__(self, access: Access, tell: Callable[[Event], None], interrupt: Interrupt) -> None:
         self._access = access
         self._tell = tell
         self._interrupt = interrupt
         self._clock = SystemClock()
         self._connector = Connector()
-        self._targets = _targets(plan, access)
+        self._targets: Mapping[str, HostTarget] = {}
 
-    def apply(self, nodes: Sequence[NodePlan], options: Options) -> tuple[Outcome, ...]:
+    def jobs_on(self, names: Sequence[str]) -> tuple[list[Job], list[Outcome]]:
+        """The runs that own the named nodes (all that are known, when none is named), read from the nodes themselves.
+
+        Also an outcome for each node that no run owns or that could not be reached.
+        """
+        self._targets = self._resolve(names)
+        jobs, others = [], []
+        for name, target in self._targets.items():
+            remote = Remote(name, "", self._opener(target), self._clock)
+            try:
+                run = remote.owner()
+                if not run:
+                    others.append(Outcome(name, "untouched", "no run owns this node", 0))
+                    continue
+                remote = Remote(name, run, self._opener(target), self._clock)
+                plan = load_plan((remote.kept("plan.json") or b"").decode("utf-8", "replace"))
+                jobs.append(Job(plan.nodes[0], run, plan.target))
+            except MigrateError as wrong:
+                others.append(Outcome(name, "not read", str(wrong), wrong.exit_code))
+            except ValueError as wrong:
+                others.append(Outcome(name, "not read", f"the plan of run {run} on the node cannot be used: {wrong}", 4))
+            finally:
+                remote.close()
+        return jobs, others
+
+    def apply(self, plan: Plan, jobs: Sequence[Job], *, serial: int = 1, on_failure: str = "back") -> tuple[Outcome, ...]:
         """Bring nodes to the target in the order given; those after the first that does not end `new` are not attempted."""
-        self.folder.keep_plan(self.plan)
+        self._reach(jobs)
+        RunFolder(run_of(plan)).keep_plan(plan)
         outcomes: list[Outcome] = []
-        queue = list(nodes)
+        queue = list(jobs)
         while queue and all(one.state == "new" for one in outcomes) and not self._interrupt.wished.is_set():
-            wave, queue = queue[: options.serial], queue[options.serial :]
+            wave, queue = queue[:serial], queue[serial:]
             with ThreadPoolExecutor(len(wave)) as pool:
-                outcomes += pool.map(lambda node: self._guarded(node, lambda work: apply(work, on_failure=options.on_failure)), wave)
+                outcomes += pool.map(lambda job: self._outcome(job, lambda work: apply(work, on_failure=on_failure)), wave)
         return tuple(outcomes)
 
-    def rollback(self, nodes: Sequence[NodePlan]) -> tuple[Outcome, ...]:
+    def rollback(self, jobs: Sequence[Job], overwrite: Iterable[str] = ()) -> tuple[Outcome, ...]:
         """Put nodes back, one after the other; a node that cannot be put back does not keep the next from it."""
-        return tuple(self._guarded(node, _rollback) for node in nodes)
+        self._reach(jobs)
+        allowed = frozenset(overwrite)
+        return tuple(self._outcome(job, lambda work: rollback(work, allowed)) for job in jobs)
 
-    def status(self, node: NodePlan) -> tuple[str, int]:
+    def verify(self, jobs: Sequence[Job]) -> tuple[Outcome, ...]:
+        """Look whether nodes and their workloads are on the runtime that their run left them on."""
+        self._reach(jobs)
+        return tuple(self._outcome(job, verified, hold=False) for job in jobs)
+
+    def status(self, job: Job) -> tuple[str, int]:
         """Where one node stands by its own journal, as text, and the exit code of that."""
-        work = self.work(node)
+        self._reach([job])
+        work = self._work(job)
         try:
             progress = work.progress()
             if progress.last is None:
-                return f"{node.host}: this run never touched it", 0
-            said = work.remote.verb("status")
-            lines = "\n".join(f"  {line}" for line in said.stdout.decode("utf-8", "replace").splitlines())
-            return f"{node.host}:\n{lines}", 6 if progress.parked is not None else 0
+                return f"{job.node.host}: run {job.run} never touched it", 0
+            said = work.remote.verb("status").stdout.decode("utf-8", "replace")
+            lines = "\n".join(f"  {line}" for line in said.splitlines())
+            return f"{job.node.host}:\n{lines}", 6 if progress.parked is not None else 0
         except MigrateError as wrong:
             return str(wrong), wrong.exit_code
         finally:
             work.remote.close()
 
-    def work(self, node: NodePlan) -> Work:
-        """Everything to act on one node."""
-        target = target_named(self.plan.target)
-        assert target is not None  # the plan was loaded, and its target is known
-        address = self._targets[node.host]
+    def _outcome(self, job: Job, act: Callable[[Work], Outcome], *, hold: bool = True) -> Outcome:
+        """One node's outcome; what was refused or could not be reached is an outcome of that node, not the end of the run."""
+        work = self._work(job)
+        try:
+            if hold:
+                with work.held():
+                    outcome = act(work)
+            else:
+                outcome = act(work)
+        except MigrateError as wrong:
+            state = "refused" if isinstance(wrong, Refused) else "old" if wrong.exit_code == 130 else "failed"
+            outcome = Outcome(job.node.host, state, str(wrong), wrong.exit_code)
+        finally:
+            work.remote.close()
+        work.segment = ""
+        work.say("node.end", outcome.text.splitlines()[0], status=outcome.state)
+        return outcome
 
-        def connect() -> Host:
-            return self._connector.open(address)
-
+    def _work(self, job: Job) -> Work:
+        target = target_named(job.target)
+        if target is None:
+            raise UsageError(seen=f"the plan is for {job.target}", expected="a target that this version knows", next="docker2cri --version")
         cluster = connect_cluster(kubeconfig=self._access.kubeconfig, context=self._access.context, environ=os.environ, clock=self._clock)
         work = Work(
-            plan=node,
-            run=self.run,
+            plan=job.node,
+            run=job.run,
             target=target,
-            connect=connect,
+            connect=self._opener(self._targets[job.node.host]),
             cluster=acting(cluster, lambda event: work.hear(event)),
             clock=self._clock,
             tell=self._tell,
-            folder=self.folder,
+            folder=RunFolder(job.run),
             interrupt=self._interrupt,
         )
         return work
 
-    def _guarded(self, node: NodePlan, act: Callable[[Work], Outcome]) -> Outcome:
-        """One node's outcome; what was refused or could not be reached is an outcome of that node, not the end of the run."""
-        work = self.work(node)
-        try:
-            outcome = act(work)
-        except MigrateError as wrong:
-            state = {7: "refused", 130: "old"}.get(wrong.exit_code, "failed")
-            outcome = Outcome(node.host, state, str(wrong), wrong.exit_code)
-        finally:
-            work.remote.close()
-        work.segment = ""
-        work.say("node.end", outcome.text, status=outcome.state)
-        return outcome
+    def _opener(self, target: HostTarget) -> Callable[[], Host]:
+        return lambda: self._connector.open(target)
 
+    def _reach(self, jobs: Sequence[Job]) -> None:
+        wanted = [job.node.host for job in jobs]
+        if not set(wanted) <= self._targets.keys():
+            self._targets = self._resolve(wanted)
 
-def _rollback(work: Work) -> Outcome:
-    progress = work.progress()
-    if progress.last is None:
-        return Outcome(work.plan.host, "old", "nothing to do: this run never touched it", 0)
-    if progress.restored:
-        return Outcome(work.plan.host, "old", "nothing to do: it is restored", 0)
-    _refuse_impossible(work)
-    return go_back(work, "asked for", failed=False)
-
-
-def _refuse_impossible(work: Work) -> None:
-    """There is no dockershim to return to once the kubelet's minor has changed."""
-    version = work.cluster.read_node(work.node).status.node_info.kubelet_version
-    planned = next((one.value for one in work.plan.inputs if one.what == "version of kubelet"), version)
-    if version.split(".")[:2] != planned.split(".")[:2]:
-        raise work.refuse(
-            f"the kubelet is {version} now and was {planned} when the plan was made",
-            "the same kubelet minor: the files of the plan belong to it, and dockershim is gone from 1.24 on",
-            f"docker2cri inspect {work.plan.host}",
-        )
-
-
-def _targets(plan: Plan, access: Access) -> dict[str, HostTarget]:
-    """How each node of the plan is reached, by the name that the plan gives it."""
-    answers: Answers = {}
-    wanted = {node.host for node in plan.nodes}
-    hosts: Sequence[InventoryHost]
-    if access.inventory is not None:
-        hosts = read_inventory(access.inventory).hosts
-    else:
-        found = connect_cluster(kubeconfig=access.kubeconfig, context=access.context, environ=os.environ, clock=SystemClock()).read()
-        hosts = [host_of(node) for node in found.nodes]
-    targets = {host.name: target_of(host, access.ssh, answers) for host in hosts if host.name in wanted}
-    if missing := sorted(wanted - targets.keys()):
-        raise UsageError(
-            seen=f"{', '.join(missing)}: in the plan, and neither in the cluster nor in the inventory",
-            expected="the inventory that the plan was made with",
-            next="repeat with the same -i",
-        )
-    return targets
+    def _resolve(self, names: Sequence[str]) -> dict[str, HostTarget]:
+        """How each node is reached, by its inventory name; all of the inventory when no name is given."""
+        answers: Answers = {}
+        hosts: Sequence[InventoryHost]
+        if self._access.inventory is not None:
+            hosts = read_inventory(self._access.inventory).hosts
+        else:
+            found = connect_cluster(
+                kubeconfig=self._access.kubeconfig, context=self._access.context, environ=os.environ, clock=self._clock
+            ).read()
+            hosts = [host_of(node) for node in found.nodes]
+        targets = {host.name: target_of(host, self._access.ssh, answers) for host in hosts if not names or host.name in names}
+        if missing := sorted(set(names) - targets.keys()):
+            raise UsageError(
+                seen=f"{', '.join(missing)}: neither in the cluster nor in the inventory",
+                expected="the inventory that the plan was made with",
+                next="repeat with the same -i",
+            )
+        return targets

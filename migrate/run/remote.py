@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from migrate.errors import NodeUnreachable, NodeUnreadable, Refused
 from migrate.plan.journal import Entry, parse
@@ -17,15 +16,8 @@ from migrate.run.ports import Clock, CommandResult, Host
 
 ROOT = "/var/lib/docker2cri"
 POLL = 20.0  # seconds that one question waits on the node for news
+CLAIM = 60  # seconds that an operator's claim lasts without being renewed
 LOST = 600.0  # seconds of broken connections before the operator gives up; the node goes on, its guard decides
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a verb's unit ended: its exit code, and whether the unit is known at all (a reboot forgets it)."""
-
-    code: int
-    known: bool
 
 
 class Remote:
@@ -81,13 +73,15 @@ class Remote:
         unit = f"docker2cri-{verb}"
         words = shlex.join(["sh", f"{self.home}/program.sh", verb, *arguments])
         script = (
-            f"if systemctl is-active --quiet {unit}.service; then exit 0; fi\n"
+            f"case $(systemctl show -p SubState {unit}.service) in SubState=running | SubState=start) exit 0 ;; esac\n"
+            f"systemctl stop {unit}.service 2>/dev/null || :\n"
             f"systemctl reset-failed {unit}.service 2>/dev/null || :\n"
-            f"exec systemd-run --quiet --unit={unit} --property=RemainAfterExit=yes --property=KillMode=control-group {words}"
+            f"rm -f {self.home}/exit.{verb}\n"
+            f"exec systemd-run --quiet --unit={unit} --property=KillMode=control-group {words}"
         )
-        self._checked(f"systemctl stop {unit}.service 2>/dev/null || :\n{script}" if self._ended(unit) else script, f"starting {verb}")
+        self._checked(script, f"starting {verb}")
 
-    def follow(self, verb: str, seen: int, renew: Callable[[], None]) -> Iterator[Entry]:
+    def follow(self, verb: str, seen: int) -> Iterator[Entry]:
         """The journal's entries after number `seen`, as they come, until the verb's unit has ended; survives broken connections."""
         unit = f"docker2cri-{verb}"
         lost_since: float | None = None
@@ -106,9 +100,22 @@ class Remote:
             for entry in entries:
                 seen = entry.seq
                 yield entry
-            renew()
             if ended and not entries:
                 return
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep a file in the run's folder on the node, so that any machine can go on; one that is there stays as it is."""
+        path = f"{self.home}/{name}"
+        encoded = base64.b64encode(data).decode()
+        self._checked(
+            f"[ -e {path} ] || {{ umask 077; echo {encoded} | base64 -d >{path}.new && mv {path}.new {path}; }}", f"keeping {name}"
+        )
+
+    def kept(self, name: str) -> bytes | None:
+        """A file that was kept, None when there is none."""
+        path = f"{self.home}/{name}"
+        done = self._ask(f"[ -e {path} ] || exit 9\ncat {path}")
+        return done.stdout if done.rc == 0 else None
 
     def journal(self) -> tuple[Entry, ...]:
         """The whole journal of this run; empty when the program was never laid."""
@@ -118,14 +125,34 @@ class Remote:
         """Run a short verb (status, renew, disarm, mark) and wait for it."""
         return self._ask(shlex.join(["sh", f"{self.home}/program.sh", verb, *arguments]))
 
-    def result(self, verb: str) -> int:
-        """The exit code of a verb's ended unit, -1 when systemd does not know it any more."""
-        said = self._ask(f"systemctl show -p ExecMainStatus -p LoadState docker2cri-{verb}.service").stdout.decode()
-        values = dict(line.partition("=")[::2] for line in said.splitlines())
-        return int(values.get("ExecMainStatus", "-1")) if values.get("LoadState") == "loaded" else -1
+    def result(self, verb: str) -> str:
+        """How a verb's unit ended, as its exit code and a sentence; what is known when it did not end by itself (a reboot, a kill)."""
+        said = self._ask(f"cat {self.home}/exit.{verb} 2>/dev/null || :").stdout.decode("utf-8", "replace").strip()
+        return said or f"{verb} did not end by itself (the node was rebooted, or the unit killed)"
 
-    def _ended(self, unit: str) -> bool:
-        return self._ask(f"systemctl show -p SubState {unit}.service").stdout.decode().strip() == "SubState=exited"
+    def claim(self, me: str, dead: str = "") -> str | None:
+        """Take or renew the operator's claim on this node; who holds it instead, or None when it is ours.
+
+        `me` is `HOST PID START`. A claim that was not renewed for CLAIM seconds by the node's clock is free, and so is that of `dead`.
+        """
+        script = f"""
+            mkdir -p {ROOT}; umask 077
+            exec 8>>{ROOT}/operator.lock
+            flock -w 5 8 || exit 9
+            now=$(date +%s)
+            if read -r at holder <{ROOT}/operator && [ "$holder" != {shlex.quote(me)} ] && [ "$holder" != {shlex.quote(dead)} ] \\
+                && [ $((now - at)) -lt {CLAIM} ]; then
+                printf '%s\\n' "$holder"
+                exit 0
+            fi
+            printf '%s %s\\n' "$now" {shlex.quote(me)} >{ROOT}/operator
+        """
+        return self._ask(script).stdout.decode("utf-8", "replace").strip() or None
+
+    def release(self, me: str) -> None:
+        """Give the claim back, if it is ours."""
+        script = f'read -r at holder <{ROOT}/operator && [ "$holder" = {shlex.quote(me)} ] && rm -f {ROOT}/operator {ROOT}/operator.lock'
+        self._ask(script)
 
     def _news(self, unit: str, seen: int) -> tuple[tuple[Entry, ...], bool]:
         """What is new in the journal, waited for on the node, and whether the unit's process has ended."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from migrate.errors import UsageError
-from migrate.plan.model import Plan, dump_plan, load_plan
+from migrate.plan.model import Plan, dump_plan
 from migrate.plan.verify import Before
 from migrate.run.store import put
 
@@ -34,11 +34,6 @@ class RunFolder:
     def keep_plan(self, plan: Plan) -> None:
         """Keep the plan that is applied."""
         self._put("plan.json", dump_plan(plan).encode())
-
-    def plan(self) -> Plan | None:
-        """The plan of this run, None when this machine has not got it."""
-        path = self.path / "plan.json"
-        return load_plan(path.read_text("utf-8")) if path.exists() else None
 
     def keep_before(self, node: str, before: Before) -> None:
         """Keep what ran on a node before it was emptied; never overwritten, for a second look would see it empty."""

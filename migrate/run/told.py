@@ -18,10 +18,10 @@ from migrate.run.api_events import (
 
 
 def words(event: Event) -> str:
-    """One event as one line."""
+    """One event as one line; how long it lasts already is in `waiting`."""
     match event:
-        case ApiAway(doing=doing, reason=reason, seconds=seconds, bound=bound):
-            return f"{doing}: the API does not answer ({reason}), {seconds:.0f} of {bound:.0f} s"
+        case ApiAway(doing=doing, reason=reason):
+            return f"{doing}: the API does not answer ({reason})"
         case DrainBegins(decisions=decisions):
             counts = {action: sum(one.action == action for one in decisions) for action in ("evict", "keep")}
             return f"drain: {counts['evict']} pods to evict, {counts['keep']} stay"
@@ -31,12 +31,21 @@ def words(event: Event) -> str:
             return f"evicted {pod} (grace {grace} s)"
         case PodGone(pod=pod, seconds=seconds):
             return f"{pod} is gone after {seconds:.1f} s"
-        case DrainWaits(budgets=budgets, held=held, ending=ending, seconds=seconds, bound=bound):
+        case DrainWaits(budgets=budgets, held=held, ending=ending):
             parts = [*map(str, budgets), *map(str, held), *([f"ending: {', '.join(ending)}"] if ending else [])]
-            return f"drain waits, {seconds:.0f} of {bound:.0f} s: {'; '.join(parts) or 'for the watch'}"
-        case VolumesWait(volumes=volumes, seconds=seconds, bound=bound):
-            return f"waits for volumes, {seconds:.0f} of {bound:.0f} s: {', '.join(volumes)}"
-        case VerifyWaits(phase=phase, reasons=reasons, seconds=seconds, bound=bound):
-            return f"verify {phase}, {seconds:.0f} of {bound:.0f} s: {'; '.join(reasons)}"
+            return f"drain waits: {'; '.join(parts) or 'for the watch'}"
+        case VolumesWait(volumes=volumes):
+            return f"waits for volumes: {', '.join(volumes)}"
+        case VerifyWaits(phase=phase, reasons=reasons):
+            return f"verify {phase}: {'; '.join(reasons)}"
         case _:
             assert_never(event)
+
+
+def waiting(event: Event) -> dict[str, str | int | float | bool]:
+    """Since how many seconds a thing is waited for, and how long at most (0 is for ever); empty for what is no waiting."""
+    match event:
+        case ApiAway() | DrainWaits() | VolumesWait() | VerifyWaits():
+            return {"seconds": round(event.seconds, 1), "bound": event.bound}
+        case _:
+            return {}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
+
+import msgspec
 
 from migrate.errors import MigrateError, NodeUnreachable, Refused, VerificationFailed
 from migrate.facts.model import NodeFacts
@@ -20,13 +23,14 @@ from migrate.run.api_events import Event as ApiEvent
 from migrate.run.cluster_port import ActingCluster
 from migrate.run.evidence import read_evidence
 from migrate.run.gather import probe
+from migrate.run.identity import Identity
 from migrate.run.ports import Clock, Host
-from migrate.run.remote import Remote
+from migrate.run.remote import CLAIM, Remote
 from migrate.run.runs import RunFolder
 from migrate.run.verify import verify_a, verify_b
 from migrate.targets import Target
 
-RENEWED_EVERY = 60.0  # seconds; the guard fires after ten minutes without
+RENEWED_EVERY = 20.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +79,38 @@ class Work:
         """Where the node's own journal says that it stands."""
         return fold(self.remote.journal())
 
+    def before(self) -> Before | None:
+        """What ran on the node before it was emptied, from this machine's record or the node's; None when nobody kept it."""
+        if (found := self.folder.before(self.plan.host)) is not None:
+            return found
+        data = self.remote.kept("before.json")
+        return msgspec.json.decode(data, type=Before) if data else None
+
+    def keep_before(self, before: Before) -> None:
+        """Keep it here and on the node; what was kept first stays, for a second look would see the node empty."""
+        self.folder.keep_before(self.plan.host, before)
+        self.remote.keep("before.json", msgspec.json.encode(before))
+
     def facts(self) -> NodeFacts:
         """The node read anew."""
         with self.connect() as host:
             return facts_from(probe(host))
 
-    def say(self, kind: str, text: str, *, status: str = "", step: int = 0, steps: int = 0, **data: str | int | float | bool) -> None:
+    def say(
+        self,
+        kind: str,
+        text: str,
+        *,
+        status: str = "",
+        step: int = 0,
+        steps: int = 0,
+        data: Mapping[str, str | int | float | bool] = MappingProxyType({}),
+    ) -> None:
         """Tell one event of this node."""
+        now = self.clock.now().timestamp()
         self.tell(
             Event(
-                at=self.clock.now().timestamp(),
+                at=now,
                 type=kind,
                 run=self.run,
                 node=self.plan.host,
@@ -93,20 +119,20 @@ class Work:
                 steps=steps,
                 text=text,
                 status=status,
-                data=data,
+                data=dict(data),
             )
         )
 
     def hear(self, event: ApiEvent) -> None:
         """Tell what a step through the API tells; raises KeyboardInterrupt where the user wished to stop."""
-        self.say("wait", told.words(event))
+        self.say("wait", told.words(event), data=told.waiting(event))
         if self.interrupt.wished.is_set() and self.segment == "vacate":
             raise KeyboardInterrupt
 
     def entries(self, verb: str, seen: int) -> Iterator[Entry]:
-        """Follow a verb on the node from journal entry `seen` on, telling each of its steps, renewing the guard while it runs."""
+        """Follow a verb on the node from journal entry `seen` on, telling each of its steps."""
         steps = {step.index: step for step in self.steps}
-        for entry in self.remote.follow(verb, seen, self._renewer()):
+        for entry in self.remote.follow(verb, seen):
             step = steps.get(entry.index) if entry.index is not None else None
             if entry.event in ("begin", "undo-begin") and entry.index is not None:
                 segment = [one.index for one in self.steps if step and one.segment == step.segment]
@@ -149,28 +175,33 @@ class Work:
             return wrong.seen
         return None
 
-    def _renewer(self) -> Callable[[], None]:
-        last = [self.clock.monotonic()]
-
-        def renew() -> None:
-            if self.clock.monotonic() - last[0] >= RENEWED_EVERY:
-                self.remote.verb("renew")
-                last[0] = self.clock.monotonic()
-
-        return renew
-
     @contextmanager
-    def guarded(self) -> Iterator[None]:
-        """Keep the guard from firing while the API is waited for: a thread with a connection of its own renews it."""
+    def held(self) -> Iterator[None]:
+        """Hold the node: no second operator acts on it, and its guard does not fire while this one lives.
+
+        A thread with a connection of its own renews both. Raises Refused when somebody else holds it.
+        """
+        me = Identity.mine()
+        holder = self.remote.claim(me)
+        if holder is not None and Identity.dead(holder):
+            holder = self.remote.claim(me, dead=holder)
+        if holder is not None:
+            raise self.refuse(
+                f"another operator works on it: {holder} (host, process, start)",
+                "one operator at a time",
+                f"wait for it to end, or {CLAIM} s after it died, and repeat",
+            )
         stop = threading.Event()
         second = Remote(self.plan.host, self.run, self.connect, self.clock)
 
         def renew() -> None:
             while not stop.wait(RENEWED_EVERY):
                 try:
+                    second.claim(me)
                     second.verb("renew")
                 except MigrateError:
-                    second.close()  # tried again in a minute; the guard gives ten
+                    second.close()  # tried again soon; the guard gives ten minutes
+            second.close()
 
         thread = threading.Thread(target=renew, name=f"renew-{self.node}", daemon=True)
         thread.start()
@@ -178,7 +209,8 @@ class Work:
             yield
         finally:
             stop.set()
-            second.close()
+            with suppress(MigrateError):
+                self.remote.release(me)
 
     def refuse(self, seen: str, expected: str, next_command: str) -> Refused:
         """The error of something that is not done on purpose."""

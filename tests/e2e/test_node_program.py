@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import subprocess
 import tarfile
 import time
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from migrate.node import fixed_files
-from migrate.plan.journal import Entry, fold, parse
+from migrate.plan.journal import Entry, parse
 from migrate.plan.model import load_plan
 from migrate.plan.program import NodeProgram, render
 from migrate.run.session import Access, look
@@ -28,7 +27,9 @@ pytestmark = pytest.mark.lab
 
 RUN = "e2e-1"
 HOME = f"/var/lib/docker2cri/{RUN}"
-FORWARD = "systemctl reset-failed docker2cri-forward 2>/dev/null; systemd-run --quiet --unit=docker2cri-forward --property=RemainAfterExit=yes"
+FORWARD = (
+    "systemctl reset-failed docker2cri-forward 2>/dev/null; systemd-run --quiet --unit=docker2cri-forward --property=RemainAfterExit=yes"
+)
 LISTING = (
     "find /etc /lib/systemd/system /var/lib/kubelet -xdev \\( -path /var/lib/kubelet/pods -o -path /var/lib/kubelet/device-plugins "
     "-o -path /var/lib/kubelet/cpu_manager_state -o -path /var/lib/kubelet/memory_manager_state -o -path /var/lib/kubelet/pki \\) -prune "
@@ -97,10 +98,14 @@ class OnNode:
     def pods_up(self, prefix: str, seconds: int = 90) -> float:
         """Seconds until the API tells every pod of this node ready with container IDs of a runtime."""
         begun = time.monotonic()
-        form = "{range .items[*]}{.metadata.name} {.status.containerStatuses[*].ready} {.status.containerStatuses[*].containerID}{'\\n'}{end}"
+        form = (
+            "{range .items[*]}{.metadata.name} {.status.containerStatuses[*].ready} {.status.containerStatuses[*].containerID}{'\\n'}{end}"
+        )
         seen = ""
         while time.monotonic() - begun < seconds:
-            seen = self.lab.kubectl("get", "pods", "-A", "--field-selector", f"spec.nodeName={self.name},status.phase=Running", "-o", f"jsonpath={form}")
+            seen = self.lab.kubectl(
+                "get", "pods", "-A", "--field-selector", f"spec.nodeName={self.name},status.phase=Running", "-o", f"jsonpath={form}"
+            )
             lines = seen.strip().splitlines()
             if lines and all(" true " in f"{line} " and f" {prefix}" in line for line in lines):
                 return time.monotonic() - begun
@@ -110,8 +115,7 @@ class OnNode:
     def leaked(self) -> list[str]:
         """Leases, cached results and nat rules of sandboxes that do not run."""
         living = self.sh(
-            "if systemctl is-active -q docker; then docker ps -q --no-trunc; fi; "
-            "ctr -n k8s.io tasks ls -q 2>/dev/null; true"
+            "if systemctl is-active -q docker; then docker ps -q --no-trunc; fi; ctr -n k8s.io tasks ls -q 2>/dev/null; true"
         ).split()
         named = self.sh(
             "cat /var/lib/cni/networks/*/[0-9]* | tr '\\r' '\\n' | grep -aE '^[0-9a-f]{64}$'; ls /var/lib/cni/cache/results /var/lib/cni/results "

@@ -34,7 +34,11 @@ TOOLS = "systemctl docker ctr containerd iptables-save iptables-restore ip6table
 RUN = "run-1"
 OWNER = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
 PODS = {"pod-proxy": 30, "pod-portal": 5, "pod-tuner": 3}
-STANDALONE = {"aaaa" + "0" * 60: ("forwarder", "always", True), "bbbb" + "0" * 60: ("shell", "no", True), "cccc" + "0" * 60: ("old", "no", False)}
+STANDALONE = {
+    "aaaa" + "0" * 60: ("forwarder", "always", True),
+    "bbbb" + "0" * 60: ("shell", "no", True),
+    "cccc" + "0" * 60: ("old", "no", False),
+}
 SHELLS = {"dash": ("dash",), "busybox": ("busybox", "ash")}
 
 # Kills the program before and after each write of its journal: the effect done and not recorded, recorded and nothing done yet.
@@ -85,21 +89,34 @@ class Ended:
 class Scratch:
     """A node in a directory. `tree` and `state` are what a test compares."""
 
-    def __init__(self, root: Path, shell: Sequence[str] = SHELLS["dash"]) -> None:
+    def __init__(self, root: Path, shell: Sequence[str] = SHELLS["dash"], *, made: bool = False) -> None:
         self.root = root
         self.shell = tuple(shell)
         self.plan, self.changes = planned()
         self.program: NodeProgram = render(self.plan, self.changes, RUN, fixed_files())
         self.run = root / "var/lib/docker2cri" / RUN
-        self._files()
-        self._services()
-        self._lay()
+        if not made:
+            self._files()
+            self._services()
+            self._lay()
+
+    @classmethod
+    def at(cls, root: Path, shell: Sequence[str]) -> Scratch:
+        """The node that lies in a directory already."""
+        return cls(root, shell, made=True)
 
     def _files(self) -> None:
         for change in self.changes:
             if change.before is not None:
                 self.write(change.path, change.before, int(change.mode, 8))
-        for directory in ("run", "var/lib/cni/networks/lab", "var/lib/cni/cache/results", "proc/sys/net/ipv4", "proc/sys/net/bridge", "sys/module"):
+        for directory in (
+            "run",
+            "var/lib/cni/networks/lab",
+            "var/lib/cni/cache/results",
+            "proc/sys/net/ipv4",
+            "proc/sys/net/bridge",
+            "sys/module",
+        ):
             (self.root / directory).mkdir(parents=True)
         for directory in ("etc/systemd/system/multi-user.target.wants", "etc/modules-load.d", "etc/sysctl.d"):
             (self.root / directory).mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,363 @@
+"""The node program in a scratch root: there, back, and everything that may be in the way."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from migrate.node import fixed_files
+from tests.node.conftest import Known
+from tests.node.scratch import RUN, SHELLS, Scratch
+
+Prepared = Callable[..., Scratch]
+AFTER = {
+    "units": {"kubelet.service", "containerd.service", "docker2cri-guard.timer"},
+    "running": {"docker": [], "k8s": ["pod-portal", "pod-proxy", "pod-tuner"]},
+    "leaked": [],
+    "rules": 13,
+    "marker": True,
+    "volatile": ["boot", "docker2cri", "kubelet-may-run"],
+}
+
+
+def is_old(node: Scratch, known: Known) -> None:
+    """Everything as before: files byte for byte, services, containers, addresses; no trace but the record of the run."""
+    assert node.tree() == known.tree_before
+    assert node.state() == {**known.state_before, "current": False}
+    assert node.status()["state"] == "restored"
+
+
+def is_new(node: Scratch, known: Known) -> None:
+    assert node.tree() == known.tree_after
+    assert node.state() == known.state_after
+
+
+def test_shellcheck_is_silent() -> None:
+    for name in ("program.sh", "restore.sh"):
+        checked = subprocess.run(["shellcheck", "-s", "dash", "-"], input=fixed_files()[name], capture_output=True, check=False)
+        assert checked.stdout.decode() == ""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_there_and_back(shell: str, prepared: Prepared, known: Known) -> None:
+    node = prepared(shell)
+    there = node.verb("forward", "switch")
+    assert (there.code, there.out, there.err) == (0, f"{RUN}: switch is finished\n", "")
+    assert {key: node.state()[key] for key in AFTER} == AFTER
+    assert {change.path: node.read(change.path) for change in node.changes} == {change.path: change.after for change in node.changes}
+    assert node.status() | {"at": ""} == {
+        "run": RUN,
+        "state": "switched",
+        "direction": "forward",
+        "generation": "1",
+        "last": "finished - switch",
+        "at": "",
+        "finished": "prepare switch ",
+        "holder": "",
+        "why": "",
+        "uncordoning": "no",
+        "guard": "armed",
+        "gate": "open",
+        "docker": "shelved",
+    }
+    again = node.verb("forward", "switch")
+    assert (again.code, again.out) == (0, f"{RUN}: nothing to do, switch is finished\n")
+    assert node.verb("renew").code == 0
+    assert node.verb("disarm").code == 0
+    assert [path for path in node.tree() if "docker2cri-guard" in path or "docker2cri-boot" in path or "gate" in path] == []
+    back = node.verb("back")
+    assert (back.code, back.out, back.err) == (0, f"{RUN}: the node is restored\n", "")
+    is_old(node, known)
+    nothing = node.verb("back")
+    assert (nothing.code, nothing.out) == (0, f"{RUN}: nothing to do, it is restored\n")
+
+
+def test_restore_sh_is_back_and_asks_before_pods_may_run_there(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    node.verb("disarm")
+    assert node.verb("mark", "uncordoning").code == 0
+    command = [*node.shell, str(node.run / "restore.sh")]
+    refused = subprocess.run(command, env=node.environment(), text=True, capture_output=True, check=False)
+    assert (refused.returncode, "drain it first" in refused.stdout) == (7, True)
+    is_new_but_disarmed = node.state()["running"]
+    assert is_new_but_disarmed == AFTER["running"]
+    done = subprocess.run([*command, "--force"], env=node.environment(), text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{RUN}: the node is restored\n")
+    is_old(node, known)
+
+
+def test_docker_is_not_woken_by_a_touch_of_its_socket(prepared: Prepared) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    for unit in ("docker.socket", "docker.service"):
+        node.tool("systemctl", "start", unit)
+    assert {"docker.socket", "docker.service"} & set(node.state()["units"]) == set()  # type: ignore[call-overload]
+
+
+def test_a_file_that_somebody_changed_since_the_plan_is_refused_before_the_kubelet_stops(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.write("/var/lib/kubelet/config.yaml", b"edited: by hand\n")
+    edited = node.tree()
+    ended = node.verb("forward", "switch")
+    assert ended.code == 5
+    assert "/var/lib/kubelet/config.yaml is not as planned" in ended.out
+    assert "kubelet-stop" not in {entry.kind for entry in node.entries()}
+    assert node.tree() == edited
+    assert node.state() == {**known.state_before, "current": False}
+
+
+def test_a_file_that_is_neither_before_nor_after_on_the_way_back_is_kept(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    node.write("/etc/crictl.yaml", b"mine: true\n")
+    back = node.verb("back")
+    assert back.code == 0
+    kept = node.run / "found/etc/crictl.yaml.docker2cri-found"
+    assert kept.read_text() == "mine: true\n"
+    assert node.progress().notes[-1] == f"/etc/crictl.yaml was neither before nor after; kept as {kept}"
+    is_old(node, known)
+
+
+def test_an_empty_directory_in_the_place_of_dockers_socket_is_removed(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    (node.root / "run/docker.sock").mkdir()
+    assert node.verb("back").code == 0
+    is_old(node, known)
+
+
+def test_a_full_directory_in_the_place_of_dockers_socket_parks_and_the_way_back_goes_on_later(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    node.write("/run/docker.sock/somebody's", b"data")
+    back = node.verb("back")
+    assert back.code == 6
+    assert "/run/docker.sock is a directory, and not empty" in back.out
+    assert "somebody's" in back.out
+    status = node.status()
+    assert (status["state"], status["gate"], status["guard"]) == ("parked", "closed", "off")
+    assert "kubelet.service" not in node.state()["units"]  # type: ignore[operator]
+    assert node.verb("guard").code == 0
+    assert node.verb("boot").code == 0
+    assert node.status()["state"] == "parked"
+    shutil.rmtree(node.root / "run/docker.sock")
+    assert node.verb("back").code == 0
+    is_old(node, known)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("BROKEN", "systemctl restart containerd.service exited with 1"),
+        ("NOCRI", "CRI does not answer on /run/containerd/containerd.sock within 60 s"),
+    ],
+)
+def test_a_runtime_that_does_not_serve_sends_the_node_back_at_once(broken: str, said: str, prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    stub = (node.root / ".tools/containerd").readlink()
+    (node.root / ".tools/mv").write_text(
+        f'#!/bin/sh\n/bin/mv "$@" || exit\nfor to; do :; done\ncase $to in */etc/containerd/config.toml) grep -q max_conc "$to" && '
+        f'grep -q sandbox_image "$to" && echo "# {broken}" >>"$to";; esac\nexit 0\n'
+    )
+    (node.root / ".tools/mv").chmod(0o755)
+    assert stub.exists()
+    ended = node.verb("forward", "switch")
+    assert (ended.code, said in ended.out or "was written, and yet is" in ended.out) == (5, True)
+    is_old(node, known)
+
+
+def test_a_configuration_that_containerd_refuses_stops_prepare_and_nothing_was_touched(tmp_path: Path) -> None:
+    node = Scratch(tmp_path / "root")
+    before = node.tree(), node.state()
+    staged = next((node.run / "files").glob("*.after"))
+    staged.write_text("UNREADABLE")
+    ended = node.verb("forward", "prepare")
+    assert (ended.code, ended.out.splitlines()[-1]) == (
+        1,
+        f"{RUN}: step 6 validate failed: containerd refuses the new /etc/containerd/config.toml: containerd: failed to load TOML ",
+    )
+    assert (node.tree(), {**node.state(), "current": False}) == before
+
+
+def test_a_full_disk_while_images_are_carried(tmp_path: Path) -> None:
+    node = Scratch(tmp_path / "root")
+    before = node.tree(), node.state()
+    (node.root / ".state/disk-full").touch()
+    ended = node.verb("forward", "prepare")
+    assert ended.code == 1
+    assert "image k8s.gcr.io/pause:3.6 was not carried over: the disk of" in ended.out
+    assert [path.name for path in (node.root / ".state/images").iterdir() if path.name.startswith("ctr-")] == []
+    assert (node.tree(), {**node.state(), "current": False}) == before
+    (node.root / ".state/disk-full").unlink()
+    assert node.verb("forward", "prepare").code == 0
+    assert node.verb("back").code == 0
+    assert (node.tree(), node.state()) == before
+
+
+def test_a_container_that_the_plan_does_not_know_stops_it_before_the_kubelet(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.write("/.state/docker/dddd", b"type=\nuid=\ngrace=\nname=newcomer\nrunning=yes\npolicy=no\n")
+    ended = node.verb("forward", "switch")
+    assert (ended.code, "containers run in Docker that the plan does not know: newcomer" in ended.out) == (5, True)
+    assert node.tree() == known.tree_before
+
+
+def test_on_failure_stop_leaves_the_node_as_it_stands(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.write("/.state/docker/dddd", b"type=\nuid=\ngrace=\nname=newcomer\nrunning=yes\npolicy=no\n")
+    ended = node.verb("forward", "switch", "--on-failure", "stop")
+    assert ended.code == 6
+    status = node.status()
+    assert (status["state"], status["guard"], status["direction"]) == ("parked", "off", "forward")
+    assert node.verb("forward", "switch").code == 7
+    (node.root / ".state/docker/dddd").unlink()
+    assert node.verb("back").code == 0
+    is_old(node, known)
+
+
+def test_docker_that_does_not_come_back_parks_and_the_kubelet_stays_stopped(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    (node.root / ".state/docker-broken").touch()
+    back = node.verb("back")
+    assert back.code == 6
+    assert "kubelet.service" not in node.state()["units"]  # type: ignore[operator]
+    (node.root / ".state/docker-broken").unlink()
+    assert node.verb("back").code == 0
+    is_old(node, known)
+
+
+def test_a_changed_cgroup_driver_of_docker_parks(prepared: Prepared) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    node.write("/.state/driver", b"systemd\n")
+    back = node.verb("back")
+    assert (back.code, "Docker answers with cgroup driver systemd, it had cgroupfs" in back.out) == (6, True)
+
+
+# --- who may act
+
+
+def test_a_lock_that_is_held_is_told_with_its_holder(prepared: Prepared) -> None:
+    node = prepared()
+    program = node.run / "program.sh"
+    program.write_text(program.read_text().replace("take_lock 30", "take_lock 0"))
+    with open(node.root / "var/lib/docker2cri/lock", "w") as lock:
+        lock.write("process 1 (other back)\n")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ended = node.verb("forward", "switch")
+        assert ended.code == 7
+        assert "is held by process 1 (other back)" in ended.out
+        assert node.status()["holder"] == "process 1 (other back)"
+    assert node.status()["holder"] == ""
+
+
+def test_a_higher_generation_stops_forward_before_its_next_step(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    # somebody raises it while the pods are being stopped
+    (node.root / ".tools/sort").write_text(
+        f'#!/bin/sh\n[ -e {node.root}/raised ] || echo 9 >{node.root}/var/lib/docker2cri/generation\nexec /usr/bin/sort "$@"\n'
+    )
+    (node.root / ".tools/sort").chmod(0o755)
+    ended = node.verb("forward", "switch")
+    assert (ended.code, ended.out) == (7, f"{RUN}: generation 9 took over\n")
+    assert [entry.kind for entry in node.entries()][-1] == "addresses"
+    (node.root / "raised").touch()
+    assert node.verb("back").code == 0
+    (node.root / "raised").unlink()
+    assert node.progress().last is not None
+    assert node.progress().last.generation == 10  # type: ignore[union-attr]
+    is_old(node, known)
+
+
+def test_another_run_owns_the_node(prepared: Prepared) -> None:
+    node = prepared()
+    node.write("/var/lib/docker2cri/current", b"run-0\n")
+    ended = node.verb("forward", "switch")
+    assert (ended.code, "run run-0 owns this node" in ended.out) == (7, True)
+
+
+def test_once_an_undo_began_only_the_way_back_is_open(prepared: Prepared) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    node.verb("back", kill_at=4)
+    for verb in (("forward", "switch"), ("disarm",), ("renew",), ("mark", "uncordoning")):
+        assert node.verb(*verb).code == 7, verb
+
+
+def test_a_torn_last_line_never_happened(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch", kill_at=9)
+    whole = (node.run / "journal").read_text()
+    (node.run / "journal").write_text(whole + "9 1 1795506253.65 undo-be")
+    assert node.status()["direction"] == "forward"
+    assert node.verb("forward", "switch").code == 0
+    assert (node.run / "journal").read_text().startswith(whole)
+    assert [entry.seq for entry in node.entries()] == list(range(1, len(node.entries()) + 1))
+    is_new(node, known)
+
+
+# --- guard and boots
+
+
+def test_the_guard_fires_and_the_slow_operator_is_fenced(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    fired = node.verb("guard")
+    assert (fired.code, fired.out) == (0, f"{RUN}: the node is restored\n")
+    assert node.verb("disarm").code == 7
+    is_old(node, known)
+
+
+def test_the_guard_that_fires_after_disarm_does_nothing(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    node.verb("disarm", kill_at=2)  # journalled, and then killed before anything was removed
+    assert node.status()["state"] == "acknowledged"
+    assert node.verb("guard").code == 0
+    status = node.status()
+    assert (status["state"], status["gate"], status["guard"]) == ("acknowledged", "none", "off")
+    assert node.state()["running"] == AFTER["running"]
+
+
+@pytest.mark.parametrize("point", [3, 9, 13, 17, 21, 31, 40, 49])
+def test_a_boot_inside_switch_goes_back(point: int, prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    assert node.verb("forward", "switch", kill_at=point).code == -9
+    node.reboot()
+    is_old(node, known)
+
+
+def test_a_boot_before_the_acknowledgement_goes_back(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    node.reboot()
+    is_old(node, known)
+
+
+def test_a_boot_inside_the_way_back_finishes_it(prepared: Prepared, known: Known) -> None:
+    for point in (3, 11, 31, 41, 47):
+        node = prepared()
+        node.verb("forward", "switch")
+        node.verb("disarm")
+        assert node.verb("back", kill_at=point).code == -9
+        node.reboot()
+        is_old(node, known)
+
+
+def test_a_boot_after_success_stays_and_the_way_back_is_open(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    node.verb("disarm")
+    node.reboot()
+    assert node.state()["running"] == AFTER["running"]
+    assert node.status()["docker"] == "shelved"
+    assert node.verb("back").code == 0
+    is_old(node, known)

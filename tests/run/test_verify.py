@@ -1,0 +1,287 @@
+"""Looking until a node is back: on a cluster that behaves, with the smoke pod, and what is said when it does not come back."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from migrate.errors import ClusterUnreachable, NodeUnreadable, VerificationFailed
+from migrate.facts.cluster import Condition, NodeInfo
+from migrate.facts.live import ContainerState, LiveContainer, Waiting
+from migrate.plan.drain import classify
+from migrate.plan.steps import DrainPolicy
+from migrate.plan.verify import Before, Evidence, Failed, Passed, snapshot
+from migrate.run.api_events import ApiAway, Event, VerifyWaits
+from migrate.run.cluster_port import Said
+from migrate.run.evidence import read_evidence
+from migrate.run.ports import CommandResult
+from migrate.run.smoke import smoke, smoke_manifest
+from migrate.run.verify import verify_a, verify_b
+from tests.fakes import Behaviour, FakeClock, FakeCluster
+
+NEW = "containerd://"
+PAUSE = "k8s.gcr.io/pause:3.6"
+
+
+class Scene:
+    """A node w1 whose kubelet has just been started on containerd, cordoned, its pods of before evicted."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.cluster = FakeCluster(self.clock)
+        self.events: list[Event] = []
+        self.cluster.add_node("w1")
+        self.cluster.add_node("w2")
+        self.cluster.add_owner("DaemonSet ops/agent", ["w1"])
+        self.cluster.add_owner("ReplicaSet shop/web", ["w1", "w2"])
+        facts = self.cluster.read()
+        self.before: Before = snapshot(facts, "w1", classify(facts.pods_on("w1"), facts, DrainPolicy()))
+        for pod in self.cluster.pods_on("w1"):
+            if pod.metadata.namespace == "shop":
+                self.cluster.remove(pod)
+        self.cluster.schedulable("w1", False)
+        self.clock.sleep(10)
+        self.started = self.clock.now().timestamp()
+
+    def comes_back(self, node: float | None, pods: float | None) -> None:
+        """The node becomes Ready on containerd after so many seconds, its pod after so many."""
+        if node is not None:
+            self.clock.after(node, self._node_ready)
+        if pods is not None:
+            self.clock.after(pods, self._pod_ready)
+
+    def a(self, timeout: float = 60) -> Passed:
+        return verify_a(self.cluster, self.before, NEW, self.evidence, PAUSE, "run-1", self.clock, self.events.append, timeout)
+
+    def b(self, timeout: float = 60) -> Passed:
+        return verify_b(self.cluster, self.before, NEW, self.clock, self.events.append, timeout)
+
+    def evidence(self) -> Evidence:
+        return Evidence(kubelet_started=self.started)
+
+    def _node_ready(self) -> None:
+        node = self.cluster.nodes["w1"]
+        ready = Condition(type="Ready", status="True", last_heartbeat_time=self.clock.stamp())
+        info = NodeInfo(container_runtime_version="containerd://1.6.20")
+        self.cluster.nodes["w1"] = replace(node, status=replace(node.status, conditions=(ready,), node_info=info))
+        self.cluster.version += 1
+
+    def _pod_ready(self) -> None:
+        (pod,) = (one for one in self.cluster.pods_on("w1") if one.metadata.namespace == "ops")
+        self.cluster.change(pod, container_statuses=(LiveContainer(name="c", ready=True, container_id="containerd://new"),))
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_a_passes_soon_after_the_pods_are_back(scene: Scene) -> None:
+    scene.comes_back(node=5.0, pods=7.0)
+    assert scene.a() == Passed()
+    # 1 s for the smoke pod to start, 1 s for it to end; within half a second of what can be seen
+    assert scene.clock.passed - 10 == pytest.approx(7 + 1 + 1, abs=0.6)
+    assert scene.cluster.read_pod("kube-system", "docker2cri-smoke-w1") is None
+    reasons = [one.reasons for one in scene.events if isinstance(one, VerifyWaits)]
+    assert ("ops/agent-x1: no container of containerd:// yet",) in reasons
+
+
+def test_a_node_that_is_ready_and_whose_pods_are_not_fails_and_says_why(scene: Scene) -> None:
+    scene.comes_back(node=5.0, pods=None)
+    (pod,) = scene.cluster.pods_on("w1")
+    state = ContainerState(waiting=Waiting(reason="CreateContainerError", message="no such device"))
+    scene.cluster.change(pod, container_statuses=(LiveContainer(name="c", state=state),), conditions=())
+    with pytest.raises(VerificationFailed) as error:
+        scene.a(timeout=60)
+    assert str(error.value) == (
+        "w1: verification A failed after 60 s:\n"
+        "    ops/agent-x1: c: CreateContainerError: no such device\n"
+        "  expected: the cordoned node Ready on the new runtime, its own pods in new containers, a smoke pod that runs and answers\n"
+        "  next: docker2cri status w1"
+    )
+
+
+def test_what_cannot_pass_fails_at_once(scene: Scene) -> None:
+    scene.comes_back(node=5.0, pods=None)
+    (pod,) = scene.cluster.pods_on("w1")
+    state = ContainerState(waiting=Waiting(reason="ErrImageNeverPull"))
+    scene.cluster.change(pod, container_statuses=(LiveContainer(name="c", state=state),), conditions=())
+    with pytest.raises(VerificationFailed) as error:
+        scene.a(timeout=60)
+    assert str(error.value).startswith("w1: verification A failed:\n    ops/agent-x1: c: ErrImageNeverPull\n")
+    assert scene.clock.passed < 12
+
+
+def test_time_without_an_api_does_not_count(scene: Scene) -> None:
+    scene.comes_back(node=65.0, pods=66.0)
+    scene.clock.after(1.0, lambda: setattr(scene.cluster, "down_until", scene.clock.passed + 60))
+    assert scene.a(timeout=30) == Passed()
+    away = [one for one in scene.events if isinstance(one, ApiAway)]
+    assert (away[-1].doing, away[-1].reason, away[-1].bound) == ("verifying w1", "https://api: no connection", 120)
+
+
+def test_b_passes_when_the_owners_are_whole(scene: Scene) -> None:
+    scene._node_ready()
+    scene.clock.after(3.0, lambda: scene.cluster.add_pod("", "w2", "ReplicaSet shop/web") and None)
+    (agent,) = scene.cluster.pods_on("w1")
+    scene.cluster.change(agent, container_statuses=(LiveContainer(name="c", ready=True, container_id="containerd://new"),))
+    assert scene.b() == Passed()
+    assert scene.clock.passed - 10 == pytest.approx(3, abs=1.1)
+
+
+def test_b_fails_with_what_is_missing(scene: Scene) -> None:
+    scene._node_ready()
+    scene._pod_ready()
+    with pytest.raises(VerificationFailed) as error:
+        scene.b(timeout=30)
+    assert str(error.value) == (
+        "w1: verification B failed after 30 s:\n"
+        "    ReplicaSet shop/web: 1 of 2 pods Ready\n"
+        "  expected: as many pods of each evicted owner Ready as before, and nothing here on another runtime\n"
+        "  next: docker2cri status w1"
+    )
+
+
+# the smoke pod
+
+
+def smoked(scene: Scene, prefix: str = NEW) -> Passed | Failed:
+    return smoke(scene.cluster, "w1", PAUSE, prefix, "run-1", scene.clock, scene.events.append, 20)
+
+
+def left(scene: Scene) -> bool:
+    return scene.cluster.read_pod("kube-system", "docker2cri-smoke-w1") is not None
+
+
+def test_the_smoke_pod_needs_nothing() -> None:
+    pod = smoke_manifest("w1", PAUSE, "run-1")
+    spec = pod["spec"]
+    assert (spec["nodeName"], spec["tolerations"], spec["automountServiceAccountToken"]) == ("w1", [{"operator": "Exists"}], False)
+    assert (spec["containers"][0]["image"], spec["containers"][0]["imagePullPolicy"]) == (PAUSE, "Never")
+
+
+def test_a_smoke_pod_that_runs_and_answers_passes_and_is_taken_away(scene: Scene) -> None:
+    scene._node_ready()
+    assert smoked(scene) == Passed()
+    assert not left(scene)
+
+
+def test_one_left_by_an_earlier_run_is_taken_away_first(scene: Scene) -> None:
+    scene.cluster.create_pod(smoke_manifest("w1", PAUSE, "run-0"))
+    scene._node_ready()
+    assert smoked(scene) == Passed()
+    assert not left(scene)
+
+
+def test_refused_by_admission_it_is_a_note(scene: Scene) -> None:
+    scene.cluster.admission = "policy forbids it"
+    assert smoked(scene) == Passed(notes=("no smoke test: the API will not have pod docker2cri-smoke-w1: policy forbids it",))
+
+
+def test_an_image_that_is_not_there_fails_at_once(scene: Scene) -> None:
+    scene.cluster.behaviour["Pod"] = Behaviour(trouble="ErrImageNeverPull")
+    assert smoked(scene) == Failed(reasons=(f"smoke pod of {PAUSE}: c: ErrImageNeverPull",))
+    assert not left(scene)
+
+
+def test_one_that_does_not_start_fails_and_is_taken_away(scene: Scene) -> None:
+    scene.cluster.behaviour["Pod"] = Behaviour(ready=None)
+    assert smoked(scene) == Failed(reasons=(f"smoke pod of {PAUSE}: c: ContainerCreating",))
+    assert not left(scene)
+
+
+def test_one_in_the_wrong_runtime_fails(scene: Scene) -> None:
+    found = smoked(scene)
+    assert isinstance(found, Failed)
+    assert found.reasons[0].startswith(f"smoke pod of {PAUSE}: it runs in docker://")
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"),
+    [
+        ("rpc error: code = Unknown desc = failed to exec in container: executable file not found in $PATH: unknown", True),
+        ("exec failed: unable to start container process: exec: /x: stat /x: no such file or directory: unknown", True),
+        ("executable file `/x` not found: No such file or directory: OCI runtime attempted to invoke a command that was not found", True),
+        ("error dialing backend: dial tcp 10.0.0.1:10250: connect: connection refused", False),
+        ("", False),
+    ],
+)
+def test_the_runtimes_own_answer_to_exec(scene: Scene, said: str, passes: bool) -> None:
+    scene._node_ready()
+    scene.cluster.exec_says = Said(500, said)
+    why = said or "HTTP 500"
+    text = f"smoke pod of {PAUSE}: exec of a missing command should say `executable file not found`, and says: {why}"
+    assert smoked(scene) == (Passed() if passes else Failed(reasons=(text,)))
+
+
+def test_exec_that_is_broken_in_docker_is_a_note_on_the_way_back(scene: Scene) -> None:
+    scene.cluster.exec_says = Said(101, "OCI runtime exec failed: error setting rlimits")
+    note = "exec does not work in Docker on this node: OCI runtime exec failed: error setting rlimits"
+    assert smoked(scene, "docker://") == Passed(notes=(note,))
+
+
+def test_a_log_that_cannot_be_read_fails(scene: Scene) -> None:
+    scene._node_ready()
+    scene.cluster.logs_say = Said(500, "HTTP 500: no log")
+    assert smoked(scene) == Failed(reasons=(f"smoke pod of {PAUSE}: its log cannot be read: HTTP 500: no log",))
+
+
+def test_a_smoke_pod_that_does_not_end_is_told(scene: Scene) -> None:
+    scene._node_ready()
+    scene.cluster.behaviour["Pod"] = Behaviour(ready=1.0, ends=None)
+    assert smoked(scene) == Failed(reasons=("kube-system/docker2cri-smoke-w1 does not end within 30 s",))
+
+
+def test_the_api_goes_away_while_it_runs(scene: Scene) -> None:
+    scene._node_ready()
+    scene.clock.after(0.4, lambda: setattr(scene.cluster, "down_until", 1e9))
+    with pytest.raises(ClusterUnreachable):
+        smoked(scene)
+
+
+# what the node says
+
+
+class Node:
+    """A host that answers with a canned text."""
+
+    name = "w1"
+
+    def __init__(self, stdout: str, rc: int = 0, stderr: str = "") -> None:
+        self.answer = CommandResult(rc, stdout.encode(), stderr.encode())
+        self.script = b""
+
+    def run(self, script: bytes, **_: object) -> CommandResult:
+        self.script = script
+        return self.answer
+
+
+SAID = "ExecMainStartTimestampMonotonic=4000500000\nuptime=5000.25\nnow=1700001000\ncontainers\nabc\ndef\n"
+
+
+def test_the_kubelets_start_by_the_nodes_clock() -> None:
+    assert read_evidence(Node(SAID), NEW) == Evidence(kubelet_started=1700000000.0, running=frozenset(("abc", "def")))
+
+
+def test_docker_is_asked_only_while_it_runs() -> None:
+    node = Node(SAID)
+    read_evidence(node, "docker://")
+    assert b"if systemctl is-active --quiet docker.service; then docker ps -q --no-trunc; fi" in node.script
+
+
+@pytest.mark.parametrize(
+    ("node", "why"),
+    [
+        (Node(SAID.replace("4000500000", "0")), "kubelet.service has not been started since the boot"),
+        (Node("", 127, "sh: ctr: not found"), "sh: ctr: not found"),
+        (Node(SAID.replace("uptime=5000.25", "")), "'uptime'"),
+    ],
+)
+def test_a_node_that_cannot_say_is_an_error(node: Node, why: str) -> None:
+    with pytest.raises(NodeUnreadable) as error:
+        read_evidence(node, NEW)
+    assert str(error.value) == (
+        f"w1: it does not say when its kubelet started and what runs: {why}\n"
+        "  expected: the start of kubelet.service and the running containers of containerd://\n"
+        "  next: on the node: systemctl status kubelet.service"
+    )
