@@ -18,7 +18,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 demo: $(READY)  ## The whole story on captured real nodes: no cluster, no root, a report at the end
-	@$(BIN)/python -m tests.demo
+	@sh tests/demo.sh
 
 test: $(READY)  ## Everything that can run here; what is skipped is named with its reason
 	$(BIN)/python -m pytest

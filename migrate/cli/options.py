@@ -181,9 +181,14 @@ def notice(text: str) -> None:
 def result(text: str, output: str | None) -> None:
     """Print a result, or write it to the file that was asked for."""
     if output is None:
-        click.echo(text, nl=False)
+        show(text)
     else:
         write(output, text)
+
+
+def show(text: str) -> None:
+    """Print a text as it is: where colours are not wanted it has none."""
+    click.echo(text, nl=False, color=True)
 
 
 def write(path: str, text: str) -> None:

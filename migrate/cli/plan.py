@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrate import __version__
-from migrate.cli.options import access, access_options, inspected, judge_options, load_plan, notice, style, tell, write
+from migrate.cli.options import access, access_options, inspected, judge_options, load_plan, notice, show, style, tell, write
 from migrate.errors import StalePlan
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def plan(nodes: tuple[str, ...], form: str, color: str, output: str | None, no_d
     )
     if output is not None:
         write(output, dump_plan(made))
-    click.echo(dump_plan(made) if form == "json" else plan_text(made, style(color, None), diffs=not no_diff), nl=False)
+    show(dump_plan(made) if form == "json" else plan_text(made, style(color, None), diffs=not no_diff))
     if output is not None:
         click.echo(f"The plan is in {output}. Whether it still holds later: docker2cri plan --check {output}", err=True)
     for one in found:

@@ -101,7 +101,7 @@ undo_all() {
   while [ "$i" -gt 0 ]; do
     recall "$i"
     on_the_way "$kind"
-    if [ "$way" != forth ] && ! among "$i" "$undone" && { [ "$way" = back ] || among "$i" "$begun"; }; then
+    if [ "$way" != forth ] && ! among "$i" "$undone" && { [ "$way" = back ] || among "$i" "$begun"; } && ! held_back "$kind"; then
       record undo-begin "$i" "$kind" || say "$reason"
       if back_of "$i"; then
         recall "$i"
@@ -114,6 +114,7 @@ undo_all() {
     fi
     i=$((i - 1))
   done
+  [ -z "$grave" ] || reasons="$reasons; the kubelet stays stopped, its gate closed"
   [ -z "$reasons" ] || park "$reasons"
   record restored - - || say "$reason"
   rm -f -- "$home/current"
@@ -123,11 +124,17 @@ undo_all() {
   esac
 }
 
-# collect INDEX KIND: a failure of the way back; after a grave one the kubelet stays stopped, or the pods might run twice or on a half-restored node.
+# held_back KIND: after a grave failure the kubelet stays stopped, or pods might run twice or on a half restored node.
+held_back() {
+  [ -n "$grave" ] || return 1
+  case $1 in kubelet-stop | pods-back | guard) ;; *) return 1 ;; esac
+}
+
+# collect INDEX KIND: a failure of the way back; the rest goes on.
 collect() {
   say "undo of $2 failed: $reason"
   reasons="$reasons${reasons:+; }$2: $reason"
-  case $2 in pods-stop-back | file | shelve | runtime-back) grave="${grave:-$2: $reason}" ;; esac
+  case $2 in pods-stop-back | file | shelve | runtime-back) grave=yes ;; esac
   record undo-failed "$1" "$2" "$reason" || say "$reason"
 }
 
@@ -142,10 +149,6 @@ close_early() { arm && close_gate; }
 
 # go_home: the very last: gate, guard and boot unit go, the kubelet runs as it was found.
 go_home() {
-  if [ -n "$grave" ]; then
-    because "the kubelet's gate stays closed: $grave"
-    return 1
-  fi
   disarm_units all || return 1
   remove_made
   as_found "$kubelet"

@@ -72,7 +72,7 @@ back_of() {
     unit-up) with_arguments unit_as_found ;;
     guard) go_home ;;
     stage) unstage_all ;;
-    kubelet-stop) if [ -z "$grave" ]; then open_gate; else because "left stopped: $grave"; fi ;;
+    kubelet-stop) open_gate ;;
     pods-back) with_arguments wait_for_pods ;;
     pods-stop-back) with_arguments stop_in_containerd ;;
     addresses-back) with_arguments release ;;

@@ -155,7 +155,7 @@ class ActingApi(KubeApi):
                     elif frame[:1] == bytes([ERROR]):
                         error += frame[1:]
             finally:
-                socket.close()
+                socket.shutdown()  # `close` does nothing once the far end has closed
         except WebSocketBadStatusException as refused:
             return Said(int(refused.status_code), _status_message(refused.resp_body or b""))
         except (WebSocketException, OSError) as wrong:

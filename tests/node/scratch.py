@@ -39,6 +39,7 @@ STANDALONE = {
     "bbbb" + "0" * 60: ("shell", "no", True),
     "cccc" + "0" * 60: ("old", "no", False),
 }
+NAT = b"-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\n"
 SHELLS = {"dash": ("dash",), "busybox": ("busybox", "ash")}
 
 # Kills the program before and after each write of its journal: the effect done and not recorded, recorded and nothing done yet.
@@ -132,7 +133,7 @@ class Scratch:
         for unit in ("kubelet.service", "docker.socket", "docker.service", "containerd.service"):
             self.write(f"/.state/enabled/{unit}", b"enabled\n")
         self.write("/.state/driver", b"cgroupfs\n")
-        self.write("/.state/nat", b"-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE\n")
+        self.write("/.state/nat", NAT)
         self.write("/.state/pods", "".join(f"{pod} {grace}\n" for pod, grace in PODS.items()).encode())
         for one in self.plan.of("prepare"):
             for image in getattr(one, "images", ()):
@@ -184,6 +185,7 @@ class Scratch:
         shutil.rmtree(self.root / ".state/active")
         for one in (*(self.root / ".state/docker").iterdir(), *(self.root / ".state/k8s").iterdir()):
             one.write_text(one.read_text().replace("running=yes", "running=no"))
+        self.write("/.state/nat", NAT)
         self.tool("systemctl", "daemon-reload")
         for unit in ("containerd.service", "docker.socket", "docker.service", "kubelet.service"):
             self.tool("systemctl", "start", unit)

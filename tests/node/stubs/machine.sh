@@ -34,12 +34,27 @@ start_pod() { # RUNTIME POD GRACE
   } >>"$state/nat"
 }
 
+# tear_down: a dockershim kubelet stops the sandboxes that it finds dead: CNI DEL takes their leases and rules.
+tear_down() {
+  for one in "$state/docker"/*; do
+    if [ -e "$one" ] && [ "$(value "$one" type)" = podsandbox ] && [ "$(value "$one" running)" = no ]; then
+      dead=${one##*/}
+      grep -lF "$dead" "$D2C_ROOT"/var/lib/cni/networks/lab/* 2>/dev/null | while read -r lease; do rm -f "$lease"; done
+      rm -f "$D2C_ROOT"/var/lib/cni/cache/results/*"$dead"*
+      chain=CNI-$(printf %s "$dead" | cksum | cut -d' ' -f1)
+      grep -vF -e "$dead" -e "-A CNI-DN-${chain#CNI-} " "$state/nat" >"$state/nat.new"
+      mv "$state/nat.new" "$state/nat"
+    fi
+  done
+}
+
 kubelet_started() {
   runtime=docker
   grep -q remote "$D2C_ROOT/var/lib/kubelet/kubeadm-flags.env" && runtime=k8s
   unit=docker.service
   [ $runtime = docker ] || { unit=containerd.service; cri_up || return 0; }
   is_active $unit || return 0
+  if [ $runtime = docker ]; then tear_down; fi
   while read -r pod grace; do
     for one in "$state/$runtime"/*; do
       if [ -e "$one" ] && [ "$(value "$one" uid)" = "$pod" ] && [ "$(value "$one" type)" = container ] && [ "$(value "$one" running)" = yes ]; then

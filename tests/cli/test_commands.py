@@ -1,0 +1,168 @@
+"""The command line as a process: whole messages, exit codes, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.captured import BUNDLE
+
+PROGRAM = Path(sys.executable).parent / "docker2cri"
+
+
+def run(*argv: str, tmp: Path | None = None) -> tuple[int, str, str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp or "/nonexistent")}
+    done = subprocess.run([str(PROGRAM), *argv], capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def offline(command: str, *argv: str) -> tuple[int, str, str]:
+    return run(command, "--from", str(BUNDLE), *argv)
+
+
+def test_an_inspection_with_blockers_exits_with_3() -> None:
+    code, out, err = offline("inspect")
+    assert (code, err) == (3, "")
+    golden = (BUNDLE / "expected" / "inspect.txt").read_text()
+    assert out == golden[: golden.index("\nINFO\n")] + "\n12 info findings are not shown (--info shows them)\n"
+
+
+def test_one_clean_node_exits_with_0_and_with_3_when_warnings_count() -> None:
+    assert offline("inspect", "lab-w1")[0] == 0
+    assert offline("inspect", "lab-w1", "--fail-on", "warning")[0] == 3
+    assert offline("inspect", "--fail-on", "never")[0] == 0
+
+
+def test_json_has_a_format_and_a_summary() -> None:
+    document = json.loads(offline("inspect", "--format", "json")[1])
+    assert (document["format"], document["kind"], document["summary"]) == (
+        "docker2cri/v1",
+        "inspect",
+        {"ready": 1, "needs work": 1, "blocked": 1, "not read": 0},
+    )
+
+
+def test_colours_only_when_asked_for() -> None:
+    assert "\x1b[" not in offline("inspect")[1]
+    assert "\x1b[31;1mD2C105" in offline("inspect", "--color", "always")[1]
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (
+            ("inspect", "--from", str(BUNDLE), "nobody"),
+            2,
+            "nobody: no such node\n  expected: names among lab-cp1, lab-w1, lab-w2\n  next: docker2cri inspect, which lists every node\n",
+        ),
+        (
+            ("inspect", "--from", "/nonexistent"),
+            2,
+            "/nonexistent: neither *.capture.json nor cluster.json in it\n  expected: a reading that docker2cri saved\n"
+            "  next: docker2cri capture NODE, then repeat with its directory\n",
+        ),
+        (
+            ("plan", "--from", str(BUNDLE), "--accept", "D2C301"),
+            2,
+            '--accept D2C301: no reason\n  expected: CODE="reason"\n  next: --accept D2C301="why this may be"\n',
+        ),
+        (
+            ("plan", "--from", str(BUNDLE), "--accept", "D2C105=never mind"),
+            2,
+            "--accept D2C105: this finding cannot be accepted\n  expected: the code of an acceptable blocker\n"
+            "  next: docker2cri explain D2C105\n",
+        ),
+        (
+            ("plan", "--check", "/nonexistent"),
+            2,
+            "/nonexistent: No such file or directory\n  expected: a plan that docker2cri wrote\n  next: docker2cri plan -o FILE\n",
+        ),
+        (
+            ("explain", "D2C3011"),
+            2,
+            "D2C3011: no such rule\n  expected: D2C301 or D2C601 or D2C501?\n  next: docker2cri explain, which lists all\n",
+        ),
+        (
+            ("inspect",),
+            4,
+            "no kubeconfig: /nonexistent/.kube/config is missing or empty\n  expected: a kubeconfig that leads to the cluster\n"
+            "  next: repeat with --kubeconfig PATH, or export KUBECONFIG=PATH\n",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_said_whole(argv: tuple[str, ...], code: int, said: str) -> None:
+    assert run(*argv) == (code, "", said)
+
+
+def test_a_mistyped_command_is_usage() -> None:
+    code, out, err = run("plann")
+    assert (code, out) == (2, "")
+    assert err.endswith("Error: No such command 'plann'. (Did you mean one of: 'explain', 'plan'?)\n")
+
+
+def test_a_plan_is_written_whole_private_and_holds(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    code, _, err = offline("plan", "lab-w1", "-o", str(path))
+    assert code == 0
+    assert err == f"The plan is in {path}. Whether it still holds later: docker2cri plan --check {path}\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert offline("plan", "--check", str(path)) == (
+        0,
+        f"lab-w1: the plan holds, {_inputs(path)} things are as planned\n",
+        "",
+    )
+
+
+def _inputs(path: Path) -> int:
+    return len(json.loads(path.read_text())["nodes"][0]["inputs"])
+
+
+def test_a_plan_that_was_changed_in_its_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    offline("plan", "lab-w1", "-o", str(path))
+    path.write_text(path.read_text().replace("docker.service", "cups.service", 1))
+    assert run("plan", "--check", str(path)) == (
+        2,
+        "",
+        f"{path}: its content does not match its digest: it was changed after it was made\n"
+        f"  expected: a plan as docker2cri wrote it\n  next: docker2cri plan -o {path}\n",
+    )
+
+
+def test_a_plan_of_redacted_readings_is_read_not_applied(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    offline("plan", "lab-w1", "-o", str(path))
+    assert run("apply", str(path), "--yes", tmp=tmp_path) == (
+        7,
+        "",
+        f"{path} was made from redacted readings\n  expected: a plan of live nodes\n  next: docker2cri plan -o FILE\n",
+    )
+
+
+def test_a_plan_without_steps_is_refused_at_apply(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    assert offline("plan", "lab-cp1", "-o", str(path))[0] == 3
+    assert run("apply", str(path), "--yes", tmp=tmp_path) == (
+        7,
+        "",
+        f"{path} has no steps for lab-cp1\n  expected: a plan without blockers\n  next: docker2cri plan\n",
+    )
+
+
+def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
+    assert run("rollback", "lab-w1", tmp=tmp_path) == (
+        7,
+        "",
+        "no terminal to ask on\n  expected: --yes, or a terminal\n  next: docker2cri rollback lab-w1 --yes\n",
+    )
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    code, _, err = offline("inspect", "-o", str(tmp_path / "no" / "such" / "file"))
+    assert code == 2
+    assert err.endswith("  expected: a file that can be written\n  next: name another with -o\n")
