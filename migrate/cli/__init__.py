@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -26,7 +27,8 @@ for command in (inspect, plan, apply, status, verify, rollback, capture, explain
 def main() -> None:
     """The console script: every failure one message on standard error, and the documented exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        name = "kubectl docker2cri" if Path(sys.argv[0]).name == "kubectl-docker2cri" else "docker2cri"
+        code = cli.main(prog_name=name, standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         sys.exit(130)

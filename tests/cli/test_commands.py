@@ -99,6 +99,12 @@ def test_what_cannot_be_used_is_said_whole(argv: tuple[str, ...], code: int, sai
     assert run(*argv) == (code, "", said)
 
 
+def test_as_a_kubectl_plugin_it_says_so() -> None:
+    program = PROGRAM.parent / "kubectl-docker2cri"
+    said = subprocess.run([str(program), "inspect", "--help"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("Usage: kubectl docker2cri inspect [OPTIONS] [NODE]...\n")
+
+
 def test_a_mistyped_command_is_usage() -> None:
     code, out, err = run("plann")
     assert (code, out) == (2, "")
