@@ -25,3 +25,5 @@ show plan --to containerd --from "$bundle" lab-w2 --no-diff \
   --accept D2C320='import is done' --accept D2C321='import is done'
 say 'Does the saved plan still hold?'
 show plan --check "$plan" --from "$bundle"
+say 'Forward and back: the program that runs on a node, on a scratch copy of a captured one'
+"$(dirname "${DOCKER2CRI:-.venv/bin/docker2cri}")/python" -m tests.demo_node
