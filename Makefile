@@ -43,6 +43,8 @@ docs: $(READY)  ## Write the generated pages again
 bench: $(READY)  ## Measure against the alternatives, in one run each
 	$(BIN)/python -m benchmarks.ssh
 	$(BIN)/python -m benchmarks.cluster
+	$(BIN)/python -m benchmarks.drain
+	$(BIN)/python -m benchmarks.switch
 
 clean:  ## Remove what was built here (the lab has a target of its own)
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,10 @@ from migrate.run.kube import connect
 from migrate.run.kube_writes import acting
 from tests.lab import cluster as lab
 from tests.lab.cache import only_one
+from tests.lab.shell import LabError
 from tests.lab.spec import ACCESS, BUSYBOX, Node
 
-WORKER = Node(6, "lab-w6", "clean")
+WORKER = Node(8, "lab-w8", "clean")
 SPACE = "drain-bench"
 PODS = 4
 KUBECTL = (str(ACCESS / "kubectl"), "--kubeconfig", str(ACCESS / "kubeconfig"))
@@ -71,20 +73,25 @@ def manifests() -> str:
 
 @dataclass
 class Witness:
-    """A watch of the pods: how many were Ready and not told to end, at the least."""
+    """A watch of the pods. `left` is how many were Ready and not told to end right after one was told to, at the least.
 
-    lowest: int = PODS
+    `lost` counts pods that became unready by themselves (a slow machine), which no budget prevents.
+    """
+
+    left: int = PODS
+    lost: int = 0
     events: int = 0
-    pods: dict[str, bool] = field(default_factory=dict)
+    healthy: dict[str, bool] = field(default_factory=dict)
+    ending: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Witness:
         argv = [*KUBECTL, "-n", SPACE, "get", "pods", "-w", "--output-watch-events", "-o", "json"]
         self.watch = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         self.thread = threading.Thread(target=self._read)
         self.thread.start()
-        while len(self.pods) < PODS:
+        deadline = time.monotonic() + 10
+        while len(self.healthy) < PODS and time.monotonic() < deadline:
             time.sleep(0.05)
-        self.lowest = PODS
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -95,22 +102,19 @@ class Witness:
 
     def _read(self) -> None:
         assert self.watch.stdout is not None
-        decoder, text = json.JSONDecoder(), ""
         for line in self.watch.stdout:
-            text += line
-            if line.startswith("}"):
-                event, _ = decoder.raw_decode(text.strip())
-                text = ""
-                self._take(event["type"], event["object"])
+            event = json.loads(line)
+            self._take(event["type"], event["object"])
 
     def _take(self, kind: str, pod: dict[str, Any]) -> None:
-        conditions = {one["type"]: one["status"] for one in pod["status"].get("conditions", [])}
-        self.pods[pod["metadata"]["uid"]] = (
-            kind != "DELETED" and conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
-        )
+        uid, conditions = pod["metadata"]["uid"], {one["type"]: one["status"] for one in pod["status"].get("conditions", [])}
+        ends, ready = "deletionTimestamp" in pod["metadata"], conditions.get("Ready") == "True"
         self.events += 1
-        if len(self.pods) >= PODS:
-            self.lowest = min(self.lowest, sum(self.pods.values()))
+        self.lost += self.healthy.get(uid, False) and not ready and not ends
+        self.healthy[uid] = ready and not ends and kind != "DELETED"
+        if ends and uid not in self.ending:
+            self.ending.add(uid)
+            self.left = min(self.left, sum(self.healthy.values()))
 
 
 def place() -> None:
@@ -140,33 +144,48 @@ def by_us() -> None:
 
 def main() -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    taken: dict[str, list[float]] = {"docker2cri": [], "kubectl drain": []}
-    broken = False
-    with only_one():
-        lab.reset(WORKER)
+    alone(lambda: lab.reset(WORKER))
     try:
-        for number in range(rounds):
-            for name, run in (("kubectl drain", by_kubectl), ("docker2cri", by_us)):
-                place()
-                with Witness() as witness:
-                    begun = time.monotonic()
-                    run()
-                    seconds = time.monotonic() - begun
-                taken[name].append(seconds)
-                broken |= witness.lowest < PODS - 1
-                print(
-                    f"round {number + 1}: {name:14} {seconds:6.1f} s, at least {witness.lowest} of {PODS} Ready in {witness.events} watch events"
-                )
-                kubectl("uncordon", WORKER.name)
-                kubectl("annotate", "node", WORKER.name, "docker2cri.io/run-")
+        return compare(rounds)
     finally:
         kubectl("delete", "namespace", SPACE, "--ignore-not-found", "--wait=true")
-        with only_one():
-            lab.dismiss(WORKER)
+        alone(lambda: lab.dismiss(WORKER))
+
+
+def compare(rounds: int) -> int:
+    taken: dict[str, list[float]] = {"docker2cri": [], "kubectl drain": []}
+    broken = False
+    for number in range(rounds):
+        for name, run in (("kubectl drain", by_kubectl), ("docker2cri", by_us)):
+            place()
+            with Witness() as witness:
+                begun = time.monotonic()
+                run()
+                seconds = time.monotonic() - begun
+            taken[name].append(seconds)
+            broken |= witness.left < PODS - 1
+            held = f"after each eviction at least {witness.left} of {PODS} Ready"
+            seen = f"{witness.events} watch events, {witness.lost} lost Ready alone, load {os.getloadavg()[0]:.0f}"
+            print(f"round {number + 1}: {name:14} {seconds:6.1f} s, {held} ({seen})", flush=True)
+            kubectl("uncordon", WORKER.name)
+            kubectl("annotate", "node", WORKER.name, "docker2cri.io/run-")
     ours, theirs = (statistics.median(taken[name]) for name in ("docker2cri", "kubectl drain"))
     print(f"median: docker2cri {ours:.1f} s, kubectl drain {theirs:.1f} s, ratio {ours / theirs:.2f} (goal: at most 0.5)")
     print(f"budget broken: {'YES' if broken else 'no'}")
     return 0 if not broken and ours <= 0.5 * theirs else 1
+
+
+def alone(work: Callable[[], None], seconds: float = 300) -> None:
+    """Do it as soon as no other lab command is at work."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with only_one():
+                return work()
+        except LabError as busy:
+            if "another lab command" not in str(busy) or time.monotonic() > end:
+                raise
+        time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ class FakeCluster:
     busy: dict[str, int] = field(default_factory=dict)  # pod -> how many 429 without a budget
     down_until: float = 0.0
     admission: str = ""  # why no pod is admitted
+    pull_policy: str = ""  # what admission makes of every pod's imagePullPolicy
     exec_says: Said = NOT_FOUND
     logs_say: Said = EMPTY_LOG
     lowest: dict[str, int] = field(default_factory=dict)  # budget -> fewest healthy pods ever seen
@@ -285,7 +286,12 @@ class FakeCluster:
         meta, spec = manifest["metadata"], manifest["spec"]
         if self.admission:
             raise PodRefused(seen=f"the API will not have pod {meta['name']}: {self.admission}", expected="a pod", next="kubectl")
-        pod = self.add_pod(f"{meta['namespace']}/{meta['name']}", spec["nodeName"], ready=False, phase="Pending", grace=1)
+        made = tuple(
+            PodContainer(name=one["name"], image=one["image"], image_pull_policy=self.pull_policy or one["imagePullPolicy"])
+            for one in spec["containers"]
+        )
+        key = f"{meta['namespace']}/{meta['name']}"
+        pod = self.add_pod(key, spec["nodeName"], ready=False, phase="Pending", grace=1, spec=PodSpec(containers=made))
         self._start(pod, self.behaviour.get("Pod", Behaviour(ready=1.0)))
         return pod
 

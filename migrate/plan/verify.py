@@ -158,7 +158,8 @@ def judge_b(before: Before, facts: ClusterFacts, node: LiveNode | None, pods: It
         reasons += _workload_reasons(one, facts, before.node)
     for pod in pods:
         old = [container for container in _ids(pod) if not container.startswith(prefix)]
-        if old and not pod.finished and not pod.leaving and pod.key not in before.excused:
+        excused = {pod.key, owner_of(facts, pod)} & set(before.excused)
+        if old and not pod.finished and not pod.leaving and not excused:
             reasons.append(f"{pod.key} runs on another runtime: {old[0][:24]}")
     return _verdict(reasons, before.notes)
 

@@ -17,7 +17,7 @@ from migrate.run.cluster_port import Accepted, ActingCluster, Eviction, Gone, Na
 from migrate.run.kube_refused import NotAllowed
 
 AT_ONCE = 8  # evictions under way; pods under one budget are asked for one after the other
-FLOOR, LONGEST_FLOOR = 0.1, 0.5  # seconds between two tries of one pod whose budget seems to be open
+FLOOR, LONGEST_FLOOR = 0.1, 0.25  # seconds between two tries of one pod whose budget seems to be open
 FIRST_PAUSE, LONGEST_PAUSE, AWAY_PAUSE = 0.25, 5.0, 1.0
 
 Outcome: TypeAlias = Eviction | ClusterUnreachable

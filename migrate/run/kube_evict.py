@@ -7,6 +7,7 @@ import msgspec
 from migrate.run.cluster_port import Accepted, Eviction, Gone, NamespaceEnds, Never, NotNow
 from migrate.run.kube_lists import Answer
 
+OTHER_UID = ("UID in the precondition", "UID in precondition")  # registry/rest/delete.go, storage/interfaces.go
 TWO_BUDGETS = "more than one PodDisruptionBudget"
 
 
@@ -67,7 +68,7 @@ def eviction_of(answer: Answer) -> Eviction:
             return Accepted()
         case 404:
             return Gone()
-        case 409 if "UID in precondition" in body.message:
+        case 409 if any(words in body.message for words in OTHER_UID):
             return Gone()
         case 429:
             budgets = [one.message for one in causes if one.reason == "DisruptionBudget"]

@@ -52,12 +52,12 @@ class Board:
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self.closed = False
-        self.fatal: ClusterUnreachable | None = None
+        self.fatal: Exception | None = None
         self._away: dict[str, str] = {}
         self._version = 0
         self._seen = 0
 
-    def note(self, who: str, away: str | None = None, *, fatal: ClusterUnreachable | None = None) -> None:
+    def note(self, who: str, away: str | None = None, *, fatal: Exception | None = None) -> None:
         """Something changed, or `who` cannot follow for the moment."""
         with self.changed:
             if away is None:
@@ -114,6 +114,13 @@ class Follower(Generic[W]):
             self._stream.shut()
 
     def _run(self) -> None:
+        try:
+            self._keep_up()
+        except Exception as defect:  # a thread that dies unseen would leave a watch in which nothing changes
+            self._board.note(self._path, fatal=defect)
+            self.listed.set()
+
+    def _keep_up(self) -> None:
         failures = 0
         while not self._board.closed:
             try:

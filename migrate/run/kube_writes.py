@@ -32,6 +32,7 @@ MERGE = "application/merge-patch+json"
 ATTACHMENTS = "/apis/storage.k8s.io/v1/volumeattachments"
 PATIENCE = 120.0  # seconds that an API may be away; that of a single control plane is away for some 20 s while it is switched
 CONFLICTS = 20
+NO_PERMISSION = "cannot create resource"  # RBAC's words; other 403 concern the one pod
 SEPARATE_LISTS = 3  # namespaces; more than these are read in one list of everything
 
 
@@ -156,7 +157,7 @@ class ActingKube(KubeCluster):
         body = {"apiVersion": self.known["eviction"], "kind": "Eviction", "metadata": metadata, "deleteOptions": options}
         path = f"{_pod(pod.metadata.namespace, pod.metadata.name)}/eviction"
         answer = self.door.send("POST", path, body)
-        if answer.status == 401:
+        if answer.status == 401 or (answer.status == 403 and NO_PERMISSION in answer.message):
             raise refusal(self.api, "POST", path, answer)
         return eviction_of(answer)
 

@@ -185,7 +185,7 @@ def test_a_budget_that_does_not_open_is_named(cluster: ActingKube, events: list[
         "  expected: an empty node within 6 s\n"
         "  next: kubectl -n drain-test describe pdb held-0"
     )
-    assert [one for one in events if isinstance(one, DrainWaits)][0].budgets[0].budget == "drain-test/held-0"
+    assert next(one for one in events if isinstance(one, DrainWaits)).budgets[0].budget == "drain-test/held-0"
     assert kept <= {one.key for one in cluster.pods_on(NODE)}
 
 

@@ -220,6 +220,16 @@ def test_credentials_that_expired(server: Acting, cluster: ActingKube) -> None:
     )
 
 
+def test_no_permission_to_evict(server: Acting, cluster: ActingKube) -> None:
+    no = 'pods "web" is forbidden: User "me" cannot create resource "pods/eviction" in API group "" in the namespace "shop"'
+    server.answers["POST", EVICTION] = [status(403, no)]
+    assert failure(lambda: cluster.evict(POD)) == (
+        f"{server.url} answers POST {EVICTION} with HTTP 403: {no}\n"
+        "  expected: permission to create pods/eviction in shop\n"
+        f"  next: {cluster.api.kubectl} auth can-i create pods/eviction -n shop"
+    )
+
+
 # evictions
 
 
@@ -256,6 +266,7 @@ TWO = "This pod has more than one PodDisruptionBudget, which the eviction subres
     [
         (status(404, "not found"), Gone()),
         (status(409, "Precondition failed: UID in precondition: a, UID in object meta: b"), Gone()),
+        (status(409, "the UID in the precondition (a) does not match the UID in record (b)"), Gone()),
         (status(409, "the object has been modified"), NotNow("HTTP 409: the object has been modified", False)),
         (
             status(429, "Cannot evict pod as it would violate the pod's disruption budget.", causes=[BUDGET]),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -178,6 +182,21 @@ def test_refused_by_admission_it_is_a_note(scene: Scene) -> None:
     assert smoked(scene) == Passed(notes=("no smoke test: the API will not have pod docker2cri-smoke-w1: policy forbids it",))
 
 
+def test_changed_by_admission_it_is_a_note(scene: Scene) -> None:
+    scene.cluster.pull_policy = "Always"
+    note = f"no smoke test: admission changed the pod: pause of {PAUSE}, imagePullPolicy Always"
+    assert smoked(scene) == Passed(notes=(note,))
+    assert not left(scene)
+
+
+def test_what_the_user_may_not_do_is_a_note(scene: Scene) -> None:
+    scene._node_ready()
+    scene.cluster.exec_says = Said(403, "pods is forbidden")
+    assert smoked(scene) == Passed(notes=("logs and exec are not proved: pods is forbidden",))
+    scene.cluster.logs_say = Said(403, "HTTP 403: pods/log is forbidden")
+    assert smoked(scene) == Passed(notes=("logs and exec are not proved: HTTP 403: pods/log is forbidden",))
+
+
 def test_an_image_that_is_not_there_fails_at_once(scene: Scene) -> None:
     scene.cluster.behaviour["Pod"] = Behaviour(trouble="ErrImageNeverPull")
     assert smoked(scene) == Failed(reasons=(f"smoke pod of {PAUSE}: c: ErrImageNeverPull",))
@@ -285,3 +304,37 @@ def test_a_node_that_cannot_say_is_an_error(node: Node, why: str) -> None:
         "  expected: the start of kubelet.service and the running containers of containerd://\n"
         "  next: on the node: systemctl status kubelet.service"
     )
+
+
+class Shell:
+    """A host that is this machine, with stand-ins for systemctl and the runtimes."""
+
+    name = "w1"
+
+    def __init__(self, folder: Path, **programs: str) -> None:
+        self.path = f"{folder}:/usr/bin:/bin"
+        for name, body in programs.items():
+            (folder / name).write_text(f"#!/bin/sh\n{body}\n")
+            (folder / name).chmod(0o755)
+
+    def run(self, script: bytes, **_: object) -> CommandResult:
+        done = subprocess.run(["/bin/sh", "-s"], input=script, capture_output=True, check=False, env={"PATH": self.path})
+        return CommandResult(done.returncode, done.stdout, done.stderr)
+
+
+SYSTEMCTL = "case $1 in show) echo ExecMainStartTimestampMonotonic=1000000 ;; is-active) exit 0 ;; esac"
+TASKS = "printf 'TASK PID STATUS\\nabc 12 RUNNING\\ndef 0 STOPPED\\n'"
+
+
+def test_the_script_under_a_real_shell(tmp_path: Path) -> None:
+    node = Shell(tmp_path, systemctl=SYSTEMCTL, ctr=TASKS, docker="echo d0c")
+    found = read_evidence(node, NEW)
+    boot = time.time() - float(Path("/proc/uptime").read_text().split()[0])
+    assert found.kubelet_started == pytest.approx(boot + 1, abs=2)
+    assert found.running == frozenset(("abc",))
+    assert read_evidence(node, "docker://").running == frozenset(("d0c",))
+
+
+def test_a_runtime_that_does_not_answer_is_no_empty_list(tmp_path: Path) -> None:
+    with pytest.raises(NodeUnreadable, match="cannot connect"):
+        read_evidence(Shell(tmp_path, systemctl=SYSTEMCTL, ctr="echo cannot connect >&2; exit 1"), NEW)
