@@ -1,8 +1,7 @@
 # The journal, the lock and the generation: who may act, and what may have happened.
 
-# now: seconds since 1970 with hundredths in $stamp, from the uptime, without a process.
-read -r uptime _ </proc/uptime
-started=$(($(date +%s) - ${uptime%.*}))
+# now: seconds since 1970 with hundredths in $stamp: the boot's time and the uptime, the same clock for every process, and none for it.
+started=$(sed -n 's/^btime //p' /proc/stat)
 now() {
   read -r uptime _ </proc/uptime
   stamp=$((started + ${uptime%.*})).${uptime#*.}

@@ -71,17 +71,24 @@ stop_in_containerd() {
     because "containerd does not list its containers" || return 1
   for id in $sandboxes; do remember containerd "$id" running || return 1; done
   if [ -n "$crictl" ] && crictl -r "unix://$1" version >/dev/null 2>&1; then
-    for id in $containers; do { crictl -r "unix://$1" stop -t "$grace_default" "$id" >/dev/null 2>&1; } 9>&- & done
+    for id in $containers; do { crictl -r "unix://$1" stop -t "$(grace_of "$1" "$id")" "$id" >/dev/null 2>&1; } 9>&- & done
     wait
     for id in $sandboxes; do { crictl -r "unix://$1" stopp "$id" && crictl -r "unix://$1" rmp -f "$id"; } >/dev/null 2>&1 9>&- & done
     wait
   fi
-  for id in $containers; do { end_task "$1" "$id" "$grace_default"; } 9>&- & done
+  for id in $containers; do { end_task "$1" "$id" "$(grace_of "$1" "$id")"; } 9>&- & done
   wait
   for id in $sandboxes; do { end_task "$1" "$id" 5; } 9>&- & done
   wait
   left=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"') || because "containerd does not list its containers" || return 1
   [ -z "$left" ] || because "containers of pods are still in containerd: $(printf %s "$left" | oneline)"
+}
+
+# grace_of SOCKET ID: its pod's grace period; CRI keeps it as an annotation in its own record, base64 in what ctr shows.
+grace_of() {
+  grace=$(ctr -a "$root$1" -n k8s.io containers info "$2" 2>/dev/null | sed -n 's/^ *"value": "\([A-Za-z0-9+\/=]*\)".*/\1/p' | base64 -d 2>/dev/null |
+    sed -n 's/.*"io\.kubernetes\.pod\.terminationGracePeriod":"\([0-9]*\)".*/\1/p')
+  echo "${grace:-$grace_default}"
 }
 
 # shims: the processes that hold containers of pods.

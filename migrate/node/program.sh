@@ -1,8 +1,8 @@
 # Verbs.
 
-usage="usage: sh program.sh forward prepare|switch [--on-failure stop] | back [--force] | status | renew | disarm | mark WORD"
+usage="usage: sh program.sh forward prepare|switch [--on-failure stop] | back [--force] | pause | status | renew | disarm | mark WORD"
 
-# walk SEGMENT: its steps in order; what is done already is not done again. 1: a step failed; 7: another actor took over.
+# walk SEGMENT: its steps in order; what is done already is not done again. 1: a step failed; 7: another actor took over; 8: paused.
 walk() {
   i=0
   while [ "$i" -lt "$count" ]; do
@@ -11,6 +11,7 @@ walk() {
     on_the_way "$kind"
     if [ "$segment" != "$1" ] || [ "$way" = back ] || among "$i" "$ended"; then continue; fi
     ! fenced || return 7
+    if [ "$1" = prepare ] && [ -e "$run/paused" ]; then flush && return 8; fi
     current_step="$i $kind"
     record begin "$i" "$kind" || return 1
     among "$i" "$begun" || begun="$begun$i "
@@ -39,10 +40,12 @@ forward() {
   [ "$current" -gt 0 ] || write_whole "$home/generation" 1 || leave 1 "$name: $reason"
   read_generation
   generation=$current
+  rm -f -- "$run/paused"
   walk "$segment_asked"
   case $? in
     0) ;;
     7) leave 7 "$name: generation $current took over" ;;
+    8) leave 7 "$name: paused before step $i of prepare; it goes on with: forward prepare" ;;
     *) failed ;;
   esac
   record finished - "$segment_asked" || leave 1 "$name: $reason"
@@ -116,8 +119,9 @@ undo_all() {
   done
   [ -z "$grave" ] || reasons="$reasons; the kubelet stays stopped, its gate closed"
   [ -z "$reasons" ] || park "$reasons"
-  record restored - - || say "$reason"
+  # first given up, then recorded: a restored run never owns the node
   rm -f -- "$home/current"
+  record restored - - || say "$reason"
   case $verb in
     forward) leave 5 "$name: $1; the node is restored" ;;
     *) leave 0 "$name: the node is restored" ;;
@@ -183,6 +187,13 @@ disarm() {
   leave 0 "$name: disarmed"
 }
 
+# pause: a running `forward prepare` stops after its step. Inside switch nothing pauses.
+pause() {
+  fold
+  if [ "$direction" = back ] || among_segment switch; then leave 7 "$name: switch has begun, it does not pause"; fi
+  attempt touch "$run/paused" || leave 1 "$name: $reason"
+}
+
 renew() {
   fold
   if [ "$direction" = back ] || [ -n "$disarmed" ]; then leave 7 "$name: nothing to renew ($last)"; fi
@@ -246,6 +257,7 @@ main() {
     guard::: | boot:::) by_itself ;;
     status:::) status ;;
     renew:::) renew ;;
+    pause:::) pause ;;
     disarm:::) disarm ;;
     mark:[a-z]*::) mark "$2" ;;
     *) printf '%s\n' "$usage" >&2 && exit 2 ;;

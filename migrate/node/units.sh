@@ -49,7 +49,7 @@ make_volatile() {
 
 # disarm_units: gate, guard and boot unit go; the shelf's drop-ins stay unless `all` is said.
 disarm_units() {
-  attempt systemctl stop docker2cri-guard.timer || return 1
+  ! active docker2cri-guard.timer || attempt systemctl stop docker2cri-guard.timer || return 1
   rm -f -- "$(gate_file)" "$boot_link" || because "the gate and the boot unit cannot be removed" || return 1
   for file in $guard_files; do
     rm -f -- "$systemd/$file" || because "$systemd/$file cannot be removed" || return 1

@@ -1,155 +1,268 @@
-"""The node program on a real node, without the engine: there, back, rebooted, and killed. The node is made anew for each test."""
+"""The node program on a real node, without the engine: there, back, rebooted, killed, forgotten. The node is made anew for each test."""
 
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from migrate.node import fixed_files
 from migrate.plan.journal import Entry, parse
-from migrate.plan.model import load_plan
-from migrate.plan.program import NodeProgram, render
+from migrate.plan.model import NodePlan, load_plan
+from migrate.plan.program import HOME, NodeProgram, render
 from migrate.run.session import Access, look
 from migrate.run.ssh_config import SshFlags
-from migrate.targets.compose import compose
+from migrate.targets.compose import FileChange, compose
 from migrate.targets.containerd import CONTAINERD
 from tests.e2e.tool import Tool
 from tests.lab.fixtures import Lab
 from tests.lab.spec import Node
+from tests.node.scratch import KILL
 
 pytestmark = pytest.mark.lab
 
-RUN = "e2e-1"
-HOME = f"/var/lib/docker2cri/{RUN}"
-FORWARD = (
-    "systemctl reset-failed docker2cri-forward 2>/dev/null; systemd-run --quiet --unit=docker2cri-forward --property=RemainAfterExit=yes"
-)
+STARTED = ("running", "start", "stop-sigterm", "stop-sigkill", "final-sigkill")
+KEPT_APART = ("pods", "device-plugins", "plugins", "plugins_registry", "pod-resources", "pki", "cpu_manager_state", "memory_manager_state")
 LISTING = (
-    "find /etc /lib/systemd/system /var/lib/kubelet -xdev \\( -path /var/lib/kubelet/pods -o -path /var/lib/kubelet/device-plugins "
-    "-o -path /var/lib/kubelet/cpu_manager_state -o -path /var/lib/kubelet/memory_manager_state -o -path /var/lib/kubelet/pki \\) -prune "
-    "-o -type f -printf '%p %m %u:%g ' -exec sha256sum {} \\; -o -printf '%p %m %u:%g %l\\n' | awk '{print $1,$2,$3,$4}' | sort"
+    "find /etc /lib/systemd/system /var/lib/kubelet \\( "
+    + " -o ".join(f"-path /var/lib/kubelet/{name}" for name in KEPT_APART)
+    + " \\) -prune -o -printf '%p %y %m %u:%g %l ' \\( -type f -exec sha256sum {} \\; -o -printf '\\n' \\) | sort"
 )
 
 
 @dataclass
-class OnNode:
-    """One run on one node."""
+class Worker:
+    """A worker with its plan; each run on it has a program of its own."""
 
     lab: Lab
     name: str
-    program: NodeProgram
-    told: list[str] = field(default_factory=list)
+    address: str
+    plan: NodePlan
+    changes: Sequence[FileChange]
+    runs: int = 0
 
     def sh(self, script: str) -> str:
         """What a script prints on the node, run as root."""
         return self.lab.inside(self.name, "sh", "-c", script)
 
-    def lay(self) -> None:
-        """Put the program onto the node."""
+    def run(self, guard_seconds: int = 600) -> Run:
+        """A new run, laid onto the node, `prepare` finished."""
+        self.runs += 1
+        made = Run(self, render(self.plan, self.changes, f"run-{self.runs}", fixed_files(), guard_seconds=guard_seconds))
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
-            for file in self.program.files:
-                member = tarfile.TarInfo(f"{RUN}/{file.path}")
-                member.size, member.mode = len(file.data), int(file.mode, 8)
-                tar.addfile(member, io.BytesIO(file.data))
-        self.sh("mkdir -p -m 700 /var/lib/docker2cri")
-        command = ["docker", "exec", "-i", self.name, "tar", "-C", "/var/lib/docker2cri", "-x"]
-        subprocess.run(command, input=archive.getvalue(), check=True)
+            for file in made.program.files:
+                data = file.data
+                if file.path == "program.sh":
+                    text = data.decode().replace("\nappend() {", "\nappend_whole() {", 1)
+                    data = text.replace('\nmain "$@"', f'\n{KILL}\nmain "$@"').encode()
+                member = tarfile.TarInfo(f"run-{self.runs}/{file.path}")
+                member.size, member.mode = len(data), int(file.mode, 8)
+                tar.addfile(member, io.BytesIO(data))
+        self.sh(f"mkdir -p -m 700 {HOME}")
+        subprocess.run(["docker", "exec", "-i", self.name, "tar", "-C", HOME, "-x"], input=archive.getvalue(), check=True)
+        assert made.forward("prepare") == f"0 run-{self.runs}: prepare is finished"
+        return made
 
-    def start(self, *verb: str) -> None:
-        """Start `forward` as the unit that the documentation names."""
-        self.sh(f"systemctl stop docker2cri-forward 2>/dev/null; {FORWARD} {self.program.command('forward', *verb)}")
+    def reboot(self) -> None:
+        """Power off and on; until the shell answers again."""
+        subprocess.run(["docker", "restart", "-t", "10", self.name], check=True, capture_output=True)
 
-    def wait(self, verb: str = "forward", seconds: int = 120) -> str:
-        """The exit code and sentence of a unit that ended."""
-        for _ in range(seconds * 5):
-            if self.sh(f"systemctl show -p SubState docker2cri-{verb}").strip() not in ("SubState=running", "SubState=start"):
-                return self.sh(f"cat {HOME}/exit.{verb}").strip()
-            time.sleep(0.2)
-        raise AssertionError(f"{verb} still runs after {seconds} s: {self.sh(f'cat {HOME}/journal')}")
-
-    def forward(self, *verb: str) -> str:
-        """`forward` to its end."""
-        self.start(*verb)
-        return self.wait()
-
-    def verb(self, *verb: str) -> str:
-        """A short verb, or `back`, run by hand."""
-        return self.sh(self.program.command(*verb)).strip()
-
-    def journal(self) -> tuple[Entry, ...]:
-        """The node's journal."""
-        return parse(self.sh(f"cat {HOME}/journal"))
-
-    def status(self) -> dict[str, str]:
-        """What `status` says."""
-        return dict(line.split("=", 1) for line in self.verb("status").splitlines())
-
-    def runtime(self) -> str:
-        """The runtime that the API tells."""
-        return self.lab.kubectl("get", "node", self.name, "-o", "jsonpath={.status.nodeInfo.containerRuntimeVersion}")
+    def listing(self) -> list[str]:
+        """Path, type, mode, owner, link and hash of everything in /etc, the unit folders, and the kubelet's own files."""
+        return self.sh(LISTING).splitlines()
 
     def pods_up(self, prefix: str, seconds: int = 90) -> float:
         """Seconds until the API tells every pod of this node ready with container IDs of a runtime."""
         begun = time.monotonic()
-        form = (
-            "{range .items[*]}{.metadata.name} {.status.containerStatuses[*].ready} {.status.containerStatuses[*].containerID}{'\\n'}{end}"
-        )
-        seen = ""
+        seen: list[tuple[str, bool, str]] = []
         while time.monotonic() - begun < seconds:
-            seen = self.lab.kubectl(
-                "get", "pods", "-A", "--field-selector", f"spec.nodeName={self.name},status.phase=Running", "-o", f"jsonpath={form}"
-            )
-            lines = seen.strip().splitlines()
-            if lines and all(" true " in f"{line} " and f" {prefix}" in line for line in lines):
+            where = f"spec.nodeName={self.name},status.phase!=Succeeded,status.phase!=Failed"
+            pods = json.loads(self.lab.kubectl("get", "pods", "-A", "--field-selector", where, "-o", "json"))["items"]
+            seen = [
+                (pod["metadata"]["name"], one["ready"], one.get("containerID", ""))
+                for pod in pods
+                if "deletionTimestamp" not in pod["metadata"]
+                for one in pod["status"].get("containerStatuses", [{"ready": False}])
+            ]
+            if seen and all(ready and container.startswith(prefix) for _, ready, container in seen):
                 return time.monotonic() - begun
             time.sleep(0.3)
-        raise AssertionError(f"pods are not ready as {prefix} after {seconds} s:\n{seen}")
+        raise AssertionError(f"pods are not ready as {prefix} after {seconds} s: {seen}")
+
+    def host_port(self) -> str:
+        """What the hostPort DaemonSet answers on this node."""
+        asked = ["curl", "-sS", "--noproxy", "*", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", f"http://{self.address}:9080/"]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout
 
     def leaked(self) -> list[str]:
-        """Leases, cached results and nat rules of sandboxes that do not run."""
-        living = self.sh(
-            "if systemctl is-active -q docker; then docker ps -q --no-trunc; fi; ctr -n k8s.io tasks ls -q 2>/dev/null; true"
-        ).split()
-        named = self.sh(
-            "cat /var/lib/cni/networks/*/[0-9]* | tr '\\r' '\\n' | grep -aE '^[0-9a-f]{64}$'; ls /var/lib/cni/cache/results /var/lib/cni/results "
-            "2>/dev/null | grep -oE '[0-9a-f]{64}'; iptables-save -t nat | grep -oE '[0-9a-f]{64}'; true"
-        ).split()
-        return sorted(set(named) - set(living))
+        """Leases, cached results and nat rules of sandboxes that do not run; a pod that ends just now gets its time to."""
+        everything = (
+            "for lease in /var/lib/cni/networks/*/[0-9]*; do head -n 1 $lease; done; ls /var/lib/cni/cache/results; iptables-save -t nat"
+        )
+        lost: set[str] = set()
+        for _ in range(10):
+            living = self.sh("if systemctl -q is-active docker; then docker ps -q --no-trunc; fi; ctr -n k8s.io tasks ls -q")
+            named = self.sh(f"{{ {everything}; }} | tr -s '\\r' '\\n' | grep -aoE '[0-9a-f]{{64}}' | sort -u")
+            lost = set(named.split()) - set(living.split())
+            if not lost:
+                break
+            time.sleep(1)
+        return sorted(lost)
+
+
+@dataclass
+class Run:
+    """One run on a worker."""
+
+    on: Worker
+    program: NodeProgram
+
+    def start(self, *verb: str, kill_at: int = 0) -> None:
+        """Start `forward` as the unit that the documentation names; `kill_at` is the journal point at which it is killed."""
+        self.on.sh(
+            "systemctl stop docker2cri-forward 2>/dev/null; systemctl reset-failed docker2cri-forward 2>/dev/null; "
+            f"rm -f {self.program.directory}/exit.forward; "
+            "systemd-run --quiet --unit=docker2cri-forward --property=RemainAfterExit=yes --property=KillMode=control-group "
+            f"--setenv=D2C_KILL_AT={kill_at} {self.program.command('forward', *verb)}"
+        )
+
+    def forward(self, *verb: str, kill_at: int = 0) -> str:
+        """The exit code and sentence of a `forward` that ended, empty when it was killed."""
+        self.start(*verb, kill_at=kill_at)
+        for _ in range(600):
+            if self.on.sh("systemctl show -p SubState docker2cri-forward").strip().removeprefix("SubState=") not in STARTED:
+                return self.on.sh(f"cat {self.program.directory}/exit.forward 2>/dev/null; true").strip()
+            time.sleep(0.2)
+        raise AssertionError(f"forward still runs: {self.journal()}")
+
+    def verb(self, *verb: str, kill_at: int = 0) -> str:
+        """A verb run by hand: what it said and its exit code."""
+        return self.on.sh(f"D2C_KILL_AT={kill_at} {self.program.command(*verb)}; echo $?").strip()
+
+    def journal(self) -> tuple[Entry, ...]:
+        """The node's journal."""
+        return parse(self.on.sh(f"cat {self.program.directory}/journal"))
+
+    def status(self) -> dict[str, str]:
+        """What `status` says."""
+        return dict(line.split("=", 1) for line in self.verb("status").splitlines() if "=" in line)
+
+    def wait_for(self, state: str, seconds: int = 90) -> None:
+        """Until `status` says so, also over a boot."""
+        seen = {}
+        for _ in range(seconds * 2):
+            try:
+                seen = self.status()
+            except Exception as broken:  # the node is booting
+                seen = {"state": str(broken)}
+            if seen.get("state") in (state, "parked"):
+                break
+            time.sleep(0.5)
+        assert seen.get("state") == state, seen
+
+    def seconds(self, begin: str, done: str) -> float:
+        """From the beginning of one step to the end of another."""
+        entries = self.journal()
+        first = next(entry.at for entry in entries if entry.event == "begin" and entry.kind == begin)
+        return next(entry.at for entry in entries if entry.event == "done" and entry.kind == done) - first
 
 
 @pytest.fixture
-def node(lab: Lab, lab_node: Callable[[str], Node], tmp_path_factory: pytest.TempPathFactory) -> OnNode:
-    """lab-w3, made anew, with its plan's program laid onto it; its pods run."""
-    lab_node("lab-w3")
-    return prepared(lab, "lab-w3", str(tmp_path_factory.mktemp("plan") / "plan.json"))
-
-
-def prepared(lab: Lab, name: str, path: str) -> OnNode:
-    """A node with the program of its plan."""
+def worker(lab: Lab, lab_node: Callable[[str], Node], tmp_path: Path) -> Worker:
+    """lab-w3, made anew, drained, with two standalone containers; its DaemonSet pods run."""
+    made = lab_node("lab-w3")
+    lab.kubectl("drain", made.name, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s")
+    lab = replace(lab, nodes=(*lab.nodes, made))
+    for name, policy in (("forwarder", "always"), ("shell", "no")):
+        lab.inside(
+            made.name, "docker", "run", "-d", "--stop-timeout", "1", "--name", name, "--restart", policy, "lab/busybox:1.35", "sleep", "1d"
+        )
     tool = Tool(lab)
-    made = tool("plan", *tool.reach(), "--to", "containerd", name, "-o", path)
-    assert made.code == 0, made.out + made.err
-    with open(path, encoding="utf-8") as text:
-        plan = load_plan(text.read()).nodes[0]
-    seen = look(Access(kubeconfig=str(lab.kubeconfig), ssh=SshFlags(config_file=str(lab.ssh_config))), (name,), lambda text: None)
+    path = tmp_path / "plan.json"
+    planned = tool("plan", *tool.reach(), "--to", "containerd", "--accept", "D2C113=in a test", made.name, "-o", str(path))
+    assert planned.code == 0, planned.out + planned.err
+    seen = look(Access(kubeconfig=str(lab.kubeconfig), ssh=SshFlags(config_file=str(lab.ssh_config))), (made.name,), lambda text: None)
     facts = seen.machines[0].facts
     assert facts is not None
-    changes, _ = compose(CONTAINERD, facts)
-    on = OnNode(lab, name, render(plan, changes, RUN, fixed_files()))
+    on = Worker(lab, made.name, made.ip, load_plan(path.read_text()).nodes[0], compose(CONTAINERD, facts)[0])
     on.pods_up("docker://")
-    on.lay()
     return on
 
 
-def seconds(entries: tuple[Entry, ...], begin: str, done: str) -> float:
-    """Between the beginning of one step and the end of another."""
-    first = next(entry.at for entry in entries if entry.event == "begin" and entry.kind == begin)
-    last = next(entry.at for entry in entries if entry.event == "done" and entry.kind == done)
-    return last - first
+def is_old(worker: Worker, before: list[str]) -> None:
+    """Its pods in Docker, its files as they were, no address leaked, the hostPort answers, what ran beside Kubernetes runs."""
+    worker.pods_up("docker://")
+    assert worker.listing() == before
+    assert worker.leaked() == []
+    assert worker.host_port() == "200"
+    assert worker.sh("docker inspect -f '{{.State.Running}}' forwarder").strip() == "true"
+    assert worker.sh("ls /run/docker2cri /var/lib/docker2cri/current /var/lib/docker2cri/docker-shelved 2>/dev/null; true") == ""
+
+
+def test_there_and_back(worker: Worker) -> None:
+    before = worker.listing()
+    run = worker.run()
+    assert run.forward("switch") == "0 run-1: switch is finished"
+    up = worker.pods_up("containerd://")
+    window = run.seconds("kubelet-stop", "kubelet-start")
+    print(
+        f"kubelet stop to start {window:.2f} s, of it pods {run.seconds('pods-stop', 'pods-stop'):.2f} s; standalone "
+        f"{run.seconds('standalone', 'standalone'):.2f} s; pods up {up:.1f} s after the end of switch"
+    )
+    assert (worker.leaked(), worker.host_port()) == ([], "200")
+    assert worker.sh("systemctl start docker; systemctl is-active docker docker.socket; true").split() == ["inactive", "inactive"]
+    assert run.verb("disarm").splitlines() == ["run-1: disarmed", "0"]
+    worker.reboot()
+    worker.pods_up("containerd://")
+    worker.sh("mkdir /run/docker.sock")
+    begun = time.monotonic()
+    assert run.verb("back").splitlines()[-2:] == ["run-1: the node is restored", "0"]
+    print(f"back took {time.monotonic() - begun:.1f} s")
+    is_old(worker, before)
+    assert worker.sh("docker inspect -f '{{.State.Running}}' shell").strip() == "true"
+
+
+def test_rebooted_inside_switch(worker: Worker) -> None:
+    before = worker.listing()
+    for point in (13, 25, 45):
+        run = worker.run()
+        assert run.forward("switch", kill_at=point) == ""
+        worker.reboot()
+        run.wait_for("restored")
+        is_old(worker, before)
+
+
+def test_killed_and_continued_or_put_back(worker: Worker) -> None:
+    before = worker.listing()
+    for there, back in ((14, 0), (19, 7), (34, 3), (46, 21)):
+        run = worker.run()
+        assert run.forward("switch", kill_at=there) == ""
+        if back:
+            run.verb("back", kill_at=back)
+            assert run.forward("switch").startswith("7 ")
+        else:
+            assert run.forward("switch").startswith("0 ")
+            worker.pods_up("containerd://")
+        assert run.verb("back").splitlines()[-1] == "0"
+        is_old(worker, before)
+
+
+def test_nobody_comes_back_and_the_guard_restores_the_node(worker: Worker) -> None:
+    before = worker.listing()
+    run = worker.run(guard_seconds=8)
+    assert run.forward("switch") == "0 run-1: switch is finished"
+    time.sleep(5)
+    assert run.verb("renew") == "0"
+    time.sleep(5)
+    assert run.status()["state"] == "switched"
+    run.wait_for("restored")
+    assert run.verb("disarm").splitlines()[-1] == "7"
+    is_old(worker, before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,21 +155,20 @@ def test_a_full_directory_in_the_place_of_dockers_socket_parks_and_the_way_back_
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ("BROKEN", "systemctl restart containerd.service exited with 1"),
-        ("NOCRI", "CRI does not answer on /run/containerd/containerd.sock within 60 s"),
+        (
+            "new-config-fails",
+            "step 28 runtime-restart failed: systemctl restart containerd.service exited with 1: Job for containerd.service failed",
+        ),
+        ("new-config-without-cri", "step 29 cri-wait failed: CRI does not answer on /run/containerd/containerd.sock within 1 s"),
     ],
 )
 def test_a_runtime_that_does_not_serve_sends_the_node_back_at_once(broken: str, said: str, prepared: Prepared, known: Known) -> None:
     node = prepared()
-    stub = (node.root / ".tools/containerd").readlink()
-    (node.root / ".tools/mv").write_text(
-        f'#!/bin/sh\n/bin/mv "$@" || exit\nfor to; do :; done\ncase $to in */etc/containerd/config.toml) grep -q max_conc "$to" && '
-        f'grep -q sandbox_image "$to" && echo "# {broken}" >>"$to";; esac\nexit 0\n'
-    )
-    (node.root / ".tools/mv").chmod(0o755)
-    assert stub.exists()
+    steps = node.run / "steps"
+    steps.write_text(steps.read_text().replace("\t60\t", "\t1\t"))
+    (node.root / ".state" / broken).touch()
     ended = node.verb("forward", "switch")
-    assert (ended.code, said in ended.out or "was written, and yet is" in ended.out) == (5, True)
+    assert (ended.code, said in ended.out) == (5, True), ended.out
     is_old(node, known)
 
 
@@ -200,6 +200,36 @@ def test_a_full_disk_while_images_are_carried(tmp_path: Path) -> None:
     assert node.verb("forward", "prepare").code == 0
     assert node.verb("back").code == 0
     assert (node.tree(), node.state()) == before
+
+
+def full_disk(node: Scratch, pattern: str, count: int) -> None:
+    """A dd that finds no space for what matches, so many times."""
+    place = node.root / ".tools/dd"
+    left = f"{node.root}/.state/full"
+    full = f'echo $((n - 1)) >{left}; echo "dd: error writing: No space left on device" >&2; exit 1'
+    cases = f'case "$*:$n" in *{pattern}*:0) ;; *{pattern}*) {full} ;; esac'
+    place.write_text(f'#!/bin/sh\nread -r n <{left}\n{cases}\nexec /bin/dd "$@"\n')
+    place.chmod(0o755)
+    node.write("/.state/full", f"{count}\n".encode())
+
+
+def test_a_full_disk_while_files_are_staged(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    full_disk(node, ".docker2cri-config.yaml", 1)
+    ended = node.verb("forward", "switch")
+    assert (ended.code, "cannot be written (is the disk full?)" in ended.out) == (5, True)
+    assert "kubelet-stop" not in {entry.kind for entry in node.entries()}
+    is_old(node, known)
+
+
+def test_a_disk_that_is_full_for_the_journal_gets_the_reserve(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    assert (node.run / "reserve").exists()
+    full_disk(node, "/journal", 1)
+    assert node.verb("back").code == 0
+    assert not (node.run / "reserve").exists()
+    is_old(node, known)
 
 
 def test_a_container_that_the_plan_does_not_know_stops_it_before_the_kubelet(prepared: Prepared, known: Known) -> None:
@@ -261,6 +291,44 @@ def test_a_lock_that_is_held_is_told_with_its_holder(prepared: Prepared) -> None
     assert node.status()["holder"] == ""
 
 
+def test_what_a_killed_program_leaves_running_does_not_keep_the_lock(prepared: Prepared, known: Known) -> None:
+    node = prepared()
+    stub = node.root / ".tools/docker"
+    inner = node.root / ".tools/inner/docker"
+    inner.parent.mkdir()
+    inner.symlink_to(stub.readlink())
+    stub.unlink()
+    stub.write_text(f'#!/bin/sh\n[ "$1" != stop ] || {{ echo slow >{node.root}/.state/slow; /bin/sleep 4; }}\nexec {inner} "$@"\n')
+    stub.chmod(0o755)
+    with subprocess.Popen([*node.shell, str(node.run / "program.sh"), "forward", "switch"], env=node.environment()) as program:
+        while not (node.root / ".state/slow").exists():
+            time.sleep(0.02)
+        program.kill()
+    with open(node.root / "var/lib/docker2cri/lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    stub.unlink()
+    stub.symlink_to(inner.readlink())
+    assert node.verb("back").code == 0
+    time.sleep(4)  # what was left running has ended
+    assert node.status()["state"] == "restored"
+
+
+def test_the_guard_and_disarm_at_once(prepared: Prepared, known: Known) -> None:
+    for _ in range(3):
+        node = prepared()
+        node.verb("forward", "switch")
+        command = [*node.shell, str(node.run / "program.sh")]
+        both = [subprocess.Popen([*command, verb], env=node.environment(), stdout=subprocess.DEVNULL) for verb in ("guard", "disarm")]
+        guard, disarm = (one.wait() for one in both)
+        assert guard == 0
+        if disarm == 0:
+            assert node.status()["state"] == "acknowledged"
+            assert node.state()["running"] == AFTER["running"]
+        else:
+            assert disarm == 7
+            is_old(node, known)
+
+
 def test_a_higher_generation_stops_forward_before_its_next_step(prepared: Prepared, known: Known) -> None:
     node = prepared()
     # somebody raises it while the pods are being stopped
@@ -292,6 +360,32 @@ def test_once_an_undo_began_only_the_way_back_is_open(prepared: Prepared) -> Non
     node.verb("back", kill_at=4)
     for verb in (("forward", "switch"), ("disarm",), ("renew",), ("mark", "uncordoning")):
         assert node.verb(*verb).code == 7, verb
+
+
+def test_prepare_pauses_after_its_step_and_goes_on(tmp_path: Path) -> None:
+    node = Scratch(tmp_path / "root")
+    stub = node.root / ".tools/docker"
+    real = stub.readlink()
+    stub.unlink()
+    saved = f"case $1 in save) sh {node.run}/program.sh pause ;; esac\n"
+    (node.root / ".tools/inner").mkdir()
+    (node.root / ".tools/inner/docker").symlink_to(real)
+    stub.write_text(f'#!/bin/sh\n{saved}exec {node.root}/.tools/inner/docker "$@"\n')
+    stub.chmod(0o755)
+    paused = node.verb("forward", "prepare")
+    assert (paused.code, paused.out) == (7, f"{RUN}: paused before step 2 of prepare; it goes on with: forward prepare\n")
+    assert [(entry.event, entry.index) for entry in node.entries()] == [("begin", 1), ("done", 1)]
+    stub.unlink()
+    stub.symlink_to(real)
+    assert node.verb("forward", "prepare").code == 0
+    node.verb("forward", "switch")
+    assert node.verb("pause").code == 7
+
+
+def test_disarm_said_twice_is_said_once(prepared: Prepared) -> None:
+    node = prepared()
+    node.verb("forward", "switch")
+    assert [node.verb("disarm").code, node.verb("disarm").code] == [0, 0]
 
 
 def test_a_torn_last_line_never_happened(prepared: Prepared, known: Known) -> None:
@@ -329,7 +423,7 @@ def test_the_guard_that_fires_after_disarm_does_nothing(prepared: Prepared, know
     assert node.state()["running"] == AFTER["running"]
 
 
-@pytest.mark.parametrize("point", [3, 9, 13, 17, 21, 31, 40, 45])
+@pytest.mark.parametrize("point", [3, 17, 31, 45])
 def test_a_boot_inside_switch_goes_back(point: int, prepared: Prepared, known: Known) -> None:
     node = prepared()
     assert node.verb("forward", "switch", kill_at=point).code == -9
@@ -348,7 +442,7 @@ def test_a_boot_before_the_acknowledgement_goes_back(prepared: Prepared, known: 
 
 
 def test_a_boot_inside_the_way_back_finishes_it(prepared: Prepared, known: Known) -> None:
-    for point in (3, 11, 31, 41, 47):
+    for point in (5, 31, 47):
         node = prepared()
         node.verb("forward", "switch")
         node.verb("disarm")

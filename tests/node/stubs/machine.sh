@@ -10,8 +10,17 @@ mkdir -p "$state/active" "$state/enabled" "$state/conditions" "$state/docker" "$
 die() { echo "$1" >&2; exit "${2:-1}"; }
 tick() { read -r n <"$state/ticks" 2>/dev/null || n=0; n=$((n + 1)); echo "$n" >"$state/ticks"; }
 is_active() { [ -e "$state/active/$1" ]; }
-value() { sed -n "s/^$2=//p" "$1"; }
-put() { sed "s/^$2=.*/$2=$3/" "$1" >"$1.new" && mv -f "$1.new" "$1"; }
+# know FILE: a container's facts as variables. Shell assignments, so that it costs no process.
+know() {
+  type='' uid='' grace='' name='' running='' policy=''
+  # shellcheck disable=SC1090 # written below
+  . "$1"
+}
+put() {
+  know "$1"
+  eval "$2=\$3"
+  printf 'type=%s\nuid=%s\ngrace=%s\nname=%s\nrunning=%s\npolicy=%s\n' "$type" "$uid" "$grace" "$name" "$running" "$policy" >"$1"
+}
 
 # --- pods: state/RUNTIME/ID holds type, uid, grace, name, running, policy
 new_id() { tick; printf '%064d' "$n" | sed "s/^0000000000/id$1/" | cut -c 1-64; }
@@ -37,7 +46,9 @@ start_pod() { # RUNTIME POD GRACE
 # tear_down: a dockershim kubelet stops the sandboxes that it finds dead: CNI DEL takes their leases and rules.
 tear_down() {
   for one in "$state/docker"/*; do
-    if [ -e "$one" ] && [ "$(value "$one" type)" = podsandbox ] && [ "$(value "$one" running)" = no ]; then
+    [ -e "$one" ] || continue
+    know "$one"
+    if [ "$type:$running" = podsandbox:no ]; then
       dead=${one##*/}
       grep -lF "$dead" "$D2C_ROOT"/var/lib/cni/networks/lab/* 2>/dev/null | while read -r lease; do rm -f "$lease"; done
       rm -f "$D2C_ROOT"/var/lib/cni/cache/results/*"$dead"*
@@ -55,17 +66,17 @@ kubelet_started() {
   [ $runtime = docker ] || { unit=containerd.service; cri_up || return 0; }
   is_active $unit || return 0
   if [ $runtime = docker ]; then tear_down; fi
-  while read -r pod grace; do
+  while read -r pod seconds; do
     for one in "$state/$runtime"/*; do
-      if [ -e "$one" ] && [ "$(value "$one" uid)" = "$pod" ] && [ "$(value "$one" type)" = container ] && [ "$(value "$one" running)" = yes ]; then
-        continue 2
-      fi
+      [ -e "$one" ] || continue
+      know "$one"
+      [ "$uid:$type:$running" != "$pod:container:yes" ] || continue 2
     done
-    start_pod $runtime "$pod" "$grace"
+    start_pod $runtime "$pod" "$seconds"
   done <"$state/pods"
 }
 
-cri_up() { is_active containerd.service && ! grep -q NOCRI "$state/running-config"; }
+cri_up() { is_active containerd.service && ! { [ -e "$state/new-config-without-cri" ] && grep -q sandbox_image "$state/running-config"; }; }
 
 # --- systemd
 conditions_hold() {
@@ -96,7 +107,7 @@ unit_start() {
       [ ! -e "$state/docker-broken" ] || die "Job for docker.service failed"
       ;;
     containerd.service)
-      grep -q BROKEN "$D2C_ROOT/etc/containerd/config.toml" && die "Job for containerd.service failed because the control process exited with error code."
+      [ -e "$state/new-config-fails" ] && grep -q sandbox_image "$D2C_ROOT/etc/containerd/config.toml" && die "Job for containerd.service failed because the control process exited with error code."
       cp "$D2C_ROOT/etc/containerd/config.toml" "$state/running-config"
       tick
       echo "$n" >"$state/containerd-start"
@@ -105,7 +116,7 @@ unit_start() {
   true >"$state/active/$1"
   case $1 in
     kubelet.service) kubelet_started ;;
-    docker.service) for one in "$state/docker"/*; do [ ! -e "$one" ] || [ "$(value "$one" policy)" != always ] || put "$one" running yes; done ;;
+    docker.service) for one in "$state/docker"/*; do [ -e "$one" ] && know "$one" && [ "$policy" = always ] && put "$one" running yes; done ;;
   esac
   return 0
 }
@@ -166,18 +177,18 @@ awake() {
 docker_list() { # those that match: FORMAT ALL FILTER
   for one in "$state/docker"/*; do
     [ -e "$one" ] || continue
-    running=$(value "$one" running)
-    type=$(value "$one" type)
+    know "$one"
     [ "$running" = yes ] || [ "$2" = all ] || continue
     case $3 in
-      *pod.uid) [ -n "$(value "$one" uid)" ] || continue ;;
+      *pod.uid) [ -n "$uid" ] || continue ;;
       *type=container) [ "$type" = container ] || continue ;;
     esac
     case $1 in
       '') echo "${one##*/}" ;;
-      *'.Status'*) echo "${one##*/}|$type|$(value "$one" grace)|$(value "$one" name)|$([ "$running" = yes ] && echo 'Up 2 hours' || echo 'Exited (0) now')" ;;
-      *'.Names'*) echo "${one##*/} $(value "$one" uid) $(value "$one" name)" ;;
-      *) value "$one" uid ;;
+      *'.Status'*) if [ "$running" = yes ]; then status='Up 2 hours'; else status='Exited (0) now'; fi
+        echo "${one##*/}|$type|$grace|$name|$status" ;;
+      *'.Names'*) echo "${one##*/} $uid $name" ;;
+      *) echo "$uid" ;;
     esac
   done
 }
@@ -208,7 +219,7 @@ docker() {
     inspect)
       case $* in
         *image*) eval "reference=\${$#}"; cat "$state/images/docker-$(echo "$reference" | tr / _)" 2>/dev/null || die "No such image" ;;
-        *) eval "id=\${$#}"; [ -e "$state/docker/$id" ] || die "No such object"; if [ "$(value "$state/docker/$id" running)" = yes ]; then echo true; else echo false; fi ;;
+        *) eval "id=\${$#}"; [ -e "$state/docker/$id" ] || die "No such object"; know "$state/docker/$id"; if [ "$running" = yes ]; then echo true; else echo false; fi ;;
       esac
       ;;
     save) printf '%s\n' "$1" && cat "$state/images/docker-$(echo "$1" | tr / _)" ;;
@@ -239,12 +250,18 @@ ctr() {
     'containers ls')
       for one in "$state/k8s"/*; do
         [ -e "$one" ] || continue
-        case $2:$(value "$one" type) in *==container:container | *==sandbox:podsandbox | *'kind"':*) echo "${one##*/}" ;; esac
+        know "$one"
+        case $2:$type in *==container:container | *==sandbox:podsandbox | *'kind"':*) echo "${one##*/}" ;; esac
       done
       ;;
-    'containers info') [ -e "$state/k8s/$1" ] && echo '{"Labels": {"io.cri-containerd.kind": "x"}}' ;;
+    'containers info')
+      [ -e "$state/k8s/$1" ] || die "container not found"
+      know "$state/k8s/$1"
+      record="{\"annotations\":{\"io.kubernetes.pod.terminationGracePeriod\":\"$grace\"}}"
+      printf '{\n "Labels": {"io.cri-containerd.kind": "x"},\n "value": "%s"\n}\n' "$(printf %s "$record" | base64 | tr -d '\n')"
+      ;;
     'containers delete') rm -f "$state/k8s/$1" ;;
-    'tasks ls') for one in "$state/k8s"/*; do [ ! -e "$one" ] || [ "$(value "$one" running)" = no ] || echo "${one##*/} 1 RUNNING"; done ;;
+    'tasks ls') for one in "$state/k8s"/*; do [ -e "$one" ] && know "$one" && [ "$running" = yes ] && echo "${one##*/} 1 RUNNING"; done ;;
     'tasks kill') put "$state/k8s/$3" running no ;;
     'tasks delete') ;;
     'images ls')

@@ -1,0 +1,70 @@
+"""The node's journal, read."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrate.plan.journal import Entry, Progress, fold, parse
+
+THERE = """\
+1 1 1795506247.63 begin 1 carry
+2 1 1795506247.66 done 1 carry
+3 1 1795506247.81 finished - prepare
+4 1 1795506247.82 begin 2 guard
+5 1 1795506247.88 done 2 guard
+6 1 1795506248.13 begin 3 kubelet-stop
+"""
+
+
+def test_entries_hold_what_a_line_says() -> None:
+    assert parse("54 1 1795506253.41 failed 29 cri-wait CRI does not answer on  /run/x\n") == (
+        Entry(54, 1, 1795506253.41, "failed", 29, "cri-wait", "CRI does not answer on  /run/x"),
+    )
+    assert parse("56 2 1795506253.41 undo-begin - back asked for\n") == (
+        Entry(56, 2, 1795506253.41, "undo-begin", None, "back", "asked for"),
+    )
+
+
+@pytest.mark.parametrize("torn", ["", "7", "7 1 17955", "7 1 1795506248.2 done 3", "7 1 1795506248.2 done 3 kubelet-stop"])
+def test_a_torn_last_line_never_happened(torn: str) -> None:
+    assert parse(THERE + torn) == parse(THERE)
+
+
+@pytest.mark.parametrize("line", ["nonsense", "7 1 x begin 3 file", "7 1 1.0 began 3 file", "7 1 1.0 begin three file", "7 1 1.0 begin 3"])
+def test_a_whole_line_that_is_no_entry_is_said(line: str) -> None:
+    with pytest.raises(ValueError, match="line 7 of the journal is no entry"):
+        parse(f"{THERE}{line}\n")
+
+
+def test_where_a_node_stands_inside_switch() -> None:
+    entries = parse(THERE)
+    assert fold(entries) == Progress(
+        direction="forward", last=entries[-1], finished=("prepare",), begun=frozenset((1, 2, 3)), done=frozenset((1, 2))
+    )
+
+
+def test_after_the_first_undo_the_direction_is_back_for_ever() -> None:
+    text = THERE + (
+        "7 1 1795506249.00 failed 3 kubelet-stop it does not stop\n"
+        "8 2 1795506249.10 undo-begin - back step 3 failed\n"
+        "9 2 1795506249.20 undo-failed 3 kubelet-stop it does not start\n"
+        "10 2 1795506249.30 parked - - kubelet-stop: it does not start\n"
+    )
+    parked = fold(parse(text))
+    assert (parked.direction, parked.parked, parked.failed) == ("back", "kubelet-stop: it does not start", "it does not start")
+    again = fold(
+        parse(
+            text
+            + "11 3 1795506300.00 undo-begin - back asked for\n12 3 1795506300.20 undone 3 kubelet-stop\n13 3 1795506301.00 restored - -\n"
+        )
+    )
+    assert (again.direction, again.parked, again.restored, again.undone) == ("back", None, True, frozenset((3,)))
+
+
+def test_acknowledged_and_uncordoning() -> None:
+    progress = fold(parse("1 1 1.00 disarmed - -\n2 1 2.00 uncordoning - -\n3 1 3.00 note - - seen by a person\n"))
+    assert (progress.disarmed, progress.uncordoning, progress.notes) == (True, True, ("seen by a person",))
+
+
+def test_an_empty_journal() -> None:
+    assert fold(parse("")) == Progress()
