@@ -71,9 +71,10 @@ class Sshd:
     def children(self) -> list[int]:
         found, todo = [], [self.pid]
         while todo:
-            for listing in Path(f"/proc/{todo.pop()}/task").glob("*/children"):
-                with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-                    more = [int(word) for word in listing.read_text().split()]
+            tasks = f"/proc/{todo.pop()}/task"
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                for task in os.listdir(tasks):
+                    more = [int(word) for word in Path(f"{tasks}/{task}/children").read_text().split()]
                     found += more
                     todo += more
         return found
