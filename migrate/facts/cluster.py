@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from migrate.facts.model import Unreadable
+from migrate.facts.resolve import resolve
 
 KEPT_ANNOTATIONS = (
     "kubeadm.alpha.kubernetes.io/cri-socket",
@@ -479,6 +480,9 @@ class Page(msgspec.Struct, Generic[M], frozen=True):
 
     items: tuple[M, ...] | None = None
     metadata: ListMeta = ListMeta()
+
+
+resolve(Page[Node], Page[Pod], Page[Budget], Page[Owner], Page[PersistentVolume], ClusterFacts)
 
 
 def decode_list(page: bytes, item: type[M]) -> tuple[tuple[M, ...], str]:

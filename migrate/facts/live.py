@@ -9,6 +9,7 @@ import msgspec
 
 from migrate.facts.cluster import Budget, ContainerStatus, Metadata, Node, NodeStatus, Pod, PodStatus, _Model
 from migrate.facts.redact import mask, printable
+from migrate.facts.resolve import resolve
 
 
 class FieldOwner(_Model, frozen=True):
@@ -157,3 +158,6 @@ class VolumeAttachment(_Model, frozen=True):
 
 
 Watched = LivePod | LiveNode | Budget
+
+
+resolve(LiveNode, LivePod, VolumeAttachment)

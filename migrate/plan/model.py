@@ -7,6 +7,7 @@ import hashlib
 import msgspec
 from msgspec.structs import replace
 
+from migrate.facts.resolve import resolve
 from migrate.plan.drain import PodDecision
 from migrate.plan.steps import Step
 from migrate.rules import Finding
@@ -110,3 +111,6 @@ def load_plan(text: str) -> Plan:
 
 def _digest(plan: Plan) -> str:
     return "sha256:" + hashlib.sha256(msgspec.json.encode(replace(plan, digest=""))).hexdigest()
+
+
+resolve(Plan)

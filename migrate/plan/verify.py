@@ -15,6 +15,7 @@ import msgspec
 
 from migrate.facts.cluster import ClusterFacts, Metadata, Node, Owner, Pod
 from migrate.facts.live import LiveNode, LivePod
+from migrate.facts.resolve import resolve
 from migrate.plan.drain import EVICT, PodDecision
 
 HOSTNAME = "kubernetes.io/hostname"
@@ -267,3 +268,6 @@ def _ids(pod: Pod) -> Iterator[str]:
 def seconds(text: str) -> float:
     """Seconds since the epoch of an RFC 3339 time; raises ValueError."""
     return datetime.fromisoformat(text).timestamp()
+
+
+resolve(Before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from migrate.facts.resolve import resolve
 from migrate.run.cluster_port import Accepted, Eviction, Gone, NamespaceEnds, Never, NotNow
 from migrate.run.kube_lists import Answer
 
@@ -85,3 +86,6 @@ def eviction_of(answer: Answer) -> Eviction:
             return NotNow(says, False)
         case _:
             return Never(says)
+
+
+resolve(_Resources, _Status)

@@ -13,6 +13,7 @@ import msgspec
 from migrate.errors import ClusterUnreachable
 from migrate.facts.cluster import Budget
 from migrate.facts.live import LiveNode, LivePod, Watched
+from migrate.facts.resolve import resolve
 from migrate.run.kube_door import ActingApi, Stream
 from migrate.run.kube_lists import BUDGETS, NODES, PODS, Answer
 from migrate.run.kube_refused import NotAllowed, refusal
@@ -255,3 +256,6 @@ def watching(api: ActingApi, node: str, patience: float) -> Iterator[KubeWatch]:
             one.close()
         for one in followers:
             one.thread.join(1.0)
+
+
+resolve(_List[LivePod], _List[LiveNode], _List[Budget], _Event, _Status, _ObjectVersion)

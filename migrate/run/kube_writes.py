@@ -18,6 +18,7 @@ import msgspec
 from migrate.errors import ClusterUnreachable, Refused
 from migrate.facts.cluster import ClusterFacts, M, Owner, Pod, decode_list, without_secrets
 from migrate.facts.live import LiveNode, LivePod, VolumeAttachment
+from migrate.facts.resolve import resolve
 from migrate.plan.mark import MANAGER, RUN_ANNOTATION, Mark, mark_of, stranger
 from migrate.run.api_events import ApiAway, Tell
 from migrate.run.cluster_port import Eviction, NodeMissing, PodRefused, Said, Watch
@@ -260,3 +261,6 @@ def _pod(namespace: str, name: str) -> str:
 def _within(path: str, place: str) -> str:
     group, plural = path.rsplit("/", 1)
     return f"{group}{place}/{plural}"
+
+
+resolve(_Attachments)
