@@ -131,7 +131,9 @@ def start_sshd(ssh_keys: Path, tmp_path: Path) -> Iterator[Callable[..., Sshd]]:
                     # sshd keeps the first value of a keyword, so a test's own lines come first
                     *lines, f"Port {port}", "ListenAddress 127.0.0.1", *(f"HostKey {ssh_keys / key}" for key in host_keys),
                     f"AuthorizedKeysFile {authorized}", "StrictModes no", "PidFile none", "PermitRootLogin yes", "UsePAM no",
-                    "PasswordAuthentication no", "KbdInteractiveAuthentication no", "",
+                    "PasswordAuthentication no", "KbdInteractiveAuthentication no",
+                    # bash reads no ~/.bashrc then: what this machine's root has in it is not tested here
+                    "SetEnv SHLVL=2", "",
                 )
             )
         )  # fmt: skip
