@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-fast check format docs bench clean
+.PHONY: help demo test test-fast e2e-full check format docs bench clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -25,6 +25,10 @@ test: $(READY)  ## Everything that can run here; what is skipped is named with i
 
 test-fast: $(READY)  ## The tests that need neither the lab nor an sshd
 	$(BIN)/python -m pytest -m 'not lab and not ssh'
+
+e2e-full: $(READY)  ## Every fault on real nodes of the lab (needs make lab; an hour or so); writes docs/faults.md
+	FULL=1 $(BIN)/python -m pytest -q -m full
+	$(BIN)/python -m tests.e2e.faults
 
 check: $(READY)  ## Format, lint, types, layers, generated docs in step
 	$(BIN)/ruff format --check --quiet .

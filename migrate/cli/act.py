@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +40,17 @@ def run_options(command: Any) -> Any:
     show_default=True,
     help="Restore a node that fails, or leave it parked.",
 )
-def apply(plan_file: str, nodes: tuple[str, ...], serial: int, on_failure: str, yes: bool, events: str | None, **options: Any) -> int:
+@click.option(
+    "--guard",
+    metavar="SECONDS",
+    type=click.IntRange(30, 86400),
+    default=600,
+    show_default=True,
+    help="A node within the switch puts itself back when this tool was silent for so long.",
+)
+def apply(
+    plan_file: str, nodes: tuple[str, ...], serial: int, on_failure: str, guard: int, yes: bool, events: str | None, **options: Any
+) -> int:
     """Apply a plan: exactly its steps, node after node; continue one that was interrupted. Refused when the plan no longer holds."""
     from migrate.run.operate import jobs_of
 
@@ -49,13 +62,15 @@ def apply(plan_file: str, nodes: tuple[str, ...], serial: int, on_failure: str, 
     if not all(job.node.applicable for job in ready):
         raise Refused(seen=f"{plan_file} was made from redacted readings", expected="a plan of live nodes", next="docker2cri plan -o FILE")
     _confirm(f"Move {_names(ready)} to {plan.target}?", yes, f"docker2cri apply {plan_file} --yes")
-    outcomes = _run(options, events, lambda operator: operator.apply(plan, ready, serial=serial, on_failure=on_failure))
+    outcomes, stopped = _run(
+        options, events, lambda operator: operator.apply(plan, ready, serial=serial, on_failure=on_failure, guard=guard)
+    )
     untried = [job.node.host for job in ready[len(outcomes) :]]
-    return _recap(outcomes, untried, [job.node.host for job in chosen if not job.node.steps])
+    return _recap(outcomes, untried, [job.node.host for job in chosen if not job.node.steps], stopped=stopped)
 
 
 @click.command()
-@click.argument("nodes", nargs=-1, required=True, metavar="NODE|PLAN...")
+@click.argument("nodes", nargs=-1, required=True, metavar="NODE|PLAN|RUN...")
 @access_options
 @run_options
 @click.option("--overwrite", multiple=True, metavar="PATH", help="Put this file back although it was edited since.")
@@ -68,11 +83,12 @@ def rollback(nodes: tuple[str, ...], yes: bool, events: str | None, overwrite: t
         jobs = _jobs(operator, nodes, others)
         return operator.rollback([job for job in jobs if job.node.steps], overwrite)
 
-    return _recap([*_run(options, events, act), *others], [], [])
+    outcomes, _ = _run(options, events, act)
+    return _recap([*outcomes, *others], [], [])
 
 
 @click.command()
-@click.argument("nodes", nargs=-1, metavar="[NODE|PLAN]...")
+@click.argument("nodes", nargs=-1, metavar="[NODE|PLAN|RUN]...")
 @access_options
 def status(nodes: tuple[str, ...], **options: Any) -> int:
     """Tell where nodes stand, by their own journals: all of the cluster, those named, or those of a plan."""
@@ -89,21 +105,24 @@ def status(nodes: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command()
-@click.argument("nodes", nargs=-1, metavar="[NODE|PLAN]...")
+@click.argument("nodes", nargs=-1, metavar="[NODE|PLAN|RUN]...")
 @access_options
 def verify(nodes: tuple[str, ...], **options: Any) -> int:
     """Look whether nodes and their workloads are on the runtime that their run left them on."""
     others: list[Outcome] = []
-    outcomes = _run(options, None, lambda operator: operator.verify(_jobs(operator, nodes, others)))
+    outcomes, _ = _run(options, None, lambda operator: operator.verify(_jobs(operator, nodes, others)))
     return _recap([*outcomes, *others], [], [])
 
 
 def _jobs(operator: Operator, names: Sequence[str], others: list[Outcome]) -> list[Job]:
-    """The nodes meant: those of a plan where the first word is a plan file, else by the run that owns each node."""
+    """The nodes meant: those of a plan or a run of this machine where the first word names one, else by each node's own run."""
     from migrate.run.operate import jobs_of
+    from migrate.run.runs import RunFolder
 
     if names and Path(names[0]).is_file():
         return jobs_of(load_plan(names[0]), names[1:])
+    if names and re.fullmatch("[0-9a-f]{12}", names[0]) and (plan := RunFolder(names[0]).plan()) is not None:
+        return jobs_of(plan, names[1:])
     jobs, rest = operator.jobs_on(names)
     others += rest
     return jobs
@@ -116,7 +135,8 @@ def _operator(options: dict[str, Any]) -> Operator:
     return Operator(access(options), lambda event: None, Interrupt())
 
 
-def _run(options: dict[str, Any], events: str | None, act: Callable[[Operator], Sequence[Outcome]]) -> Sequence[Outcome]:
+def _run(options: dict[str, Any], events: str | None, act: Callable[[Operator], Sequence[Outcome]]) -> tuple[Sequence[Outcome], bool]:
+    """What came of it, and whether the user wished to stop meanwhile (SIGINT, or SIGTERM of whoever runs this)."""
     from migrate.cli.show import Show
     from migrate.run.operate import Operator
     from migrate.run.work import Interrupt
@@ -126,14 +146,18 @@ def _run(options: dict[str, Any], events: str | None, act: Callable[[Operator], 
     def wish(number: int, frame: object) -> None:
         again = "still " if interrupt.wished.is_set() else ""
         interrupt.wished.set()
-        click.echo(f"{again}stopping: before the switch after this step; inside it the node is finished or restored first", err=True)
+        text = f"{again}stopping: before the switch after this step; inside it the node is finished or restored first\n"
+        with suppress(OSError):
+            os.write(2, text.encode())  # a stream may be in the middle of a line
 
+    given = access(options)
     with Show(events, live=sys.stderr.isatty()) as show:
-        before = signal.signal(signal.SIGINT, wish)
+        before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            return act(Operator(access(options), show.tell, interrupt))
+            return act(Operator(given, show.tell, interrupt)), interrupt.wished.is_set()
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _confirm(question: str, yes: bool, again: str) -> None:
@@ -145,17 +169,18 @@ def _confirm(question: str, yes: bool, again: str) -> None:
         raise Refused(seen="not confirmed", expected="yes", next=again)
 
 
-def _recap(outcomes: Sequence[Outcome], untried: Sequence[str], refused: Sequence[str]) -> int:
+def _recap(outcomes: Sequence[Outcome], untried: Sequence[str], refused: Sequence[str], *, stopped: bool = False) -> int:
     """One line a node, then the whole text of those that need one; the exit code of all."""
-    rows = [(one.node, one.state, str(one.exit_code), one.text.splitlines()[0]) for one in outcomes]
-    rows += [(name, "not attempted", "-", "a node before it did not end new") for name in untried]
+    rows = [(one.node, one.state, str(one.exit_code), one.text.splitlines()[0].removeprefix(f"{one.node}: ")) for one in outcomes]
+    why = "interrupted" if stopped and all(one.state == "new" for one in outcomes) else "a node before it did not end new"
+    rows += [(name, "not attempted", "-", why) for name in untried]
     rows += [(name, "refused", "-", "the plan has blockers for it") for name in refused]
     if rows:
         click.echo(style("auto", None).table(("NODE", "ENDED", "CODE", "WHY"), rows))
     for one in outcomes:
         if "\n" in one.text:
             click.echo(f"{one.node}: {one.text.removeprefix(f'{one.node}: ')}", err=True)
-    return worst(one.exit_code for one in outcomes)
+    return worst([*(one.exit_code for one in outcomes), *([130] if stopped and untried else []), *([3] if refused else [])])
 
 
 def _names(jobs: Sequence[Job]) -> str:

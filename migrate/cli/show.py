@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -51,14 +52,13 @@ class Show:
         if self._live is not None:
             self._live.stop()
         if self._stream is not None and self._stream is not sys.stdout:
-            self._stream.close()
+            with suppress(OSError):
+                self._stream.close()
 
     def tell(self, event: Event) -> None:
         """Show one event."""
         with self._lock:
-            if self._stream is not None:
-                self._stream.write(json_line(event))
-                self._stream.flush()
+            self._write(event)
             known = self._latest.get(event.node)
             self._latest[event.node] = event
             # what is waited for is told again when it changes, and every ten seconds
@@ -72,10 +72,20 @@ class Show:
             self._told[event.node] = event.at
             self._started.setdefault(event.node, event.at)
             line = plain_line(event, time.strftime("%H:%M:%S", time.localtime(event.at)))
-            if self._live is None:
-                click.echo(line, err=True)
-            elif event.type in ("node.end", "note"):
-                self._live.console.print(line, markup=False, highlight=False)
+            with suppress(OSError):  # whoever looked on is gone; the node is not left half-way for that
+                if self._live is None:
+                    click.echo(line, err=True)
+                elif event.type in ("node.end", "note"):
+                    self._live.console.print(line, markup=False, highlight=False)
+
+    def _write(self, event: Event) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(json_line(event))
+            self._stream.flush()
+        except OSError:  # a full disk, a closed pipe: the run goes on without its record
+            self._stream = None
 
     def _table(self) -> Table:
         from rich.table import Table

@@ -2,71 +2,83 @@
 
 from __future__ import annotations
 
-from migrate.errors import ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable, Refused, StalePlan
+from migrate.errors import Blocked, ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable, Refused, StalePlan
 from migrate.facts.model import NodeFacts
 from migrate.node import fixed_files
-from migrate.plan.drain import classify
 from migrate.plan.inputs import inputs, moved
 from migrate.plan.journal import Progress
-from migrate.plan.mark import Mark, mark_of
 from migrate.plan.model import alone, dump_plan
-from migrate.plan.program import NotAsPlanned, render
-from migrate.plan.steps import Annotate, Drain, DrainPolicy, WriteFile
-from migrate.plan.verify import Before, snapshot
+from migrate.plan.program import GUARD_SECONDS, NotAsPlanned, render
+from migrate.plan.steps import Annotate, WriteFile
 from migrate.rules import NodeView, accept, check
 from migrate.rules.table import RULES
-from migrate.run.back import SETTLED, go_back
-from migrate.run.drain import drain
-from migrate.run.volumes import wait_volumes_detached
-from migrate.run.work import Outcome, Work
+from migrate.run.back import go_back
+from migrate.run.remote import LOST
+from migrate.run.vacate import cordon, vacate
+from migrate.run.work import SETTLED, Outcome, Overtaken, Stopped, Work
 from migrate.targets.compose import compose
+
+SETTLE_STEPS = 5
 
 
 class SegmentFailed(Exception):
-    """A segment did not finish; the node's journal says where it stands."""
+    """A segment did not finish on the node; the text says why."""
 
 
-def apply(work: Work, *, on_failure: str = "back") -> Outcome:
-    """Bring one node to the target, or continue to; `on_failure` is `back` or `stop`.
+class StaysParked(Exception):
+    """The node was told to stop where it fails, and did; the text says why."""
+
+
+def apply(work: Work, *, on_failure: str = "back", guard: int = GUARD_SECONDS) -> Outcome:
+    """Bring one node to the target, or continue to; `on_failure` is `back` or `stop`, `guard` in seconds.
 
     Raises Refused and its kinds before anything is changed, Interrupted when the user stopped it before the switch. Everything later is an
-    Outcome: `new`, `old` (restored, exit code 5) or `parked` (6).
+    Outcome: `new`, `old` (restored, exit code 5; 3 when a blocker came up before the switch), `parked` (6), or `lost` (4).
     """
     progress = work.progress()
-    if progress.restored:
-        raise work.refuse(
-            "this plan was rolled back on this node",
-            "a plan that was made afterwards",
-            f"docker2cri plan --to {work.target.name} {work.plan.host} -o plan.json",
-        )
-    if progress.direction == "back":
-        return go_back(work, "an undo had begun: only the way back is open", failed=True)
-    if progress.parked is not None:
-        return Outcome(work.plan.host, "parked", f"it is parked: {progress.parked}; docker2cri rollback {work.plan.host}", 6)
-    if SETTLED in progress.notes:
-        return Outcome(work.plan.host, "new", f"nothing to do: it runs on {work.target.name} and was verified", 0)
+    if (ended := _ended(work, progress)) is not None:
+        return ended
     work.say("node.start", "continues" if progress.begun else "begins")
     if not progress.begun:
-        _lay(work)
+        _lay(work, guard)
+    work.remote.patience = LOST
     try:
-        _segment(work, progress, "prepare", on_failure)
-        if not _begun(work, progress, "switch"):
-            _vacate(work)
-        _segment(work, progress, "switch", on_failure)
+        _segment(work, "prepare", on_failure)
+        if not work.switching(work.progress()):
+            vacate(work, stoppable=True)
+        _segment(work, "switch", on_failure)
         return _settle(work, on_failure)
-    except (SegmentFailed, ClusterUnreachable) as failed:
-        return go_back(work, str(failed), failed=True)
-    except (KeyboardInterrupt, Interrupted):
-        outcome = go_back(work, "interrupted by the user", failed=False)
-        raise Interrupted(
-            node=work.plan.host,
-            seen=f"interrupted before the switch; {outcome.text}",
-            expected="",
-            next=f"docker2cri plan --to {work.target.name} {work.plan.host}, when you want to go on",
-        ) from None
+    except Stopped:
+        return _stop(work)
+    except Overtaken:
+        return go_back(work, work.why(), code=5)
+    except StaysParked as parked:
+        return _parked(work, str(parked))
+    except SegmentFailed as failed:
+        return go_back(work, str(failed), code=5)
+    except NodeUnreachable as wrong:
+        return work.lost(wrong)
+    except Refused:
+        raise
+    except MigrateError as wrong:
+        return go_back(work, wrong.seen, code=wrong.exit_code if isinstance(wrong, Blocked) else 5)
 
 
-def _lay(work: Work) -> None:
+def _ended(work: Work, progress: Progress) -> Outcome | None:
+    """How the node stands already when nothing is to be done on the way there; None when there is."""
+    settled = SETTLED in progress.notes
+    if progress.direction == "back":
+        if progress.restored and not work.marked():
+            raise work.refuse("this plan was rolled back on this node", "a plan that was made afterwards", work.again)
+        return go_back(work, work.why(), code=5)
+    if progress.parked is not None:
+        return _parked(work, progress.parked)
+    if settled and not work.marked():
+        return Outcome(work.plan.host, "new", f"nothing to do: it runs on {work.target.name} and was verified", 0)
+    return None
+
+
+def _lay(work: Work, guard: int) -> None:
     """Look again, refuse what moved since the plan, and lay the program onto the node."""
     work.segment = "preflight"
     work.say("step.start", "reads the node again")
@@ -74,18 +86,20 @@ def _lay(work: Work) -> None:
     paths = [one.step.path for one in work.plan.steps if isinstance(one.step, WriteFile)]
     if gone := moved(work.plan.inputs, inputs(facts, paths)):
         lines = "\n".join(f"{one.what}: planned {one.planned}, now {one.now}\n{one.diff}" for one in gone)
-        again = f"docker2cri plan --to {work.target.name} {work.plan.host} -o plan.json"
-        raise StalePlan(node=work.plan.host, seen=f"the plan no longer holds\n{lines}", expected="the node as it was planned", next=again)
+        raise _stale(work, f"the plan no longer holds\n{lines}")
     _refuse_new_blockers(work, facts)
     changes, refused = compose(work.target, facts)
     if refused:
         raise work.refuse(f"{refused[0].path}: {refused[0].reason}", "files that can be edited with certainty", "mend the file, plan again")
     try:
-        program = render(work.plan, changes, work.run, fixed_files())
+        program = render(work.plan, changes, work.run, fixed_files(), guard_seconds=guard)
     except NotAsPlanned as wrong:
-        raise StalePlan(node=work.plan.host, seen=str(wrong), expected="the bytes that were planned", next="make a new plan") from wrong
-    work.remote.lay(program)
-    work.remote.keep("plan.json", dump_plan(alone(work.plan, work.target.name)).encode())
+        raise _stale(work, str(wrong)) from wrong
+    work.remote.lay(program, dump_plan(alone(work.plan, work.target.name)).encode())
+
+
+def _stale(work: Work, seen: str) -> StalePlan:
+    return StalePlan(node=work.plan.host, seen=seen, expected="the node as it was planned", next=work.again)
 
 
 def _refuse_new_blockers(work: Work, facts: NodeFacts) -> None:
@@ -95,90 +109,113 @@ def _refuse_new_blockers(work: Work, facts: NodeFacts) -> None:
     blocking = [one for one in accept(check(view, RULES), reasons) if one.blocks]
     if blocking:
         lines = "\n".join(f"{one.code} {one.subject}: {one.evidence}" for one in blocking)
-        again = f"docker2cri plan --to {work.target.name} {work.plan.host}"
-        raise work.refuse(f"blockers that the plan does not know:\n{lines}", "the findings that were planned with", again)
+        raise work.refuse(f"blockers that the plan does not know:\n{lines}", "the findings that were planned with", work.again)
 
 
-def _begun(work: Work, progress: Progress, segment: str) -> bool:
-    return segment in progress.finished or any(step.index in work.progress().begun for step in work.steps if step.segment == segment)
-
-
-def _segment(work: Work, progress: Progress, segment: str, on_failure: str) -> None:
-    """Run a segment on the node and follow it to its end; raises SegmentFailed."""
+def _segment(work: Work, segment: str, on_failure: str) -> None:
+    """Run a segment on the node and follow it to its end; raises SegmentFailed, StaysParked, and Stopped in `prepare`."""
+    progress = work.progress()
     if segment in progress.finished:
         return
     work.segment = segment
-    last = work.progress().last
-    work.remote.start("forward", segment, *(("--on-failure", "stop") if on_failure == "stop" and segment == "switch" else ()))
-    for _ in work.entries("forward", last.seq if last else 0):
-        pass
+    stop = segment == "switch" and on_failure == "stop"
+    work.remote.start("forward", segment, *(("--on-failure", "stop") if stop else ()))
+    why, paused = "", False
+    for entry in work.entries("forward", progress.last.seq if progress.last else 0):
+        if entry is not None and entry.event == "failed":
+            why = f"{work.named(entry)}: {entry.text}"
+        if segment == "prepare" and work.interrupt.wished.is_set() and not paused:
+            paused = work.remote.verb("pause").rc == 0
     now = work.progress()
     if segment in now.finished and now.direction == "forward":
         return
-    raise SegmentFailed(now.failed or now.parked or work.remote.result("forward"))
-
-
-def policy_of(work: Work) -> DrainPolicy:
-    """How this plan drains."""
-    return next((one.step.policy for one in work.plan.steps if isinstance(one.step, Drain)), DrainPolicy())
-
-
-def _vacate(work: Work) -> None:
-    """Cordon, remember what runs, drain, wait for volumes. Each is looked at first, so that a second time does nothing."""
-    work.segment = "vacate"
-    node = work.cluster.read_node(work.node)
-    mark = mark_of(node)
-    before = mark.cordoned_before if isinstance(mark, Mark) else node.spec.unschedulable
-    facts = work.cluster.read()
-    decisions = classify(facts.pods_on(work.node), facts, policy_of(work))
-    accepted = {finding.subject for finding in work.plan.findings if finding.accepted is not None}
-    work.keep_before(snapshot(facts, work.node, decisions, accepted))
-    work.say("step.start", "cordon", step=1, steps=3)
-    work.cluster.cordon(work.node, work.run, before)
-    try:
-        work.say("step.start", "drain", step=2, steps=3)
-        drain(work.cluster, work.node, policy_of(work), work.clock, work.hear)
-        work.say("step.start", "wait until volumes are detached", step=3, steps=3)
-        wait_volumes_detached(work.cluster, work.node, work.clock, work.hear)
-    except (Refused, NodeUnreachable):
-        raise
-    except MigrateError as wrong:
-        raise SegmentFailed(str(wrong)) from wrong
+    if paused and not why and now.direction == "forward":
+        raise Stopped
+    if now.parked is not None and now.direction == "forward":
+        raise StaysParked(why or now.parked)
+    raise SegmentFailed(why or (now.direction == "back" and work.why()) or work.remote.result("forward"))
 
 
 def _settle(work: Work, on_failure: str) -> Outcome:
     work.segment = "settle"
-    before = work.before() or Before(node=work.node, kubelet="")
-    steps = 5
-    work.say("step.start", "verify the node while cordoned", step=1, steps=steps)
-    verdict = work.proved_a(before, work.target.prefix)
-    if verdict is not None:
-        return _unproved(work, f"verify A: {verdict}", on_failure)
-    work.say("step.start", "disarm the guard", step=2, steps=steps)
-    done = work.remote.verb("disarm")
-    if done.rc != 0:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        return go_back(work, f"the guard could not be disarmed: {said}", failed=True)
+    work.step("verify the node while cordoned", 1, SETTLE_STEPS)
+    wrong = work.proved_a(work.target.prefix)
+    if wrong is not None:
+        return _unproved(work, f"verify A: {wrong}", on_failure)
+    work.step("disarm the guard", 2, SETTLE_STEPS)
+    for verb in (("disarm",), ("mark", "uncordoning")):
+        done = work.remote.verb(*verb)
+        if done.rc != 0:
+            said = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
+            return go_back(work, f"the guard could not be disarmed: {said}", code=5)
+    try:
+        return _release(work, on_failure)
+    except ClusterUnreachable as wrong_now:
+        return work.outcome(
+            "parked",
+            6,
+            f"{wrong_now.seen}; it runs on {work.target.name} and was verified while cordoned, its workloads were not",
+            expected="an API that answers, to uncordon it and to verify its workloads",
+            next=f"docker2cri apply with the same plan, which goes on there; or docker2cri rollback {work.plan.host}",
+        )
+
+
+def _release(work: Work, on_failure: str) -> Outcome:
     for step in work.plan.of("settle"):
         if isinstance(step, Annotate):
-            work.say("step.start", f"annotate {step.key}", step=3, steps=steps)
+            work.step(f"annotate {step.key}", 3, SETTLE_STEPS)
             work.cluster.annotate(work.node, step.key, step.after)
-    work.say("step.start", "uncordon", step=4, steps=steps)
-    work.remote.verb("mark", "uncordoning")
-    left = work.cluster.uncordon(work.node, work.run)
-    if left:
-        work.say("note", left)
-    work.say("step.start", "verify the workloads", step=5, steps=steps)
-    verdict = work.proved_b(before, work.target.prefix)
-    if verdict is not None:
-        return _unproved(work, f"verify B: {verdict}", on_failure)
+    work.step("uncordon", 4, SETTLE_STEPS)
+    stays = work.cluster.uncordon(work.node, work.run)
+    if stays:
+        work.say("note", f"it stays cordoned: {stays}")
+    work.step("verify the workloads", 5, SETTLE_STEPS)
+    wrong = work.proved_b(work.target.prefix)
+    if wrong is not None:
+        return _unproved(work, f"verify B: {wrong}", on_failure)
     work.remote.verb("mark", SETTLED)
-    return Outcome(work.plan.host, "new", f"runs on {work.target.name}, verified", 0)
+    return Outcome(work.plan.host, "new", f"runs on {work.target.name}, verified{f'; it stays cordoned: {stays}' if stays else ''}", 0)
 
 
 def _unproved(work: Work, why: str, on_failure: str) -> Outcome:
     work.say("note", why, status="failed")
-    if on_failure == "stop":
-        work.remote.verb("disarm")
-        return Outcome(work.plan.host, "parked", f"{why}; left as it is: docker2cri rollback {work.plan.host}", 6)
-    return go_back(work, why, failed=True)
+    if on_failure == "back" or work.remote.verb("disarm").rc != 0:
+        return go_back(work, why, code=5)
+    cordon(work)
+    return work.outcome(
+        "parked",
+        6,
+        f"{why}\n  now: left on {work.target.name} as it is, cordoned, its guard disarmed (--on-failure stop)",
+        expected="a verified node",
+        next=f"docker2cri apply with the same plan, which verifies again; or docker2cri rollback {work.plan.host}",
+    )
+
+
+def _parked(work: Work, why: str) -> Outcome:
+    return work.outcome(
+        "parked",
+        6,
+        f"{why}\n  now: cordoned, left where it failed (--on-failure stop)",
+        expected="a node that somebody has looked at",
+        next=f"docker2cri rollback {work.plan.host}",
+    )
+
+
+def _stop(work: Work) -> Outcome:
+    """The user wished to stop before the switch: pods may come again, what was prepared stays."""
+    try:
+        work.cluster.uncordon(work.node, work.run)
+    except MigrateError as wrong:
+        return work.outcome(
+            "parked",
+            6,
+            f"interrupted, and it could not be uncordoned: {wrong.seen}",
+            expected="a node as it was found",
+            next=f"docker2cri rollback {work.plan.host}",
+        )
+    raise Interrupted(
+        node=work.plan.host,
+        seen="interrupted before the switch; it runs on Docker as before, what was prepared (images carried over) stays",
+        expected="to be continued or taken back",
+        next=f"docker2cri apply with the same plan, which goes on; or docker2cri rollback {work.plan.host}",
+    )

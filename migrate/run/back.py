@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import hashlib
 
-from migrate.errors import MigrateError
+from migrate.errors import ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable
 from migrate.facts.redact import mask
-from migrate.plan.drain import classify
 from migrate.plan.inputs import unified
 from migrate.plan.journal import Progress
-from migrate.plan.mark import Mark, mark_of
-from migrate.plan.steps import Annotate, Drain, DrainPolicy, WriteFile
-from migrate.plan.verify import Before, snapshot
-from migrate.run.drain import drain
-from migrate.run.volumes import wait_volumes_detached
-from migrate.run.work import Outcome, Work
+from migrate.plan.steps import Annotate, WriteFile
+from migrate.run.remote import LOST
+from migrate.run.vacate import vacate
+from migrate.run.work import Outcome, Overtaken, Stopped, Work
 
 DOCKER = "docker://"
-SETTLED = "settled"  # the journal's note of a run that is finished and verified
 
 
 def rollback(work: Work, overwrite: frozenset[str] = frozenset()) -> Outcome:
@@ -26,25 +22,15 @@ def rollback(work: Work, overwrite: frozenset[str] = frozenset()) -> Outcome:
     Raises Refused when a file is neither as planned nor as before (unless it is in `overwrite`), and when there is no way back.
     """
     progress = work.progress()
-    if progress.last is None or progress.restored:
-        return Outcome(
-            work.plan.host, "old", "nothing to do: " + ("it is restored" if progress.restored else "this run never touched it"), 0
-        )
+    if progress.restored:
+        if not work.marked():
+            return Outcome(work.plan.host, "old", "nothing to do: it is restored", 0)
+        return go_back(work, work.why(), code=0)
+    if progress.last is None and work.remote.owner() != work.run:
+        return Outcome(work.plan.host, "old", "nothing to do: this run never touched it", 0)
     _refuse_other_kubelet(work)
     _refuse_strange_files(work, overwrite)
-    return go_back(work, "asked for", failed=False)
-
-
-def verified(work: Work) -> Outcome:
-    """Look whether the node and its workloads are on the runtime that the run left it on; exit code 8 when they are not."""
-    progress = work.progress()
-    forward = SETTLED in progress.notes and progress.direction == "forward"
-    prefix = work.target.prefix if forward else DOCKER
-    before = work.before() or Before(node=work.node, kubelet="")
-    wrong = work.proved_a(before, prefix) or work.proved_b(before, prefix)
-    if wrong is not None:
-        return Outcome(work.plan.host, "failed", f"not verified on {prefix}: {wrong}", 8)
-    return Outcome(work.plan.host, "new" if forward else "old", f"verified on {prefix}", 0)
+    return go_back(work, "", code=0)
 
 
 def _refuse_other_kubelet(work: Work) -> None:
@@ -62,7 +48,7 @@ def _refuse_other_kubelet(work: Work) -> None:
 def _refuse_strange_files(work: Work, overwrite: frozenset[str]) -> None:
     """A file that is neither as before nor as planned was edited by somebody since: putting the old one back would lose that."""
     facts = work.facts()
-    texts = {one.what: one.text or "" for one in work.plan.inputs}
+    lines = {step.arguments[0]: step.index for step in work.steps if step.kind == "file"}
     strange = []
     for planned in work.plan.steps:
         step = planned.step
@@ -72,108 +58,128 @@ def _refuse_strange_files(work: Work, overwrite: frozenset[str]) -> None:
         data = reading.data if reading and reading.kind != "absent" else None
         now = None if data is None else hashlib.sha256(data).hexdigest()
         if now not in {state.sha256 if state else None for state in (step.before, step.after)}:
-            diff = unified(
-                texts.get(step.path, ""), mask((data or b"").decode("utf-8", "replace")), f"{step.path} (before)", f"{step.path} (now)"
-            )
-            strange.append((step.path, diff + "what was planned:\n" + step.diff))
+            after = work.remote.kept(f"files/{lines[step.path]}.after")
+            planned_text, text = (mask((side or b"").decode("utf-8", "replace")) for side in (after, data))
+            strange.append((step.path, unified(planned_text, text, f"{step.path} (planned)", f"{step.path} (now)")))
     if strange:
         paths = " ".join(f"--overwrite {path}" for path, _ in strange)
         raise work.refuse(
-            "files were edited since:\n" + "\n".join(diff for _, diff in strange),
+            f"edited since it was planned: {', '.join(path for path, _ in strange)}\n" + "\n".join(diff for _, diff in strange),
             "files as the plan left them, or as they were before",
             f"keep what was edited elsewhere, then: docker2cri rollback {work.plan.host} {paths}",
         )
 
 
-def go_back(work: Work, why: str, *, failed: bool) -> Outcome:
+def go_back(work: Work, why: str, *, code: int) -> Outcome:
     """Undo whatever may have happened, verify Docker's pods, uncordon only what we cordoned.
 
-    `failed`: the node was to go there and did not (exit code 5); else it was asked for (0). Never raises for the node's own trouble: a node
-    that cannot be restored is `parked`, with the reasons and the next command.
+    `why`: what made it necessary, empty when somebody asked for it; `code`: the exit code of a node that is restored. Never raises for the
+    node's own trouble: a node that cannot be restored is `parked`, with the reasons and the next command. Raises Interrupted when the user
+    stopped it while nothing but pods had been moved.
     """
+    if isinstance(work.overtaken, Overtaken):
+        work.overtaken = None
+    work.remote.patience = LOST
     work.segment = "back"
-    work.say("note", f"goes back: {why}")
     try:
-        return _undo(work, why, failed=failed)
+        progress = work.progress()
+        if why and progress.direction == "back":  # the node did it first, and knows the reason
+            why = work.why()
+        work.say("note", f"goes back: {why or 'asked for'}")
+        if progress.disarmed and progress.direction == "forward" and (kept := _vacated(work, why)) is not None:
+            return kept
+        work.segment = "back"
+        if why and progress.parked is not None and progress.direction == "back":  # the node has just tried by itself
+            return _parked(work, why, f"the way back stopped: {progress.parked}")
+        if not progress.restored and (parked := _restore(work, progress, why)) is not None:
+            return parked
+        return _settle(work, why, code, switched=work.switching(progress))
+    except Interrupted:
+        raise
+    except NodeUnreachable as wrong:
+        return work.lost(wrong)
+    except ClusterUnreachable as wrong:
+        now = "left as it is; whether it is cordoned is not known while the API is away"
+        return _parked(work, why, f"the way back could not be finished: {wrong.seen}", now)
     except MigrateError as wrong:
-        text = f"{why}; the way back could not be finished: {wrong}\n  next: docker2cri rollback {work.plan.host}"
-        return Outcome(work.plan.host, "parked", text, 6)
+        return _parked(work, why, f"the way back could not be finished: {wrong.seen}")
 
 
-def _undo(work: Work, why: str, *, failed: bool) -> Outcome:
-    progress = work.progress()
-    before = work.before()
-    if _reached(progress) and not progress.restored:
-        if progress.disarmed:
-            before = _vacate(work) or before
-        outcome = _restore(work, progress, why)
-        if outcome is not None:
-            return outcome
-    elif progress.begun and not progress.restored:
-        outcome = _restore(work, progress, why)
-        if outcome is not None:
-            return outcome
-    return _settle(work, before, why, failed=failed)
-
-
-def _reached(progress: Progress) -> bool:
-    """Whether the switch began: only then did the node itself change."""
-    return "prepare" in progress.finished and len(progress.begun) > 0
-
-
-def _vacate(work: Work) -> Before | None:
-    """Empty the node again: pods came back to it after it was acknowledged. What runs now is what the way back must bring again."""
-    policy = next((one.step.policy for one in work.plan.steps if isinstance(one.step, Drain)), DrainPolicy())
-    node = work.cluster.read_node(work.node)
-    mark = mark_of(node)
-    cordoned = mark.cordoned_before if isinstance(mark, Mark) else node.spec.unschedulable
-    facts = work.cluster.read()
-    accepted = {finding.subject for finding in work.plan.findings if finding.accepted is not None}
-    before = snapshot(facts, work.node, classify(facts.pods_on(work.node), facts, policy), accepted)
-    work.say("step.start", "cordon")
-    work.cluster.cordon(work.node, work.run, cordoned)
-    work.say("step.start", "drain")
-    drain(work.cluster, work.node, policy, work.clock, work.hear)
-    wait_volumes_detached(work.cluster, work.node, work.clock, work.hear)
-    return before
+def _vacated(work: Work, why: str) -> Outcome | None:
+    """Empty the node again: pods came back to it after it was acknowledged. An outcome when it is not to be, and stays as it is."""
+    try:
+        vacate(work, stoppable=not why)
+    except Stopped:
+        work.cluster.uncordon(work.node, work.run)
+        raise Interrupted(
+            node=work.plan.host,
+            seen=f"interrupted before the way back began; it runs on {work.target.name} as before",
+            expected="a rollback from its beginning to its end",
+            next=f"docker2cri rollback {work.plan.host}",
+        ) from None
+    except (ClusterUnreachable, NodeUnreachable):
+        raise
+    except MigrateError as wrong:
+        if why:
+            raise
+        work.cluster.uncordon(work.node, work.run)
+        text = f"{wrong.seen}\n  now: the way back was not begun; it runs on {work.target.name} as before"
+        return work.outcome("new", wrong.exit_code, text, expected=wrong.expected, next=wrong.next)
+    return None
 
 
 def _restore(work: Work, progress: Progress, why: str) -> Outcome | None:
     """Run the node's `back` and follow it; None when the node is restored, else the parked outcome."""
-    last = work.progress().last
     work.remote.start("back", *(("--force",) if progress.uncordoning else ()))
-    for _ in work.entries("back", last.seq if last else 0):
+    for _ in work.entries("back", progress.last.seq if progress.last else 0):
         pass
     now = work.progress()
     if now.restored:
         return None
-    reason = now.parked or now.failed or work.remote.result("back")
-    look = f"on the node: sh {work.remote.home}/program.sh status; then: docker2cri rollback {work.plan.host}"
-    text = f"{why}; the way back stopped: {reason}\n  next: {look}"
-    return Outcome(work.plan.host, "parked", text, 6)
+    return _parked(work, why, f"the way back stopped: {now.parked or now.failed or work.remote.result('back')}")
 
 
-def _settle(work: Work, before: Before | None, why: str, *, failed: bool) -> Outcome:
+def _settle(work: Work, why: str, code: int, *, switched: bool) -> Outcome:
     for step in work.plan.of("settle"):
         if isinstance(step, Annotate):
+            work.step(f"annotate {step.key}")
             work.cluster.annotate(work.node, step.key, step.before)
-    known = before or Before(node=work.node, kubelet="")
-    work.say("step.start", "verify the node on Docker")
-    verdict = work.proved_a(known, DOCKER)
-    if verdict is not None:
-        text = f"{why}; back on Docker, and not verified: {verdict}. It stays cordoned: docker2cri verify {work.plan.host}"
-        return Outcome(work.plan.host, "parked", text, 6)
-    left = _uncordon(work)
-    verdict = work.proved_b(known, DOCKER)
-    state = "old"
-    if verdict is not None:
-        work.say("note", f"verify B: {verdict}", status="failed")
-        return Outcome(work.plan.host, state, f"{why}; back on Docker, uncordoned, but: {verdict}", 8)
-    return Outcome(work.plan.host, state, f"{why}; back on Docker, verified{f'; {left}' if left else ''}", 5 if failed else 0)
+    if switched:
+        work.step("verify the node on Docker")
+        wrong = work.proved_a(DOCKER)
+        if wrong is not None:
+            return _parked(work, why, f"it is back on Docker, and not verified: {wrong}")
+    stays = None
+    if work.marked():
+        work.step("uncordon")
+        stays = work.cluster.uncordon(work.node, work.run)
+    work.step("verify the workloads")
+    wrong = work.proved_b(DOCKER)
+    also = f"; it stays cordoned: {stays}" if stays else ""
+    if wrong is not None:
+        return work.outcome(
+            "old",
+            8,
+            f"{_then(why)}back on Docker and verified{also}, but its workloads are not: {wrong}",
+            expected="as many pods of each owner Ready as before",
+            next=f"docker2cri verify {work.plan.host}",
+        )
+    now = f"{'back on Docker' if switched else 'it never left Docker'}, verified{also}"
+    if code == 0:
+        return Outcome(work.plan.host, "old", f"{_then(why)}{now}", 0)
+    seen = f"{why}\n  now: {now}"
+    return work.outcome("old", code, seen, expected=f"a node on {work.target.name}", next=f"mend what was seen, then: {work.again}")
 
 
-def _uncordon(work: Work) -> str | None:
-    try:
-        return work.cluster.uncordon(work.node, work.run)
-    except MigrateError as wrong:
-        return str(wrong)
+def _then(why: str) -> str:
+    return f"{why}; " if why else ""
+
+
+def _parked(work: Work, why: str, reason: str, now: str = "cordoned, and left as it is") -> Outcome:
+    return work.outcome(
+        "parked",
+        6,
+        f"{_then(why)}{reason}\n  now: {now}",
+        expected="a node that is verified on Docker",
+        next=f"mend what was seen (on the node: sh {work.remote.home}/program.sh status), then: docker2cri rollback {work.plan.host}",
+    )

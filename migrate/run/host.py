@@ -109,6 +109,13 @@ class RootHost:
                     expected="an answer up to its end marker",
                     next="repeat the command; if it happens again, look on the node: journalctl -u ssh -u sshd -n 50",
                 )
+            case Outcome.REFUSED if not said:  # a node that goes down ends a session so
+                raise NodeUnreachable(
+                    node=name,
+                    seen="the connection ended before a root shell started",
+                    expected="a node that stays up, and a login shell that runs commands",
+                    next=f"ssh {self._target.alias or name} id",
+                )
             case _:
                 raise no_root(self._target, answer)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 
-from migrate.errors import MigrateError, Refused, UsageError
+from migrate.errors import Interrupted, MigrateError, NodeUnreachable, Refused, UsageError
 from migrate.plan.events import Event
 from migrate.plan.model import NodePlan, Plan, load_plan
+from migrate.plan.program import GUARD_SECONDS
 from migrate.run.apply import apply
-from migrate.run.back import rollback, verified
+from migrate.run.back import rollback
 from migrate.run.clock import SystemClock
 from migrate.run.connect import Connector
+from migrate.run.hold import held
 from migrate.run.inventory import read_inventory
 from migrate.run.inventory_model import InventoryHost
 from migrate.run.kube import connect as connect_cluster
@@ -23,6 +27,7 @@ from migrate.run.remote import Remote
 from migrate.run.runs import RunFolder, run_of
 from migrate.run.session import Access, host_of, target_of
 from migrate.run.ssh_config import Answers
+from migrate.run.standing import standing, verified
 from migrate.run.work import Interrupt, Outcome, Work
 from migrate.targets.table import target_named
 
@@ -67,7 +72,7 @@ class Operator:
         for name, target in self._targets.items():
             remote = Remote(name, "", self._opener(target), self._clock)
             try:
-                run = remote.owner()
+                run = remote.latest()
                 if not run:
                     others.append(Outcome(name, "untouched", "no run owns this node", 0))
                     continue
@@ -82,7 +87,9 @@ class Operator:
                 remote.close()
         return jobs, others
 
-    def apply(self, plan: Plan, jobs: Sequence[Job], *, serial: int = 1, on_failure: str = "back") -> tuple[Outcome, ...]:
+    def apply(
+        self, plan: Plan, jobs: Sequence[Job], *, serial: int = 1, on_failure: str = "back", guard: int = GUARD_SECONDS
+    ) -> tuple[Outcome, ...]:
         """Bring nodes to the target in the order given; those after the first that does not end `new` are not attempted."""
         self._reach(jobs)
         RunFolder(run_of(plan)).keep_plan(plan)
@@ -91,7 +98,7 @@ class Operator:
         while queue and all(one.state == "new" for one in outcomes) and not self._interrupt.wished.is_set():
             wave, queue = queue[:serial], queue[serial:]
             with ThreadPoolExecutor(len(wave)) as pool:
-                outcomes += pool.map(lambda job: self._outcome(job, lambda work: apply(work, on_failure=on_failure)), wave)
+                outcomes += pool.map(lambda job: self._outcome(job, lambda work: apply(work, on_failure=on_failure, guard=guard)), wave)
         return tuple(outcomes)
 
     def rollback(self, jobs: Sequence[Job], overwrite: Iterable[str] = ()) -> tuple[Outcome, ...]:
@@ -106,37 +113,35 @@ class Operator:
         return tuple(self._outcome(job, verified, hold=False) for job in jobs)
 
     def status(self, job: Job) -> tuple[str, int]:
-        """Where one node stands by its own journal, as text, and the exit code of that."""
+        """Where one node stands by its own journal and the API, as text, and the exit code of that."""
         self._reach([job])
-        work = self._work(job)
         try:
-            progress = work.progress()
-            if progress.last is None:
-                return f"{job.node.host}: run {job.run} never touched it", 0
-            said = work.remote.verb("status").stdout.decode("utf-8", "replace")
-            lines = "\n".join(f"  {line}" for line in said.splitlines())
-            return f"{job.node.host}:\n{lines}", 6 if progress.parked is not None else 0
+            work = self._work(job)
+            try:
+                return standing(work)
+            finally:
+                work.remote.close()
         except MigrateError as wrong:
             return str(wrong), wrong.exit_code
-        finally:
-            work.remote.close()
 
     def _outcome(self, job: Job, act: Callable[[Work], Outcome], *, hold: bool = True) -> Outcome:
-        """One node's outcome; what was refused or could not be reached is an outcome of that node, not the end of the run."""
-        work = self._work(job)
+        """One node's outcome; whatever went wrong with it is an outcome of that node, not the end of the run."""
+        host = job.node.host
         try:
-            if hold:
-                with work.held():
+            work = self._work(job)
+            try:
+                with held(work) if hold else nullcontext():
                     outcome = act(work)
-            else:
-                outcome = act(work)
+            finally:
+                work.remote.close()
         except MigrateError as wrong:
-            state = "refused" if isinstance(wrong, Refused) else "old" if wrong.exit_code == 130 else "failed"
-            outcome = Outcome(job.node.host, state, str(wrong), wrong.exit_code)
-        finally:
-            work.remote.close()
-        work.segment = ""
-        work.say("node.end", outcome.text.splitlines()[0], status=outcome.state)
+            outcome = Outcome(host, _state(wrong), str(wrong), wrong.exit_code)
+        except Exception as wrong:
+            log = traceback.format_exc()
+            text = f"{host}: unexpected {type(wrong).__name__}: {wrong}\n  expected: no defect of this program\n{log}"
+            outcome = Outcome(host, "failed", f"{text}  next: docker2cri status {host}; then apply or rollback, which go on", 1)
+        seen = outcome.text.splitlines()[0].removeprefix(f"{host}: ")
+        self._tell(Event(at=self._clock.now().timestamp(), type="node.end", run=job.run, node=host, text=seen, status=outcome.state))
         return outcome
 
     def _work(self, job: Job) -> Work:
@@ -184,3 +189,16 @@ class Operator:
                 next="repeat with the same -i",
             )
         return targets
+
+
+def _state(wrong: MigrateError) -> str:
+    """What a node is called that was left where it stood because of this."""
+    match wrong:
+        case Refused():
+            return "refused"
+        case Interrupted():
+            return "stopped"
+        case NodeUnreachable():
+            return "not reached"
+        case _:
+            return "failed"

@@ -8,27 +8,53 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
 
-from migrate.errors import NodeUnreachable, NodeUnreadable, Refused
+from migrate.errors import HostKeyRefused, NodeUnreachable, NodeUnreadable, NoSudo, Refused
 from migrate.plan.journal import Entry, parse
 from migrate.plan.program import NodeProgram
 from migrate.run.ports import Clock, CommandResult, Host
+from migrate.run.text import readable
 
 ROOT = "/var/lib/docker2cri"
-POLL = 20.0  # seconds that one question waits on the node for news
+CLAIMS = "/run/docker2cri-operator"  # not on a disk: one that is full must not keep anybody from going back
+POLL = 5.0  # seconds that one question waits on the node for news
 CLAIM = 60  # seconds that an operator's claim lasts without being renewed
 LOST = 600.0  # seconds of broken connections before the operator gives up; the node goes on, its guard decides
+AGAIN = 2.0  # seconds between two attempts to connect
+
+T = TypeVar("T")
+Lost = Callable[[str, float, float], None]  # why there is no connection, since how many seconds, given up after how many
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What came on the node: journal entries, none when nothing did for a while; how far the image is that is carried, as dd says it."""
+
+    entries: tuple[Entry, ...]
+    ended: bool
+    carried: str = ""
+
+
+def _unheard(reason: str, seconds: float, bound: float) -> None:
+    """Nobody wants to know."""
 
 
 class Remote:
-    """One run's program on one node. `connect` opens a new connection whenever the last one broke."""
+    """One run's program on one node. `connect` opens a new connection whenever the last one broke.
 
-    def __init__(self, node: str, run: str, connect: Callable[[], Host], clock: Clock) -> None:
+    `patience` is for how many seconds a broken connection is tried again; it is 0 until something was begun on the node.
+    """
+
+    def __init__(self, node: str, run: str, connect: Callable[[], Host], clock: Clock, lost: Lost = _unheard) -> None:
         self.node = node
         self.run = run
         self.home = f"{ROOT}/{run}"
+        self.patience = 0.0
         self._connect = connect
         self._clock = clock
+        self._lost = lost
         self._host: Host | None = None
 
     def close(self) -> None:
@@ -37,18 +63,41 @@ class Remote:
             self._host.close()
             self._host = None
 
-    def host(self) -> Host:
-        """The connection, opened where there is none."""
-        if self._host is None:
-            self._host = self._connect()
-        return self._host
+    def trying(self, call: Callable[[Host], T]) -> T:
+        """What `call` gives, on a new connection where the last one broke; raises NodeUnreachable after `patience`.
+
+        Everything that is called here may be said twice: the first answer may be what was lost.
+        """
+        begun: float | None = None
+        while True:
+            try:
+                if self._host is None:
+                    self._host = self._connect()
+                return call(self._host)
+            except (HostKeyRefused, NoSudo):
+                raise
+            except NodeUnreachable as wrong:
+                self.close()
+                now = self._clock.monotonic()
+                if begun is None:  # an old connection may just have ended
+                    begun = now
+                    continue
+                if now - begun >= self.patience:
+                    raise
+                self._lost(wrong.seen, now - begun, self.patience)
+                self._clock.sleep(AGAIN)
 
     def owner(self) -> str:
         """The run that owns the node now, empty for none."""
-        return self._ask(f"cat {ROOT}/current 2>/dev/null || :").stdout.decode().strip()
+        return self._word(f"cat {ROOT}/current 2>/dev/null")
 
-    def lay(self, program: NodeProgram) -> None:
-        """Put the program's files onto the node; a program of the same run that lies there already is left as it is.
+    def latest(self) -> str:
+        """The run that owns the node, else the one that last did something on it; empty for none."""
+        newest = f"ls -t {ROOT}/*/journal 2>/dev/null | head -n 1 | sed 's|/journal$||; s|.*/||'"
+        return self._word(f"cat {ROOT}/current 2>/dev/null || {newest}")
+
+    def lay(self, program: NodeProgram, plan: bytes) -> None:
+        """Put the program's files and the plan onto the node; a program of the same run that lies there already is left as it is.
 
         Raises Refused when another run owns the node.
         """
@@ -58,15 +107,18 @@ class Remote:
                 node=self.node,
                 seen=f"run {owner} owns this node and is not finished",
                 expected="a node that no other run works on",
-                next=f"docker2cri status {self.node}, then docker2cri rollback {self.node} or apply that run's plan to its end",
+                next=f"docker2cri status {self.node}; then its plan applied to the end, or docker2cri rollback {self.node}",
             )
-        lines = [f"if [ -e {self.home}/steps ]; then exit 0; fi", "umask 077", f"rm -rf {self.home}.new", f"mkdir -p {self.home}.new"]
-        for file in program.files:
-            path = shlex.quote(f"{self.home}.new/{file.path}")
-            data = base64.b64encode(file.data).decode()
-            lines.append(f'mkdir -p "$(dirname {path})"; echo {data} | base64 -d > {path}; chmod {file.mode} {path}')
-        lines += [f"sync {self.home}.new/steps 2>/dev/null || sync", f"mv {self.home}.new {self.home}", f"echo {self.run} > {ROOT}/current"]
-        self._checked("set -e\n" + "\n".join(lines), "laying the node program")
+        new = f"{self.home}.new"
+        lines = ["set -e", "umask 077", f"mkdir -p {ROOT}", f"echo {self.run} >{ROOT}/current.new", f"if [ ! -e {self.home}/steps ]; then"]
+        lines += [f"rm -rf {new}", f"mkdir {new}"]
+        for path, data, mode in (*((file.path, file.data, file.mode) for file in program.files), ("plan.json", plan, "600")):
+            place = shlex.quote(f"{new}/{path}")
+            encoded = base64.b64encode(data).decode()
+            lines.append(f'mkdir -p "$(dirname {place})"; echo {encoded} | base64 -d >{place}; chmod {mode} {place}')
+        lines += [f"sync {new}/steps 2>/dev/null || sync", f"rm -rf {self.home}", f"mv {new} {self.home}", "fi"]
+        lines.append(f"mv {ROOT}/current.new {ROOT}/current")
+        self._checked("\n".join(lines), "laying the node program")
 
     def start(self, verb: str, *arguments: str) -> None:
         """Start a verb as a systemd unit (`docker2cri-forward` or `docker2cri-back`); one that runs already is only followed."""
@@ -81,35 +133,21 @@ class Remote:
         )
         self._checked(script, f"starting {verb}")
 
-    def follow(self, verb: str, seen: int) -> Iterator[Entry]:
-        """The journal's entries after number `seen`, as they come, until the verb's unit has ended; survives broken connections."""
-        unit = f"docker2cri-{verb}"
-        lost_since: float | None = None
+    def follow(self, verb: str, seen: int) -> Iterator[News]:
+        """The journal's entries after number `seen`, as they come, until the verb's unit has ended."""
         while True:
-            try:
-                entries, ended = self._news(unit, seen)
-            except NodeUnreachable:
-                now = self._clock.monotonic()
-                lost_since = now if lost_since is None else lost_since
-                if now - lost_since > LOST:
-                    raise
-                self.close()
-                self._clock.sleep(2.0)
-                continue
-            lost_since = None
-            for entry in entries:
-                seen = entry.seq
-                yield entry
-            if ended and not entries:
+            news = self._news(f"docker2cri-{verb}", seen)
+            yield news
+            if news.entries:
+                seen = news.entries[-1].seq
+            elif news.ended:
                 return
 
     def keep(self, name: str, data: bytes) -> None:
-        """Keep a file in the run's folder on the node, so that any machine can go on; one that is there stays as it is."""
+        """Keep a file in the run's folder on the node, so that any machine can go on."""
         path = f"{self.home}/{name}"
         encoded = base64.b64encode(data).decode()
-        self._checked(
-            f"[ -e {path} ] || {{ umask 077; echo {encoded} | base64 -d >{path}.new && mv {path}.new {path}; }}", f"keeping {name}"
-        )
+        self._checked(f"umask 077; echo {encoded} | base64 -d >{path}.new && mv -f {path}.new {path}", f"keeping {name}")
 
     def kept(self, name: str) -> bytes | None:
         """A file that was kept, None when there is none."""
@@ -118,78 +156,96 @@ class Remote:
         return done.stdout if done.rc == 0 else None
 
     def journal(self) -> tuple[Entry, ...]:
-        """The whole journal of this run; empty when the program was never laid."""
-        return parse(self._ask(f"cat {self.home}/journal 2>/dev/null || :").stdout.decode("utf-8", "replace"))
+        """The whole journal of this run; empty when the program was never laid. Raises NodeUnreadable for one that is none."""
+        return self._parsed(self._ask(f"[ ! -e {self.home}/journal ] || cat {self.home}/journal").stdout)
 
     def verb(self, verb: str, *arguments: str) -> CommandResult:
-        """Run a short verb (status, renew, disarm, mark) and wait for it."""
+        """Run a short verb (status, renew, disarm, mark, pause) and wait for it."""
         return self._ask(shlex.join(["sh", f"{self.home}/program.sh", verb, *arguments]))
 
     def result(self, verb: str) -> str:
         """How a verb's unit ended, as its exit code and a sentence; what is known when it did not end by itself (a reboot, a kill)."""
-        said = self._ask(f"cat {self.home}/exit.{verb} 2>/dev/null || :").stdout.decode("utf-8", "replace").strip()
-        return said or f"{verb} did not end by itself (the node was rebooted, or the unit killed)"
+        unit = f"docker2cri-{verb}.service"
+        if said := self._word(f"cat {self.home}/exit.{verb} 2>/dev/null").partition(" ")[2]:
+            return said
+        this = f'id=$(systemctl show -p InvocationID {unit} | cut -d= -f2); [ -z "$id" ] ||'
+        said = self._word(f'{this} journalctl -q -o cat -n 3 _SYSTEMD_INVOCATION_ID="$id" 2>/dev/null')
+        return f"{verb} did not end by itself: {readable(said.encode()) or f'the node was booted, or somebody ended {unit}'}"
 
     def claim(self, me: str, dead: str = "") -> str | None:
         """Take or renew the operator's claim on this node; who holds it instead, or None when it is ours.
 
-        `me` is `HOST PID START`. A claim that was not renewed for CLAIM seconds by the node's clock is free, and so is that of `dead`.
+        `me` is an Identity. A claim that was not renewed for CLAIM seconds by the node's clock is free, and so is that of `dead`.
         """
         script = f"""
-            mkdir -p {ROOT}; umask 077
-            exec 8>>{ROOT}/operator.lock
-            flock -w 5 8 || exit 9
+            umask 077; mkdir -p {CLAIMS}
+            exec 8>>{CLAIMS}/lock
+            flock -w 5 8 || {{ echo somebody who takes it just now; exit 0; }}
             now=$(date +%s)
-            if read -r at holder <{ROOT}/operator && [ "$holder" != {shlex.quote(me)} ] && [ "$holder" != {shlex.quote(dead)} ] \\
-                && [ $((now - at)) -lt {CLAIM} ]; then
+            if [ -e {CLAIMS}/claim ] && read -r at holder <{CLAIMS}/claim && [ "$holder" != {shlex.quote(me)} ] \\
+                && [ "$holder" != {shlex.quote(dead)} ] && [ $((now - at)) -lt {CLAIM} ]; then
                 printf '%s\\n' "$holder"
                 exit 0
             fi
-            printf '%s %s\\n' "$now" {shlex.quote(me)} >{ROOT}/operator
+            printf '%s %s\\n' "$now" {shlex.quote(me)} >{CLAIMS}/claim
         """
-        return self._ask(script).stdout.decode("utf-8", "replace").strip() or None
+        return self._checked(script, "claiming the node").stdout.decode("utf-8", "replace").strip() or None
+
+    def holder(self) -> str:
+        """Who holds the claim now, empty when nobody does."""
+        fresh = f"[ $(($(date +%s) - at)) -lt {CLAIM} ]"
+        return self._word(f'[ -e {CLAIMS}/claim ] && read -r at holder <{CLAIMS}/claim && {fresh} && printf %s "$holder"')
 
     def release(self, me: str) -> None:
         """Give the claim back, if it is ours."""
-        script = f'read -r at holder <{ROOT}/operator && [ "$holder" = {shlex.quote(me)} ] && rm -f {ROOT}/operator {ROOT}/operator.lock'
-        self._ask(script)
+        self._ask(f'read -r at holder <{CLAIMS}/claim && [ "$holder" = {shlex.quote(me)} ] && rm -f {CLAIMS}/claim')
 
-    def _news(self, unit: str, seen: int) -> tuple[tuple[Entry, ...], bool]:
+    def _news(self, unit: str, seen: int) -> News:
         """What is new in the journal, waited for on the node, and whether the unit's process has ended."""
-        rounds = int(POLL / 0.1)
         script = f"""
             n=0
-            while [ $n -lt {rounds} ]; do
+            while [ $n -lt {int(POLL / 0.1)} ]; do
                 last=$(tail -n 1 {self.home}/journal 2>/dev/null | cut -d' ' -f1)
                 [ "${{last:-0}}" -gt {seen} ] 2>/dev/null && break
-                state=$(systemctl show -p SubState {unit}.service)
-                [ "$state" = SubState=running ] || [ "$state" = SubState=start ] || break
+                case $(systemctl show -p SubState {unit}.service) in *=dead | *=failed | *=exited) break ;; esac
                 n=$((n + 1)); sleep 0.1
             done
             systemctl show -p SubState {unit}.service
-            cat {self.home}/journal 2>/dev/null || :
+            file=$(ls -t {self.home}/images/*[0-9] 2>/dev/null | head -n 1)
+            [ -z "$file" ] || tail -c 300 "$file" | tr '\\r' '\\n' | grep bytes | tail -n 1 | tr -d '\\n'
+            echo
+            [ ! -e {self.home}/journal ] || cat {self.home}/journal
         """
-        state, _, text = self._ask(script, timeout=POLL + 40).stdout.decode("utf-8", "replace").partition("\n")
-        fresh = tuple(entry for entry in parse(text) if entry.seq > seen)
-        return fresh, state not in ("SubState=running", "SubState=start")
+        state, carried, text = self._ask(script).stdout.split(b"\n", 2)
+        fresh = tuple(entry for entry in self._parsed(text) if entry.seq > seen)
+        ended = state in (b"SubState=dead", b"SubState=failed", b"SubState=exited")
+        return News(fresh, ended, readable(carried) if not ended else "")
 
-    def _checked(self, script: str, what: str) -> None:
+    def _parsed(self, text: bytes) -> tuple[Entry, ...]:
+        try:
+            return parse(text.decode("utf-8", "replace"))
+        except ValueError as wrong:
+            raise NodeUnreadable(
+                node=self.node,
+                seen=f"{self.home}/journal: {wrong}",
+                expected="the journal as the node program wrote it",
+                next=f"look on the node: less {self.home}/journal; the way back there: sh {self.home}/restore.sh",
+            ) from wrong
+
+    def _checked(self, script: str, what: str) -> CommandResult:
         done = self._ask(script)
         if done.rc != 0:
             said = (done.stderr or done.stdout).decode("utf-8", "replace").strip() or "nothing"
             raise NodeUnreadable(
                 node=self.node,
                 seen=f"{what} failed with exit code {done.rc}: {said}",
-                expected="a node with systemd 219 or later and space in /var/lib",
-                next=f"docker2cri status {self.node}",
+                expected="a node with systemd 219 or later, flock, and space in /var/lib",
+                next=f"look on the node: df /var/lib; systemctl --version; then docker2cri status {self.node}",
             )
+        return done
 
-    def _ask(self, script: str, timeout: float = 120.0) -> CommandResult:
-        for attempt in (1, 2):
-            try:
-                return self.host().run(script.encode(), timeout=timeout)
-            except NodeUnreachable:
-                self.close()
-                if attempt == 2:
-                    raise
-        raise AssertionError("unreachable")
+    def _word(self, script: str) -> str:
+        return self._ask(f"{script} || :").stdout.decode("utf-8", "replace").strip()
+
+    def _ask(self, script: str) -> CommandResult:
+        return self.trying(lambda host: host.run(script.encode()))

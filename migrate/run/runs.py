@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from migrate.errors import UsageError
-from migrate.plan.model import Plan, dump_plan
+from migrate.plan.model import Plan, dump_plan, load_plan
 from migrate.plan.verify import Before
 from migrate.run.store import put
 
@@ -36,9 +36,13 @@ class RunFolder:
         self._put("plan.json", dump_plan(plan).encode())
 
     def keep_before(self, node: str, before: Before) -> None:
-        """Keep what ran on a node before it was emptied; never overwritten, for a second look would see it empty."""
-        if self.before(node) is None:
-            self._put(f"{node}.before.json", msgspec.json.encode(before))
+        """Keep what ran on a node before it was emptied."""
+        self._put(f"{node}.before.json", msgspec.json.encode(before))
+
+    def plan(self) -> Plan | None:
+        """The plan of the run, None when this machine never applied it. Raises ValueError for a file that is none."""
+        path = self.path / "plan.json"
+        return load_plan(path.read_text("utf-8")) if path.exists() else None
 
     def before(self, node: str) -> Before | None:
         """What ran on the node before, None when this machine never saw it."""

@@ -58,7 +58,7 @@ def refuse_if_lacking() -> None:
 
 def members(asked: int = 2) -> tuple[Node, ...]:
     """The control plane and the workers that are asked for, and with them every other that exists, whatever its state."""
-    return members_of(max([asked, *[node.n for node in EVERYONE if nodes.state(node) != "absent"]]))
+    return tuple(node for node in EVERYONE if node.n <= asked or nodes.state(node) != "absent")
 
 
 def _network() -> None:

@@ -263,6 +263,7 @@ class World:
         assert state["marker"] is True
 
     def _settled(self, prefix: str) -> None:
+        self.clock.sleep(5.0)  # controllers need it, and a killed operator waits for nobody
         node = self.cluster.read_node(NODE)
         assert not node.spec.unschedulable
         assert "docker2cri.io/run" not in (node.metadata.annotations or {})

@@ -1,0 +1,523 @@
+"""Faults on a real node and what they must end in. Each case begins on a whole node on Docker and leaves one that `back` can put back."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from migrate.plan.model import Plan, dump_plan, sealed
+from tests.e2e.fault_kills import reached
+from tests.e2e.faults import PROGRAM, Going, Ground, no_api, no_ssh, run_of, until_true, words
+from tests.e2e.tool import Ran
+
+Case = Callable[[Ground], "Result"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the case ended in: `new`, `old`, `parked` or `refused`, the exit code of the command that met the fault, and its first line."""
+
+    state: str
+    code: int
+    said: str
+
+
+def ends(ground: Ground, ran: Ran, state: str, code: int, *said: str) -> Result:
+    """The tool ended with this state and code, its text says all of that, and the node is so."""
+    row = next((line for line in ran.out.splitlines() if line.startswith(ground.name)), "")
+    assert ran.code == code, words(ran)
+    assert row.split()[1:3] == [state, str(code)], words(ran)
+    for one in said:
+        assert re.search(one, ran.out + ran.err), f"not said: {one}\n{words(ran)}"
+    if state == "new":
+        ground.assert_new()
+    elif state == "old":
+        ground.assert_old()
+    elif state == "parked":
+        assert ground.cordoned()
+    return Result(state, code, " ".join(row.split()[3:]))
+
+
+def going(ground: Ground, point: str, *options: str) -> tuple[Going, str]:
+    """apply, at a point; and the plan."""
+    plan = ground.plan()
+    run = ground.begin("apply", plan, *options)
+    assert run.until(point, reached(ground, run, plan, point)), words(run.end())
+    return run, plan
+
+
+RESTORED = "now: back on Docker, verified"
+UNTOUCHED = "now: it never left Docker, verified"
+PLAN_AGAIN = r"next: mend what was seen, then: docker2cri plan --to containerd lab-w\d -o plan.json"
+
+
+# reboots
+
+
+def rebooted(ground: Ground, point: str) -> Result:
+    run, _ = going(ground, point)
+    ground.reboot()
+    return ends(ground, run.end(), "old", 5, RESTORED, "undone at its boot|did not end by itself", PLAN_AGAIN)
+
+
+def rebooted_pods_stopping(ground: Ground) -> Result:
+    """The node is rebooted while its pods are stopped; the tool goes on and tells what happened."""
+    return rebooted(ground, "journal 24")
+
+
+def rebooted_files_half(ground: Ground) -> Result:
+    """The node is rebooted with half of the files written."""
+    return rebooted(ground, "journal 38")
+
+
+def rebooted_unverified(ground: Ground) -> Result:
+    """The node is rebooted after its kubelet started on containerd, before verify A."""
+    return rebooted(ground, "settle ^verify A")
+
+
+def rebooted_operator_gone(ground: Ground) -> Result:
+    """The tool is killed and the node rebooted in the switch: it is put back at its boot; the next `apply` settles the cordon."""
+    run, plan = going(ground, "journal 30")
+    run.kill()
+    ground.reboot()
+    until_true("restored", lambda: any(" restored " in line for line in ground.journal(run_of(plan))()))
+    said = ground.tool("status", ground.name, state="elsewhere")
+    assert said.code == 6, words(said)
+    assert "old on the node and not settled (undone at its boot" in said.out, words(said)
+    return ends(ground, ground.tool("apply", plan), "old", 5, "undone at its boot", RESTORED)
+
+
+def rebooted_after_success(ground: Ground) -> Result:
+    """The node is rebooted after success: it comes up on containerd."""
+    plan = ground.plan()
+    assert ground.tool("apply", plan).code == 0
+    ground.reboot()
+    until_true("its pods are ready on containerd", lambda: not ground.pods_lacking("containerd://"))
+    return ends(ground, ground.tool("verify", ground.name), "new", 0, "verified on containerd")
+
+
+def rebooted_before_rollback(ground: Ground) -> Result:
+    """Rebooted after success, Docker's socket has become a directory; then rolled back."""
+    plan = ground.plan()
+    assert ground.tool("apply", plan).code == 0
+    ground.reboot()
+    ground.sh("mkdir -p /run/docker.sock /run/dockershim.sock")
+    until_true("its pods are ready on containerd", lambda: not ground.pods_lacking("containerd://"))
+    return ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0, "back on Docker, verified")
+
+
+def socket_directory_used(ground: Ground) -> Result:
+    """Docker's socket has become a directory with a file in it: the way back parks and names it; emptied, `rollback` ends old."""
+    plan = ground.plan()
+    assert ground.tool("apply", plan).code == 0
+    ground.sh("rm -f /run/docker.sock && mkdir /run/docker.sock && echo kept >/run/docker.sock/somebodys")
+    ended = ends(
+        ground, ground.tool("rollback", ground.name), "parked", 6, "/run/docker.sock is a directory, and not empty", "docker2cri rollback"
+    )
+    ground.assert_parked("/run/docker.sock is a directory, and not empty")
+    ground.sh("rm /run/docker.sock/somebodys")
+    ends(ground, ground.tool("rollback", ground.name), "old", 0)
+    return ended
+
+
+# connections, operators that are gone or slow
+
+
+def sessions_killed(ground: Ground) -> Result:
+    """Every SSH session is ended on the node inside the switch."""
+    run, _ = going(ground, "journal 24")
+    ground.sh("pkill -f '^sshd: root'; true")
+    return ends(ground, run.end(), "new", 0)
+
+
+def connection_dropped(ground: Ground) -> Result:
+    """Port 22 of the node is dropped for 50 s inside the switch; the node goes on meanwhile."""
+    run, plan = going(ground, "journal 16")
+    with no_ssh(ground):
+        until_true("switch finished", lambda: any("finished - switch" in line for line in ground.journal(run_of(plan))()))
+        time.sleep(50)
+    return ends(ground, run.end(), "new", 0)
+
+
+def guard_fires(ground: Ground) -> Result:
+    """The operator is gone for good inside the switch: the guard fires; `status` tells it, another machine's `rollback` settles it."""
+    run, plan = going(ground, "settle ^verify A", "--guard", "30")
+    run.kill()
+    _guard_fired(ground, plan)
+    said = ground.tool("status", ground.name, state="elsewhere")
+    assert said.code == 6, words(said)
+    assert f"{ground.name}: old on the node and not settled (undone by its guard" in said.out, words(said)
+    assert f"next: docker2cri rollback {ground.name}, which verifies and uncordons it" in said.out, words(said)
+    until_true("its pods are ready on Docker", lambda: not ground.pods_lacking("docker://"))
+    return ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0, "undone by its guard.*back on Docker, verified")
+
+
+def guard_fires_apply_typed(ground: Ground) -> Result:
+    """The same, and `apply` is typed: only the way back is open."""
+    run, plan = going(ground, "journal 45", "--guard", "30")
+    run.kill()
+    _guard_fired(ground, plan)
+    return ends(ground, ground.tool("apply", plan), "old", 5, "undone by its guard", RESTORED, PLAN_AGAIN)
+
+
+def slow_operator(ground: Ground) -> Result:
+    """The tool sleeps (SIGSTOP) inside `settle`, the guard fires, the tool wakes: it finds the way back taken and settles that."""
+    run, plan = going(ground, "settle ^verify A", "--guard", "30")
+    run.signal(signal.SIGSTOP)
+    _guard_fired(ground, plan)
+    run.signal(signal.SIGCONT)
+    return ends(ground, run.end(), "old", 5, "undone by its guard", RESTORED, PLAN_AGAIN)
+
+
+def slow_operator_overtaken(ground: Ground) -> Result:
+    """The tool sleeps before the switch, its claim runs out, another operator rolls back; the first wakes and does nothing more."""
+    run, _ = going(ground, "vacate ^cordon")
+    run.signal(signal.SIGSTOP)
+    ground.sh("sed -i 's/^[0-9]*/1/' /run/docker2cri-operator/claim")  # as if it had not been renewed for a minute
+    ended = ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0)
+    run.signal(signal.SIGCONT)
+    late = run.end()
+    assert late.code in (5, 7), words(late)
+    ground.assert_old()
+    return ended
+
+
+def _guard_fired(ground: Ground, plan: str) -> None:
+    until_true("the guard has put it back", lambda: any(" restored " in line for line in ground.journal(run_of(plan))()), 150)
+
+
+# disks, services, pods
+
+
+def disk_full_images(ground: Ground) -> Result:
+    """The disk of containerd's store is full while images are carried over."""
+    store = "/var/lib/containerd/io.containerd.content.v1.content"
+    ground.sh("ctr -n k8s.io images ls -q | xargs -r ctr -n k8s.io images rm --sync")  # what an earlier case carried
+    plan = ground.plan()
+    size = "$(($(du -sk /tmp/held | cut -f1) + 8192))k"
+    ground.sh(f"cp -a {store} /tmp/held && mount -t tmpfs -o size={size} none {store} && cp -a /tmp/held/. {store}")
+    try:
+        return ends(ground, ground.tool("apply", plan), "old", 5, "no space left|disk of .* is full", UNTOUCHED, PLAN_AGAIN)
+    finally:
+        # what came over stays, or containerd's database would name blobs that are not there
+        ground.sh(f"rm -rf /tmp/held; cp -a {store} /tmp/held; umount -l {store}; cp -a /tmp/held/. {store}; rm -rf /tmp/held")
+
+
+def disk_full_file(ground: Ground) -> Result:
+    """The disk that a planned file lies on is full: found out before the kubelet stops."""
+    plan = ground.plan()
+    copy = (
+        "cp -a /etc/containerd /tmp/held && mount -t tmpfs -o size=64k,mode=755 none /etc/containerd && cp -a /tmp/held/. /etc/containerd"
+    )
+    ground.sh(f"{copy} && dd if=/dev/zero of=/etc/containerd/filler bs=4k 2>/dev/null; true")
+    try:
+        ended = ground.tool("apply", plan)
+    finally:
+        ground.sh("umount -l /etc/containerd; rm -rf /tmp/held")
+    assert not any("kubelet-stop" in line and " begin " in line for line in ground.journal(run_of(plan))())
+    return ends(ground, ended, "old", 5, "cannot be written|full|No space", PLAN_AGAIN)
+
+
+FILL = "dd if=/dev/zero of=/var/lib/docker2cri/filler bs=4k oflag=append conv=notrunc 2>/dev/null; true"
+
+
+def disk_full_journal(ground: Ground) -> Result:
+    """The disk of the run's own folder fills up inside the switch: its reserve is enough to go back, and to record that."""
+    ground.sh("mkdir -p -m 700 /var/lib/docker2cri && mount -t tmpfs -o size=2m,mode=700 none /var/lib/docker2cri")
+    try:
+        run, _ = going(ground, "switch ^systemctl stop kubelet")
+        ground.sh(FILL)
+        return ends(ground, run.end(), "old", 5, RESTORED, PLAN_AGAIN)
+    finally:
+        ground.sh("umount -l /var/lib/docker2cri")
+
+
+def disk_read_only(ground: Ground) -> Result:
+    """That disk becomes read-only before the guard is disarmed: nothing can be recorded, so parked; writable again, `rollback` ends old."""
+    ground.sh("mkdir -p -m 700 /var/lib/docker2cri && mount -t tmpfs -o size=8m,mode=700 none /var/lib/docker2cri")
+    try:
+        run, _ = going(ground, "settle ^verify A")
+        ground.sh("mount -o remount,ro /var/lib/docker2cri")
+        ended = ends(ground, run.end(), "parked", 6, "docker2cri rollback")
+        ground.sh("mount -o remount,rw /var/lib/docker2cri")
+        ends(ground, ground.tool("rollback", ground.name), "old", 0)
+    finally:
+        ground.sh("umount -l /var/lib/docker2cri")
+    return ended
+
+
+DROPINS = "/etc/systemd/system/containerd.service.d"
+BROKEN = f"mkdir -p {DROPINS} && printf '[Service]\\nExecStartPre=/bin/false\\n' >{DROPINS}/99-broken.conf"
+MENDED = f"rm -f {DROPINS}/99-broken.conf; rmdir {DROPINS} 2>/dev/null; systemctl daemon-reload"
+
+
+def containerd_broken(ground: Ground) -> Result:
+    """containerd does not start any more in the switch; on its old configuration neither: the way back parks, mended it ends old."""
+    run, _ = going(ground, "vacate ^cordon")
+    ground.sh(BROKEN)
+    try:
+        ended = ends(ground, run.end(), "parked", 6, "restart containerd.service", "docker2cri rollback")
+        ground.assert_parked("containerd")
+    finally:
+        ground.sh(MENDED)
+    ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0)
+    return ended
+
+
+REFUSING = "/run/systemd/system/containerd.service.d"
+REFUSE = f"mkdir -p {REFUSING} && printf '[Service]\\nExecStartPre=/usr/bin/test ! -e /etc/crictl.yaml\\n' >{REFUSING}/99-broken.conf"
+
+
+def containerd_refuses(ground: Ground) -> Result:
+    """containerd does not start any more once the node is configured: the node goes back by itself."""
+    run, _ = going(ground, "vacate ^cordon")
+    ground.sh(REFUSE)
+    try:
+        return ends(ground, run.end(), "old", 5, "restart containerd.service", RESTORED, PLAN_AGAIN)
+    finally:
+        ground.sh(f"rm -rf {REFUSING}; systemctl daemon-reload")
+
+
+def stop_on_failure(ground: Ground) -> Result:
+    """The same with --on-failure stop: it stays where it failed; `status` and `apply` say so, `rollback` puts it back."""
+    run, plan = going(ground, "vacate ^cordon", "--on-failure", "stop")
+    ground.sh(REFUSE)
+    try:
+        ended = ends(ground, run.end(), "parked", 6, "restart containerd.service", "left where it failed", "next: docker2cri rollback")
+        ground.assert_parked("runtime-restart|restart containerd.service")
+        ends(ground, ground.tool("apply", plan), "parked", 6, "next: docker2cri rollback")
+    finally:
+        ground.sh(f"rm -rf {REFUSING}; systemctl daemon-reload")
+    ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0)
+    return ended
+
+
+def ready_without_pods(ground: Ground) -> Result:
+    """The node becomes Ready and one of its pods does not (its image is lost): verify A fails and the node goes back, saying why."""
+    run, _ = going(ground, "vacate ^cordon")
+    ground.sh("ctr -n k8s.io images rm --sync docker.io/lab/busybox:1.35")
+    return ends(ground, run.end(), "old", 5, "verify A: .*(\n.*)*ops/node-tuner-.*(ErrImage|ImagePull)", RESTORED, PLAN_AGAIN)
+
+
+def unproved_and_stop(ground: Ground) -> Result:
+    """The same with --on-failure stop: parked on containerd; mended, `apply` verifies again and ends new."""
+    ground.sh("docker save lab/busybox:1.35 >/tmp/busybox.tar")
+    run, plan = going(ground, "vacate ^cordon", "--on-failure", "stop")
+    ground.sh("ctr -n k8s.io images rm --sync docker.io/lab/busybox:1.35")
+    ended = ends(ground, run.end(), "parked", 6, "verify A", "left on containerd as it is, cordoned, its guard disarmed")
+    ground.sh("ctr -n k8s.io images import /tmp/busybox.tar >/dev/null && rm /tmp/busybox.tar")
+    ends(ground, ground.tool("apply", plan), "new", 0)
+    return ended
+
+
+# the API
+
+
+def api_short(ground: Ground, point: str) -> Result:
+    run, _ = going(ground, point)
+    with no_api(ground, refused=True):
+        time.sleep(20)
+    ended = run.end()
+    assert any("the API does not answer" in one.get("text", "") for one in run.events())
+    return ends(ground, ended, "new", 0)
+
+
+def api_short_vacate(ground: Ground) -> Result:
+    """The API is away for 20 s in `vacate`."""
+    return api_short(ground, "vacate ^cordon")
+
+
+def api_short_switch(ground: Ground) -> Result:
+    """The API is away for 20 s in `switch`."""
+    return api_short(ground, "journal 16")
+
+
+def api_short_settle(ground: Ground) -> Result:
+    """The API is away for 20 s in `settle`."""
+    return api_short(ground, "settle ^verify A")
+
+
+def api_long(ground: Ground, point: str, *said: str) -> Result:
+    run, _ = going(ground, point)
+    with no_api(ground, refused=False):
+        ended = run.end(900)
+    result = ends(ground, ended, "parked", 6, *said, "docker2cri rollback")
+    ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0)
+    return result
+
+
+def api_long_vacate(ground: Ground) -> Result:
+    """The API stays away in `vacate`: nothing was switched, but it cannot be uncordoned; `rollback` does when the API is there again."""
+    return api_long(ground, "vacate ^drain$", "no connection", "whether it is cordoned is not known")
+
+
+def api_long_switch(ground: Ground) -> Result:
+    """The API stays away in `switch`: not verified, so back; that cannot be settled; `rollback` does when the API is there again."""
+    return api_long(ground, "journal 16", "verify A")
+
+
+def api_long_settle(ground: Ground) -> Result:
+    """The API stays away after the guard was disarmed: parked on containerd; `apply` goes on and ends new."""
+    run, plan = going(ground, "settle ^disarm")
+    with no_api(ground, refused=False):
+        ended = run.end(900)
+    result = ends(
+        ground, ended, "parked", 6, "it runs on containerd and was verified while cordoned", "docker2cri apply with the same plan"
+    )
+    ends(ground, ground.tool("apply", plan), "new", 0)
+    return result
+
+
+# people
+
+
+def second_operator(ground: Ground) -> Result:
+    """A second operator at the same time: refused, told who; the first one is not disturbed."""
+    run, _ = going(ground, "vacate ^cordon")
+    second = ground.tool("rollback", ground.name, state="elsewhere")
+    assert second.code == 7, words(second)
+    assert f"another operator works on it: process {run.process.pid} of " in second.out, words(second)
+    ends(ground, run.end(), "new", 0)
+    return Result("refused", 7, "another operator works on it")
+
+
+def interrupted(ground: Ground, point: str, number: int) -> Result:
+    run, plan = going(ground, point)
+    run.signal(number)
+    ended = run.end()
+    assert ended.code == 130, words(ended)
+    assert "interrupted before the switch; it runs on Docker as before" in ended.out, words(ended)
+    assert not ground.cordoned()
+    assert ground.sh("docker ps -q | head -n 1")
+    ends(ground, ground.tool("apply", plan), "new", 0)
+    return Result("stopped", 130, "interrupted before the switch; it runs on Docker as before")
+
+
+def interrupted_prepare(ground: Ground) -> Result:
+    """Ctrl-C while images are carried over; then `apply` goes on."""
+    return interrupted(ground, "journal 5", signal.SIGINT)
+
+
+def interrupted_vacate(ground: Ground) -> Result:
+    """Ctrl-C once the node is cordoned; then `apply` goes on."""
+    return interrupted(ground, "vacate ^drain", signal.SIGINT)
+
+
+def terminated_vacate(ground: Ground) -> Result:
+    """SIGTERM once the node is cordoned, as a CI system sends it; then `apply` goes on."""
+    return interrupted(ground, "vacate ^cordon", signal.SIGTERM)
+
+
+def interrupted_switch(ground: Ground) -> Result:
+    """Ctrl-C inside the switch, twice: the node is finished first."""
+    run, _ = going(ground, "journal 24")
+    run.signal(signal.SIGINT)
+    time.sleep(1)
+    run.signal(signal.SIGINT)
+    told = "stopping: before the switch after this step; inside it the node is finished or restored first"
+    return ends(ground, run.end(), "new", 0, f"(?m)^{told}", f"still {told}")
+
+
+def interrupted_rollback(ground: Ground) -> Result:
+    """Ctrl-C while a rollback moves pods away: it stays new; then `rollback` ends old."""
+    assert ground.tool("apply", ground.plan()).code == 0
+    run = ground.begin("rollback", ground.name)
+    assert run.told("vacate", "^cordon")
+    run.signal(signal.SIGINT)
+    ended = run.end()
+    assert ended.code == 130, words(ended)
+    assert "interrupted before the way back began; it runs on containerd as before" in ended.out, words(ended)
+    ground.assert_new()
+    return Result("stopped", 130, "interrupted before the way back began; it runs on containerd as before")
+
+
+def not_confirmed(ground: Ground) -> Result:
+    """No terminal and no --yes: refused."""
+    plan = ground.plan()
+    done = subprocess.run(
+        [PROGRAM, "apply", plan], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ground.environment(), check=False
+    )
+    assert done.returncode == 7
+    assert done.stderr == f"no terminal to ask on\n  expected: --yes, or a terminal\n  next: docker2cri apply {plan} --yes\n"
+    ground.assert_old()
+    return Result("refused", 7, "no terminal to ask on")
+
+
+def other_kubelet(ground: Ground) -> Result:
+    """The kubelet is of another minor than when the plan was made: no way back, and why."""
+    plan = ground.plan()
+    assert ground.tool("apply", plan).code == 0
+    path = ground.path(f"/var/lib/docker2cri/{run_of(plan)}/plan.json")
+    kept = path.read_text("utf-8")
+    assert "v1.23.17" in kept
+    changed = json.loads(kept)
+    for one in changed["nodes"][0]["inputs"]:
+        if one["what"] == "version of kubelet":
+            one["value"] = one["value"].replace("1.23.17", "1.22.17")
+    changed["digest"] = ""
+    path.write_text(_sealed(json.dumps(changed)))
+    ended = ground.tool("rollback", ground.name, state="elsewhere")
+    assert ended.code == 7, words(ended)
+    assert "the kubelet is v1.23.17 now and was v1.22.17 when the plan was made" in ended.out, words(ended)
+    assert "dockershim is gone from 1.24 on" in ended.err, words(ended)
+    path.write_text(kept)
+    ground.assert_new()
+    return Result("refused", 7, "the kubelet is v1.23.17 now and was v1.22.17 when the plan was made")
+
+
+def _sealed(text: str) -> str:
+    return dump_plan(sealed(msgspec.json.decode(text, type=Plan)))
+
+
+def edited_after_plan(ground: Ground) -> Result:
+    """A file is edited by hand after planning: refused with a diff; nothing is left on the node."""
+    plan = ground.plan()
+    ground.sh("echo '# an admin was here' >>/etc/containerd/config.toml")
+    try:
+        ended = ground.tool("apply", plan)
+    finally:
+        ground.sh("sed -i '$d' /etc/containerd/config.toml")
+    assert ended.code == 7, words(ended)
+    assert "the plan no longer holds" in ended.out, words(ended)
+    assert re.search(r"(?m)^\+# an admin was here$", ended.err), words(ended)
+    ground.assert_old()
+    return Result("refused", 7, "the plan no longer holds")
+
+
+def edited_after_success(ground: Ground) -> Result:
+    """A planned file is edited after success: `rollback` is refused with the diff, and puts it back with --overwrite."""
+    assert ground.tool("apply", ground.plan()).code == 0
+    ground.sh("echo '# an admin was here' >>/etc/containerd/config.toml")
+    ended = ground.tool("rollback", ground.name)
+    assert ended.code == 7, words(ended)
+    assert "edited since it was planned: /etc/containerd/config.toml" in ended.out, words(ended)
+    assert re.search(r"(?m)^\+# an admin was here$", ended.err), words(ended)
+    assert "--overwrite /etc/containerd/config.toml" in ended.err, words(ended)
+    ends(ground, ground.tool("rollback", ground.name, "--overwrite", "/etc/containerd/config.toml"), "old", 0)
+    return Result("refused", 7, "edited since it was planned: /etc/containerd/config.toml")
+
+
+def applied_twice(ground: Ground) -> Result:
+    """The second apply of a finished plan does nothing and says so."""
+    plan = ground.plan()
+    assert ground.tool("apply", plan).code == 0
+    return ends(ground, ground.tool("apply", plan), "new", 0, "nothing to do: it runs on containerd and was verified")
+
+
+CASES: tuple[Case, ...] = (
+    *(rebooted_pods_stopping, rebooted_files_half, rebooted_unverified, rebooted_operator_gone, rebooted_after_success),
+    *(rebooted_before_rollback, socket_directory_used),
+    *(sessions_killed, connection_dropped, guard_fires, guard_fires_apply_typed, slow_operator, slow_operator_overtaken),
+    *(disk_full_images, disk_full_file, disk_full_journal, disk_read_only, containerd_broken, containerd_refuses, stop_on_failure),
+    *(ready_without_pods, unproved_and_stop),
+    *(api_short_vacate, api_short_switch, api_short_settle, api_long_vacate, api_long_switch, api_long_settle),
+    *(second_operator, interrupted_prepare, interrupted_vacate, terminated_vacate, interrupted_switch, interrupted_rollback),
+    *(not_confirmed, other_kubelet, edited_after_plan, edited_after_success, applied_twice),
+)
