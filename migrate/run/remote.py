@@ -37,17 +37,13 @@ class News:
     carried: str = ""
 
 
-def _unheard(reason: str, seconds: float, bound: float) -> None:
-    """Nobody wants to know."""
-
-
 class Remote:
     """One run's program on one node. `connect` opens a new connection whenever the last one broke.
 
     `patience` is for how many seconds a broken connection is tried again; it is 0 until something was begun on the node.
     """
 
-    def __init__(self, node: str, run: str, connect: Callable[[], Host], clock: Clock, lost: Lost = _unheard) -> None:
+    def __init__(self, node: str, run: str, connect: Callable[[], Host], clock: Clock, lost: Lost = lambda *_: None) -> None:
         self.node = node
         self.run = run
         self.home = f"{ROOT}/{run}"

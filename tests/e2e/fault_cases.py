@@ -325,7 +325,8 @@ def api_short(ground: Ground, point: str) -> Result:
     with no_api(ground, refused=True):
         time.sleep(20)
     ended = run.end()
-    assert any("the API does not answer" in one.get("text", "") for one in run.events())
+    if not point.startswith("journal"):  # a point of the node's journal: inside the switch nothing goes through the API
+        assert any("the API does not answer" in one.get("text", "") for one in run.events())
     return ends(ground, ended, "new", 0)
 
 
