@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from tests.e2e.tool import Ran
 from tests.lab import access, cluster, images, nodes
@@ -40,8 +40,8 @@ class Going:
 
     process: subprocess.Popen[bytes]
     record: Path
-    out: IO[bytes]
-    err: IO[bytes]
+    out: Path
+    err: Path
 
     def events(self) -> list[dict[str, Any]]:
         """What it told until now."""
@@ -79,9 +79,7 @@ class Going:
     def end(self, seconds: float = 600) -> Ran:
         """Wait for its end."""
         code = self.process.wait(seconds)
-        for stream in (self.out, self.err):
-            stream.seek(0)
-        return Ran(code, self.out.read().decode(), self.err.read().decode())
+        return Ran(code, self.out.read_text("utf-8"), self.err.read_text("utf-8"))
 
 
 @dataclass
@@ -119,8 +117,11 @@ class Ground:
         words = [PROGRAM, command, "--ssh-config", str(self.lab.ssh_config), *argv]
         if command in ("apply", "rollback"):
             words += ["--yes", "--events", str(record)]
-        out, err = ((self.folder / f"{stream}-{self.count}").open("w+b") for stream in ("out", "err"))
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.environment(state), group=self.group)
+        out, err = (self.folder / f"{stream}-{self.count}" for stream in ("out", "err"))
+        with out.open("wb") as to_out, err.open("wb") as to_err:
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=to_out, stderr=to_err, env=self.environment(state), group=self.group
+            )
         return Going(process, record, out, err)
 
     def tool(self, command: str, *argv: str, state: str = "state", seconds: float = 600) -> Ran:

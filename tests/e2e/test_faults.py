@@ -15,10 +15,6 @@ pytestmark = pytest.mark.lab
 
 CHOSEN = (
     fault_kills.continued.__name__ + " journal 30",
-    fault_kills.rolled_back_and_apply_typed.__name__ + " journal 60",
-    fault_cases.rebooted_operator_gone.__name__,
-    fault_cases.slow_operator.__name__,
-    fault_cases.containerd_refuses.__name__,
     fault_cases.interrupted_vacate.__name__,
 )
 WORKER = "lab-w4"
