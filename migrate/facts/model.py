@@ -319,6 +319,12 @@ class NodeFacts:
     unreadable: tuple[Unreadable, ...]
     files: Mapping[str, PathReading] = field(repr=False)
 
+    @property
+    def daemon_settings(self) -> Mapping[str, Any]:
+        """daemon.json as far as it could be read; empty where there is none, no Docker, or it is unreadable (a rule says so)."""
+        found = self.docker.daemon_json if isinstance(self.docker, Docker) else None
+        return found if isinstance(found, Mapping) else {}
+
     def unit(self, name: str) -> Unit | None:
         """The loaded unit of this name, or None."""
         return self.units.get(name)

@@ -171,7 +171,7 @@ def _cni(facts: NodeFacts, found: Containerd, runtime: tuple[str, ...], number: 
 
 def _runtimes(facts: NodeFacts, runtime: tuple[str, ...], systemd: bool) -> dict[tuple[str, ...], Any]:
     """Docker's extra runtimes (`runtimes`, `default-runtime`) as runtimes of the runc shim; their arguments are a rule's finding."""
-    settings = _daemon(facts)
+    settings = facts.daemon_settings
     changes: dict[tuple[str, ...], Any] = {}
     extra = settings.get("runtimes")
     for name, one in sorted(extra.items()) if isinstance(extra, Mapping) else ():
@@ -199,7 +199,7 @@ def _docker_habits(
         for key in ("enable_unprivileged_ports", "enable_unprivileged_icmp"):
             if _at(values, (*runtime, key)) is None:
                 changes[(*runtime, key)] = True
-    downloads = _daemon(facts).get("max-concurrent-downloads")
+    downloads = facts.daemon_settings.get("max-concurrent-downloads")
     if isinstance(downloads, int) and _at(values, (*images, "max_concurrent_downloads")) is None:
         changes[(*images, "max_concurrent_downloads")] = downloads
     return changes
@@ -237,11 +237,6 @@ def hosts_toml(registry: Registry) -> str:
     elif registry.authorities:
         hosts[f"https://{registry.name}"] = {"capabilities": ["pull", "resolve", "push"], "ca": list(registry.authorities)}
     return toml_doc.render(document | {"host": hosts})
-
-
-def _daemon(facts: NodeFacts) -> Mapping[str, Any]:
-    docker = facts.docker
-    return docker.daemon_json if isinstance(docker, Docker) and isinstance(docker.daemon_json, Mapping) else {}
 
 
 def _release(text: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from migrate.facts.model import Docker, NodeFacts
+from migrate.facts.model import NodeFacts
 from migrate.formats import unit_file, yaml_doc
 from migrate.targets import Edit
 from migrate.targets.registries import daemon_proxies, proxy_lines
@@ -79,9 +79,7 @@ def _assignment(name: str, value: str) -> str:
 
 
 def _limits_edit(facts: NodeFacts, unit: str) -> tuple[Edit, ...]:
-    docker = facts.docker
-    settings = docker.daemon_json if isinstance(docker, Docker) and isinstance(docker.daemon_json, Mapping) else {}
-    ulimits = settings.get("default-ulimits")
+    ulimits = facts.daemon_settings.get("default-ulimits")
     if not isinstance(ulimits, Mapping):
         return ()
     lines = []

@@ -204,10 +204,7 @@ def cgroup_driver(facts: NodeFacts) -> str | None:
 
 def _log_rotation(facts: NodeFacts, kubelet: Kubelet) -> dict[tuple[str, ...], Any]:
     """log-opts max-size and max-file as kubelet fields; Docker reads `10m` as 10,000,000 bytes, so it becomes `10M`."""
-    docker = facts.docker
-    if not isinstance(docker, Docker) or not isinstance(docker.daemon_json, Mapping):
-        return {}
-    options = docker.daemon_json.get("log-opts")
+    options = facts.daemon_settings.get("log-opts")
     if not isinstance(options, Mapping):
         return {}
     changes: dict[tuple[str, ...], Any] = {}

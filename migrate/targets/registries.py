@@ -34,7 +34,7 @@ def registries(facts: NodeFacts) -> tuple[Registry, ...]:
     docker = facts.docker
     if not isinstance(docker, Docker):
         return ()
-    settings = docker.daemon_json if isinstance(docker.daemon_json, Mapping) else {}
+    settings = facts.daemon_settings
     found: dict[str, Registry] = {}
     mirrors = tuple(url if "://" in url else f"https://{url}" for url in _texts(settings, "registry-mirrors"))
     if mirrors:
@@ -50,13 +50,6 @@ def registries(facts: NodeFacts) -> tuple[Registry, ...]:
     return tuple(found.values())
 
 
-def uncarried_ranges(facts: NodeFacts) -> tuple[str, ...]:
-    """Insecure CIDR entries: containerd and CRI-O match names only."""
-    docker = facts.docker
-    settings = docker.daemon_json if isinstance(docker, Docker) and isinstance(docker.daemon_json, Mapping) else {}
-    return tuple(entry for entry in _texts(settings, "insecure-registries") if "/" in entry)
-
-
 def proxy_lines(facts: NodeFacts, unit: str) -> tuple[tuple[str, str, Place], ...]:
     """The proxy variables of a unit's files as (name, value, place); empty when there are none. Raises FormatError."""
     found = facts.unit(unit)
@@ -69,9 +62,7 @@ def proxy_lines(facts: NodeFacts, unit: str) -> tuple[tuple[str, str, Place], ..
 
 def daemon_proxies(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
     """`proxies` of daemon.json (Docker 23 and later) as environment variables."""
-    docker = facts.docker
-    settings = docker.daemon_json if isinstance(docker, Docker) and isinstance(docker.daemon_json, Mapping) else {}
-    proxies = settings.get("proxies")
+    proxies = facts.daemon_settings.get("proxies")
     if not isinstance(proxies, Mapping):
         return ()
     names = (("http-proxy", "HTTP_PROXY"), ("https-proxy", "HTTPS_PROXY"), ("no-proxy", "NO_PROXY"))
