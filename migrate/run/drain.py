@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from migrate.errors import Blocked, ClusterUnreachable, MigrateError
+from migrate.errors import Blocked, ClusterUnreachable, Restored
 from migrate.facts.cluster import ClusterFacts, Pod
 from migrate.facts.live import LivePod
 from migrate.plan.drain import EVICT, KEEP, REFUSE, PodDecision, classify
@@ -24,10 +24,8 @@ TICK = 1.0  # seconds after which what is waited for is told again
 RETURNS = 3  # times that an owner may put a pod back on the cordoned node
 
 
-class DrainFailed(MigrateError):
+class DrainFailed(Restored):
     """Pods did not leave. What was evicted runs elsewhere; the caller uncordons and the node is as before."""
-
-    exit_code = 5
 
 
 @dataclass(frozen=True, slots=True)

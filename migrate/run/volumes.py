@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migrate.errors import MigrateError
+from migrate.errors import Restored
 from migrate.facts.live import LivePod
 from migrate.run.api_events import Tell, VolumesWait
 from migrate.run.cluster_port import ActingCluster
@@ -12,10 +12,8 @@ DETACH_SECONDS = 360.0  # after 6 minutes the attach-detach controller forces a 
 POLL = 0.5
 
 
-class VolumesStay(MigrateError):
+class VolumesStay(Restored):
     """Volumes are still attached; the caller uncordons and the node is as before."""
-
-    exit_code = 5
 
 
 def wait_volumes_detached(cluster: ActingCluster, node: str, clock: Clock, tell: Tell, timeout: float = DETACH_SECONDS) -> None:
