@@ -118,7 +118,7 @@ def serve(count: int) -> None:
 
 def ours(kubeconfig: str) -> int:
     from migrate.run.clock import SystemClock
-    from migrate.run.kube import connect
+    from migrate.run.kube.client import connect
 
     return len(connect(kubeconfig=kubeconfig, context=None, environ={}, clock=SystemClock()).read().pods)
 

@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from migrate.plan.steps import DrainPolicy
 from migrate.run.clock import SystemClock
-from migrate.run.drain import drain
-from migrate.run.kube import connect
-from migrate.run.kube_writes import acting
+from migrate.run.kube.client import connect
+from migrate.run.kube.drain import drain
+from migrate.run.kube.writes import acting
 from tests.lab import cluster as lab
 from tests.lab.cache import only_one
 from tests.lab.shell import LabError

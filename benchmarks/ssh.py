@@ -19,11 +19,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from migrate.run.connect import Connector
 from migrate.run.fleet import map_hosts
-from migrate.run.inventory import InventoryHost
+from migrate.run.inventory.read import InventoryHost
 from migrate.run.ports import HostTarget
-from migrate.run.ssh_config import Answers, SshFlags, resolve
+from migrate.run.ssh.config import Answers, SshFlags, resolve
+from migrate.run.ssh.connect import Connector
 
 SCRIPT = b"for n in 1 2 3 4 5 6 7 8 9 10; do uname -a; cat /proc/meminfo; done\n"
 PORT, HOSTS, ROUNDS, ROUNDS_OF_ONE = 22922, 60, 5, 25

@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 from ruamel.yaml import YAML
 
 from migrate.run.session import Access, look
-from migrate.run.ssh_config import SshFlags
+from migrate.run.ssh.config import SshFlags
 from migrate.targets.compose import compose
 from migrate.targets.containerd import CONTAINERD
 from tests.e2e.looks import on

@@ -43,7 +43,7 @@ from migrate.facts.live import (
     Waiting,
 )
 from migrate.plan.mark import RUN_ANNOTATION, Mark, mark_of
-from migrate.run.cluster_port import Accepted, Eviction, Gone, NamespaceEnds, Never, NodeMissing, NotNow, PodRefused, Said
+from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NodeMissing, NotNow, PodRefused, Said
 
 START = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 NOT_FOUND = Said(101, "OCI runtime exec failed: exec: executable file not found in $PATH: unknown")

@@ -102,7 +102,7 @@ def access(options: dict[str, Any]) -> Access:
     """The connection options as one value; asks for the sudo password when told to. Raises UsageError."""
     from migrate.run.ports import Backend, HostKeyChecking, Secret
     from migrate.run.session import Access
-    from migrate.run.ssh_config import SshFlags
+    from migrate.run.ssh.config import SshFlags
 
     password = None
     if options["become_password_file"]:

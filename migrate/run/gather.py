@@ -11,7 +11,7 @@ from migrate.facts.probes import render_probe
 from migrate.facts.redact import mask
 from migrate.run.fleet import map_hosts
 from migrate.run.ports import Host, HostTarget
-from migrate.run.text import readable
+from migrate.run.ssh.text import readable
 
 PROBE_SECONDS = 120.0
 PROBE_LIMIT = 32 * 1024 * 1024  # bytes; a busy node's answer is some 300 KiB, a command's output is cut at 4 MiB

@@ -16,17 +16,17 @@ from migrate.plan.program import GUARD_SECONDS
 from migrate.run.apply import apply
 from migrate.run.back import rollback
 from migrate.run.clock import SystemClock
-from migrate.run.connect import Connector
 from migrate.run.hold import held
-from migrate.run.inventory import read_inventory
-from migrate.run.inventory_model import InventoryHost
-from migrate.run.kube import connect as connect_cluster
-from migrate.run.kube_writes import acting
+from migrate.run.inventory.model import InventoryHost
+from migrate.run.inventory.read import read_inventory
+from migrate.run.kube.client import connect as connect_cluster
+from migrate.run.kube.writes import acting
 from migrate.run.ports import Host, HostTarget
 from migrate.run.remote import Remote
 from migrate.run.runs import RunFolder, run_of
 from migrate.run.session import Access, host_of, target_of
-from migrate.run.ssh_config import Answers
+from migrate.run.ssh.config import Answers
+from migrate.run.ssh.connect import Connector
 from migrate.run.standing import standing, verified
 from migrate.run.work import Interrupt, Outcome, Work
 from migrate.targets.table import target_named

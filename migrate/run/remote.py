@@ -15,7 +15,7 @@ from migrate.errors import HostKeyRefused, NodeUnreachable, NodeUnreadable, NoSu
 from migrate.plan.journal import Entry, parse
 from migrate.plan.program import NodeProgram
 from migrate.run.ports import Clock, CommandResult, Host
-from migrate.run.text import readable
+from migrate.run.ssh.text import readable
 
 ROOT = "/var/lib/docker2cri"
 CLAIMS = "/run/docker2cri-operator"  # not on a disk: one that is full must not keep anybody from going back

@@ -15,12 +15,12 @@ from migrate.facts.match import HostWithoutNode, Matched, NodeWithoutHost, machi
 from migrate.facts.model import NodeFacts
 from migrate.facts.node import facts_from
 from migrate.rules import NodeView
-from migrate.run.connect import Connector
 from migrate.run.gather import gather_nodes
-from migrate.run.inventory import read_inventory
-from migrate.run.inventory_model import InventoryHost
+from migrate.run.inventory.model import InventoryHost
+from migrate.run.inventory.read import read_inventory
 from migrate.run.ports import HostTarget
-from migrate.run.ssh_config import Answers, SshFlags, resolve
+from migrate.run.ssh.config import Answers, SshFlags, resolve
+from migrate.run.ssh.connect import Connector
 from migrate.run.store import load_directory
 from migrate.targets import Target
 
@@ -99,7 +99,7 @@ def look(access: Access, names: Sequence[str], notice: Callable[[str], None]) ->
 def _read_cluster(access: Access) -> ClusterFacts:
     # imported late: the client costs half a second, which `--help` must not pay
     from migrate.run.clock import SystemClock
-    from migrate.run.kube import connect
+    from migrate.run.kube.client import connect
 
     return connect(kubeconfig=access.kubeconfig, context=access.context, environ=os.environ, clock=SystemClock()).read()
 

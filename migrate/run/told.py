@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from migrate.run.api_events import (
+from migrate.run.kube.events import (
     ApiAway,
     DrainBegins,
     DrainWaits,

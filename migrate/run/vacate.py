@@ -9,8 +9,8 @@ from migrate.plan.drain import classify
 from migrate.plan.mark import Mark, mark_of
 from migrate.plan.steps import Drain, DrainPolicy
 from migrate.plan.verify import snapshot
-from migrate.run.drain import drain
-from migrate.run.volumes import wait_volumes_detached
+from migrate.run.kube.drain import drain
+from migrate.run.kube.volumes import wait_volumes_detached
 from migrate.run.work import Work
 
 

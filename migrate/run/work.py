@@ -20,14 +20,14 @@ from migrate.plan.model import NodePlan
 from migrate.plan.program import host_steps
 from migrate.plan.verify import Before
 from migrate.run import told
-from migrate.run.api_events import Event as ApiEvent
-from migrate.run.cluster_port import ActingCluster
-from migrate.run.evidence import read_evidence
 from migrate.run.gather import probe
+from migrate.run.kube.events import Event as ApiEvent
+from migrate.run.kube.evidence import read_evidence
+from migrate.run.kube.port import ActingCluster
+from migrate.run.kube.verify import verify_a, verify_b
 from migrate.run.ports import Clock, Host
 from migrate.run.remote import Remote
 from migrate.run.runs import RunFolder
-from migrate.run.verify import verify_a, verify_b
 from migrate.targets import Target
 
 BY_ITSELF = {  # how the node program says that nobody asked for the way back

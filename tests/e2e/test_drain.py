@@ -17,15 +17,15 @@ from migrate.plan.drain import classify
 from migrate.plan.mark import RUN_ANNOTATION
 from migrate.plan.steps import DrainPolicy
 from migrate.plan.verify import Evidence, Passed, judge_a, snapshot
-from migrate.run.api_events import DrainWaits, Event, PodEvicted
 from migrate.run.clock import SystemClock
-from migrate.run.cluster_port import Accepted, Gone, Never, NotNow
-from migrate.run.drain import DrainFailed, drain
-from migrate.run.kube import connect
-from migrate.run.kube_writes import ActingKube, acting
-from migrate.run.smoke import smoke
-from migrate.run.verify import verify_b
-from migrate.run.volumes import wait_volumes_detached
+from migrate.run.kube.client import connect
+from migrate.run.kube.drain import DrainFailed, drain
+from migrate.run.kube.events import DrainWaits, Event, PodEvicted
+from migrate.run.kube.port import Accepted, Gone, Never, NotNow
+from migrate.run.kube.smoke import smoke
+from migrate.run.kube.verify import verify_b
+from migrate.run.kube.volumes import wait_volumes_detached
+from migrate.run.kube.writes import ActingKube, acting
 from tests.lab.fixtures import Lab
 from tests.lab.spec import BUSYBOX, PAUSE
 

@@ -18,7 +18,7 @@ from migrate.plan.journal import Entry, parse
 from migrate.plan.model import NodePlan, load_plan
 from migrate.plan.program import HOME, NodeProgram, render
 from migrate.run.session import Access, look
-from migrate.run.ssh_config import SshFlags
+from migrate.run.ssh.config import SshFlags
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.containerd import CONTAINERD
 from tests.e2e.tool import Tool

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from migrate.run.session import Access, look
-from migrate.run.ssh_config import SshFlags
+from migrate.run.ssh.config import SshFlags
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.containerd import CONTAINERD
 from tests.e2e.tool import Tool

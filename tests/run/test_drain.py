@@ -11,10 +11,10 @@ from migrate.errors import Blocked, ClusterUnreachable
 from migrate.facts.cluster import EmptyDir, PodSpec, Volume
 from migrate.facts.live import AttachmentSource, AttachmentSpec, LiveMetadata, VolumeAttachment
 from migrate.plan.steps import DrainPolicy
-from migrate.run.api_events import ApiAway, BlockedBudget, DrainWaits, Event, PodAppeared, PodEvicted, PodGone
-from migrate.run.drain import Drained, DrainFailed, drain
-from migrate.run.smoke import smoke_manifest
-from migrate.run.volumes import VolumesStay, wait_volumes_detached
+from migrate.run.kube.drain import Drained, DrainFailed, drain
+from migrate.run.kube.events import ApiAway, BlockedBudget, DrainWaits, Event, PodAppeared, PodEvicted, PodGone
+from migrate.run.kube.smoke import smoke_manifest
+from migrate.run.kube.volumes import VolumesStay, wait_volumes_detached
 from tests.fakes import Behaviour, FakeClock, FakeCluster
 
 

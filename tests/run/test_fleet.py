@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import pytest
 
 from migrate.errors import NodeUnreachable, UnexpectedError, UsageError
-from migrate.run.doors import Doors, Dropped
-from migrate.run.exchange import Outcome, converse
 from migrate.run.fleet import map_hosts
-from migrate.run.inventory import InventoryHost
+from migrate.run.inventory.read import InventoryHost
 from migrate.run.ports import HostTarget, Secret
-from migrate.run.rootshell import Markers, command_line, run_body
-from migrate.run.text import readable
+from migrate.run.ssh.doors import Doors, Dropped
+from migrate.run.ssh.exchange import Outcome, converse
+from migrate.run.ssh.rootshell import Markers, command_line, run_body
+from migrate.run.ssh.text import readable
 
 
 class FakeClock:
@@ -217,5 +217,5 @@ def test_what_a_node_prints_is_made_readable() -> None:
 
 
 def test_paramiko_is_imported_late() -> None:
-    code = "import sys, migrate.run.connect, migrate.run.ssh_config, migrate.run.inventory; sys.exit('paramiko' in sys.modules)"
+    code = "import sys, migrate.run.ssh.connect, migrate.run.ssh.config, migrate.run.inventory.read; sys.exit('paramiko' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

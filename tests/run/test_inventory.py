@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import UsageError
-from migrate.run.inventory import Inventory, InventoryHost, parse_inventory, parse_list, read_inventory
+from migrate.run.inventory.read import Inventory, InventoryHost, parse_inventory, parse_list, read_inventory
 from migrate.run.ports import Secret
 
 INI = """\

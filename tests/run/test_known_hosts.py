@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import HostKeyRefused
-from migrate.run.connect import Connector
-from migrate.run.known_hosts import Standing, fingerprint, judge, key_types, line_for, load, lookup_name, matches, parse, remember
+from migrate.run.ssh.connect import Connector
+from migrate.run.ssh.known_hosts import Standing, fingerprint, judge, key_types, line_for, load, lookup_name, matches, parse, remember
 
 from .conftest import Sshd
 

@@ -14,7 +14,7 @@ import pytest
 from migrate.errors import ClusterUnreachable
 from migrate.facts.cluster import ClusterFacts, Metadata, Node, Owner, Pod
 from migrate.facts.model import Unreadable
-from migrate.run.kube import connect
+from migrate.run.kube.client import connect
 
 from .api_server import ApiServer, serving
 

@@ -13,11 +13,11 @@ import pytest
 
 from migrate.errors import ClusterUnreachable, Refused
 from migrate.facts.cluster import Metadata, Pod
-from migrate.run.api_events import ApiAway, Event
 from migrate.run.clock import SystemClock
-from migrate.run.cluster_port import Accepted, Eviction, Gone, NamespaceEnds, Never, NodeMissing, NotNow, PodRefused, Said
-from migrate.run.kube import connect
-from migrate.run.kube_writes import ActingKube, acting
+from migrate.run.kube.client import connect
+from migrate.run.kube.events import ApiAway, Event
+from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NodeMissing, NotNow, PodRefused, Said
+from migrate.run.kube.writes import ActingKube, acting
 from tests.fakes import FakeClock
 
 from .acting_server import END, Acting, owner, serving, status

@@ -19,9 +19,9 @@ from migrate.errors import (
     NodeUnreadable,
     TransferFailed,
 )
-from migrate.run.connect import Connector
 from migrate.run.fleet import map_hosts
 from migrate.run.ports import Backend, CommandResult, HostKeyChecking, HostTarget, Timeouts
+from migrate.run.ssh.connect import Connector
 
 from .conftest import Sshd, fingerprint_of, free_port
 

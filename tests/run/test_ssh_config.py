@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import UsageError
-from migrate.run.inventory import InventoryHost
+from migrate.run.inventory.read import InventoryHost
 from migrate.run.ports import Backend, HostKeyChecking, HostTarget, Secret, Timeouts
-from migrate.run.ssh_config import SshFlags, from_dump, resolve
+from migrate.run.ssh.config import SshFlags, from_dump, resolve
 
 HOME = {"HOME": "/home/me", "USER": "me", "SSH_AUTH_SOCK": "/run/agent"}
 CONFIG = """\

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import AuthenticationRefused, HostKeyRefused, MigrateError, NodeUnreachable
-from migrate.run.connect import Connector
-from migrate.run.inventory import InventoryHost
+from migrate.run.inventory.read import InventoryHost
 from migrate.run.ports import Backend, HostTarget
-from migrate.run.ssh_config import SshFlags, arguments, resolve
+from migrate.run.ssh.config import SshFlags, arguments, resolve
+from migrate.run.ssh.connect import Connector
 
 from .conftest import Sshd, free_port
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import NodeUnreadable, NoSudo
-from migrate.run.connect import Connector
 from migrate.run.ports import Backend, CommandResult, HostTarget, Secret
+from migrate.run.ssh.connect import Connector
 
 from .conftest import Sshd, SudoUser
 

@@ -15,12 +15,12 @@ from migrate.facts.live import ContainerState, LiveContainer, Waiting
 from migrate.plan.drain import classify
 from migrate.plan.steps import DrainPolicy
 from migrate.plan.verify import Before, Evidence, Failed, Passed, snapshot
-from migrate.run.api_events import ApiAway, Event, VerifyWaits
-from migrate.run.cluster_port import Said
-from migrate.run.evidence import read_evidence
+from migrate.run.kube.events import ApiAway, Event, VerifyWaits
+from migrate.run.kube.evidence import read_evidence
+from migrate.run.kube.port import Said
+from migrate.run.kube.smoke import smoke, smoke_manifest
+from migrate.run.kube.verify import verify_a, verify_b
 from migrate.run.ports import CommandResult
-from migrate.run.smoke import smoke, smoke_manifest
-from migrate.run.verify import verify_a, verify_b
 from tests.fakes import Behaviour, FakeClock, FakeCluster
 
 NEW = "containerd://"

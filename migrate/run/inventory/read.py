@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from migrate.errors import UsageError
-from migrate.run.inventory_ini import expand, parse_ini, split_port
-from migrate.run.inventory_json import parse_json
-from migrate.run.inventory_model import Inventory, InventoryHost, effective, export, flaw
-from migrate.run.inventory_vars import host_from
+from migrate.run.inventory.ini import expand, parse_ini, split_port
+from migrate.run.inventory.json import parse_json
+from migrate.run.inventory.model import Inventory, InventoryHost, effective, export, flaw
+from migrate.run.inventory.variables import host_from
 
 __all__ = ["Inventory", "InventoryHost", "parse_inventory", "parse_list", "read_inventory"]
 

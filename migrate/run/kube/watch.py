@@ -14,9 +14,9 @@ from migrate.errors import ClusterUnreachable
 from migrate.facts.cluster import Budget
 from migrate.facts.live import LiveNode, LivePod, Watched
 from migrate.facts.resolve import resolve
-from migrate.run.kube_door import ActingApi, Stream
-from migrate.run.kube_lists import BUDGETS, NODES, PODS, Answer
-from migrate.run.kube_refused import NotAllowed, refusal
+from migrate.run.kube.door import ActingApi, Stream
+from migrate.run.kube.lists import BUDGETS, NODES, PODS, Answer
+from migrate.run.kube.refused import NotAllowed, refusal
 
 SERVER_SECONDS = 30  # a watch is ended by the server after so long, which also bounds how long a silent partition is not seen
 SILENCE_SECONDS = 45.0

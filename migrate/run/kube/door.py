@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 from migrate.errors import ClusterUnreachable
 from migrate.facts.redact import mask, printable
-from migrate.run.cluster_port import Said
-from migrate.run.kube import CONNECT_SECONDS, READ_SECONDS, KubeApi
-from migrate.run.kube_lists import Answer
+from migrate.run.kube.client import CONNECT_SECONDS, READ_SECONDS, KubeApi
+from migrate.run.kube.lists import Answer
+from migrate.run.kube.port import Said
 
 LINE_LIMIT = 16 * 1024 * 1024  # bytes of one watch event; etcd's objects end at 1.5 MiB
 TEXT_LIMIT = 4096

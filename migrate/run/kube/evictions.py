@@ -12,9 +12,9 @@ from migrate.errors import ClusterUnreachable
 from migrate.facts.cluster import Budget
 from migrate.facts.live import LivePod
 from migrate.plan.drain import PodDecision
-from migrate.run.api_events import BlockedBudget, HeldPod
-from migrate.run.cluster_port import Accepted, ActingCluster, Eviction, Gone, NamespaceEnds, Never, NotNow
-from migrate.run.kube_refused import NotAllowed
+from migrate.run.kube.events import BlockedBudget, HeldPod
+from migrate.run.kube.port import Accepted, ActingCluster, Eviction, Gone, NamespaceEnds, Never, NotNow
+from migrate.run.kube.refused import NotAllowed
 
 AT_ONCE = 8  # evictions under way; pods under one budget are asked for one after the other
 FLOOR, LONGEST_FLOOR = 0.1, 0.25  # seconds between two tries of one pod whose budget seems to be open

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import NoReturn
 
-from migrate.run.inventory_model import InventoryHost, Variable, flaw
+from migrate.run.inventory.model import InventoryHost, Variable, flaw
 from migrate.run.ports import Secret
 
 _TRUE, _FALSE = ("true", "yes", "on", "1", "y", "t"), ("false", "no", "off", "0", "n", "f")

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Protocol
 
 from migrate.run.ports import Clock, CommandResult, Secret
-from migrate.run.rootshell import Markers, exit_code
+from migrate.run.ssh.rootshell import Markers, exit_code
 
 _SLICE_SECONDS = 5.0
 

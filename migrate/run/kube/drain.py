@@ -14,11 +14,11 @@ from migrate.facts.cluster import ClusterFacts, Pod
 from migrate.facts.live import LivePod
 from migrate.plan.drain import EVICT, KEEP, REFUSE, PodDecision, classify
 from migrate.plan.steps import DrainPolicy
-from migrate.run.api_events import ApiAway, DrainBegins, DrainWaits, PodAppeared, PodEvicted, PodGone, Tell
-from migrate.run.cluster_port import Accepted, ActingCluster, Watch
-from migrate.run.evictions import Leaving, ask, waits
+from migrate.run.kube.events import ApiAway, DrainBegins, DrainWaits, PodAppeared, PodEvicted, PodGone, Tell
+from migrate.run.kube.evictions import Leaving, ask, waits
+from migrate.run.kube.port import Accepted, ActingCluster, Watch
+from migrate.run.kube.smoke import remove_smoke
 from migrate.run.ports import Clock
-from migrate.run.smoke import remove_smoke
 
 TICK = 1.0  # seconds after which what is waited for is told again
 RETURNS = 3  # times that an owner may put a pod back on the cordoned node

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrate.errors import Restored
 from migrate.facts.live import LivePod
-from migrate.run.api_events import Tell, VolumesWait
-from migrate.run.cluster_port import ActingCluster
+from migrate.run.kube.events import Tell, VolumesWait
+from migrate.run.kube.port import ActingCluster
 from migrate.run.ports import Clock
 
 DETACH_SECONDS = 360.0  # after 6 minutes the attach-detach controller forces a detach (maxWaitForUnmountDuration)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import IO
 
 from migrate.errors import NodeTimeout, NodeUnreachable
-from migrate.run.doors import Dropped
 from migrate.run.ports import HostTarget
-from migrate.run.text import readable
+from migrate.run.ssh.doors import Dropped
+from migrate.run.ssh.text import readable
 
 
 @dataclass(slots=True)

@@ -11,12 +11,12 @@ import tempfile
 from collections.abc import Callable
 
 from migrate.errors import AuthenticationRefused, HostKeyRefused, MigrateError, NodeTimeout, NodeUnreachable
-from migrate.run.doors import Doors, Dropped, looks_dropped
-from migrate.run.host import RootHost
 from migrate.run.ports import Clock, HostTarget
-from migrate.run.ssh_config import arguments
-from migrate.run.subprocess_stream import ProcessStream
-from migrate.run.text import readable
+from migrate.run.ssh.config import arguments
+from migrate.run.ssh.doors import Doors, Dropped, looks_dropped
+from migrate.run.ssh.host import RootHost
+from migrate.run.ssh.subprocess_stream import ProcessStream
+from migrate.run.ssh.text import readable
 
 _STALE = ("Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED", "host key is known for")
 

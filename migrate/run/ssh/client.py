@@ -16,15 +16,15 @@ from dataclasses import dataclass
 import paramiko
 from paramiko.agent import AgentSSH
 
-from migrate.run import ssh_errors
-from migrate.run.doors import Doors, Dropped, looks_dropped
-from migrate.run.host import RootHost
-from migrate.run.host_keys import check_host_key, unreadable_known_hosts
-from migrate.run.known_hosts import KnownKey, fingerprint, key_types, load
 from migrate.run.ports import Clock, HostTarget
-from migrate.run.ssh_channel import ChannelStream, Watch
-from migrate.run.ssh_socket import Line, dial
-from migrate.run.text import readable
+from migrate.run.ssh import failures as ssh_errors
+from migrate.run.ssh.channel import ChannelStream, Watch
+from migrate.run.ssh.doors import Doors, Dropped, looks_dropped
+from migrate.run.ssh.host import RootHost
+from migrate.run.ssh.host_keys import check_host_key, unreadable_known_hosts
+from migrate.run.ssh.known_hosts import KnownKey, fingerprint, key_types, load
+from migrate.run.ssh.socket import Line, dial
+from migrate.run.ssh.text import readable
 
 # without a handler each failed connection would print a traceback to stderr
 logging.getLogger("paramiko").addHandler(logging.NullHandler())

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from migrate.errors import HostKeyRefused
-from migrate.run.known_hosts import KnownKey, Standing, Verdict, fingerprint, judge, line_for, lookup_name, remember
 from migrate.run.ports import HostKeyChecking, HostTarget
+from migrate.run.ssh.known_hosts import KnownKey, Standing, Verdict, fingerprint, judge, line_for, lookup_name, remember
 
 _SHORT = {"ssh-ed25519": "ED25519", "ssh-rsa": "RSA"}
 _ON_THE_NODE = "compare it on the node's console (ssh-keygen -lf /etc/ssh/ssh_host_{0}_key.pub), then"

@@ -20,14 +20,14 @@ from migrate.facts.cluster import ClusterFacts, M, Owner, Pod, decode_list, with
 from migrate.facts.live import LiveNode, LivePod, VolumeAttachment
 from migrate.facts.resolve import resolve
 from migrate.plan.mark import MANAGER, RUN_ANNOTATION, Mark, mark_of, stranger
-from migrate.run.api_events import ApiAway, Tell
-from migrate.run.cluster_port import Eviction, NodeMissing, PodRefused, Said, Watch
-from migrate.run.kube import KubeApi
-from migrate.run.kube_door import ActingApi
-from migrate.run.kube_evict import eviction_of, group_version
-from migrate.run.kube_lists import NODES, OWNERS, PODS, RETRIED, Answer, KubeCluster
-from migrate.run.kube_refused import refusal
-from migrate.run.kube_watch import watching
+from migrate.run.kube.client import KubeApi
+from migrate.run.kube.door import ActingApi
+from migrate.run.kube.events import ApiAway, Tell
+from migrate.run.kube.evict import eviction_of, group_version
+from migrate.run.kube.lists import NODES, OWNERS, PODS, RETRIED, Answer, KubeCluster
+from migrate.run.kube.port import Eviction, NodeMissing, PodRefused, Said, Watch
+from migrate.run.kube.refused import refusal
+from migrate.run.kube.watch import watching
 
 MERGE = "application/merge-patch+json"
 ATTACHMENTS = "/apis/storage.k8s.io/v1/volumeattachments"

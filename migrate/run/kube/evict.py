@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from migrate.facts.resolve import resolve
-from migrate.run.cluster_port import Accepted, Eviction, Gone, NamespaceEnds, Never, NotNow
-from migrate.run.kube_lists import Answer
+from migrate.run.kube.lists import Answer
+from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NotNow
 
 OTHER_UID = ("UID in the precondition", "UID in precondition")  # registry/rest/delete.go, storage/interfaces.go
 TWO_BUDGETS = "more than one PodDisruptionBudget"

@@ -5,7 +5,7 @@ import re
 import shlex
 import string
 
-from migrate.run.inventory_model import Draft, Variable, export, flaw
+from migrate.run.inventory.model import Draft, Variable, export, flaw
 
 _SECTION = re.compile(r"^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$")
 _GROUP = re.compile(r"^([^:\]\s]+)\s*(?:#.*)?$")

@@ -4,12 +4,12 @@ import threading
 from typing import TYPE_CHECKING
 
 from migrate.run.clock import SystemClock
-from migrate.run.doors import Doors
-from migrate.run.openssh import open_local, open_openssh
 from migrate.run.ports import Backend, Clock, Host, HostTarget
+from migrate.run.ssh.doors import Doors
+from migrate.run.ssh.openssh import open_local, open_openssh
 
 if TYPE_CHECKING:
-    from migrate.run.ssh import SshClient
+    from migrate.run.ssh.client import SshClient
 
 
 class Connector:
@@ -33,7 +33,7 @@ class Connector:
         # imported late: paramiko costs some 0.3 s, which `--help` must not pay
         with self._lock:
             if self._client is None:
-                from migrate.run.ssh import SshClient
+                from migrate.run.ssh.client import SshClient
 
                 self._client = SshClient(self._doors, self._clock)
             return self._client

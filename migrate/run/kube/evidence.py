@@ -5,7 +5,7 @@ from __future__ import annotations
 from migrate.errors import NodeUnreadable
 from migrate.plan.verify import Evidence
 from migrate.run.ports import Host
-from migrate.run.text import readable
+from migrate.run.ssh.text import readable
 
 # What lists running containers, full IDs in the first column. Docker is asked only while it runs: a touch of its socket would start it.
 _RUNNING = {

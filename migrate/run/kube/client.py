@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from migrate.errors import ClusterUnreachable
 from migrate.facts.redact import mask, printable
-from migrate.run.kube_lists import WORKERS, Answer, KubeCluster
+from migrate.run.kube.lists import WORKERS, Answer, KubeCluster
 from migrate.run.ports import Clock
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from migrate.errors import ClusterUnreachable
-from migrate.run.kube_lists import Answer
+from migrate.run.kube.lists import Answer
 
 _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete", "LIST": "list", "WATCH": "watch"}
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from migrate.errors import VerificationFailed
 from migrate.plan.verify import Before, Evidence, Failed, Passed, Verdict, judge_a, judge_b, namespaces
-from migrate.run.api_events import ApiAway, Tell, VerifyWaits
-from migrate.run.cluster_port import ActingCluster, Watch
+from migrate.run.kube.events import ApiAway, Tell, VerifyWaits
+from migrate.run.kube.port import ActingCluster, Watch
+from migrate.run.kube.smoke import smoke
 from migrate.run.ports import Clock
-from migrate.run.smoke import smoke
 
 A_SECONDS = 120.0
 B_SECONDS = 300.0

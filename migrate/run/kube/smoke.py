@@ -7,8 +7,8 @@ from typing import Any
 from migrate.errors import ClusterUnreachable
 from migrate.facts.live import LivePod
 from migrate.plan.verify import HOPELESS, Failed, Passed
-from migrate.run.api_events import Tell, VerifyWaits
-from migrate.run.cluster_port import ActingCluster, PodRefused, Said
+from migrate.run.kube.events import Tell, VerifyWaits
+from migrate.run.kube.port import ActingCluster, PodRefused, Said
 from migrate.run.ports import Clock
 
 NAMESPACE = "kube-system"  # where admission is least strict and no quota is usual

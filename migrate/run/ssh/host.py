@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import NoReturn, Self
 
 from migrate.errors import NodeTimeout, NodeUnreachable, NodeUnreadable, NoSudo, TransferFailed
-from migrate.run import rootshell
-from migrate.run.exchange import Answer, Outcome, Stream, converse
 from migrate.run.ports import COMMAND_TIMEOUT, OUTPUT_LIMIT, Clock, CommandResult, HostTarget
-from migrate.run.text import readable
+from migrate.run.ssh import rootshell
+from migrate.run.ssh.exchange import Answer, Outcome, Stream, converse
+from migrate.run.ssh.text import readable
 
 _DIGEST_LINE = 80
 _ASK = "repeat with --ask-become-pass (-K)"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from migrate.run.inventory_model import Draft, Variable, flaw
+from migrate.run.inventory.model import Draft, Variable, flaw
 
 _SHAPE = 'the output of ansible-inventory --list: {"_meta": {"hostvars": {…}}, "group": {"hosts": […], "children": […]}}'
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migrate.errors import NodeTimeout, UsageError
-from migrate.run.inventory import InventoryHost
+from migrate.run.inventory.read import InventoryHost
 from migrate.run.ports import Backend, HostKeyChecking, HostTarget, Secret, Timeouts
 
 _DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_xmss", "id_dsa")

@@ -1,0 +1,1 @@
+"""Which machines: Ansible inventories and lists."""

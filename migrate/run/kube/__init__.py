@@ -1,0 +1,1 @@
+"""The Kubernetes API: reading, writing, and the steps of a migration that go through it."""

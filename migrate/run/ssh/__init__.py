@@ -1,0 +1,1 @@
+"""Reaching nodes: SSH by paramiko or the ssh program, host keys, root."""
