@@ -383,10 +383,38 @@ class Budget(_Model, frozen=True):
         return selector is not None and pod.metadata.namespace == self.metadata.namespace and selector.matches(pod.metadata.labels)
 
 
+class TemplateMetadata(_Model, frozen=True):
+    """Metadata of a pod template; annotations are already filtered."""
+
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class PodTemplate(_Model, frozen=True):
+    """What a controller's pods are made from."""
+
+    metadata: TemplateMetadata = TemplateMetadata()
+    spec: PodSpec = PodSpec()
+
+
+class JobSpec(_Model, frozen=True):
+    """The part of a Job's spec that matters here."""
+
+    template: PodTemplate | None = None
+
+
+class JobTemplate(_Model, frozen=True):
+    """What a CronJob's Jobs are made from."""
+
+    spec: JobSpec = JobSpec()
+
+
 class OwnerSpec(_Model, frozen=True):
-    """The part of a controller's spec that matters here."""
+    """The part of a controller's spec that matters here; a CronJob has `job_template`, the others `template`."""
 
     replicas: int | None = None
+    template: PodTemplate | None = None
+    job_template: JobTemplate | None = None
 
 
 class Owner(_Model, frozen=True):
@@ -395,6 +423,11 @@ class Owner(_Model, frozen=True):
     metadata: Metadata
     kind: str = ""
     spec: OwnerSpec = OwnerSpec()
+
+    @property
+    def template(self) -> PodTemplate | None:
+        """What its pods are made from, None where the reading does not hold it."""
+        return self.spec.job_template.spec.template if self.spec.job_template else self.spec.template
 
 
 class LocalPath(_Model, frozen=True):
@@ -466,6 +499,7 @@ class ClusterFacts(_Model, frozen=True):
         return next((one for one in self.volumes if one.spec.claim_ref == wanted), None)
 
 
+N = TypeVar("N", bound=Metadata | TemplateMetadata)
 M = TypeVar("M", bound=Node | Pod | Budget | Owner | PersistentVolume)
 
 
@@ -493,10 +527,20 @@ def decode_list(page: bytes, item: type[M]) -> tuple[tuple[M, ...], str]:
 
 def without_secrets(items: Iterable[M]) -> tuple[M, ...]:
     """The same objects with only the annotations of `KEPT_ANNOTATIONS`."""
-    return tuple(msgspec.structs.replace(item, metadata=_kept(item.metadata)) for item in items)
+    return tuple(_without_secrets(item) for item in items)
 
 
-def _kept(metadata: Metadata) -> Metadata:
+def _without_secrets(item: M) -> M:
+    clean = msgspec.structs.replace(item, metadata=_kept(item.metadata))
+    if isinstance(clean, Owner) and (template := clean.template):
+        kept = msgspec.structs.replace(template, metadata=_kept(template.metadata))
+        job = JobTemplate(spec=JobSpec(template=kept)) if clean.spec.job_template else None
+        spec = msgspec.structs.replace(clean.spec, template=None if job else kept, job_template=job)
+        return msgspec.structs.replace(clean, spec=spec)
+    return clean
+
+
+def _kept(metadata: N) -> N:
     kept = {key: value for key, value in (metadata.annotations or {}).items() if key.startswith(KEPT_ANNOTATIONS)}
     return msgspec.structs.replace(metadata, annotations=kept or None)
 

@@ -23,14 +23,16 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value was read: a file, its line (1-based), and the environment variable that carried it, if any."""
+    """Where a value was read: a file, its line and column (1-based), and the environment variable that carried it, if any."""
 
     path: str
     line: int | None = None
     variable: str | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
         line = f":{self.line}" if self.line else ""
+        line += f":{self.column}" if self.line and self.column else ""
         return f"{self.path}{line}" + (f" ({self.variable})" if self.variable else "")
 
 
@@ -292,6 +294,76 @@ class Kernel:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketUser:
+    """A process with an open connection to Docker's socket; a process of a pod is one too, seen from the host."""
+
+    process: str
+    pid: int
+    socket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """Docker's part of the filter table.
+
+    `forward_policy` is `ACCEPT` or `DROP`, `docker_rules` counts rules in chains of Docker, `admin_rules` are those of DOCKER-USER that
+    Docker did not put there, as iptables-save prints them.
+    """
+
+    forward_policy: str
+    docker_rules: int
+    admin_rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLimits:
+    """Limits as `/proc/PID/limits` shows them: name (`open files`) -> (soft, hard), numbers or `unlimited`; `count` processes have these."""
+
+    count: int
+    limits: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A registry that a file holds credentials for; the credentials were not read."""
+
+    path: str
+    registry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A unit that may act on the node by itself, as systemd reports it: `active` and `enabled` are its words (`active`, `enabled`)."""
+
+    name: str
+    active: str
+    enabled: str
+
+    @property
+    def acts(self) -> bool:
+        """Whether it runs, or comes with the next boot or trigger."""
+        return self.active in ("active", "activating", "reloading") or self.enabled in ("enabled", "enabled-runtime")
+
+
+@dataclass(frozen=True, slots=True)
+class HostActors:
+    """What else manages this machine: units, lines of scripts and cron tables that start such tools, and what those tools manage.
+
+    `managed` are resources of runtime and kubelet that a configuration management owns, by its own names (`service[docker]`);
+    `settings` are single settings of update tools (`Unattended-Upgrade::Automatic-Reboot`).
+    """
+
+    services: tuple[Service, ...] = ()
+    calls: tuple[HostUse, ...] = ()
+    managed: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def service(self, name: str) -> Service | None:
+        """The loaded unit of this name, or None."""
+        return next((one for one in self.services if one.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """Everything known of one machine. `host` is the inventory's name; `files` are the raw readings that edits start from."""
 
@@ -318,6 +390,14 @@ class NodeFacts:
     crictl: Mapping[str, Any] | Unreadable | None
     unreadable: tuple[Unreadable, ...]
     files: Mapping[str, PathReading] = field(repr=False)
+    # empty or None also where an earlier version's capture did not ask
+    actors: HostActors = HostActors()
+    socket_users: tuple[SocketUser, ...] = ()
+    firewall: Firewall | None = None
+    pod_limits: tuple[ProcessLimits, ...] = ()
+    unit_limits: Mapping[str, ProcessLimits] = field(default_factory=dict)
+    logins: tuple[Login, ...] = ()
+    docker_certificates: tuple[str, ...] = ()
 
     @property
     def daemon_settings(self) -> Mapping[str, Any]:

@@ -7,10 +7,14 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from migrate.facts.cluster import ClusterFacts, Node, Pod
-from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts
+from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts, Place
 from migrate.targets import Target
+
+if TYPE_CHECKING:
+    from migrate.rules.sight import Sign, WorkloadView
 
 CODE = re.compile(r"D2C[1-9][0-9]{2}")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -42,6 +46,7 @@ class NodeView:
     pods: tuple[Pod, ...]
     cluster: ClusterFacts | None
     target: Target
+    next_kubernetes: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
@@ -93,7 +98,8 @@ class Seen:
 class Rule:
     """One named thing that is judged. `acceptable` blockers may be accepted by code with a reason; the others never.
 
-    A rule of the migration is not asked about a node that has nothing to migrate; `always` marks those that are.
+    A rule of the migration is not asked about a node that has nothing to migrate; `always` marks those that are. A rule about
+    workloads has a `sight` too (migrate.rules.sight).
     """
 
     code: str
@@ -106,11 +112,15 @@ class Rule:
     remedy: str
     sources: str
     see: See
+    sight: Callable[[WorkloadView], Iterable[Sign]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule's word on one node; `accepted` holds the admin's reason when a blocker was accepted."""
+    """A rule's word on one node (`node` is empty for a workload by itself); `accepted` holds the admin's reason when it was accepted.
+
+    `location` is where it stands in a file, for what was read from one.
+    """
 
     code: str
     slug: str
@@ -122,6 +132,7 @@ class Finding:
     what: str
     remedy: str
     accepted: str | None = None
+    location: Place | None = None
 
     @property
     def blocks(self) -> bool:

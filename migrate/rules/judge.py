@@ -9,6 +9,7 @@ from migrate.facts.capture import Capture
 from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.node import facts_from
 from migrate.facts.redact import redact
+from migrate.facts.workload import Workload
 from migrate.rules import Finding, NodeView, Severity, accept, check
 from migrate.rules.table import RULES
 from migrate.targets import Target
@@ -38,6 +39,17 @@ class Inspected:
     def count(self, severity: Severity) -> int:
         """How many findings of one severity it has."""
         return sum(finding.severity is severity for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedWorkload:
+    """One workload after an inspection. `pod_security` is the Pod Security Standard level that it meets: the strictest of `restricted`,
+    `baseline`, `privileged` whose every check it passes.
+    """
+
+    workload: Workload
+    pod_security: str
+    findings: tuple[Finding, ...]
 
 
 def verdict(nodes: tuple[Inspected, ...]) -> str:

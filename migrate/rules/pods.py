@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from migrate.facts.cluster import ClusterFacts, Owner, Pod, PodContainer, Volume
+from migrate.facts.cluster import ClusterFacts, Owner, Pod, PodContainer
 from migrate.rules import NodeView, Seen
 
 
@@ -64,14 +63,6 @@ def by_owner(view: NodeView, hits: Iterable[tuple[Pod, str]], remedy: str | None
         yield Seen(owner, "; ".join(details) + pods, remedy)
 
 
-@dataclass(frozen=True, slots=True)
-class HostMount:
-    """A path of the host that a pod reaches: `path` in canonical form, `how` tells volume, type and container in words."""
-
-    path: str
-    how: str
-
-
 def canonical_path(path: str) -> str:
     """The path without `.`, `..`, doubled and trailing slashes, and with /var/run as the /run that it is a link to."""
     clean = posixpath.normpath("/" + path.strip("/"))
@@ -81,43 +72,6 @@ def canonical_path(path: str) -> str:
 def within(path: str, folder: str) -> bool:
     """Whether a canonical path is the folder or lies below it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def host_mounts(view: NodeView, pod: Pod) -> Iterator[HostMount]:
-    """Every host path that the pod reaches through hostPath volumes and through claims on hostPath or local volumes, by container.
-
-    A volume that no container mounts counts too: the kubelet checks, or makes, its path before the pod starts.
-    """
-    for volume in pod.spec.volumes or ():
-        source = _host_source(view.cluster, pod, volume)
-        if source is None:
-            continue
-        path, what = source
-        mounted = False
-        for container in pod.spec.all_containers:
-            for mount in container.volume_mounts or ():
-                if mount.name == volume.name:
-                    mounted = True
-                    below = posixpath.join(path, mount.sub_path.lstrip("/"))
-                    mode = ", read-only" if mount.read_only else ""
-                    yield HostMount(canonical_path(below), f"{what} at {mount.mount_path} of container {container.name}{mode}")
-        if not mounted:
-            yield HostMount(canonical_path(path), f"{what}, which no container mounts")
-
-
-def _host_source(cluster: ClusterFacts | None, pod: Pod, volume: Volume) -> tuple[str, str] | None:
-    if volume.host_path:
-        kind = f"type {volume.host_path.type}" if volume.host_path.type else "no type"
-        return volume.host_path.path, f"hostPath {volume.host_path.path} ({kind})"
-    claim = volume.persistent_volume_claim
-    bound = cluster.claimed_volume(pod.metadata.namespace, claim.claim_name) if cluster and claim else None
-    if bound is None:
-        return None
-    if bound.spec.host_path:
-        return bound.spec.host_path.path, f"PersistentVolume {bound.metadata.name}, hostPath {bound.spec.host_path.path}"
-    if bound.spec.local:
-        return bound.spec.local.path, f"PersistentVolume {bound.metadata.name}, local path {bound.spec.local.path}"
-    return None
 
 
 def privileged(container: PodContainer) -> bool:

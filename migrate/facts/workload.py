@@ -1,0 +1,115 @@
+"""What makes pods: a controller with its pod template, a bare pod, a document in a file. Pods are rolled up to their topmost owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from migrate.facts.cluster import ClusterFacts, Metadata, Owner, Pod, PodSpec
+from migrate.facts.model import Place
+
+Pointer = tuple[str | int, ...]
+"""A way into a document, keys and list indexes: `("spec", "volumes", 0, "hostPath", "path")`."""
+
+Title = tuple[str, str, str]
+"""Namespace, kind, name: what a workload is called and ordered by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One workload and one form of its pods.
+
+    `spec`, `labels` and `annotations` are those of its pods. `replicas` is how many are wanted, None where the kind has no such
+    number. `pods` and `nodes` are the names of what lives now, in order. `place` is where a document was read, None for what the API told.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    spec: PodSpec
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    replicas: int | None = None
+    pods: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    place: Place | None = None
+
+    @property
+    def title(self) -> str:
+        """`Kind namespace/name`; without the namespace where a document names none."""
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+def pod_workload(pod: Pod, title: Title | None = None) -> Workload:
+    """One pod as a workload, under its own name or its owner's."""
+    meta = pod.metadata
+    namespace, kind, name = title or (meta.namespace, "Pod", meta.name)
+    nodes = (pod.spec.node_name,) if pod.spec.node_name else ()
+    return Workload(kind, namespace, name, pod.spec, meta.labels or {}, meta.annotations or {}, None, (meta.name,), nodes)
+
+
+def workloads(cluster: ClusterFacts) -> tuple[Workload, ...]:
+    """Every workload of a cluster in namespace, kind, name order, those with nothing running now too.
+
+    A workload's form is that of a live pod (admission may have changed it), one for each revision that lives; its template where none
+    lives. An owner of a kind that is not listed (a Rollout, a custom resource) is known by its pods and ReplicaSets.
+    """
+    top = Owners(cluster.owners)
+    revisions: dict[tuple[Title, str], list[Pod]] = {}
+    for pod in cluster.pods:
+        if not pod.finished:
+            revisions.setdefault((top.of(pod), _revision(pod)), []).append(pod)
+    found = [_living(title, pods, top.replicas(title)) for (title, _), pods in revisions.items()]
+    living = {title for title, _ in revisions}
+    idle = {title: owner for owner in cluster.owners if owner.template and (title := top.of(owner)) not in living}
+    found += [_idle(title, owner, top.replicas(title)) for title, owner in idle.items()]
+    return tuple(sorted(found, key=lambda one: (one.namespace, one.kind, one.name)))
+
+
+def _revision(pod: Pod) -> str:
+    labels = pod.metadata.labels or {}
+    return labels.get("pod-template-hash") or labels.get("controller-revision-hash") or ""
+
+
+def _living(title: Title, pods: list[Pod], replicas: int | None) -> Workload:
+    first = pod_workload(pods[0], title)
+    names = tuple(sorted(pod.metadata.name for pod in pods))
+    nodes = tuple(sorted({pod.spec.node_name for pod in pods} - {""}))
+    return Workload(*title[1::-1], title[2], first.spec, first.labels, first.annotations, replicas, names, nodes)
+
+
+def _idle(title: Title, owner: Owner, replicas: int | None) -> Workload:
+    template = owner.template
+    assert template is not None
+    meta = template.metadata
+    return Workload(*title[1::-1], title[2], template.spec, meta.labels or {}, meta.annotations or {}, replicas)
+
+
+class Owners:
+    """Who manages what, looked up in one table."""
+
+    def __init__(self, owners: Iterable[Owner]) -> None:
+        self._known = {(one.metadata.namespace, one.kind, one.metadata.name): one for one in owners}
+
+    def of(self, one: Pod | Owner) -> Title:
+        """The topmost known owner, the object itself when nothing manages it; a static pod is a workload of its own."""
+        meta: Metadata | None = one.metadata
+        title = (one.metadata.namespace, one.kind if isinstance(one, Owner) else "Pod", one.metadata.name)
+        seen = {title}
+        while meta and (controller := meta.controller) and not (isinstance(one, Pod) and one.mirror):
+            title = (title[0], controller.kind, controller.name)
+            if title in seen:  # owners that own each other
+                break
+            seen.add(title)
+            meta = known.metadata if (known := self._known.get(title)) else None
+        return title
+
+    def replicas(self, title: Title) -> int | None:
+        """How many pods the owner wants, None when it has no such number or is not known."""
+        known = self._known.get(title)
+        return known.spec.replicas if known else None
+
+
+def on_node(found: Iterable[Workload], node: str) -> Iterator[Workload]:
+    """The workloads with a live pod on the node."""
+    return (one for one in found if node in one.nodes)

@@ -1,0 +1,86 @@
+"""What is known of where a workload runs: one node, a whole cluster, or nothing (a document in a file)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from migrate.facts.cluster import ClusterFacts
+from migrate.facts.model import NodeFacts
+from migrate.formats import FormatError, version
+from migrate.rules import NodeView
+from migrate.rules.pods import canonical_path
+from migrate.targets import Target
+
+DOCKER_ROOT = "/var/lib/docker"
+
+Minor = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where a workload runs. Versions are (major, minor), None when unknown; `node` is the one node, None away from one.
+
+    `sockets` are the source's own, `data_roots` Docker's, both canonical paths besides the usual ones. `probes_untimed` tells that exec
+    probes run without their timeout now.
+    """
+
+    target: Target
+    kubernetes: Minor | None = None
+    next_kubernetes: Minor | None = None
+    docker: Minor | None = None
+    runtime: Minor | None = None
+    cluster: ClusterFacts | None = None
+    node: NodeFacts | None = None
+    sockets: frozenset[str] = frozenset()
+    data_roots: frozenset[str] = frozenset({DOCKER_ROOT})
+    probes_untimed: bool = False
+
+
+def node_ground(view: NodeView) -> Ground:
+    """The ground of the pods of one node."""
+    socket = view.facts.endpoint.socket.removeprefix("unix://")
+    return Ground(
+        target=view.target,
+        kubernetes=_minor(view.kubelet.version) if view.kubelet else None,
+        next_kubernetes=view.next_kubernetes,
+        docker=_minor(view.docker.version) if view.docker else None,
+        runtime=_minor(view.containerd.version) if view.containerd else None,
+        cluster=view.cluster,
+        node=view.facts,
+        sockets=frozenset({canonical_path(socket)} if view.on_docker and socket.startswith("/") else ()),
+        data_roots=frozenset({DOCKER_ROOT, canonical_path(view.docker.data_root if view.docker else DOCKER_ROOT)}),
+        probes_untimed=view.facts.endpoint.kind == "dockershim" and _timeouts_ignored(view),
+    )
+
+
+def cluster_ground(views: Iterable[NodeView], cluster: ClusterFacts | None, target: Target, next_kubernetes: Minor | None = None) -> Ground:
+    """The ground of a cluster's workloads: what holds on any of its read nodes."""
+    grounds = [node_ground(view) for view in views]
+    return Ground(
+        target=target,
+        kubernetes=_minor(cluster.server) if cluster else None,
+        next_kubernetes=next_kubernetes,
+        docker=max((one.docker for one in grounds if one.docker), default=None),
+        runtime=min((one.runtime for one in grounds if one.runtime), default=None),
+        cluster=cluster,
+        sockets=frozenset().union(*(one.sockets for one in grounds)),
+        data_roots=frozenset({DOCKER_ROOT}).union(*(one.data_roots for one in grounds)),
+        probes_untimed=any(one.probes_untimed for one in grounds),
+    )
+
+
+def _minor(text: str) -> Minor | None:
+    try:
+        return version.parse(text).release
+    except FormatError:
+        return None
+
+
+def _timeouts_ignored(view: NodeView) -> bool:
+    if view.kubelet is None:
+        return False
+    gates = view.kubelet.setting("feature-gates", "featureGates").value
+    off = gates.get("ExecProbeTimeout") is False if isinstance(gates, dict) else "ExecProbeTimeout=false" in str(gates or "")
+    minor = _minor(view.kubelet.version)
+    return off or (minor is not None and minor < (1, 20))
