@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from migrate.cli import cli
+from migrate.report.model import schema
 from migrate.report.rules_page import rules_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +27,7 @@ def commands_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"docs/rules.md": rules_page, "docs/commands.md": commands_page}
+PAGES: dict[str, Callable[[], str]] = {"docs/rules.md": rules_page, "docs/commands.md": commands_page, "docs/schema/report-v1.json": schema}
 
 
 def main() -> int:

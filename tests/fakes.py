@@ -14,23 +14,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from migrate.errors import ClusterUnreachable, Refused
-from migrate.facts.cluster import (
-    Budget,
-    BudgetSpec,
-    BudgetStatus,
-    ClusterFacts,
-    Condition,
-    LabelSelector,
-    Metadata,
-    NodeInfo,
-    NodeSpec,
-    Owner,
-    OwnerReference,
-    OwnerSpec,
-    Pod,
-    PodContainer,
-    PodSpec,
-)
+from migrate.facts.api import Condition, Metadata, OwnerReference
+from migrate.facts.cluster import Budget, BudgetSpec, BudgetStatus, ClusterFacts, LabelSelector, NodeInfo, NodeSpec, Owner, OwnerSpec
 from migrate.facts.live import (
     ContainerState,
     LiveContainer,
@@ -42,6 +27,7 @@ from migrate.facts.live import (
     VolumeAttachment,
     Waiting,
 )
+from migrate.facts.pod import Pod, PodContainer, PodSpec
 from migrate.plan.mark import RUN_ANNOTATION, Mark, mark_of
 from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NodeMissing, NotNow, PodRefused, Said
 

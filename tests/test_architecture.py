@@ -18,14 +18,15 @@ LAYERS: dict[str, frozenset[str]] = {
     "facts": frozenset(("formats", "errors")),
     "targets": frozenset(("facts", "formats")),
     "installers": frozenset(("facts", "formats")),
-    "rules": frozenset(("targets", "installers", "facts", "formats")),
+    "manifests": frozenset(("facts", "formats")),
+    "rules": frozenset(("targets", "installers", "manifests", "facts", "formats")),
     "plan": frozenset(("rules", "targets", "installers", "facts", "formats")),
-    "report": frozenset(("plan", "rules", "targets", "installers", "facts", "formats")),
-    "run": frozenset(("plan", "rules", "targets", "installers", "facts", "formats", "errors", "node")),
-    "cli": frozenset(("run", "report", "plan", "rules", "targets", "installers", "facts", "formats", "errors", "demo")),
+    "report": frozenset(("plan", "rules", "targets", "installers", "manifests", "facts", "formats")),
+    "run": frozenset(("plan", "rules", "targets", "installers", "manifests", "facts", "formats", "errors", "node")),
+    "cli": frozenset(("run", "report", "plan", "rules", "targets", "installers", "manifests", "facts", "formats", "errors", "demo")),
     "node": frozenset(),
 }
-PURE = ("facts", "formats", "targets", "installers", "rules", "plan", "report")
+PURE = ("facts", "formats", "targets", "installers", "manifests", "rules", "plan", "report")
 
 # What a pure package may import from outside; everything else of the standard library does I/O, reads a clock or is not needed.
 PURE_STANDARD = frozenset(
@@ -51,6 +52,7 @@ PURE_STANDARD = frozenset(
 PURE_THIRD_PARTY = {
     "formats": frozenset(("ruamel", "tomlkit", "toml", "yaml")),
     "facts": frozenset(("msgspec",)),
+    "manifests": frozenset(("msgspec", "yaml")),
     "plan": frozenset(("msgspec",)),
     "report": frozenset(("msgspec",)),
 }

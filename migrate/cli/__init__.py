@@ -11,6 +11,8 @@ from migrate import __version__
 from migrate.cli.act import apply, rollback, status, verify
 from migrate.cli.inspect import capture, explain, inspect
 from migrate.cli.plan import plan
+from migrate.cli.report import report, schema
+from migrate.cli.scan import scan
 from migrate.errors import MigrateError
 
 
@@ -20,7 +22,7 @@ def cli() -> None:
     """Take a Kubernetes cluster off Docker: inspect it, plan the move of each node to containerd, with the way back."""
 
 
-for command in (inspect, plan, apply, status, verify, rollback, capture, explain):
+for command in (inspect, scan, plan, apply, status, verify, rollback, capture, report, explain, schema):
     cli.add_command(command)
 
 

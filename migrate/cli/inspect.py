@@ -3,41 +3,62 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from migrate.cli.options import access, access_options, inspected, judge_options, notice, result, style, tell
+from migrate import __version__
+from migrate.cli.options import (
+    access,
+    access_options,
+    color_option,
+    inspected,
+    judge_options,
+    next_kubernetes,
+    notice,
+    reason,
+    show,
+    style,
+    tell,
+)
+from migrate.cli.saying import report_options, say
 from migrate.errors import UsageError
-
-if TYPE_CHECKING:
-    from migrate.rules.judge import Inspected
 
 
 @click.command()
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @access_options
 @judge_options
-@click.option("--info", "show_info", is_flag=True, help="Show info findings too.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(["blocker", "warning", "info", "never"]),
-    default="blocker",
-    show_default=True,
-    help="Findings that exit with 3.",
-)
-@click.option("-o", "--output", type=click.Path(), help="Write the report to this file.")
-def inspect(nodes: tuple[str, ...], form: str, color: str, show_info: bool, fail_on: str, output: str | None, **options: Any) -> int:
+@report_options
+@click.option("--diff", "with_files", is_flag=True, help="Add the file changes of each node without blockers.")
+def inspect(nodes: tuple[str, ...], with_files: bool, **options: Any) -> int:
     """Say what would break when nodes leave Docker. Reads; changes nothing."""
-    from migrate.report.inspect_text import inspect_text
-    from migrate.report.json_v1 import inspect_json
+    from migrate.plan.build import build_plan
+    from migrate.report.build import build_report
+    from migrate.report.model import NotChecked
+    from migrate.rules.judge import judge_workloads
 
-    target, seen, found = inspected(nodes, options, redacted=form == "json")
-    if form == "json":
-        result(inspect_json(found, target.name), output)
-    else:
-        result(inspect_text(found, target.name, style(color, output), show_info=show_info), output)
-    return tell(seen, [_weight(found, fail_on)])
+    target, seen, found = inspected(nodes, options, redacted=True)
+    wanted = next_kubernetes(options["next_kubernetes"])
+    views = [one.view for one in found if one.view]
+    workloads = judge_workloads(seen.cluster, views, target, dict(map(reason, options["accept"])), wanted) if seen.cluster else ()
+    names = {view.name for view in views}
+    unseen = [NotChecked(what="a Node without a machine", reason=message.splitlines()[0]) for message in seen.strangers]
+    if seen.cluster_error is not None:
+        unseen.append(NotChecked(what="Kubernetes API, and all workloads", reason=seen.cluster_error.seen))
+    made = build_report(
+        found,
+        tuple(one for one in workloads if not nodes or names.intersection(one.workload.nodes)),
+        target=target,
+        tool=__version__,
+        taken=seen.cluster.taken if seen.cluster else max((one.view.facts.taken for one in found if one.view), default=0),
+        cluster=seen.cluster,
+        name=options["context"] or "",
+        next_kubernetes=wanted,
+        plans=tuple(build_plan(one.view, one.findings) for one in found if one.view) if with_files else (),
+        not_checked=unseen,
+    )
+    return tell(seen, [say(made, options)])
 
 
 @click.command()
@@ -62,15 +83,25 @@ def capture(nodes: tuple[str, ...], output: str, **options: Any) -> int:
 
 
 @click.command()
-@click.argument("code", required=False)
-def explain(code: str | None) -> int:
-    """Say what a finding means, why it matters and what to do; without CODE, list all rules."""
+@click.argument("code", required=False, metavar="[CODE|stack]")
+@click.argument("nodes", nargs=-1, metavar="[NODE]...")
+@access_options
+@color_option
+def explain(code: str | None, nodes: tuple[str, ...], color: str, **options: Any) -> int:
+    """Say what a finding means, why it matters and what to do; without CODE, list all rules.
+
+    `explain stack` reads nodes and says who talks to whom there, from the kubelet down to the containers, now and after the move.
+    """
     from difflib import get_close_matches
 
     from migrate.report.rules_page import explain as page
     from migrate.report.rules_page import listing
     from migrate.rules.table import RULES
 
+    if code == "stack":
+        return _stack(nodes, color, options)
+    if nodes:
+        raise UsageError(seen=f"explain {code} {' '.join(nodes)}", expected="one code", next=f"docker2cri explain {code}")
     if code is None:
         click.echo(listing(RULES), nl=False)
         return 0
@@ -83,12 +114,15 @@ def explain(code: str | None) -> int:
     return 0
 
 
-def _weight(nodes: tuple[Inspected, ...], fail_on: str) -> int:
-    from migrate.rules import Severity
+def _stack(nodes: tuple[str, ...], color: str, options: dict[str, Any]) -> int:
+    from migrate.report.stack_text import stack_text
+    from migrate.run.session import look
+    from migrate.targets.containerd import CONTAINERD
 
-    if fail_on == "never":
-        return 0
-    limit = Severity(fail_on).rank
-    # that the API was not read is told, and weighs, by itself
-    found = [one for node in nodes for one in node.findings if one.slug != "cluster-not-read"]
-    return 3 if any(one.severity.rank <= limit and one.accepted is None for one in found) else 0
+    seen = look(access(options), nodes, notice)
+    how = style(color, None)
+    show("\n".join(stack_text(machine.facts, CONTAINERD, how) for machine in seen.machines if machine.facts))
+    for machine in seen.machines:
+        if machine.error:
+            click.echo(str(machine.error), err=True)
+    return tell(seen, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -48,6 +49,7 @@ def access_options(command: F) -> F:
         click.option("-K", "--ask-become-pass", is_flag=True, help="Ask for the sudo password once."),
         click.option("--become-password-file", type=click.Path(), help="File that holds the sudo password."),
         click.option("--forks", type=click.IntRange(1, 200), default=20, show_default=True, help="Nodes read at once."),
+        click.option("--config-maps", is_flag=True, help="Read all ConfigMaps too: scripts, log parsers, queries (a heavy list)."),
         click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an unexpected error."),
         click.option(
             "--from", "offline", metavar="DIR", type=click.Path(), help="Saved readings (capture -o DIR) instead of nodes and API."
@@ -56,6 +58,11 @@ def access_options(command: F) -> F:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+color_option = click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True, help="Colours (NO_COLOR is honoured)."
+)
 
 
 def judge_options(command: F) -> F:
@@ -67,14 +74,10 @@ def judge_options(command: F) -> F:
         click.option(
             "--accept", multiple=True, metavar="CODE=REASON", help="Accept blockers of this code; the reason is kept in the plan."
         ),
-        click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="What is printed."),
         click.option(
-            "--color",
-            type=click.Choice(["auto", "always", "never"]),
-            default="auto",
-            show_default=True,
-            help="Colours (NO_COLOR is honoured).",
+            "--next-kubernetes", metavar="1.NN", help="Say too what an upgrade to this version would stop, minor by minor on the way."
         ),
+        color_option,
     ]
     for option in reversed(options):
         command = option(command)
@@ -90,12 +93,12 @@ def inspected(nodes: tuple[str, ...], options: dict[str, Any], *, redacted: bool
     target = target_named(options["target"])
     assert target is not None  # click checked the choice
     reasons = dict(reason(text) for text in options["accept"])
+    wanted = next_kubernetes(options["next_kubernetes"])
     seen = look(access(options), nodes, notice)
-    return (
-        target,
-        seen,
-        judge(seen.cluster, [(one.host, one.capture, one.node, one.error) for one in seen.machines], target, reasons, redacted=redacted),
-    )
+    if wanted is not None:
+        refuse_older(wanted, seen)
+    machines = [(one.host, one.capture, one.node, one.error) for one in seen.machines]
+    return target, seen, judge(seen.cluster, machines, target, reasons, redacted=redacted, next_kubernetes=wanted)
 
 
 def access(options: dict[str, Any]) -> Access:
@@ -124,6 +127,7 @@ def access(options: dict[str, Any]) -> Access:
         ),
         forks=options["forks"],
         offline=options["offline"],
+        config_maps=options["config_maps"],
     )
 
 
@@ -151,6 +155,40 @@ def reason(text: str) -> tuple[str, str]:
             seen=seen, expected="the code of an acceptable blocker", next=f"docker2cri explain {code}" if found else "docker2cri explain"
         )
     return code, reason.strip()
+
+
+def next_kubernetes(text: str | None) -> tuple[int, int] | None:
+    """`1.NN` as (major, minor), None where none was asked about; raises UsageError for what the kubelet's table does not reach."""
+    from migrate.facts.kubelet_table import FIRST, LAST
+
+    found = re.fullmatch(r"v?1\.([0-9]{1,2})(\.[0-9]+)?", text or "")
+    if text is not None and (found is None or not FIRST <= int(found[1]) <= LAST):
+        raise UsageError(
+            seen=f"--next-kubernetes {text}: no version that docker2cri knows",
+            expected=f"a minor version from 1.{FIRST} to 1.{LAST}",
+            next=f"--next-kubernetes 1.{LAST}",
+        )
+    return (1, int(found[1])) if found else None
+
+
+def refuse_older(wanted: tuple[int, int], seen: Look) -> None:
+    """Raise UsageError when a node's kubelet is of a later version already."""
+    from migrate.facts.model import Kubelet
+    from migrate.formats import FormatError, version
+
+    for machine in seen.machines:
+        kubelet = machine.facts.kubelet if machine.facts else None
+        try:
+            has = version.parse(kubelet.version) if isinstance(kubelet, Kubelet) else None
+        except FormatError:
+            continue  # a finding of its own
+        if has is not None and has.release > wanted:
+            asked = f"{wanted[0]}.{wanted[1]}"
+            raise UsageError(
+                seen=f"--next-kubernetes {asked}: the kubelet of {machine.host} is v{has} already",
+                expected=f"1.{has.minor} or later",
+                next=f"--next-kubernetes 1.{has.minor + 1}",
+            )
 
 
 def tell(seen: Look, codes: list[int]) -> int:
@@ -198,7 +236,7 @@ def write(path: str, text: str) -> None:
     try:
         put(Path(path), text.encode())
     except OSError as wrong:
-        raise UsageError(seen=f"{path}: {wrong.strerror}", expected="a file that can be written", next="name another with -o") from wrong
+        raise UsageError(seen=f"{path}: {wrong.strerror}", expected="a file that can be written", next="name another file") from wrong
 
 
 def load_plan(path: str) -> Plan:

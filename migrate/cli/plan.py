@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @access_options
 @judge_options
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="What is printed.")
 @click.option("-o", "--output", type=click.Path(), help="Write the plan to this file (JSON).")
 @click.option("--no-diff", is_flag=True, help="Leave the file diffs out of the text.")
 @click.option(

@@ -6,12 +6,18 @@ Values that may hold secrets are not among the fields: of a container's environm
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Generic, TypeVar
 
 import msgspec
 
+from migrate.facts.api import Condition, Metadata, Model
+from migrate.facts.config_use import ConfigUse
+from migrate.facts.kubeadm import KUBELET_CONFIG, KubeadmConfig, KubeletConfigMap
 from migrate.facts.model import Unreadable
+from migrate.facts.pod import Pod, PodTemplate, TemplateMetadata
+from migrate.facts.pod_volumes import HostPath
 from migrate.facts.resolve import resolve
 
 KEPT_ANNOTATIONS = (
@@ -20,52 +26,19 @@ KEPT_ANNOTATIONS = (
     "kubernetes.io/config.source",
     "node.alpha.kubernetes.io/ttl",
     "volumes.kubernetes.io/controller-managed-attach-detach",
-    "cluster-autoscaler.kubernetes.io/safe-to-evict",
+    "cluster-autoscaler.kubernetes.io/",
+    "cluster.x-k8s.io/",
+    "karpenter.sh/",
+    "weave.works/kured-node-lock",
     "docker2cri.io/",
     "container.apparmor.security.beta.kubernetes.io/",
     "seccomp.security.alpha.kubernetes.io/",
+    "container.seccomp.security.alpha.kubernetes.io/",
 )
 CRI_SOCKET = "kubeadm.alpha.kubernetes.io/cri-socket"
-MIRROR = "kubernetes.io/config.mirror"
 
 
-class _Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A frozen value with the API's camelCase field names."""
-
-
-class OwnerReference(_Model, frozen=True):
-    """A link to the object that owns this one; `controller` marks the managing one."""
-
-    kind: str
-    name: str
-    controller: bool = False
-    api_version: str = ""
-    uid: str = ""
-
-
-class Metadata(_Model, frozen=True):
-    """Object metadata; annotations are already filtered."""
-
-    name: str
-    namespace: str = ""
-    uid: str = ""
-    labels: dict[str, str] | None = None
-    annotations: dict[str, str] | None = None
-    owner_references: tuple[OwnerReference, ...] | None = None
-    deletion_timestamp: str | None = None
-    creation_timestamp: str | None = None
-
-    def annotation(self, key: str) -> str | None:
-        """The annotation's value, or None."""
-        return (self.annotations or {}).get(key)
-
-    @property
-    def controller(self) -> OwnerReference | None:
-        """The owner that manages this object, or None."""
-        return next((owner for owner in self.owner_references or () if owner.controller), None)
-
-
-class Taint(_Model, frozen=True):
+class Taint(Model, frozen=True):
     """A node taint."""
 
     key: str
@@ -73,25 +46,14 @@ class Taint(_Model, frozen=True):
     value: str = ""
 
 
-class Condition(_Model, frozen=True):
-    """A status condition; times are RFC 3339."""
-
-    type: str
-    status: str
-    reason: str = ""
-    message: str = ""
-    last_heartbeat_time: str | None = None
-    last_transition_time: str | None = None
-
-
-class NodeAddress(_Model, frozen=True):
+class NodeAddress(Model, frozen=True):
     """One address of a node: InternalIP, Hostname ..."""
 
     type: str
     address: str
 
 
-class NodeInfo(_Model, frozen=True):
+class NodeInfo(Model, frozen=True):
     """Versions that the kubelet reports."""
 
     container_runtime_version: str = ""
@@ -103,7 +65,7 @@ class NodeInfo(_Model, frozen=True):
     boot_id: str = msgspec.field(name="bootID", default="")
 
 
-class NodeSpec(_Model, frozen=True):
+class NodeSpec(Model, frozen=True):
     """Node spec."""
 
     unschedulable: bool = False
@@ -112,7 +74,7 @@ class NodeSpec(_Model, frozen=True):
     provider_id: str = msgspec.field(name="providerID", default="")
 
 
-class NodeStatus(_Model, frozen=True):
+class NodeStatus(Model, frozen=True):
     """Node status."""
 
     addresses: tuple[NodeAddress, ...] | None = None
@@ -121,7 +83,7 @@ class NodeStatus(_Model, frozen=True):
     allocatable: dict[str, str] | None = None
 
 
-class Node(_Model, frozen=True):
+class Node(Model, frozen=True):
     """A Node object."""
 
     metadata: Metadata
@@ -145,178 +107,7 @@ class Node(_Model, frozen=True):
         return bool(keys & {"node-role.kubernetes.io/master", "node-role.kubernetes.io/control-plane"})
 
 
-class Capabilities(_Model, frozen=True):
-    """Linux capabilities added and dropped."""
-
-    add: tuple[str, ...] | None = None
-    drop: tuple[str, ...] | None = None
-
-
-class SecurityContext(_Model, frozen=True):
-    """A container's security context."""
-
-    privileged: bool = False
-    allow_privilege_escalation: bool | None = None
-    run_as_non_root: bool | None = None
-    run_as_user: int | None = None
-    proc_mount: str | None = None
-    capabilities: Capabilities | None = None
-
-
-class ExecAction(_Model, frozen=True):
-    """An exec probe's command."""
-
-    command: tuple[str, ...] | None = None
-
-
-class ContainerProbe(_Model, frozen=True):
-    """A probe; only what decides its timing."""
-
-    exec: ExecAction | None = None
-    timeout_seconds: int = 1
-
-
-class EnvName(_Model, frozen=True):
-    """The name of an environment variable; its value stays in the cluster."""
-
-    name: str
-
-
-class ContainerPort(_Model, frozen=True):
-    """A declared port."""
-
-    container_port: int = 0
-    host_port: int = 0
-    protocol: str = "TCP"
-
-
-class VolumeMount(_Model, frozen=True):
-    """Where a volume is mounted."""
-
-    name: str
-    mount_path: str
-    read_only: bool = False
-    sub_path: str = ""
-
-
-class PodContainer(_Model, frozen=True):
-    """A container of a pod."""
-
-    name: str
-    image: str = ""
-    image_pull_policy: str = ""
-    command: tuple[str, ...] | None = None
-    args: tuple[str, ...] | None = None
-    env: tuple[EnvName, ...] | None = None
-    ports: tuple[ContainerPort, ...] | None = None
-    volume_mounts: tuple[VolumeMount, ...] | None = None
-    security_context: SecurityContext | None = None
-    liveness_probe: ContainerProbe | None = None
-    readiness_probe: ContainerProbe | None = None
-    startup_probe: ContainerProbe | None = None
-
-
-class HostPath(_Model, frozen=True):
-    """A hostPath volume; `type` is empty when none is set, and then a missing path is made a directory."""
-
-    path: str
-    type: str = ""
-
-
-class EmptyDir(_Model, frozen=True):
-    """An emptyDir volume."""
-
-    medium: str = ""
-
-
-class Claim(_Model, frozen=True):
-    """A reference to a PersistentVolumeClaim."""
-
-    claim_name: str
-
-
-class Volume(_Model, frozen=True):
-    """A volume of a pod; other sources than these are not looked at."""
-
-    name: str
-    host_path: HostPath | None = None
-    empty_dir: EmptyDir | None = None
-    persistent_volume_claim: Claim | None = None
-
-
-class PodSpec(_Model, frozen=True):
-    """Pod spec."""
-
-    node_name: str = ""
-    host_network: bool = False
-    host_pid: bool = msgspec.field(name="hostPID", default=False)
-    host_ipc: bool = msgspec.field(name="hostIPC", default=False)
-    containers: tuple[PodContainer, ...] = ()
-    init_containers: tuple[PodContainer, ...] | None = None
-    ephemeral_containers: tuple[PodContainer, ...] | None = None
-    volumes: tuple[Volume, ...] | None = None
-    node_selector: dict[str, str] | None = None
-    termination_grace_period_seconds: int = 30
-    priority_class_name: str = ""
-    runtime_class_name: str = ""
-
-    @property
-    def all_containers(self) -> tuple[PodContainer, ...]:
-        """Init, ordinary and ephemeral containers."""
-        return (*(self.init_containers or ()), *self.containers, *(self.ephemeral_containers or ()))
-
-
-class ContainerStatus(_Model, frozen=True):
-    """What runs of a container; `container_id` starts with the runtime's name."""
-
-    name: str
-    ready: bool = False
-    image: str = ""
-    image_id: str = msgspec.field(name="imageID", default="")
-    container_id: str = msgspec.field(name="containerID", default="")
-    restart_count: int = 0
-
-
-class PodStatus(_Model, frozen=True):
-    """Pod status."""
-
-    phase: str = ""
-    reason: str = ""
-    pod_ip: str = msgspec.field(name="podIP", default="")
-    start_time: str | None = None
-    conditions: tuple[Condition, ...] | None = None
-    container_statuses: tuple[ContainerStatus, ...] | None = None
-
-
-class Pod(_Model, frozen=True):
-    """A Pod object."""
-
-    metadata: Metadata
-    spec: PodSpec = PodSpec()
-    status: PodStatus = PodStatus()
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.metadata.namespace}/{self.metadata.name}"
-
-    @property
-    def mirror(self) -> bool:
-        """Whether it mirrors a static pod of the kubelet."""
-        return self.metadata.annotation(MIRROR) is not None
-
-    @property
-    def finished(self) -> bool:
-        """Whether it ran to its end."""
-        return self.status.phase in ("Succeeded", "Failed")
-
-    @property
-    def ready(self) -> bool:
-        """Whether its Ready condition is True."""
-        return any(one.type == "Ready" and one.status == "True" for one in self.status.conditions or ())
-
-
-class LabelRequirement(_Model, frozen=True):
+class LabelRequirement(Model, frozen=True):
     """One expression of a label selector."""
 
     key: str
@@ -324,7 +115,7 @@ class LabelRequirement(_Model, frozen=True):
     values: tuple[str, ...] | None = None
 
 
-class LabelSelector(_Model, frozen=True):
+class LabelSelector(Model, frozen=True):
     """A label selector; empty matches everything."""
 
     match_labels: dict[str, str] | None = None
@@ -353,7 +144,7 @@ def _requirement_holds(requirement: LabelRequirement, labels: dict[str, str]) ->
             return False
 
 
-class BudgetSpec(_Model, frozen=True):
+class BudgetSpec(Model, frozen=True):
     """PodDisruptionBudget spec; counts are numbers or percentages."""
 
     selector: LabelSelector | None = None
@@ -361,7 +152,7 @@ class BudgetSpec(_Model, frozen=True):
     max_unavailable: int | str | None = None
 
 
-class BudgetStatus(_Model, frozen=True):
+class BudgetStatus(Model, frozen=True):
     """PodDisruptionBudget status, as the disruption controller computed it."""
 
     disruptions_allowed: int = 0
@@ -370,7 +161,7 @@ class BudgetStatus(_Model, frozen=True):
     expected_pods: int = 0
 
 
-class Budget(_Model, frozen=True):
+class Budget(Model, frozen=True):
     """A PodDisruptionBudget."""
 
     metadata: Metadata
@@ -383,33 +174,19 @@ class Budget(_Model, frozen=True):
         return selector is not None and pod.metadata.namespace == self.metadata.namespace and selector.matches(pod.metadata.labels)
 
 
-class TemplateMetadata(_Model, frozen=True):
-    """Metadata of a pod template; annotations are already filtered."""
-
-    labels: dict[str, str] | None = None
-    annotations: dict[str, str] | None = None
-
-
-class PodTemplate(_Model, frozen=True):
-    """What a controller's pods are made from."""
-
-    metadata: TemplateMetadata = TemplateMetadata()
-    spec: PodSpec = PodSpec()
-
-
-class JobSpec(_Model, frozen=True):
+class JobSpec(Model, frozen=True):
     """The part of a Job's spec that matters here."""
 
     template: PodTemplate | None = None
 
 
-class JobTemplate(_Model, frozen=True):
+class JobTemplate(Model, frozen=True):
     """What a CronJob's Jobs are made from."""
 
     spec: JobSpec = JobSpec()
 
 
-class OwnerSpec(_Model, frozen=True):
+class OwnerSpec(Model, frozen=True):
     """The part of a controller's spec that matters here; a CronJob has `job_template`, the others `template`."""
 
     replicas: int | None = None
@@ -417,7 +194,7 @@ class OwnerSpec(_Model, frozen=True):
     job_template: JobTemplate | None = None
 
 
-class Owner(_Model, frozen=True):
+class Owner(Model, frozen=True):
     """A controller (Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob); `kind` is set by who lists it."""
 
     metadata: Metadata
@@ -430,20 +207,20 @@ class Owner(_Model, frozen=True):
         return self.spec.job_template.spec.template if self.spec.job_template else self.spec.template
 
 
-class LocalPath(_Model, frozen=True):
+class LocalPath(Model, frozen=True):
     """A path of a local or hostPath volume."""
 
     path: str = ""
 
 
-class VolumeClaimRef(_Model, frozen=True):
+class VolumeClaimRef(Model, frozen=True):
     """The claim that a volume is bound to."""
 
     name: str = ""
     namespace: str = ""
 
 
-class PersistentVolumeSpec(_Model, frozen=True):
+class PersistentVolumeSpec(Model, frozen=True):
     """PersistentVolume spec: only node-bound sources."""
 
     host_path: HostPath | None = None
@@ -451,17 +228,25 @@ class PersistentVolumeSpec(_Model, frozen=True):
     claim_ref: VolumeClaimRef | None = None
 
 
-class PersistentVolume(_Model, frozen=True):
+class PersistentVolume(Model, frozen=True):
     """A PersistentVolume."""
 
     metadata: Metadata
     spec: PersistentVolumeSpec = PersistentVolumeSpec()
 
 
-class ClusterFacts(_Model, frozen=True):
+class ConfigMap(Model, frozen=True):
+    """A ConfigMap as it is listed; its contents are never kept."""
+
+    metadata: Metadata
+    data: dict[str, str] | None = None
+
+
+class ClusterFacts(Model, frozen=True, dict=True):
     """One reading of the API. `server` is the API server's version (`v1.23.17`), `taken` seconds since the epoch.
 
-    A list that could not be read is empty here and named in `unreadable` by its plural (`poddisruptionbudgets`).
+    A list that could not be read is empty here and named in `unreadable` by its plural (`poddisruptionbudgets`), a ConfigMap of kubeadm's
+    is absent here and named by its name (`configmap kube-system/kubelet-config`). `config_uses` is empty unless ConfigMaps were asked for.
     """
 
     server: str
@@ -471,7 +256,15 @@ class ClusterFacts(_Model, frozen=True):
     budgets: tuple[Budget, ...] = ()
     owners: tuple[Owner, ...] = ()
     volumes: tuple[PersistentVolume, ...] = ()
+    kubelet_configs: tuple[KubeletConfigMap, ...] = ()
+    kubeadm: KubeadmConfig | None = None
+    config_uses: tuple[ConfigUse, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def kubelet_config(self) -> KubeletConfigMap | None:
+        """The kubelet ConfigMap that kubeadm reads: the name without a version before that with one (kubeadm 1.23 and later)."""
+        return next(iter(sorted(self.kubelet_configs, key=lambda one: one.name != KUBELET_CONFIG)), None)
 
     def node(self, name: str) -> Node | None:
         """The Node object of this name, or None."""
@@ -479,15 +272,14 @@ class ClusterFacts(_Model, frozen=True):
 
     def pods_on(self, name: str) -> tuple[Pod, ...]:
         """The pods bound to the node of this name, in namespace/name order."""
-        return tuple(sorted((pod for pod in self.pods if pod.spec.node_name == name), key=lambda pod: pod.key))
+        return self._by_node.get(name, ())
 
     def owner_of(self, metadata: Metadata) -> str:
         """The topmost known owner as `Kind namespace/name`, or `Pod ...` when nothing manages it."""
-        known = {(owner.kind, owner.metadata.namespace, owner.metadata.name): owner for owner in self.owners}
         kind, current = "Pod", metadata
         while controller := current.controller:
             kind, name = controller.kind, controller.name
-            owner = known.get((kind, metadata.namespace, name))
+            owner = self._by_title.get((kind, metadata.namespace, name))
             if owner is None:
                 return f"{kind} {metadata.namespace}/{name}"
             current = owner.metadata
@@ -495,12 +287,35 @@ class ClusterFacts(_Model, frozen=True):
 
     def claimed_volume(self, namespace: str, claim: str) -> PersistentVolume | None:
         """The volume bound to a claim, when it was read."""
-        wanted = VolumeClaimRef(name=claim, namespace=namespace)
-        return next((one for one in self.volumes if one.spec.claim_ref == wanted), None)
+        return self._by_claim.get((namespace, claim))
+
+    @cached_property
+    def uses_by_config_map(self) -> Mapping[tuple[str, str], tuple[ConfigUse, ...]]:
+        """What leans on Docker in ConfigMaps, by namespace and name."""
+        found: dict[tuple[str, str], list[ConfigUse]] = {}
+        for one in self.config_uses:
+            found.setdefault((one.namespace, one.name), []).append(one)
+        return {title: tuple(uses) for title, uses in found.items()}
+
+    @cached_property
+    def _by_node(self) -> Mapping[str, tuple[Pod, ...]]:
+        found: dict[str, list[Pod]] = {}
+        for pod in self.pods:
+            found.setdefault(pod.spec.node_name, []).append(pod)
+        return {name: tuple(sorted(pods, key=lambda pod: pod.key)) for name, pods in found.items()}
+
+    @cached_property
+    def _by_title(self) -> Mapping[tuple[str, str, str], Owner]:
+        return {(owner.kind, owner.metadata.namespace, owner.metadata.name): owner for owner in self.owners}
+
+    @cached_property
+    def _by_claim(self) -> Mapping[tuple[str, str], PersistentVolume]:
+        claims = ((one.spec.claim_ref, one) for one in reversed(self.volumes))
+        return {(claim.namespace, claim.name): one for claim, one in claims if claim}
 
 
 N = TypeVar("N", bound=Metadata | TemplateMetadata)
-M = TypeVar("M", bound=Node | Pod | Budget | Owner | PersistentVolume)
+M = TypeVar("M", bound=Node | Pod | Budget | Owner | PersistentVolume | ConfigMap)
 
 
 class ListMeta(msgspec.Struct, frozen=True):
@@ -516,7 +331,7 @@ class Page(msgspec.Struct, Generic[M], frozen=True):
     metadata: ListMeta = ListMeta()
 
 
-resolve(Page[Node], Page[Pod], Page[Budget], Page[Owner], Page[PersistentVolume], ClusterFacts)
+resolve(Page[Node], Page[Pod], Page[Budget], Page[Owner], Page[PersistentVolume], Page[ConfigMap], ClusterFacts)
 
 
 def decode_list(page: bytes, item: type[M]) -> tuple[tuple[M, ...], str]:

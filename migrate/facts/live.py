@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import msgspec
 
-from migrate.facts.cluster import Budget, ContainerStatus, Metadata, Node, NodeStatus, Pod, PodStatus, _Model
+from migrate.facts.api import Metadata, Model
+from migrate.facts.cluster import Budget, Node, NodeStatus
+from migrate.facts.pod import ContainerStatus, Pod, PodStatus
 from migrate.facts.redact import mask, printable
 from migrate.facts.resolve import resolve
 
 
-class FieldOwner(_Model, frozen=True):
+class FieldOwner(Model, frozen=True):
     """One entry of `managedFields` (1.18): who set which fields last; `fields_v1` is a tree of `f:NAME` keys."""
 
     manager: str = ""
@@ -38,20 +40,20 @@ class LiveMetadata(Metadata, frozen=True):
     managed_fields: tuple[FieldOwner, ...] | None = None
 
 
-class Waiting(_Model, frozen=True):
+class Waiting(Model, frozen=True):
     """Why a container does not run: `ImagePullBackOff`, `CrashLoopBackOff`, `ContainerCreating` ..."""
 
     reason: str = ""
     message: str = ""
 
 
-class Running(_Model, frozen=True):
+class Running(Model, frozen=True):
     """Since when a container runs, RFC 3339."""
 
     started_at: str = ""
 
 
-class Terminated(_Model, frozen=True):
+class Terminated(Model, frozen=True):
     """How a container ended."""
 
     exit_code: int = 0
@@ -59,7 +61,7 @@ class Terminated(_Model, frozen=True):
     message: str = ""
 
 
-class ContainerState(_Model, frozen=True):
+class ContainerState(Model, frozen=True):
     """Exactly one of the three, or none yet."""
 
     waiting: Waiting | None = None
@@ -105,7 +107,7 @@ class LivePod(Pod, frozen=True):
         return mask(printable("; ".join(said))) or self.status.reason
 
 
-class AttachedVolume(_Model, frozen=True):
+class AttachedVolume(Model, frozen=True):
     """A volume that the attach-detach controller holds attached to a node."""
 
     name: str = ""
@@ -129,13 +131,13 @@ class LiveNode(Node, frozen=True):
         return next((one.manager for one in self.metadata.managed_fields or () if one.owns(*path)), None)
 
 
-class AttachmentSource(_Model, frozen=True):
+class AttachmentSource(Model, frozen=True):
     """What is attached."""
 
     persistent_volume_name: str = ""
 
 
-class AttachmentSpec(_Model, frozen=True):
+class AttachmentSpec(Model, frozen=True):
     """What is attached where."""
 
     node_name: str = ""
@@ -143,13 +145,13 @@ class AttachmentSpec(_Model, frozen=True):
     source: AttachmentSource = AttachmentSource()
 
 
-class AttachmentStatus(_Model, frozen=True):
+class AttachmentStatus(Model, frozen=True):
     """Whether it is attached now."""
 
     attached: bool = False
 
 
-class VolumeAttachment(_Model, frozen=True):
+class VolumeAttachment(Model, frozen=True):
     """A CSI volume attached to a node (storage.k8s.io/v1, 1.13)."""
 
     metadata: LiveMetadata

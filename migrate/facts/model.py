@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from migrate.facts.capture import PathReading
+
+if TYPE_CHECKING:
+    from migrate.facts.runtimes import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,14 @@ class Containerd:
 
 
 @dataclass(frozen=True, slots=True)
+class Crio:
+    """CRI-O: its version, and `crio config` decoded, its files merged as it would start with them (defaults may be left out)."""
+
+    version: str
+    loaded: Mapping[str, Any] | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
 class Cni:
     """Pod networking as files.
 
@@ -317,7 +328,7 @@ class Firewall:
 
 @dataclass(frozen=True, slots=True)
 class ProcessLimits:
-    """Limits as `/proc/PID/limits` shows them: name (`open files`) -> (soft, hard), numbers or `unlimited`; `count` processes have these."""
+    """What `/proc/PID/limits` shows of `count` processes: name (`open files`) -> (soft, hard), numbers or `unlimited`."""
 
     count: int
     limits: Mapping[str, tuple[str, str]]
@@ -377,7 +388,7 @@ class NodeFacts:
     endpoint: Endpoint
     docker: Docker | Unreadable | None
     containerd: Containerd | Unreadable | None
-    other_runtimes: Mapping[str, str]
+    crio: Crio | None
     sockets: Mapping[str, str]
     cni: Cni
     kernel: Kernel
@@ -398,6 +409,8 @@ class NodeFacts:
     unit_limits: Mapping[str, ProcessLimits] = field(default_factory=dict)
     logins: tuple[Login, ...] = ()
     docker_certificates: tuple[str, ...] = ()
+    runtimes: tuple[Runtime, ...] = ()
+    inside: str = ""
 
     @property
     def daemon_settings(self) -> Mapping[str, Any]:
@@ -408,6 +421,15 @@ class NodeFacts:
     def unit(self, name: str) -> Unit | None:
         """The loaded unit of this name, or None."""
         return self.units.get(name)
+
+    def runtime(self, name: str) -> Runtime | None:
+        """The runtime of this name, or None."""
+        return next((runtime for runtime in self.runtimes if runtime.name == name), None)
+
+    def version_of(self, runtime: str) -> str:
+        """The version of the runtime of this name; empty where it was not found or does not tell."""
+        found = self.runtime(runtime)
+        return found.version if found else ""
 
     def package(self, name: str) -> Package | None:
         """The installed package of this name, or None."""

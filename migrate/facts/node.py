@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from migrate.facts.capture import Capture
 from migrate.facts.model import Kubelet, NodeFacts, Unreadable
-from migrate.facts.parse import system
+from migrate.facts.parse import leaning, system
+from migrate.facts.parse.actors import actors
 from migrate.facts.parse.cni import cni
 from migrate.facts.parse.containerd import containerd
+from migrate.facts.parse.crio import crio
 from migrate.facts.parse.docker import docker
 from migrate.facts.parse.kubelet import endpoint, kubelet
 from migrate.facts.parse.reading import Reading
+from migrate.facts.parse.runtimes import runtimes
 from migrate.facts.parse.units import units
+from migrate.facts.runtimes import inside
 from migrate.formats import FormatError, yaml_doc
 
-VERSIONS = ("runc version", "crun version", "crio version", "cri-dockerd version", "crictl version", "podman version", "kubeadm version")
 SOCKETS = "/run/"
 
 
@@ -26,19 +28,23 @@ def facts_from(capture: Capture) -> NodeFacts:
     reading = Reading(capture)
     loaded = units(reading)
     node_kubelet = kubelet(reading, loaded)
+    node_docker, node_containerd = docker(reading, loaded), containerd(reading, loaded)
+    node_crio = crio(reading)
+    node_endpoint = endpoint(node_kubelet, reading)
+    machine = system.operating_system(reading)
     config_dir, bin_dirs = _cni_directories(node_kubelet)
     return NodeFacts(
         host=capture.host,
         taken=capture.taken,
         redacted=capture.redacted,
         root=(reading.output("id") or "").strip() == "0",
-        os=system.operating_system(reading),
+        os=machine,
         units=loaded,
         kubelet=node_kubelet,
-        endpoint=endpoint(node_kubelet, reading),
-        docker=docker(reading, loaded),
-        containerd=containerd(reading, loaded),
-        other_runtimes=_other_runtimes(reading),
+        endpoint=node_endpoint,
+        docker=node_docker,
+        containerd=node_containerd,
+        crio=node_crio,
         sockets={path: found.kind for path, found in capture.under(SOCKETS) if found.kind != "absent"},
         cni=cni(reading, config_dir, bin_dirs),
         kernel=system.kernel(reading),
@@ -49,6 +55,15 @@ def facts_from(capture: Capture) -> NodeFacts:
         docker_group=system.docker_group(reading),
         marks=system.marks(reading),
         crictl=_crictl(reading),
+        actors=actors(reading),
+        socket_users=leaning.socket_users(reading),
+        firewall=leaning.firewall(reading),
+        pod_limits=leaning.pod_limits(reading),
+        unit_limits=leaning.unit_limits(reading),
+        logins=leaning.logins(reading),
+        docker_certificates=leaning.docker_certificates(reading),
+        runtimes=runtimes(reading, node_kubelet, node_endpoint, node_docker, node_containerd, node_crio),
+        inside=inside(machine.virtualization),
         unreadable=reading.unreadable,
         files=capture.paths,
     )
@@ -63,17 +78,6 @@ def _cni_directories(found: Kubelet | Unreadable | None) -> tuple[str, tuple[str
         if (flag := found.flag("cni-bin-dir")) and flag.value:
             bin_dirs = tuple(flag.value.split(","))
     return config_dir, bin_dirs
-
-
-def _other_runtimes(reading: Reading) -> Mapping[str, str]:
-    """Name -> version of each runtime program that answered."""
-    found = {}
-    for key in VERSIONS:
-        text = reading.output(key)
-        if text:
-            version = re.search(r"v?\d+\.\d+(\.\d+)?\S*", text)
-            found[key.removesuffix(" version")] = version[0] if version else text.splitlines()[0]
-    return found
 
 
 def _crictl(reading: Reading) -> Mapping[str, Any] | Unreadable | None:

@@ -17,7 +17,7 @@ LABELS = (
     "io.kubernetes.pod.namespace",
     "io.kubernetes.docker.type",
     "com.docker.compose.project",
-    "com.docker.swarm.task",
+    "com.docker.swarm.task.name",
 )
 # Only these labels: dockershim also keeps the pod's annotations there, and with them whole manifests.
 _LABELS = ",".join(f'"{label}":{{{{json (index $l "{label}")}}}}' for label in LABELS)
@@ -49,11 +49,23 @@ UNITS = (
     "rke2-agent.service",
     "k0scontroller.service",
     "k0sworker.service",
+    "origin-node.service",
+    "atomic-openshift-node.service",
+)
+# Units that may change, restart or reboot the node by themselves; migrate/rules/actors_table.py says what each does.
+ACTOR_UNITS = (
+    "puppet.service pe-puppet.service puppet-run.timer chef-client.service chef-client.timer cinc-client.service cinc-client.timer "
+    "salt-minion.service venv-salt-minion.service ansible-pull.service ansible-pull.timer cfengine3.service cf-execd.service "
+    "unattended-upgrades.service apt-daily-upgrade.timer dnf-automatic.timer dnf-automatic-install.timer yum-cron.service "
+    "transactional-update.timer rebootmgr.service locksmithd.service update-engine.service zincati.service "
+    "node-problem-detector.service docker-monitor.service kube-docker-monitor.service kube-container-runtime-monitor.service "
+    "docker-monitor.timer monit.service"
 )
 
 PACKAGES = (
     "docker.io docker-ce docker-ce-cli docker-engine moby-engine containerd containerd.io runc crun cri-o cri-tools podman conmon "
-    "kubelet kubeadm kubectl kubernetes-cni containernetworking-plugins nvidia-container-toolkit"
+    "kubelet kubeadm kubectl kubernetes-cni containernetworking-plugins nvidia-container-toolkit "
+    "unattended-upgrades needrestart dnf-automatic yum-cron puppet puppet-agent chef cinc salt-minion"
 )
 DOCKER_VERBS = (
     "system|image|images|container|ps|run|exec|rm|rmi|pull|build|push|logs|kill|stop|start|inspect|login|save|load|compose|volume|network|"
@@ -61,18 +73,55 @@ DOCKER_VERBS = (
 )
 SCRIPT_PLACES = (
     "/etc/cron.d /etc/cron.daily /etc/cron.hourly /etc/cron.weekly /etc/cron.monthly /etc/crontab /var/spool/cron /etc/profile.d "
-    "/etc/systemd/system /etc/init.d /etc/rc.local"
+    "/etc/systemd/system /usr/lib/systemd/system /lib/systemd/system /etc/init.d /etc/rc.local /etc/logrotate.d /etc/monit /etc/supervisor "
+    "/usr/local/bin /usr/local/sbin"
+)
+# Words of scripts, cron tables and units that start configuration management or start Docker again.
+ACTOR_CALLS = (
+    r"puppet[[:space:]]+(agent|apply)|chef-(client|solo)|cinc-client|salt-call|ansible-pull|cf-agent|unattended-upgrades?[[:space:]]|"
+    r"(systemctl|service)[[:space:]]+([a-z-]+[[:space:]]+)*(docker|kubelet|containerd)(\.service|\.socket)?"
+    r"([[:space:]]+(start|restart))?([^[:alnum:]_.-]|$)"
+)
+PUPPET_STATE = "/opt/puppetlabs/puppet/cache/state /var/lib/puppet/state /var/cache/puppet/state"
+# Runtimes and what stays beside their containers and guests, by the 15 characters that the kernel keeps of a name.
+RUNTIME_PROCESSES = (
+    "docker-containe|conmon|conmonrs|lxc-start|lxc-execute|systemd-nspawn|qemu-.*|kvm|lkvm|lkvm-static|libvirtd|virtqemud|virtlxcd|frakti|"
+    "rktlet|lxe|virtlet|criproxy|cri-containerd"
+)
+RUNTIME_FOLDERS = (
+    "/var/lib/lxc/ /var/lib/machines/ /var/lib/lxd/containers/ /var/lib/lxd/virtual-machines/ /var/snap/lxd/common/lxd/containers/ "
+    "/var/snap/lxd/common/lxd/virtual-machines/ /var/lib/incus/containers/ /var/lib/incus/virtual-machines/ /etc/libvirt/qemu/ "
+    "/etc/libvirt/lxc/ /var/lib/rkt/pods/run/ /var/lib/rkt/pods/prepared/ /var/lib/rkt/pods/exited-garbage/ /root/.lkvm/"
+)
+# of systemd-machined, of libvirt's domains, and of containers/storage (names and IDs, no more)
+RUNTIME_STATE = '^(CLASS|SERVICE)=.*|<domstatus state=.[a-z]+.|"id":"[0-9a-f]{64}","names":\\["[^"]*"'
+RUNTIME_STATE_FILES = (
+    "/run/systemd/machines /run/libvirt/qemu /run/libvirt/lxc /var/lib/containers/storage/overlay-containers/containers.json "
+    "/var/lib/containers/storage/vfs-containers/containers.json /var/lib/containers/storage/btrfs-containers/containers.json"
+)
+CREDENTIAL_FILES = (
+    "/root/.docker/config.json /root/.dockercfg /.docker/config.json /.dockercfg /var/lib/kubelet/config.json /var/lib/kubelet/.dockercfg"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One command to run on the node: `key` names its answer, `seconds` bounds it, `gate` is a unit that must be active first."""
+    """One command to run on the node: `key` names its answer, `seconds` bounds it.
+
+    `gate` is a unit that must be active first; `there` is a path that must exist first: a state folder that a listing may otherwise make.
+    """
 
     key: str
     command: str
     seconds: int = 10
     gate: str | None = None
+    there: str | None = None
+
+
+def _search(pattern: str) -> str:
+    """Where scripts hold the words of a pattern: only files up to 128 KiB, not every grep passes over large programs quickly."""
+    found = f"find -H {SCRIPT_PLACES} -type f -size -257 -print0"
+    return f"sh -c '{found} | xargs -r -0 grep -s -H -n -I -o -E \"$1\"' sh '{pattern}'"
 
 
 PROBES: tuple[Probe, ...] = (
@@ -85,7 +134,9 @@ PROBES: tuple[Probe, ...] = (
     Probe("systemd version", "systemctl --version"),
     Probe(
         "processes",
-        "pgrep -a -x 'dockerd|containerd|crio|cri-dockerd|kubelet|k3s|k3s-server|k3s-agent|rke2|k0s|etcd|kube-apiserver|lxd|incusd|rkt'",
+        "pgrep -a -x 'dockerd|containerd|crio|cri-dockerd|kubelet|k3s|k3s-server|k3s-agent|rke2|k0s|etcd|kube-apiserver|lxd|incusd|rkt|"
+        + RUNTIME_PROCESSES
+        + "'",
     ),
     Probe("shims", "pgrep -a containerd-shi"),
     Probe("listening", "ss -H -l -n -t -p"),
@@ -111,11 +162,35 @@ PROBES: tuple[Probe, ...] = (
     Probe("containerd images", "ctr --address /run/containerd/containerd.sock -n k8s.io images ls -q", 15, gate="containerd.service"),
     Probe("containerd tasks k8s.io", "ctr --address /run/containerd/containerd.sock -n k8s.io tasks ls -q", 15, gate="containerd.service"),
     Probe("runc version", "runc --version"),
-    Probe("crun version", "crun --version"),
+    # without a root that is there, crun makes /run/crun to tell its version
+    Probe("crun version", "crun --root /run --version"),
     Probe("crio version", "crio --version"),
+    Probe("crio config", "crio config"),
     Probe("cri-dockerd version", "cri-dockerd --version"),
     Probe("crictl version", "crictl --version"),
     Probe("podman version", "podman --version"),
+    Probe("runsc version", "runsc --version"),
+    Probe("kata-runtime version", "kata-runtime --version"),
+    Probe("kata in /opt version", "/opt/kata/bin/kata-runtime --version"),
+    Probe("lxc-start version", "lxc-start --version"),
+    Probe("lxd version", "lxd --version"),
+    Probe("incusd version", "incusd --version"),
+    Probe("vzctl version", "vzctl --version"),
+    Probe("qemu version", "qemu-system-x86_64 --version"),
+    Probe("qemu arm version", "qemu-system-aarch64 --version"),
+    Probe("qemu-kvm version", "/usr/libexec/qemu-kvm --version"),
+    Probe("libvirtd version", "libvirtd --version"),
+    Probe("virtqemud version", "virtqemud --version"),
+    Probe("lkvm version", "lkvm --version"),
+    Probe("rkt version", "rkt version"),
+    Probe("frakti version", "frakti --version"),
+    Probe("runc list", "runc list", 5, there="/run/runc"),
+    Probe("crun list", "crun list", 5, there="/run/crun"),
+    Probe("runsc list", "runsc list", 5, there="/run/runsc"),
+    Probe("vzlist", "vzlist -a -H -o ctid,status,name", 5, there="/proc/bc"),
+    # LXD, libvirt and Podman would start when asked: names in their folders and state files tell as much
+    Probe("runtime entries", f"find {RUNTIME_FOLDERS} -mindepth 1 -maxdepth 1"),
+    Probe("runtime state", f"grep -r -s -H -o -E '{RUNTIME_STATE}' {RUNTIME_STATE_FILES}"),
     Probe("kubeadm version", "kubeadm version -o short"),
     Probe("ctr version", "ctr --version"),
     Probe("packages dpkg", f"dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Abbrev}}\\n' {PACKAGES}"),
@@ -126,11 +201,35 @@ PROBES: tuple[Probe, ...] = (
     Probe("cni cache", "find /var/lib/cni/cache /var/lib/cni/results -type f"),
     Probe("cni plugins", "find /opt/cni/bin/ /usr/lib/cni/ /usr/libexec/cni/ -maxdepth 1 -type f -perm -u+x"),
     Probe("static pods", "find /etc/kubernetes/manifests -maxdepth 1 -type f"),
-    Probe(
-        "docker users",
-        f"grep -r -s -n -I -o -E '(^|[^[:alnum:]_./-])(/usr/bin/)?docker[[:space:]]+({DOCKER_VERBS})([^[:alnum:]_-]|$)' {SCRIPT_PLACES}",
-    ),
+    Probe("docker users", _search(f"(^|[^[:alnum:]_./-])(/usr/bin/)?docker[[:space:]]+({DOCKER_VERBS})([^[:alnum:]_-]|$)")),
     Probe("timers", "systemctl list-timers --all --no-legend --no-pager"),
+    Probe("actor units", f"systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -- {ACTOR_UNITS}"),
+    Probe("actor calls", _search(f"(^|[^[:alnum:]_.-])({ACTOR_CALLS})")),
+    Probe(
+        "puppet resources",
+        "grep -s -h -i -E '^(service|package|file)\\[.*(docker|kubelet|containerd).*\\]$' "
+        + " ".join(f"{folder}/resources.txt" for folder in PUPPET_STATE.split()),
+    ),
+    Probe("chef cookbooks", "find /var/chef/cache/cookbooks /var/cinc/cache/cookbooks -maxdepth 1 -name '*docker*'"),
+    # names of settings only: the rest of apt's configuration may hold a proxy's password
+    Probe("apt settings", "apt-config shell unattended APT::Periodic::Unattended-Upgrade reboot Unattended-Upgrade::Automatic-Reboot"),
+    Probe("needrestart", "grep -r -s -h -E '^[[:space:]]*\\$nrconf\\{restart\\}' /etc/needrestart"),
+    # both ends of a connection: the daemon's has the socket's path, the other's has none
+    Probe("docker socket users", "sh -c 'ss -H -x -p | grep -E \"$1\"' sh ' ESTAB .*(docker[.]sock| [*] [0-9]+ +[*] [0-9]+)'"),
+    Probe(
+        "pod limits",
+        f"sh -c '{DOCKER} ps -q --filter label=io.kubernetes.docker.type=container | head -n 8 | xargs -r {DOCKER} inspect --type container"
+        " --format \"$1\" | xargs -r grep -s -H ^Max' sh '/proc/{{.State.Pid}}/limits'",
+        20,
+        gate="docker.service",
+    ),
+    Probe("iptables filter", "sh -c 'iptables-save -t filter | grep -E \"$1\"' sh '^:FORWARD |^-A DOCKER'", gate="docker.service"),
+    Probe("docker certificates", "find -L /etc/docker/certs.d -maxdepth 2 -type f"),
+    # keys of JSON objects that look like a registry's name; no value
+    Probe(
+        "docker logins",
+        "grep -s -H -o -E '\"(https?://)?[A-Za-z0-9._-]+([.:][A-Za-z0-9._-]+)+(/[A-Za-z0-9._/-]*)?\"[[:space:]]*:' " + CREDENTIAL_FILES,
+    ),
 )
 
 # Read whole (up to 256 KiB each); a pattern is expanded on the node.
@@ -150,12 +249,19 @@ FILES: tuple[str, ...] = (
     "/etc/kubernetes/kubelet-config.yaml",
     "/etc/kubernetes/kubelet/kubelet-config.json",
     "/etc/containerd/config.toml",
+    "/snap/lxd/current/meta/snap.yaml",
+    "/etc/crio/crio.conf",
+    "/etc/containers/policy.json",
+    "/etc/containers/registries.conf",
+    "/etc/containers/storage.conf",
     "/proc/meminfo",
     "/proc/modules",
     "/proc/sys/kernel/random/boot_id",
     "/proc/sys/net/ipv4/ip_forward",
     "/proc/sys/net/bridge/bridge-nf-call-iptables",
     "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+    "/proc/sys/fs/nr_open",
+    "/proc/sys/fs/may_detach_mounts",
     "/sys/class/dmi/id/product_uuid",
     "/etc/yum/pluginconf.d/versionlock.list",
     "/etc/dnf/plugins/versionlock.list",
@@ -164,6 +270,8 @@ PATTERNS: tuple[str, ...] = (
     "/etc/cni/net.d/*",
     "/etc/containerd/conf.d/*.toml",
     "/etc/containerd/certs.d/*/hosts.toml",
+    "/etc/crio/crio.conf.d/*.conf",
+    "/etc/containers/registries.conf.d/*.conf",
     "/etc/docker/certs.d/*/*.crt",
     "/etc/modules-load.d/*.conf",
     "/etc/sysctl.d/*.conf",
@@ -218,6 +326,38 @@ LOOKS: tuple[str, ...] = (
     "/var/lib/kops",
     "/etc/machine-config-daemon",
     "/run/ostree-booted",
+    "/usr/bin/systemd-nspawn",
+    "/dev/kvm",
+    "/proc/vz",
+    "/proc/bc",
+    "/opt/kata",
+    "/etc/kata-containers/configuration.toml",
+    "/run/podman/podman.sock",
+    "/var/lib/lxd/unix.socket",
+    "/var/snap/lxd/common/lxd/unix.socket",
+    "/var/lib/incus/unix.socket",
+    "/run/libvirt/libvirt-sock",
+    "/run/libvirt/virtqemud-sock",
+    "/run/k3s/containerd/containerd.sock",
+    "/run/frakti.sock",
+    "/run/rktlet.sock",
+    "/run/lxe.sock",
+    "/run/virtlet.sock",
+    "/run/criproxy.sock",
+    "/run/cri-containerd.sock",
+    "/sys/class/net/lxcbr0",
+    "/sys/class/net/lxdbr0",
+    "/sys/class/net/incusbr0",
+    "/sys/class/net/virbr0",
+    "/sys/class/net/cni-podman0",
+    "/sys/class/net/podman0",
+    "/etc/origin/node",
+    "/opt/nodeup",
+    "/var/cache/nodeup",
+    "/run/reboot-required",
+    "/opt/puppetlabs/puppet/cache/state/agent_disabled.lock",
+    "/var/lib/puppet/state/agent_disabled.lock",
+    "/var/cache/puppet/state/agent_disabled.lock",
 )
 
 
@@ -225,7 +365,8 @@ def render_probe(fixed: str, marker: str) -> str:
     """The whole probe script: the fixed part (migrate/node/probe.sh), then the table. `marker` is random and new for every run."""
     lines = [f"marker={marker}", fixed, f"units {' '.join(UNITS)}"]
     lines += [f"gate {probe.gate} '{probe.key}' {probe.seconds} {probe.command}" for probe in PROBES if probe.gate]
-    lines += [f"run '{probe.key}' {probe.seconds} {probe.command}" for probe in PROBES if not probe.gate]
+    lines += [f"there {probe.there} '{probe.key}' {probe.seconds} {probe.command}" for probe in PROBES if probe.there]
+    lines += [f"run '{probe.key}' {probe.seconds} {probe.command}" for probe in PROBES if not (probe.gate or probe.there)]
     lines += [
         "config=$(argument containerd.service config)",
         'run "containerd config dump" 15 containerd --config "${config:-/etc/containerd/config.toml}" config dump',

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from migrate.facts.cluster import ClusterFacts, Metadata, Owner, Pod, PodSpec
+from migrate.facts.cluster import ClusterFacts, Owner
 from migrate.facts.model import Place
+from migrate.facts.pod import Pod, PodContainer, PodSpec
 
 Pointer = tuple[str | int, ...]
 """A way into a document, keys and list indexes: `("spec", "volumes", 0, "hostPath", "path")`."""
+
+CONFIG_MAP = "ConfigMap"
+"""The kind under which a ConfigMap that no workload uses is judged: it has no pods, only lines."""
 
 Title = tuple[str, str, str]
 """Namespace, kind, name: what a workload is called and ordered by."""
@@ -33,6 +37,27 @@ class Workload:
     pods: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
     place: Place | None = None
+
+    @property
+    def containers(self) -> tuple[tuple[Pointer, PodContainer], ...]:
+        """Init, ordinary and ephemeral containers, each with the way to it from the pod template."""
+        spec = self.spec
+        groups = (
+            ("initContainers", spec.init_containers),
+            ("containers", spec.containers),
+            ("ephemeralContainers", spec.ephemeral_containers),
+        )
+        return tuple((("spec", key, index), one) for key, group in groups if group for index, one in enumerate(group))
+
+    @property
+    def config_maps(self) -> frozenset[str]:
+        """The names of the ConfigMaps that its pods mount or take variables from."""
+        named = [one.config_map for one in self.spec.volumes or ()]
+        named += [source.config_map for one in self.spec.volumes or () if one.projected for source in one.projected.sources or ()]
+        for one in self.spec.all_containers:
+            named += [source.config_map_ref for source in one.env_from or ()]
+            named += [entry.value_from.config_map_key_ref for entry in one.env or () if entry.value_from]
+        return frozenset(one.name for one in named if one)
 
     @property
     def title(self) -> str:
@@ -86,23 +111,33 @@ def _idle(title: Title, owner: Owner, replicas: int | None) -> Workload:
 
 
 class Owners:
-    """Who manages what, looked up in one table."""
+    """Who manages what, looked up in one table; what was found is kept, for thousands of pods have one owner."""
 
     def __init__(self, owners: Iterable[Owner]) -> None:
         self._known = {(one.metadata.namespace, one.kind, one.metadata.name): one for one in owners}
+        self._top: dict[Title, Title] = {}
 
     def of(self, one: Pod | Owner) -> Title:
         """The topmost known owner, the object itself when nothing manages it; a static pod is a workload of its own."""
-        meta: Metadata | None = one.metadata
-        title = (one.metadata.namespace, one.kind if isinstance(one, Owner) else "Pod", one.metadata.name)
-        seen = {title}
-        while meta and (controller := meta.controller) and not (isinstance(one, Pod) and one.mirror):
-            title = (title[0], controller.kind, controller.name)
-            if title in seen:  # owners that own each other
-                break
-            seen.add(title)
-            meta = known.metadata if (known := self._known.get(title)) else None
-        return title
+        meta = one.metadata
+        kind = one.kind if isinstance(one, Owner) else "Pod"
+        controller = None if isinstance(one, Pod) and one.mirror else meta.controller
+        if controller is None:
+            return meta.namespace, kind, meta.name
+        return self._topmost((meta.namespace, controller.kind, controller.name))
+
+    def _topmost(self, title: Title) -> Title:
+        top = self._top.get(title)
+        if top is None:
+            top, seen = title, {title}
+            while (known := self._known.get(top)) and (controller := known.metadata.controller):
+                above = (top[0], controller.kind, controller.name)
+                if above in seen:  # owners that own each other
+                    break
+                seen.add(above)
+                top = above
+            self._top[title] = top
+        return top
 
     def replicas(self, title: Title) -> int | None:
         """How many pods the owner wants, None when it has no such number or is not known."""

@@ -5,7 +5,7 @@ on some of them (`yes`, `0777`, `1_000`, `1e3`): those are refused with their li
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -43,6 +43,20 @@ def load(text: str) -> Any:
 def load_all(text: str) -> tuple[Any, ...]:
     """The values of all documents of a text. Raises FormatError with the line."""
     return tuple(construct(node) for node in compose(text))
+
+
+def line(text: str, path: Sequence[str]) -> int | None:
+    """The line, 1-based, on which the key at `path` stands in a text of one document; None where it is not. Raises FormatError."""
+    documents = compose(text)
+    node = documents[0] if len(documents) == 1 else None
+    found = None
+    for key in path:
+        pairs = node.value if isinstance(node, MappingNode) else ()
+        here, node = next((pair for pair in pairs if pair[0].value == key), (None, None))
+        if here is None:
+            return None
+        found = here.start_mark.line + 1
+    return found
 
 
 def compose(text: str) -> tuple[Node, ...]:

@@ -43,11 +43,34 @@ def marked(*paths: str) -> Detect:
 
 
 def labelled(*keys: str) -> Detect:
-    """Detect by a label of the Node object."""
+    """Detect by a label of the Node object, or by the same label in the kubelet's --node-labels where the API was not read."""
 
     def detect(facts: NodeFacts, node: Node | None) -> str | None:
         labels = (node.metadata.labels if node else None) or {}
-        return next((f"Node label {key}={labels[key]}" for key in keys if key in labels), None)
+        given = _node_labels(facts)
+        return next(
+            (
+                f"Node label {key}={labels[key]}" if key in labels else f"kubelet flag --node-labels has {key}={given[key]}"
+                for key in keys
+                if key in labels or key in given
+            ),
+            None,
+        )
+
+    return detect
+
+
+def _node_labels(facts: NodeFacts) -> dict[str, str]:
+    flag = facts.kubelet.flag("node-labels") if isinstance(facts.kubelet, Kubelet) else None
+    return dict(part.partition("=")[::2] for part in (flag.value or "").split(",") if part) if flag else {}
+
+
+def holding(path: str, *texts: str) -> Detect:
+    """Detect by a file that was read and holds one of these texts, given as they stand in the file."""
+
+    def detect(facts: NodeFacts, node: Node | None) -> str | None:
+        reading = facts.files.get(path)
+        return next((f"{path} has {text}" for text in texts if reading is not None and text in reading.text), None)
 
     return detect
 
@@ -73,10 +96,13 @@ def unit_loaded(*names: str) -> Detect:
 
 
 def provided_by(scheme: str) -> Detect:
-    """Detect by the Node's providerID."""
+    """Detect by the Node's providerID, or by the kubelet's --provider-id where the API was not read."""
 
     def detect(facts: NodeFacts, node: Node | None) -> str | None:
-        return f"providerID {node.spec.provider_id}" if node and node.spec.provider_id.startswith(scheme) else None
+        if node and node.spec.provider_id.startswith(scheme):
+            return f"providerID {node.spec.provider_id}"
+        flag = facts.kubelet.flag("provider-id") if isinstance(facts.kubelet, Kubelet) else None
+        return f"kubelet flag --provider-id={flag.value}" if flag and (flag.value or "").startswith(scheme) else None
 
     return detect
 

@@ -2,7 +2,7 @@
 
 from importlib import resources
 
-PARTS = ("base.sh", "journal.sh", "units.sh", "files.sh", "pods.sh", "images.sh", "steps.sh", "program.sh")
+PARTS = ("base.sh", "journal.sh", "units.sh", "files.sh", "verify.sh", "pods.sh", "images.sh", "steps.sh", "program.sh")
 
 
 def fixed_files() -> dict[str, bytes]:

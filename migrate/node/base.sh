@@ -1,5 +1,5 @@
 # The node program of docker2cri: takes this node to its new runtime (forward) and back again (back), one journalled step after the other.
-# Made of base.sh, journal.sh, units.sh, files.sh, pods.sh, images.sh, steps.sh and program.sh, in this order; README says how to use it.
+# Made of base.sh, journal.sh, units.sh, files.sh, verify.sh, pods.sh, images.sh, steps.sh and program.sh, in this order; README says how to use it.
 # Floor: dash, busybox ash, coreutils 8.22, util-linux flock, systemd 219. Functions answer 0, or 1 with the reason in $reason.
 set -u
 umask 077
@@ -18,6 +18,7 @@ newline='
 '
 blanks=" $tab$newline"
 reason=
+shared=
 verb=
 
 # A node need not have it; told before the function of its name is there.
@@ -53,12 +54,60 @@ attempt() {
   because "$* exited with $?: $(printf %s "$said" | oneline)"
 }
 
+# change COMMAND... PATH: as `attempt`, of something on a disk; the reason names the path, why, and what mends it.
+change() {
+  said=$("$@" 2>&1) && return 0
+  for last_word in "$@"; do :; done
+  [ "$1" = rm ] && how=removed || how=written
+  cannot "$how" "${last_word#of=}" "$said"
+}
+
+# cannot HOW PATH SAID: a path that cannot be written or removed. $shared is what other paths have in common with it: a whole file system.
+cannot() {
+  inner=$2
+  while [ -n "$inner" ] && [ ! -e "$inner" ]; do inner=${inner%/*}; done
+  inner=$(readlink -f -- "${inner:-/}")
+  mount_point=/
+  while read -r _ mounted _; do
+    case $inner/ in "${mounted%/}"/*) [ ${#mounted} -lt ${#mount_point} ] || mount_point=$mounted ;; esac
+  done </proc/mounts
+  disk=${2%/*}
+  case $2 in "$home"/*) disk=$home ;; esac
+  # what lies beside a file is told as the file
+  base_name=${2##*/}
+  unwritten=${2%/*}/${base_name#.docker2cri-} shared=
+  case $3 in
+    *'No space left'* | *'quota exceeded'*)
+      shared="full $mount_point"
+      because "$unwritten cannot be $1: the disk with $disk is full; make room there: df -h $mount_point; df -i $mount_point"
+      ;;
+    *'Read-only file system'*)
+      shared="read-only $mount_point"
+      because "$unwritten cannot be $1: the file system at $mount_point is mounted read-only, expected was one to write to; mend it: mount -o remount,rw $mount_point"
+      ;;
+    *) because "$unwritten cannot be $1: $(printf %s "$3" | oneline)" ;;
+  esac
+}
+
+# copied SOURCE TARGET: its bytes are on the disk; half of them are not left there.
+copied() {
+  change dd if="$1" conv=fsync of="$2" && return 0
+  rm -f -- "$2" 2>/dev/null
+  return 1
+}
+
+# add_line FILE LINE
+add_line() {
+  said=$(printf '%s\n' "$2" | dd of="$1" oflag=append conv=notrunc 2>&1) || cannot written "$1" "$said"
+}
+
 # leave CODE TEXT: the end of a verb, kept for the tool that started it as a unit.
 leave() {
-  say "$2"
   case $verb in
-    forward | back | guard | boot) printf '%s %s\n' "$1" "$2" >"$run/exit.$verb.new" && mv -f -- "$run/exit.$verb.new" "$run/exit.$verb" ;;
+    # where that cannot be written, the unit's own log has the sentence
+    forward | back | guard | boot) { printf '%s %s\n' "$1" "$2" >"$run/exit.$verb.new" && mv -f -- "$run/exit.$verb.new" "$run/exit.$verb"; } 2>/dev/null ;;
   esac
+  say "$2"
   exit "$1"
 }
 
@@ -66,7 +115,9 @@ active() { [ "$(systemctl is-active "$1" 2>/dev/null)" = active ]; }
 
 # stopped UNIT...: none of them is active or about to be.
 stopped() {
-  for state in $(systemctl is-active "$@" 2>/dev/null); do
+  states=$(systemctl is-active "$@" 2>/dev/null)
+  [ -n "$states" ] || return 1
+  for state in $states; do
     case $state in inactive | failed | unknown) ;; *) return 1 ;; esac
   done
 }

@@ -7,7 +7,7 @@ target() {
 }
 
 sha_of() {
-  sum=$(sha256sum -- "$1") || because "$1 cannot be read" || return 1
+  sum=$(sha256sum -- "$1" 2>&1) || because "$1 cannot be read: $(printf %s "$sum" | oneline)" || return 1
   sum=${sum%% *}
 }
 
@@ -29,10 +29,10 @@ temporary() { beside=${real%/*}/.docker2cri-${real##*/}; }
 # lay_beside SOURCE SHA MODE OWNER: the new bytes beside the file, on the disk, with mode, owner and SELinux label, ready to be renamed.
 lay_beside() {
   temporary
-  dd if="$1" of="$beside" conv=fsync 2>/dev/null || because "$beside cannot be written (is the disk full?)" || return 1
+  copied "$1" "$beside" || return 1
   sha_of "$beside" || return 1
   [ "$sum" = "$2" ] || because "$1 has hash $sum, planned was $2" || return 1
-  attempt chmod "$3" -- "$beside" && attempt chown "$4" -- "$beside" || return 1
+  change chmod "$3" -- "$beside" && change chown "$4" -- "$beside" || return 1
   [ -e /sys/fs/selinux/enforce ] || return 0
   if [ -e "$real" ]; then
     ! has chcon || attempt chcon --reference="$real" -- "$beside"
@@ -41,9 +41,7 @@ lay_beside() {
   fi
 }
 
-put_beside() {
-  mv -f -- "$beside" "$real" || because "$real cannot be replaced"
-}
+put_beside() { change mv -f -- "$beside" "$real"; }
 
 # stage INDEX PATH BEFORE AFTER MODE OWNER MODE OWNER: the file is as planned, and its new bytes lie beside it.
 stage() {
@@ -71,13 +69,13 @@ replace() {
   case $seen in
     after) return 0 ;;
     other)
-      because "$1 is neither as before nor as planned: found $sum ${shape:-}"
+      because "$1 is neither as before ($2 $4 $5) nor as planned ($3 $6 $7): found $sum ${shape:-}; make a new plan"
       return 1
       ;;
   esac
   temporary
   if [ "$3" = - ]; then
-    rm -f -- "$real" || because "$1 cannot be removed" || return 1
+    change rm -f -- "$real" || return 1
   else
     [ -e "$beside" ] || lay_beside "$run/files/$index.after" "$3" "$6" "$7" || return 1
     put_beside || return 1
@@ -92,20 +90,30 @@ restore() {
   shift
   target "$1"
   temporary
-  rm -f -- "$beside" || because "$beside cannot be removed" || return 1
+  change rm -f -- "$beside" || return 1
   state_of "$@" || return 1
   case $seen in
     before) return 0 ;;
     other) keep_found "$1" || return 1 ;;
   esac
   if [ "$2" = - ]; then
-    rm -f -- "$real" || because "$1 cannot be removed" || return 1
+    change rm -f -- "$real" || return 1
   else
     make_dir "${real%/*}" || return 1
     lay_beside "$run/files/$index.before" "$2" "$4" "$5" && put_beside || return 1
   fi
   state_of "$@" || return 1
   [ "$seen" = before ] || because "$1 was put back, and yet is $sum"
+}
+
+# restorable, with the same arguments: where it has to be put back something can be written.
+restorable() {
+  shift
+  target "$1"
+  state_of "$@" || return 1
+  temporary
+  [ "$seen" != before ] && [ -d "${real%/*}" ] || return 0
+  change dd if=/dev/null of="$beside" && change rm -f -- "$beside"
 }
 
 # keep_found PATH: a copy of what somebody else wrote there, for a person to look at.
@@ -116,7 +124,10 @@ keep_found() {
   fi
   [ "$sum" != - ] || return 0
   kept=$run/found$1.docker2cri-found
-  mkdir -p -- "${kept%/*}" && cp -p -- "$real" "$kept" || because "$1 was changed by somebody, and no copy can be kept in $kept" || return 1
+  if ! change mkdir -p -- "${kept%/*}" || ! change cp -p -- "$real" "$kept"; then
+    because "$1 was changed by somebody, and no copy of it can be kept: $reason"
+    return 1
+  fi
   note "$1 was neither before nor after; kept as $kept"
 }
 

@@ -14,7 +14,7 @@ carry() {
   carried "$3" "$4" && return 0
   here=$(docker inspect --type image -f '{{.Id}}' "$2" 2>&1) || because "Docker has no image $2 any more: $(printf %s "$here" | oneline)" || return 1
   [ "$here" = "$4" ] || because "$2 is another image now: $here, planned was $4; make a new plan" || return 1
-  mkdir -p -- "$run/images" || because "$run/images cannot be made" || return 1
+  change mkdir -p -- "$run/images" || return 1
   known=$(ctr -n k8s.io images ls -q "name==$3" 2>/dev/null)
   progress=noxfer
   ! dd if=/dev/null of=/dev/null status=progress 2>/dev/null || progress=progress

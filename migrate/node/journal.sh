@@ -10,18 +10,33 @@ now() {
 seq=0
 generation=0
 pending=
+full=
 
-# append LINES: on the disk when it returns. A full disk gets the reserve back once.
+# append LINES: on the disk when it returns. A full disk gets the reserve back once. Piped: a here-document may need a disk of its own.
 append() {
-  dd of="$run/journal" oflag=append conv=notrunc,fsync 2>/dev/null <<EOF && return 0
-$1
-EOF
+  said=$(printf '%s\n' "$1" | dd of="$run/journal" oflag=append conv=notrunc,fsync 2>&1) && return 0
+  spare "$run/journal" || return 1
+  recover
+  said=$(printf '%s\n' "$1" | dd of="$run/journal" oflag=append conv=notrunc,fsync 2>&1) || cannot written "$run/journal" "$said"
+}
+
+# spare PATH: it could not be written, as $said tells. On a full disk the reserve is given up, and $full remembers why; 1 when that is no help.
+spare() {
+  cannot written "$1" "$said"
+  case $shared in full*) full=${full:-$reason} ;; *) return 1 ;; esac
   [ -e "$run/reserve" ] || return 1
   rm -f -- "$run/reserve"
-  recover
-  dd of="$run/journal" oflag=append conv=notrunc,fsync 2>/dev/null <<EOF
-$1
-EOF
+}
+
+# full_disk: the run's disk has no room, whatever a step said; told in $full.
+full_disk() {
+  [ -z "$full" ] || return 0
+  if said=$(dd if=/dev/zero of="$run/try" bs=65536 count=1 2>&1); then said=; fi
+  rm -f -- "$run/try"
+  case $said in *'No space left'* | *'quota exceeded'*) ;; *) return 1 ;; esac
+  kept_reason=$reason
+  cannot written "$run/try" "$said"
+  full=$reason reason=$kept_reason
 }
 
 line_of() {
@@ -35,7 +50,7 @@ record() {
   line_of "$@"
   lines=$pending$line
   pending=
-  append "$lines" || because "the journal $run/journal cannot be written (is the disk full?)"
+  append "$lines"
 }
 
 # record_with_next: the end of a step is written together with the beginning of the next: one wait for the disk, not two.
@@ -48,7 +63,7 @@ flush() {
   [ -n "$pending" ] || return 0
   lines=${pending%"$newline"}
   pending=
-  append "$lines" || because "the journal $run/journal cannot be written (is the disk full?)"
+  append "$lines"
 }
 
 # recover: a last line that was torn (no newline) never happened.
@@ -89,6 +104,7 @@ among() { case $2 in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
 # take_lock SECONDS: waits at most so long for whoever holds it; then nothing else acts on this node until this process ends.
 take_lock() {
+  said=$( (: >>"$home/lock") 2>&1) || spare "$home/lock" || leave 1 "$name: $reason; nothing was changed: then the same again"
   exec 9>>"$home/lock"
   patience=$1
   until flock -n 9; do
@@ -124,10 +140,10 @@ fenced() {
 
 # write_whole PATH TEXT: all of it or nothing of it.
 write_whole() {
-  dd of="$1.new" conv=fsync 2>/dev/null <<EOF && mv -f -- "$1.new" "$1" && return 0
-$2
-EOF
-  because "$1 cannot be written (is the disk full?)"
+  said=$(printf '%s\n' "$2" | dd of="$1.new" conv=fsync 2>&1) ||
+    { spare "$1" && said=$(printf '%s\n' "$2" | dd of="$1.new" conv=fsync 2>&1); } ||
+    cannot written "$1" "$said" || return 1
+  change mv -f -- "$1.new" "$1"
 }
 
 # own: this run is the one that owns the node; 1 with the other's name in $reason.

@@ -12,11 +12,17 @@ listed() {
 }
 
 # remember RUNTIME ID STATE: a sandbox whose address is to be released; noted before it is stopped.
-remember() { printf '%s %s %s\n' "$@" >>"$run/sandboxes" || because "$run/sandboxes cannot be written (is the disk full?)"; }
+remember() { add_line "$run/sandboxes" "$*"; }
+
+docker_lists_nothing() { because "Docker does not list its containers: $(docker ps -q 2>&1 | tail -n 1 | oneline); look with: journalctl -u docker"; }
+
+containerd_lists_nothing() {
+  because "containerd does not list its containers: $(ctr -a "$root$1" -n k8s.io containers ls -q 2>&1 | tail -n 1 | oneline); look with: journalctl -u containerd"
+}
 
 # stop_in_docker: application containers at once, each by its own grace period, a control plane's in their order after the others, then sandboxes.
 stop_in_docker() {
-  all=$(listed) || because "Docker does not list its containers" || return 1
+  all=$(listed) || docker_lists_nothing || return 1
   graces=' ' plain='' late='' sandboxes=''
   IFS="|$newline"
   set -f
@@ -55,8 +61,8 @@ stop_in_docker() {
   done
   # shellcheck disable=SC2086 # IDs
   [ -z "$sandboxes" ] || docker stop -t 10 $sandboxes >/dev/null 2>&1
-  left=$(docker ps -q --filter label=io.kubernetes.pod.uid) || because "Docker does not list its containers" || return 1
-  [ -z "$left" ] || because "containers of the kubelet still run in Docker: $(printf %s "$left" | oneline)"
+  left=$(docker ps -q --filter label=io.kubernetes.pod.uid) || docker_lists_nothing || return 1
+  [ -z "$left" ] || because "containers of the kubelet still run in Docker: $(printf %s "$left" | oneline); docker says why: docker stop ID; journalctl -u docker"
 }
 
 # stop_in_containerd SOCKET: stopped by their grace period and removed, with their network namespaces, so that nothing of them comes back.
@@ -68,20 +74,27 @@ stop_in_containerd() {
   fi
   containers=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"==container') &&
     sandboxes=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"==sandbox') ||
-    because "containerd does not list its containers" || return 1
+    containerd_lists_nothing "$1" || return 1
   for id in $sandboxes; do remember containerd "$id" running || return 1; done
-  if [ -n "$crictl" ] && crictl -r "unix://$1" version >/dev/null 2>&1; then
-    for id in $containers; do { crictl -r "unix://$1" stop -t "$(grace_of "$1" "$id")" "$id" >/dev/null 2>&1; } 9>&- & done
+  if [ -n "$crictl" ] && over_cri "$1" version >/dev/null 2>&1; then
+    for id in $containers; do { over_cri "$1" stop -t "$(grace_of "$1" "$id")" "$id" >/dev/null 2>&1; } 9>&- & done
     wait
-    for id in $sandboxes; do { crictl -r "unix://$1" stopp "$id" && crictl -r "unix://$1" rmp -f "$id"; } >/dev/null 2>&1 9>&- & done
+    for id in $sandboxes; do { over_cri "$1" stopp "$id" && over_cri "$1" rmp -f "$id"; } >/dev/null 2>&1 9>&- & done
     wait
   fi
   for id in $containers; do { end_task "$1" "$id" "$(grace_of "$1" "$id")"; } 9>&- & done
   wait
   for id in $sandboxes; do { end_task "$1" "$id" 5; } 9>&- & done
   wait
-  left=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"') || because "containerd does not list its containers" || return 1
-  [ -z "$left" ] || because "containers of pods are still in containerd: $(printf %s "$left" | oneline)"
+  left=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"') || containerd_lists_nothing "$1" || return 1
+  [ -z "$left" ] || because "containers of pods are still in containerd: $(printf %s "$left" | oneline); it says why: ctr -n k8s.io tasks kill -s SIGKILL ID; ctr -n k8s.io containers delete ID"
+}
+
+# over_cri SOCKET WORD...: its own two seconds are too short for a slow CNI plugin.
+over_cri() {
+  socket=$1
+  shift
+  crictl --timeout 60s -r "unix://$socket" "$@"
 }
 
 # grace_of SOCKET ID: its pod's grace period; CRI keeps it as an annotation in its own record, base64 in what ctr shows.
@@ -125,57 +138,74 @@ task_over() { ! task_runs "$@"; }
 # release RUNTIME: nobody calls CNI DEL for the sandboxes that were stopped: their leases, cached results and nat rules go, found by their IDs.
 release() {
   [ -e "$run/sandboxes" ] || return 0
-  sed -n "s/^$1 \([^ ]*\).*/\1/p" "$run/sandboxes" | sort -u >"$run/sandboxes.$1"
-  [ -s "$run/sandboxes.$1" ] || return 0
+  ids=$(sed -n "s/^$1 \([^ ]*\).*/\1/p" "$run/sandboxes" | sort -u)
+  [ -n "$ids" ] || return 0
+  ids_file=$run/sandboxes.$1
+  write_whole "$ids_file" "$ids" || return 1
   # host-local ends the line with CR LF; the ID stands alone on the first
-  grep -lF -f "$run/sandboxes.$1" -- "$leases"/networks/*/* 2>/dev/null >"$run/leases.$1"
-  while IFS= read -r file; do
-    rm -f -- "$file" || because "the lease $file cannot be removed" || return 1
-  done <"$run/leases.$1"
-  while read -r id; do
-    rm -f -- "$leases"/cache/results/*-"$id"-* "$leases"/results/*-"$id"-* || because "cached CNI results of $id cannot be removed" || return 1
-  done <"$run/sandboxes.$1"
+  held=$(grep -lF -f "$ids_file" -- "$leases"/networks/*/* 2>/dev/null)
+  IFS=$newline
+  set -f
+  # shellcheck disable=SC2086 # one path a line
+  set -- $held
+  set +f
+  IFS=$blanks
+  [ $# -eq 0 ] || change rm -f -- "$@" || return 1
+  for id in $ids; do
+    change rm -f -- "$leases"/cache/results/*-"$id"-* "$leases"/results/*-"$id"-* || return 1
+  done
   for table in iptables ip6tables; do
-    ! has "$table-save" || release_rules "$table" "$run/sandboxes.$1" || return 1
+    ! has "$table-save" || release_rules "$table" "$ids_file" || return 1
   done
 }
 
 # release_rules TABLES FILE: the rules whose comment carries an ID of FILE, and the chains they lead to, in one transaction.
 release_rules() {
-  "$1-save" -t nat 2>/dev/null | grep -F -f "$2" | grep '^-A' >"$run/rules.$1"
-  [ -s "$run/rules.$1" ] || return 0
-  sed -n 's/.* -j \(CNI-[A-Za-z0-9-]*\).*/\1/p' "$run/rules.$1" | sort -u >"$run/chains.$1"
-  {
+  if ! saved=$("$1-save" -t nat 2>/dev/null); then
+    # a kernel without IPv6 has no ip6tables either
+    case $1:$(cd "$root/proc/net" 2>/dev/null && echo if_inet6*) in
+      ip6tables:if_inet6 | iptables:*) note "nat rules of stopped sandboxes may be left, $1-save does not answer: $("$1-save" -t nat 2>&1 | tail -n 1 | oneline)" ;;
+    esac
+    return 0
+  fi
+  rules=$(printf '%s\n' "$saved" | grep -F -f "$2" | grep '^-A')
+  [ -n "$rules" ] || return 0
+  chains=$(printf '%s\n' "$rules" | sed -n 's/.* -j \(CNI-[A-Za-z0-9-]*\).*/\1/p' | sort -u)
+  transaction=$(
     echo '*nat'
-    while IFS= read -r rule; do
+    printf '%s\n' "$rules" | while IFS= read -r rule; do
       chain=${rule#-A }
-      grep -qxF -e "${chain%% *}" "$run/chains.$1" || printf '%s\n' "-D${rule#-A}"
-    done <"$run/rules.$1"
-    sed 's/^/-F /' "$run/chains.$1"
-    sed 's/^/-X /' "$run/chains.$1"
+      case "$newline$chains$newline" in *"$newline${chain%% *}$newline"*) ;; *) printf '%s\n' "-D${rule#-A}" ;; esac
+    done
+    [ -z "$chains" ] || printf '%s\n' "$chains" | sed 's/^/-F /'
+    [ -z "$chains" ] || printf '%s\n' "$chains" | sed 's/^/-X /'
     echo COMMIT
-  } >"$run/release.$1"
-  settled 2 restore_rules "$1" || because "nat rules of stopped sandboxes cannot be removed: $(oneline <"$run/release.err")"
+  )
+  settled 2 restore_rules "$1" || because "nat rules of stopped sandboxes cannot be removed: $(printf %s "$said" | oneline); they are told by: $1-save -t nat | grep -F -f $2"
 }
 
-restore_rules() { "$1-restore" --noflush <"$run/release.$1" 2>"$run/release.err"; }
+restore_rules() { said=$(printf '%s\n' "$transaction" | "$1-restore" --noflush 2>&1); }
 
 # stop_standalone ID TIMEOUT NAME...: those that run, noted first.
 stop_standalone() {
   names=
   while [ $# -ge 3 ]; do
-    case $(docker inspect -f '{{.State.Running}}' "$1" 2>/dev/null) in
-      true)
-        printf '%s %s\n' "$1" "$3" >>"$run/standalone" || because "$run/standalone cannot be written (is the disk full?)" || return 1
+    runs=$(docker inspect -f '{{.State.Running}}' "$1" 2>&1)
+    case $runs in
+      # somebody removed it
+      false | *'No such'*) ;;
+      *true*)
+        add_line "$run/standalone" "$1 $3" || return 1
         { docker stop -t "$2" "$1" >/dev/null 2>&1; } 9>&- &
         names="$names $1"
         ;;
+      *) because "Docker does not say whether container $3 runs: $(printf %s "$runs" | oneline); look with: journalctl -u docker" || return 1 ;;
     esac
     shift 3
   done
   wait
   for id in $names; do
-    [ "$(docker inspect -f '{{.State.Running}}' "$id")" = false ] || because "container $id does not stop" || return 1
+    [ "$(docker inspect -f '{{.State.Running}}' "$id")" = false ] || because "container $id does not stop; docker says why: docker stop $id; journalctl -u docker" || return 1
   done
 }
 
@@ -191,7 +221,9 @@ start_standalone() {
 
 # strangers: containers that run, that no kubelet made, and that the plan does not name.
 strangers() {
-  docker ps --no-trunc --format '{{.ID}} {{.Label "io.kubernetes.pod.uid"}} {{.Names}}' | while read -r id rest; do
+  all=$(docker ps --no-trunc --format '{{.ID}} {{.Label "io.kubernetes.pod.uid"}} {{.Names}}') || return 1
+  printf '%s\n' "$all" | while read -r id rest; do
+    [ -n "$id" ] || continue
     case $rest in *' '*) ;; *) among "$id" "$standalone" || printf '%s ' "$rest" ;; esac
   done
 }

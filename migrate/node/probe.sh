@@ -127,6 +127,7 @@ unit() {
       MainPID=*)
         pids="$pids$name=$value "
         run "cmdline $name" 5 cat "/proc/$value/cmdline"
+        run "limits $name" 5 cat "/proc/$value/limits"
         ;;
       *) for file in $value; do slurp "$file"; done ;;
     esac
@@ -146,6 +147,13 @@ gate() {
   gated=$1
   shift
   if active "$gated"; then run "$@"; else skip "$1" "$gated is not active"; fi
+}
+
+# there PATH KEY SECONDS COMMAND...: only when something lies at the path.
+there() {
+  needed=$1
+  shift
+  if [ -e "$needed" ]; then run "$@"; else skip "$1" "$needed does not exist"; fi
 }
 
 disks() {

@@ -15,6 +15,8 @@ walk() {
     current_step="$i $kind"
     record begin "$i" "$kind" || return 1
     among "$i" "$begun" || begun="$begun$i "
+    # on the reserve only the way back goes on
+    [ -z "$full" ] || because "$full" || return 1
     forth "$i" || return 1
     ! fenced || return 7
     recall "$i"
@@ -55,6 +57,9 @@ forward() {
 # failed: in prepare nothing else was changed; in switch the node goes back at once, or is parked where the caller wants to look.
 failed() {
   pending_reason=$reason
+  if full_disk; then
+    case $pending_reason in *' is full; '*) ;; *) pending_reason="$full; so $pending_reason" ;; esac
+  fi
   # shellcheck disable=SC2086 # index and kind
   record failed $current_step "$pending_reason"
   say "$name: step $current_step failed: $pending_reason"
@@ -77,6 +82,13 @@ back() {
   fold
   [ -z "$restored" ] || leave 0 "$name: nothing to do, it is restored"
   [ -z "$uncordoning" ] || [ -n "$force" ] || leave 7 "$name: pods may have come back to this node (uncordoning was begun): drain it first, then: sh $run/restore.sh --force"
+  # seen now, the node stays whole
+  if [ "$direction" = forward ] && among switch "$finished"; then
+    for each in $files; do
+      recall "$each"
+      with_arguments restorable "$each" || leave 1 "$name: $reason; nothing was changed: then the same again"
+    done
+  fi
   take_over
   [ -z "$restored" ] || leave 0 "$name: nothing to do, it is restored"
   undo_all 'asked for'
@@ -85,7 +97,10 @@ back() {
 # take_over: whoever goes forward stops before its next step, its unit at once; then the lock is ours.
 take_over() {
   own || leave 7 "$name: $reason"
-  raise_generation || say "$reason"
+  if ! raise_generation; then
+    case $shared in read-only*) leave 1 "$name: $reason; nothing was changed: then the same again" ;; esac
+    say "$reason"
+  fi
   attempt systemctl stop docker2cri-forward.service
   ! active docker2cri-forward.service || leave 7 "$name: docker2cri-forward.service does not stop: $reason"
   take_lock 120
@@ -96,7 +111,7 @@ undo_all() {
   [ "$verb" != forward ] || raise_generation || say "$reason"
   pending=
   record undo-begin - back "$1" || say "$reason"
-  reasons='' grave=''
+  reasons='' grave='' shared_before=''
   if among_kind kubelet-stop; then close_early || collect - kubelet-stop; fi
   newest=0
   for i in $begun; do [ "$i" -le "$newest" ] || newest=$i; done
@@ -106,6 +121,7 @@ undo_all() {
     on_the_way "$kind"
     if [ "$way" != forth ] && ! among "$i" "$undone" && { [ "$way" = back ] || among "$i" "$begun"; } && ! held_back "$kind"; then
       record undo-begin "$i" "$kind" || say "$reason"
+      shared=
       if back_of "$i"; then
         recall "$i"
         record undone "$i" "$kind" || say "$reason"
@@ -137,7 +153,12 @@ held_back() {
 # collect INDEX KIND: a failure of the way back; the rest goes on.
 collect() {
   say "undo of $2 failed: $reason"
-  reasons="$reasons${reasons:+; }$2: $reason"
+  if [ -n "$shared" ] && [ "$shared" = "$shared_before" ]; then
+    reasons="$reasons$like$unwritten" like=', '
+  else
+    reasons="$reasons${reasons:+; }$2: $reason" like='; the same for '
+  fi
+  shared_before=$shared
   case $2 in pods-stop-back | file | shelve | runtime-back) grave=yes ;; esac
   record undo-failed "$1" "$2" "$reason" || say "$reason"
 }
@@ -178,7 +199,7 @@ as_found() {
 disarm() {
   take_lock 30
   [ "$direction" = forward ] || leave 7 "$name: an undo has begun, nothing is left to acknowledge; look with: sh $run/program.sh status"
-  among switch "$finished" || leave 7 "$name: switch is not finished"
+  among switch "$finished" || leave 7 "$name: switch is not finished, there is nothing to acknowledge yet; look with: sh $run/program.sh status"
   read_generation
   generation=$current
   [ -n "$disarmed" ] || record disarmed - - || leave 1 "$name: $reason"
@@ -202,7 +223,7 @@ renew() {
 
 mark() {
   take_lock 30
-  [ "$direction" = forward ] || leave 7 "$name: an undo has begun"
+  [ "$direction" = forward ] || leave 7 "$name: an undo has begun, no pods may come; look with: sh $run/program.sh status"
   read_generation
   generation=$current
   case $1 in

@@ -102,7 +102,13 @@ unit_up() {
 }
 
 unit_as_found() {
-  [ "$3" = active ] || ! active "$1" || attempt systemctl stop "$1" || return 1
+  if [ "$3" != active ] && active "$1"; then
+    if [ -n "$(ctr -n moby tasks ls -q 2>/dev/null)" ]; then
+      note "Docker's containers run in $1 now, so it stays started; Docker has its own again after a boot"
+    else
+      attempt systemctl stop "$1" || return 1
+    fi
+  fi
   [ "$2" != "$(systemctl is-enabled "$1" 2>/dev/null)" ] || return 0
   case $2 in
     disabled) attempt systemctl disable "$1" ;;
@@ -119,8 +125,14 @@ step_of_file() {
   because "no step writes $1"
 }
 
-# validate PATH: containerd reads the new configuration; what it makes of it is kept, to compare with later.
+# validate PATH: containerd reads its new configuration (`-`: it stays), systemd the new unit files.
 validate() {
+  [ "$1" = - ] || read_by_containerd "$1" || return 1
+  read_by_systemd
+}
+
+# read_by_containerd PATH: what it makes of it is kept, to compare with later.
+read_by_containerd() {
   step_of_file "$1" || return 1
   source=$run/files/$each.after
   target "$1"
@@ -129,24 +141,24 @@ validate() {
   containerd -c "$source" config dump >"$planned_dump.staged" 2>"$run/validate.err" ||
     because "containerd refuses the new $1: $(oneline <"$run/validate.err")" || return 1
   # the dump names the file that it was read from
-  sed "s|\"$source\"|\"$root$1\"|" "$planned_dump.staged" >"$planned_dump"
+  said=$( { sed "s|\"$source\"|\"$root$1\"|" "$planned_dump.staged" >"$planned_dump"; } 2>&1) || cannot written "$planned_dump" "$said"
 }
 
 # guard: how the node was found is noted, then whatever happens next, the node finds its way back by itself.
 guard() {
   found_states || return 1
   if [ ! -e "$run/found-driver" ]; then
-    docker_answers || because "Docker does not answer: $(printf %s "$driver" | oneline)" || return 1
+    docker_answers || because "Docker does not answer: $(printf %s "$driver" | oneline); look with: journalctl -u docker" || return 1
     write_whole "$run/found-driver" "$driver" || return 1
   fi
-  [ -e "$run/reserve" ] || dd if=/dev/zero of="$run/reserve" bs=65536 count=4 2>/dev/null || because "$run is on a full disk" || return 1
+  [ -e "$run/reserve" ] || change dd if=/dev/zero bs=65536 count=4 of="$run/reserve" || return 1
   arm
 }
 
 # stage_all: every file is as planned, and its new bytes lie beside it; nothing runs in Docker that the plan does not know.
 stage_all() {
   if ! among "$(first_of kubelet-stop)" "$begun"; then
-    unknown=$(strangers)
+    unknown=$(strangers) || docker_lists_nothing || return 1
     [ -z "$unknown" ] || because "containers run in Docker that the plan does not know: $unknown; make a new plan" || return 1
   fi
   for each in $files; do
@@ -169,7 +181,7 @@ unstage_all() {
     recall "$each"
     target "${rest%%"$tab"*}"
     temporary
-    rm -f -- "$beside" || because "$beside cannot be removed" || return 1
+    change rm -f -- "$beside" || return 1
   done
 }
 
@@ -193,7 +205,8 @@ kernel() {
           fi
           # not `read`: it asks byte by byte, and a sysctl answers the second with an end of file
           now_set=$(cat "$knob") || because "$key cannot be read" || return 1
-          [ "$now_set" = "$value" ] || printf '%s\n' "$value" >"$knob" || because "$key cannot be set to $value" || return 1
+          [ "$now_set" = "$value" ] || said=$( { printf '%s\n' "$value" >"$knob"; } 2>&1) ||
+            because "$key is $now_set and cannot be set to $value: $(printf %s "$said" | oneline); it says why: sysctl -w $key=$value" || return 1
         done <"$run/files/$each.after"
         ;;
     esac
@@ -253,5 +266,5 @@ cri_answers() {
 
 still_shelved() {
   # shellcheck disable=SC2086 # units
-  stopped $shelved || because "Docker runs again: $(systemctl is-active $shelved | oneline)"
+  stopped $shelved || because "Docker runs again or cannot be asked about: $(systemctl is-active $shelved 2>&1 | oneline); look with: systemctl status $shelved"
 }

@@ -9,16 +9,16 @@ boot_link=$systemd/multi-user.target.wants/docker2cri-boot.service
 make_dir() {
   [ ! -d "$1" ] || return 0
   make_dir "${1%/*}" || return 1
-  printf '%s\n' "$1" >>"$run/made" || because "$run/made cannot be written (is the disk full?)" || return 1
-  attempt mkdir -m 755 -- "$1"
+  add_line "$run/made" "$1" && change mkdir -m 755 -- "$1"
 }
 
 # lay SOURCE TARGET: a file of ours, whole or not at all.
 lay() {
   make_dir "${2%/*}" || return 1
   [ ! -e "$2" ] || ! cmp -s -- "$1" "$2" || return 0
-  dd if="$1" of="${2%/*}/.docker2cri-new" conv=fsync 2>/dev/null || because "$2 cannot be written (is the disk full?)" || return 1
-  attempt chmod 644 -- "${2%/*}/.docker2cri-new" && attempt mv -f -- "${2%/*}/.docker2cri-new" "$2"
+  real=$2
+  temporary
+  copied "$1" "$beside" && change chmod 644 -- "$beside" && put_beside
 }
 
 gate_file() { printf %s "$systemd/$kubelet.d/00-docker2cri-gate.conf"; }
@@ -26,7 +26,7 @@ gate_file() { printf %s "$systemd/$kubelet.d/00-docker2cri-gate.conf"; }
 # arm: the gate (open while the kubelet runs), the shelf's drop-ins, guard and boot unit; the guard's time starts.
 arm() {
   make_volatile || return 1
-  ! active "$kubelet" || attempt touch "$gate" || return 1
+  ! active "$kubelet" || change touch "$gate" || return 1
   lay "$run/units/gate.conf" "$(gate_file)" || return 1
   for unit in $shelved; do
     lay "$run/units/shelved.conf" "$systemd/$unit.d/00-docker2cri-shelved.conf" || return 1
@@ -36,27 +36,27 @@ arm() {
   done
   if [ ! -h "$boot_link" ]; then
     make_dir "${boot_link%/*}" || return 1
-    attempt ln -s ../docker2cri-boot.service "$boot_link" || return 1
+    change ln -s ../docker2cri-boot.service "$boot_link" || return 1
   fi
   attempt systemctl daemon-reload || return 1
   attempt systemctl restart docker2cri-guard.timer || return 1
-  active docker2cri-guard.timer || because "docker2cri-guard.timer did not start"
+  active docker2cri-guard.timer || because "docker2cri-guard.timer did not start; look with: systemctl status docker2cri-guard.timer"
 }
 
 make_volatile() {
-  attempt mkdir -p -- "$volatile" && attempt touch "$volatile/boot"
+  change mkdir -p -- "$volatile" && change touch "$volatile/boot"
 }
 
 # disarm_units: gate, guard and boot unit go; the shelf's drop-ins stay unless `all` is said.
 disarm_units() {
   ! active docker2cri-guard.timer || attempt systemctl stop docker2cri-guard.timer || return 1
-  rm -f -- "$(gate_file)" "$boot_link" || because "the gate and the boot unit cannot be removed" || return 1
+  change rm -f -- "$(gate_file)" && change rm -f -- "$boot_link" || return 1
   for file in $guard_files; do
-    rm -f -- "$systemd/$file" || because "$systemd/$file cannot be removed" || return 1
+    change rm -f -- "$systemd/$file" || return 1
   done
   if [ "${1:-}" = all ]; then
     for unit in $shelved; do
-      rm -f -- "$systemd/$unit.d/00-docker2cri-shelved.conf" || because "the drop-in of $unit cannot be removed" || return 1
+      change rm -f -- "$systemd/$unit.d/00-docker2cri-shelved.conf" || return 1
     done
   fi
   attempt systemctl daemon-reload || return 1
@@ -76,7 +76,9 @@ found_states() {
   [ ! -e "$run/found-units" ] || return 0
   states=
   for unit in "$kubelet" $shelved; do
-    states="$states$unit $(systemctl is-active "$unit" 2>/dev/null) $(systemctl is-enabled "$unit" 2>/dev/null)$newline"
+    state=$(systemctl is-active "$unit" 2>/dev/null)
+    [ -n "$state" ] || because "systemctl does not say whether $unit runs: $(systemctl is-active "$unit" 2>&1 | oneline)" || return 1
+    states="$states$unit $state $(systemctl is-enabled "$unit" 2>/dev/null)$newline"
   done
   write_whole "$run/found-units" "${states%"$newline"}"
 }
@@ -97,19 +99,19 @@ start_unit() {
 }
 
 close_gate() {
-  rm -f -- "$gate" || because "$gate cannot be removed" || return 1
+  change rm -f -- "$gate" || return 1
   attempt systemctl stop "$kubelet" || return 1
-  stopped "$kubelet" || because "$kubelet is still $(systemctl is-active "$kubelet")"
+  stopped "$kubelet" || because "$kubelet was stopped and is $(systemctl is-active "$kubelet" 2>&1); look with: systemctl status $kubelet"
 }
 
 open_gate() {
-  attempt mkdir -p -- "$volatile" && attempt touch "$gate" && start_unit "$kubelet"
+  change mkdir -p -- "$volatile" && change touch "$gate" && start_unit "$kubelet"
 }
 
 shelve() {
-  attempt touch "$marker" || return 1
+  change touch "$marker" || return 1
   attempt systemctl stop "$@" || return 1
-  stopped "$@" || because "not all of $* are stopped: $(systemctl is-active "$@" | oneline)"
+  stopped "$@" || because "not all of $* are stopped: $(systemctl is-active "$@" 2>&1 | oneline); look with: systemctl status $*"
 }
 
 # socket_paths UNIT...: where they listen, and dockershim's own, which only a kubelet makes.
@@ -128,14 +130,14 @@ unshelve() {
       return 1
     fi
   done
-  rm -f -- "$marker" || because "$marker cannot be removed" || return 1
+  change rm -f -- "$marker" || return 1
   for unit in "$@"; do
     ! was_active "$unit" || start_unit "$unit" || return 1
   done
   was_active docker.service || return 0
-  settled 30 docker_answers || because "Docker does not answer: $(printf %s "$driver" | oneline)" || return 1
+  settled 30 docker_answers || because "Docker does not answer within 30 s: $(printf %s "$driver" | oneline); look with: journalctl -u docker" || return 1
   [ ! -e "$run/found-driver" ] || read -r had <"$run/found-driver" || had=
-  [ "$driver" = "${had:-$driver}" ] || because "Docker answers with cgroup driver $driver, it had $had"
+  [ "$driver" = "${had:-$driver}" ] || because "Docker answers with cgroup driver $driver, it had $had; look for native.cgroupdriver: systemctl cat docker; cat /etc/docker/daemon.json"
 }
 
 docker_answers() { driver=$(timeout 20 docker info -f '{{.CgroupDriver}}' 2>&1 9>&-); }

@@ -38,7 +38,7 @@ from migrate.plan.steps import (
 from migrate.rules import Finding, NodeView
 from migrate.targets import Target
 from migrate.targets.compose import FileChange, compose
-from migrate.targets.containerd import sandbox_image
+from migrate.targets.host import sandbox_image
 
 DOCKER_UNITS = ("docker.socket", "docker.service", "cri-docker.socket", "cri-docker.service")
 DRAIN_TIMEOUT = 600  # seconds; kubectl's own default is for ever

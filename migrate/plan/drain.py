@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from migrate.facts.cluster import Budget, ClusterFacts, Pod
+from migrate.facts.cluster import Budget, ClusterFacts
+from migrate.facts.pod import Pod
 from migrate.plan.steps import DrainPolicy
 
 EVICT, KEEP, REFUSE = "evict", "keep", "refuse"

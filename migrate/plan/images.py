@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from migrate.facts.cluster import Pod
 from migrate.facts.model import Docker, Image
+from migrate.facts.pod import Pod
 from migrate.formats import FormatError, image_ref
 from migrate.plan.steps import CarriedImage
 

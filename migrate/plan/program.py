@@ -32,6 +32,7 @@ from migrate.targets.table import target_named
 
 HOME = "/var/lib/docker2cri"
 GUARD_SECONDS = 600
+UNIT_FOLDER = "/systemd/system/"  # in the path of every unit file and drop-in that systemd reads
 PODS_SECONDS = 90  # for Docker's pods to be there again after the kubelet's start on the way back
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -128,8 +129,9 @@ def host_steps(plan: NodePlan) -> tuple[HostStep, ...]:
             if one.segment == segment:
                 for kind, text, arguments in _lines(one.step, plan, config):
                     add(segment, planned, text or describe(one.step), kind, *arguments)
-        if segment == "prepare" and config:
-            add(segment, config[0], f"check that containerd reads the new {config[1]}", "validate", config[1])
+        if segment == "prepare":
+            for kind, text, arguments in _validation(plan, config):
+                add(segment, _read_first(plan), text, kind, *arguments)
     return tuple(steps)
 
 
@@ -154,8 +156,7 @@ def _lines(step: Step, plan: NodePlan, config: tuple[int, str] | None) -> Iterat
         case Guard(after=True):
             yield "guard", "", ()
             yield "stage", "lay the new files beside the old ones", ()
-            if config:
-                yield "validate", f"check that containerd reads the new {path}", (path,)
+            yield from _validation(plan, config)
             yield "kernel", "check the kernel modules and sysctls that dockerd provided", ()
         case StopPodContainers(forward=True):
             yield "pods-stop", "", ()
@@ -185,6 +186,22 @@ def _config(plan: NodePlan) -> tuple[int, str] | None:
         if isinstance(one.step, WriteFile) and "containerd-config" in one.step.edits:
             return planned, one.step.path
     return None
+
+
+def _validation(plan: NodePlan, config: tuple[int, str] | None) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """The host step that has the planned files read by those who will read them, where there is anything to read."""
+    systemd = any(UNIT_FOLDER in one.step.path for one in plan.steps if isinstance(one.step, WriteFile))
+    who = [*([f"containerd reads the new {config[1]}"] if config else []), *(["systemd reads the new unit files"] if systemd else [])]
+    if who:
+        yield "validate", f"check that {' and '.join(who)}", (config[1] if config else "-",)
+
+
+def _read_first(plan: NodePlan) -> int:
+    """Where in the plan the first file is written that somebody reads beforehand."""
+    read = (
+        isinstance(one.step, WriteFile) and ("containerd-config" in one.step.edits or UNIT_FOLDER in one.step.path) for one in plan.steps
+    )
+    return list(read).index(True)
 
 
 def _new_runtime(plan: NodePlan) -> str:

@@ -13,10 +13,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from migrate.facts.cluster import ClusterFacts, Metadata, Node, Owner, Pod
+from migrate.facts.api import Metadata
+from migrate.facts.cluster import ClusterFacts, Node, Owner
 from migrate.facts.live import LiveNode, LivePod
+from migrate.facts.pod import Pod
 from migrate.facts.resolve import resolve
 from migrate.plan.drain import EVICT, PodDecision
+from migrate.plan.network import Reach
 
 HOSTNAME = "kubernetes.io/hostname"
 HOPELESS = ("ErrImageNeverPull", "InvalidImageName")  # waiting reasons that do not pass by themselves
@@ -41,7 +44,8 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
 class Before(msgspec.Struct, frozen=True, kw_only=True):
     """What has to be so again. `containers` are the container IDs of the node's pods, `notes` what is not required, and why.
 
-    `excused` are owners and pods under accepted findings.
+    `excused` are owners and pods under accepted findings, `driver` is the kubelet's cgroup driver (empty when it is not known), `reach`
+    what answered on the node.
     """
 
     node: str
@@ -51,6 +55,8 @@ class Before(msgspec.Struct, frozen=True, kw_only=True):
     containers: tuple[str, ...] = ()
     excused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    driver: str = ""
+    reach: Reach = Reach()
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

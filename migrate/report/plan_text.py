@@ -8,7 +8,7 @@ from migrate.plan.drain import EVICT, REFUSE
 from migrate.plan.inputs import Moved
 from migrate.plan.model import SEGMENTS, NodePlan, Plan
 from migrate.plan.steps import CarryImages, WriteFile, acts, describe, size, undo
-from migrate.report.inspect_text import findings_text
+from migrate.report.findings_text import findings_text
 from migrate.report.style import Style
 from migrate.rules import Severity
 

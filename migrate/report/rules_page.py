@@ -16,6 +16,7 @@ FAMILIES = (
     ("D2C4", "Images and disk"),
     ("D2C5", "Network"),
     ("D2C6", "The new runtime"),
+    ("D2C7", "Files"),
 )
 _HEAD = """# Rules
 

@@ -32,11 +32,12 @@ class Style:
         ]
         return "\n".join(lines)
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-        """Columns as wide as their widest cell, two spaces between."""
-        widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (header, *rows)]
-        return "\n".join([self.paint(lines[0], "bold"), *lines[1:]])
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, headers: bool = True) -> str:
+        """Columns as wide as their widest cell, two spaces between; without the header line where `headers` is not wanted."""
+        widths = [max(len(cell) for cell in column) for column in zip(*((header,) if headers else ()), *rows, strict=True)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        head = "  ".join(cell.ljust(width) for cell, width in zip(header, widths, strict=True)).rstrip() if headers else ""
+        return "\n".join([self.paint(head, "bold"), *lines] if headers else lines)
 
     def diff(self, text: str) -> str:
         """A unified diff, added lines green and removed ones red."""

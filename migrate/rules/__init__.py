@@ -7,13 +7,16 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from migrate.facts.cluster import ClusterFacts, Node, Pod
+from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts, Place
+from migrate.facts.pod import Pod
 from migrate.targets import Target
 
 if TYPE_CHECKING:
+    from migrate.manifests.model import Problem, Use
     from migrate.rules.sight import Sign, WorkloadView
 
 CODE = re.compile(r"D2C[1-9][0-9]{2}")
@@ -35,7 +38,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NodeView:
     """One node as rules see it: its facts, its Node object and pods (None and empty when the API was not read), the cluster, the
     target.
@@ -78,6 +81,13 @@ class NodeView:
         """Whether the kubelet is known to run its pods on another runtime already: then there is nothing to migrate."""
         return self.facts.endpoint.kind in ("containerd", "cri-o")
 
+    @cached_property
+    def pod_views(self) -> tuple[tuple[Pod, WorkloadView], ...]:
+        """Each live pod as rules about workloads see it."""
+        from migrate.rules.sight import pod_views  # which is built on this module
+
+        return pod_views(self)
+
 
 See = Callable[[NodeView], "Iterable[Seen]"]
 
@@ -99,7 +109,7 @@ class Rule:
     """One named thing that is judged. `acceptable` blockers may be accepted by code with a reason; the others never.
 
     A rule of the migration is not asked about a node that has nothing to migrate; `always` marks those that are. A rule about
-    workloads has a `sight` too (migrate.rules.sight).
+    workloads has a `sight` too (migrate.rules.sight), one about files `reads` (migrate.rules.files).
     """
 
     code: str
@@ -113,6 +123,7 @@ class Rule:
     sources: str
     see: See
     sight: Callable[[WorkloadView], Iterable[Sign]] | None = None
+    reads: Callable[[Use | Problem], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

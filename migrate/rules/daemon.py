@@ -1,16 +1,23 @@
-"""D2C117 to D2C121: how dockerd is configured, and what becomes of it."""
+"""D2C117 to D2C121 and D2C160 to D2C162, D2C166: how dockerd is configured, and what becomes of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from migrate.facts.model import Setting
-from migrate.formats import FormatError, quantity
+from migrate.formats import FormatError, image_ref, quantity
 from migrate.rules import NodeView, Seen, Severity, daemon_given, daemon_keys, rule
 from migrate.rules.daemon_keys import Verdict
+from migrate.targets.host import sandbox_image
 
 # Key of daemon.json -> what `docker info` calls the value in force.
 IN_FORCE = {"data-root": "DockerRootDir", "log-driver": "LoggingDriver", "storage-driver": "Driver", "default-runtime": "DefaultRuntime"}
+
+# What `docker info` calls a proxy in force -> the names that it may be given by.
+IN_INFO = {
+    "HttpProxy": {"HTTP_PROXY", "http_proxy", "http-proxy"},
+    "HttpsProxy": {"HTTPS_PROXY", "https_proxy", "https-proxy"},
+}
 
 
 @rule("D2C117", "docker-config-drifted", Severity.WARNING)
@@ -34,7 +41,7 @@ def docker_config_drifted(view: NodeView) -> Iterator[Seen]:
     for key, one in wanted.items():
         runs = view.docker.info.get(IN_FORCE[key])
         if isinstance(runs, str) and runs and isinstance(one.value, str) and one.value.rstrip("/") != runs.rstrip("/"):
-            yield Seen(key, f"{one.where} says {one.shown}, docker info says {runs}")
+            yield Seen(key, f"{one.where} says {daemon_keys.shown(one)}, docker info says {runs}")
     driver = configured_cgroup_driver(view)
     if driver and view.docker.cgroup_driver and driver[0] != view.docker.cgroup_driver:
         yield Seen("native.cgroupdriver", f"{driver[1]} says {driver[0]}, docker info says {view.docker.cgroup_driver}")
@@ -115,6 +122,112 @@ def log_format_changes(view: NodeView) -> Iterator[Seen]:
         yield Seen("container logs", f"log driver now: {now}; then: files in CRI format (`TIME stdout F message`)")
 
 
+@rule("D2C160", "proxy-left-behind", Severity.WARNING)
+def proxy_left_behind(view: NodeView) -> Iterator[Seen]:
+    """Docker pulls through a proxy that the plan does not carry over.
+
+    Why: containerd inherits nothing of Docker's environment. The plan carries proxies from unit files of docker.service and from
+    `proxies` in daemon.json; what stands in an environment file, or reaches dockerd in another way, is left: pulls then time out.
+
+    Remedy: Give the new runtime the same variables, NO_PROXY with the cluster's addresses included:
+
+        systemctl show -p Environment -p EnvironmentFiles docker.service     # on the node
+        systemctl edit containerd.service     # [Service] Environment="HTTPS_PROXY=..." "NO_PROXY=..."
+
+    Sources: dockerd reference, proxy configuration; metalk8s issue 2071; kubernetes/website issue 33770.
+    """
+    if view.docker is None or not view.on_docker:
+        return
+    remedy = proxy_left_behind.remedy.replace("containerd.service", view.target.unit)
+    for name, place in daemon_keys.outside_unit(view.facts, view.docker):
+        yield Seen(name, f"{place} sets it for docker.service; the value is not shown", remedy)
+    proxies = view.facts.daemon_settings.get("proxies")
+    told = {name for name, _ in view.docker.environment} | set(proxies if isinstance(proxies, Mapping) else ())
+    given = {one.key for one in daemon_given.given(view.docker)}
+    for field, names in IN_INFO.items():
+        if (view.docker.info or {}).get(field) and not told & names and not given & names:
+            yield Seen(min(names), f"docker info: {field} is set, and neither a unit file nor daemon.json nor a flag sets it", remedy)
+
+
+@rule("D2C161", "registry-certificate-left", Severity.WARNING)
+def registry_certificate_left(view: NodeView) -> Iterator[Seen]:
+    """Docker presents a client certificate to a registry.
+
+    Why: the plan carries CAs of /etc/docker/certs.d over to containerd, not client certificates and keys. Without them the registry
+    refuses every pull. CRI-O reads that folder by itself.
+
+    Remedy: Name certificate and key in the registry's hosts.toml; containerd reads them where they lie:
+
+        client = [["/etc/docker/certs.d/HOST/client.cert", "/etc/docker/certs.d/HOST/client.key"]]     # below [host."https://HOST"]
+
+    Sources: docs.docker.com, Verify repository client with certificates; containerd docs/hosts.md (client).
+    """
+    found: dict[str, list[str]] = {}
+    for path in view.facts.docker_certificates if view.on_docker and not daemon_keys.on_crio(view.target) else ():
+        if path.endswith((".cert", ".key")):
+            folder, _, file = path.rpartition("/")
+            found.setdefault(folder, []).append(file)
+    for folder, files in found.items():
+        yield Seen(f"registry {folder.rpartition('/')[2]}", f"{folder} holds {', '.join(files)}")
+
+
+@rule("D2C162", "pause-image-needs-login", Severity.WARNING)
+def pause_image_needs_login(view: NodeView) -> Iterator[Seen]:
+    """The pause image comes from a registry that this node logs in to.
+
+    Why: the kubelet hands its credentials to the runtime for the images of pods, never for the pause image. It is copied over before
+    the switch; once it is gone from the new store, no pod starts here.
+
+    Remedy: Let the registry give it without a login, or give containerd the credentials:
+
+        ctr -n k8s.io images ls | grep pause     # on the node, after the migration
+        containerd config dump | grep -A 3 registry     # plugins."io.containerd.grpc.v1.cri".registry.configs."HOST".auth
+
+    Sources: containerd docs/cri/registry.md; containerd issue 8653; kubeadm issue 2801.
+    """
+    image = sandbox_image(view.facts) if view.on_docker else None
+    if image is None:
+        return
+    try:
+        domain = image_ref.parse(image).domain
+    except FormatError:
+        return
+    names = {domain, *(("index.docker.io", "registry-1.docker.io") if domain == "docker.io" else ())}
+    hits = [one for one in view.facts.logins if _host(one.registry) in names]
+    if hits:
+        crio = "Let the registry give it without a login, or set pause_image_auth_file in CRI-O:\n\n    crio config | grep pause"
+        remedy = crio if daemon_keys.on_crio(view.target) else None
+        yield Seen(f"image {image}", f"credentials for {domain} are in {', '.join(dict.fromkeys(one.path for one in hits))}", remedy)
+
+
+@rule("D2C166", "gpu-node", Severity.INFO)
+def gpu_node(view: NodeView) -> Iterator[Seen]:
+    """The node has GPUs that pods reach through a runtime of Docker.
+
+    Why: the new runtime needs the same entry, as its default where Docker has it so. Without it the device plugin finds no GPU and
+    the node offers none. The plan carries `runtimes` and `default-runtime` of daemon.json.
+
+    Remedy: Compare what the node offers before and after; where it is less, let NVIDIA's tool write the entry:
+
+        kubectl get node NODE -o jsonpath='{.status.allocatable}'
+        nvidia-ctk runtime configure --runtime=containerd --set-as-default     # on the node; --runtime=crio for CRI-O
+
+    Sources: docs.nvidia.com, Container Toolkit; NVIDIA/k8s-device-plugin issues 107, 314, 406.
+    """
+    if view.docker is None or not view.on_docker:
+        return
+    offered = (view.node.status.allocatable if view.node else None) or {}
+    signs = [f"allocatable {name} {count}" for name, count in sorted(offered.items()) if name.endswith(("/gpu", "/vgpu")) and count != "0"]
+    default = (view.docker.info or {}).get("DefaultRuntime")
+    if isinstance(default, str) and "nvidia" in default:
+        signs.append(f"docker info: DefaultRuntime {default}")
+    runtimes = view.facts.daemon_settings.get("runtimes")
+    if isinstance(runtimes, Mapping) and (names := [str(name) for name in runtimes if "nvidia" in str(name)]):
+        signs.append(f"daemon.json: runtimes {', '.join(names)}")
+    if signs:
+        yield Seen("GPUs", "; ".join(signs))
+
+
 def configured_cgroup_driver(view: NodeView) -> tuple[str, str] | None:
     """The cgroup driver that Docker is told to use, and where; None when nothing says it."""
     one = daemon_given.value_of(view.docker, "exec-opts") if view.docker else None
@@ -127,17 +240,14 @@ def configured_cgroup_driver(view: NodeView) -> tuple[str, str] | None:
 
 def _keys(view: NodeView, verdict: Verdict) -> Iterator[Seen]:
     for one in daemon_given.given(view.docker) if view.docker and view.on_docker else ():
-        key = daemon_keys.judge(one.key, one.value)
+        key = daemon_keys.decided(one, view.target)
         if key is None:
             continue
-        here = f"{one.where}: {one.key} = {one.shown}"
+        here = f"{one.where}: {one.key} = {daemon_keys.shown(one)}"
         if key.verdict is verdict:
             yield Seen(one.key, f"{here}: {key.text}")
-        elif verdict is Verdict.LOST and key.verdict is Verdict.CARRIED:
-            if one.where != daemon_given.FILE:
-                yield Seen(one.key, f"{here}: the plan carries it from daemon.json only; move it there, or set it in containerd by hand")
-            else:
-                yield from (Seen(one.key, f"{here}: {text}") for text in daemon_keys.left_behind(one.key, one.value))
+        elif verdict is Verdict.LOST:
+            yield from (Seen(one.key, f"{here}: {text}") for text in daemon_keys.left_behind(one.key, one.value, view.target))
 
 
 def _said(name: str, setting: Setting) -> str:
@@ -151,3 +261,8 @@ def _size(value: object) -> str:
         return f"{value} = {quantity.as_quantity(quantity.docker_size(str(value)))}"
     except FormatError:
         return f"{value} (no size that Docker reads)"
+
+
+def _host(registry: str) -> str:
+    """The host[:port] of a key in a credential file (`https://index.docker.io/v1/`)."""
+    return registry.removeprefix("https://").removeprefix("http://").partition("/")[0]

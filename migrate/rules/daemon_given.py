@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from migrate.facts.model import Docker
-from migrate.facts.redact import mask
-from migrate.rules.daemon_keys import KEYS
 
 FILE = "daemon.json"
 # dockerd's flags that are named otherwise than the key they set.
@@ -54,11 +51,6 @@ class Given:
     key: str
     value: Any
     where: str
-
-    @property
-    def shown(self) -> str:
-        """The value as short JSON, what is secret masked; the value of an unknown key is not shown at all."""
-        return mask(json.dumps(self.value, ensure_ascii=False, default=str)) if self.key in KEYS else "(not shown)"
 
 
 def given(docker: Docker) -> tuple[Given, ...]:

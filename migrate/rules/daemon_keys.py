@@ -1,151 +1,149 @@
-"""Every key of daemon.json: what becomes of it when pods run on containerd."""
+"""What becomes of everything that this node's Docker was told: keys of daemon.json, flags, environment, certificates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
+from migrate.facts.model import Docker, NodeFacts, Place
+from migrate.facts.redact import mask, printable
+from migrate.formats import FormatError
+from migrate.rules.daemon_given import FILE, Given, given
+from migrate.rules.daemon_table import CRIO, KEYS, UNKNOWN, Key, Verdict
+from migrate.targets import Target
+from migrate.targets.registries import DOCKER_CERTS, PROXY_NAMES, proxy_lines
 
-class Verdict(StrEnum):
-    """What becomes of a key: the plan carries it over, its effect changes, it cannot be carried, or pods never felt it."""
+__all__ = ["Key", "KeyVerdict", "Verdict", "decided", "judge", "left_behind", "on_crio", "outside_unit", "shown", "verdicts"]
 
-    CARRIED = "carried"
-    CHANGED = "changed"
-    LOST = "cannot be carried"
-    NOT_NEEDED = "not needed"
+LONGEST = 300  # characters of a value that are shown
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """A key's verdict and the sentence that explains it. `harmless` tells values for which nothing is lost or changed."""
+class KeyVerdict:
+    """One setting of this node's Docker and what becomes of it.
 
+    `key` is a key of daemon.json, a variable of dockerd's environment or a file below /etc/docker/certs.d; `value_masked` is short JSON
+    without secrets; `place` is the file, or the flag of dockerd; `note` is one sentence.
+    """
+
+    key: str
+    value_masked: str
+    place: str
     verdict: Verdict
-    text: str
-    harmless: Callable[[Any], bool] = lambda value: False
+    note: str
 
 
-def _off(value: Any) -> bool:
-    return value in (False, "", None, 0, [], {})
-
-
-def _one_of(*values: Any) -> Callable[[Any], bool]:
-    shown = {str(value) for value in values}
-    return lambda value: str(value) in shown
-
-
-def _only_local(value: Any) -> bool:
-    return all(str(one).startswith(("fd://", "unix://")) for one in (value if isinstance(value, list) else [value]))
-
-
-def _only_rotation(value: Any) -> bool:
-    return isinstance(value, Mapping) and set(value) <= {"max-size", "max-file"}
-
-
-def _no_snapshotter(value: Any) -> bool:
-    return isinstance(value, Mapping) and not value.get("containerd-snapshotter")
-
-
-_DOCKER0 = Key(Verdict.NOT_NEEDED, "concerns docker0 and standalone containers; pods get their network from CNI")
-_DNS = Key(Verdict.NOT_NEEDED, "never reached pods: the kubelet's resolvConf and clusterDNS and the pod's dnsConfig decide")
-_NO_EQUIVALENT = Key(Verdict.NOT_NEEDED, "concerns Docker alone (builds, swarm, its own files); pods never felt it")
-_API_GONE = "Docker's TCP API has no successor, which is a gain in security; its remote users break"
-_TLS = Key(Verdict.LOST, _API_GONE, _off)
-
-DOCKER0_KEYS = """
-    bip bip6 bridge bridge-accept-fwmark default-address-pools default-gateway default-gateway-v6 default-network-opts fixed-cidr
-    fixed-cidr-v6 icc ip ip-forward ip-forward-no-drop ip-masq ip6tables iptables ipv6 mtu userland-proxy userland-proxy-path
-    allow-direct-routing firewall-backend host-gateway-ip host-gateway-ips
-"""
-DNS_KEYS = """
-    dns dns-opts dns-search
-"""
-OWN_KEYS = """
-    builder cluster-advertise cluster-store cluster-store-opts containerd containerd-namespace containerd-plugins-namespace
-    cpu-rt-period cpu-rt-runtime cri-containerd experimental labels min-api-version network-control-plane-mtu
-    node-generic-resources pidfile raw-logs rootless shutdown-timeout swarm-default-advertise-addr validate config-file
-"""
-_ROOT = "containerd keeps its images in its own root (/var/lib/containerd by default), perhaps on another disk"
-_PROXY = Key(Verdict.CARRIED, "becomes a drop-in of containerd.service")
-_INIT = Key(Verdict.LOST, "no tini stands before processes: zombies are reaped by an init in the image or by shareProcessNamespace", _off)
-
-KEYS: Mapping[str, Key] = {
-    "registry-mirrors": Key(Verdict.CARRIED, "becomes certs.d/docker.io/hosts.toml, in the same order, Docker Hub last"),
-    "insecure-registries": Key(Verdict.CARRIED, "each host becomes a hosts.toml that tries HTTPS unverified, then HTTP"),
-    "default-ulimits": Key(Verdict.CARRIED, "becomes limits of containerd.service, which containers inherit"),
-    "proxies": _PROXY,
-    "http-proxy": _PROXY,
-    "https-proxy": _PROXY,
-    "no-proxy": _PROXY,
-    "runtimes": Key(Verdict.CARRIED, "each becomes an entry below containerd.runtimes"),
-    "default-runtime": Key(Verdict.CARRIED, "becomes default_runtime_name", _one_of("runc", "io.containerd.runc.v2")),
-    "max-concurrent-downloads": Key(Verdict.CARRIED, "becomes max_concurrent_downloads", _one_of(3)),
-    "exec-opts": Key(Verdict.NOT_NEEDED, "SystemdCgroup follows the kubelet's own driver"),
-    "live-restore": Key(Verdict.NOT_NEEDED, "containerd's shims keep containers running over its restart in any case"),
-    "data-root": Key(Verdict.CHANGED, _ROOT, _one_of("/var/lib/docker")),
-    "graph": Key(Verdict.CHANGED, _ROOT, _one_of("/var/lib/docker")),
-    "exec-root": Key(Verdict.CHANGED, "containerd keeps its state in its own `state` folder", _one_of("/var/run/docker", "/run/docker")),
-    "storage-driver": Key(Verdict.CHANGED, "containerd uses a snapshotter instead, overlayfs by default", _one_of("overlay2", "overlay")),
-    "storage-opts": Key(
-        Verdict.LOST, "options of Docker's storage driver have no equivalent (for a quota: ephemeral-storage limits)", _off
-    ),
-    "log-driver": Key(
-        Verdict.LOST, "the runtime writes files below /var/log/pods only: a log agent must read them", _one_of("json-file", "")
-    ),
-    "log-opts": Key(Verdict.CHANGED, "compress, labels, env and tag end with Docker (the kubelet gzips by itself)", _only_rotation),
-    "max-concurrent-uploads": _NO_EQUIVALENT,
-    "max-download-attempts": Key(Verdict.NOT_NEEDED, "the kubelet retries pulls with its own back-off"),
-    "userns-remap": Key(Verdict.LOST, "pods get user namespaces by hostUsers: false (containerd 2.0, Kubernetes 1.33)", _off),
-    "selinux-enabled": Key(Verdict.LOST, "set enable_selinux = true in containerd", _off),
-    "seccomp-profile": Key(
-        Verdict.LOST,
-        "RuntimeDefault becomes containerd's own profile; put yours below /var/lib/kubelet/seccomp as Localhost",
-        _one_of("", "builtin", "unconfined"),
-    ),
-    "no-new-privileges": Key(Verdict.LOST, "it applied to pods: set allowPrivilegeEscalation: false, enforced by admission", _off),
-    "init": _INIT,
-    "init-path": _INIT,
-    "default-shm-size": Key(Verdict.NOT_NEEDED, "dockershim fixed /dev/shm of pods at 64 MiB, and so does containerd"),
-    "default-ipc-mode": Key(Verdict.NOT_NEEDED, "the kubelet chooses it for each pod"),
-    "default-cgroupns-mode": Key(Verdict.CHANGED, "containerd gives private cgroup namespaces on cgroup v2, the host's on v1"),
-    "cgroup-parent": Key(Verdict.NOT_NEEDED, "the kubelet sets it for each pod (cgroupRoot)"),
-    "hosts": Key(Verdict.LOST, _API_GONE, _only_local),
-    "tls": _TLS,
-    "tlsverify": _TLS,
-    "tlscacert": _TLS,
-    "tlscert": _TLS,
-    "tlskey": _TLS,
-    "group": Key(Verdict.LOST, "containerd's socket is for root alone: members of the group lose access", _one_of("", "root", "docker")),
-    "authorization-plugins": Key(Verdict.LOST, "containerd has no authorization plugins; only root reaches its socket", _off),
-    "allow-nondistributable-artifacts": _NO_EQUIVALENT,
-    "debug": Key(Verdict.CHANGED, "containerd's own log level is set in its [debug] table", _off),
-    "log-level": Key(Verdict.CHANGED, "containerd's own log level is set in its [debug] table", _one_of("", "info")),
-    "log-format": Key(Verdict.CHANGED, "containerd's own log format is set in its [debug] table", _one_of("", "text")),
-    "metrics-addr": Key(Verdict.LOST, "set [metrics] address in containerd; the metrics have other names", _off),
-    "oom-score-adjust": Key(Verdict.CHANGED, "containerd.service sets OOMScoreAdjust=-999", _one_of(-500, -999)),
-    "cdi-spec-dirs": Key(Verdict.LOST, "set cdi_spec_dirs in containerd", _off),
-    "features": Key(
-        Verdict.CHANGED, "with containerd-snapshotter images lie in containerd's namespace moby and are copied from there", _no_snapshotter
-    ),
-    **dict.fromkeys(DOCKER0_KEYS.split(), _DOCKER0),
-    **dict.fromkeys(DNS_KEYS.split(), _DNS),
-    **dict.fromkeys(OWN_KEYS.split(), _NO_EQUIVALENT),
-}
-UNKNOWN = Key(Verdict.LOST, "docker2cri does not know this key: look up what it does, nothing of it is carried")
-
-
-def judge(key: str, value: Any) -> Key | None:
+def judge(key: str, value: Any, target: Target) -> Key | None:
     """The key's verdict, None where this value changes nothing."""
-    known = KEYS.get(key, UNKNOWN)
+    known = (CRIO.get(key) if on_crio(target) else None) or KEYS.get(key, UNKNOWN)
+    if key == "log-opts" and value and known.harmless(value):
+        return Key(
+            Verdict.CARRIED,
+            "max-size and max-file become the kubelet's containerLogMaxSize and containerLogMaxFiles, unless it has its own",
+        )
     return None if known.harmless(value) else known
 
 
-def left_behind(key: str, value: Any) -> Iterator[str]:
-    """What of a key that is carried has no equivalent all the same."""
+def on_crio(target: Target) -> bool:
+    """Whether a target is CRI-O, in any of its forms."""
+    return target.prefix == "cri-o://"
+
+
+def decided(one: Given, target: Target) -> Key | None:
+    """The verdict on a key as this node gives it: one that the plan carries from the file only is lost elsewhere. None as for `judge`."""
+    key = judge(one.key, one.value, target)
+    if key is None or key.verdict is not Verdict.CARRIED:
+        return key
+    if one.where != FILE:
+        owner = "the kubelet" if one.key == "log-opts" else target.title
+        return Key(Verdict.LOST, f"the plan carries it from daemon.json only; move it there, or set it in {owner} by hand")
+    if one.key in ("http-proxy", "https-proxy", "no-proxy"):
+        return Key(Verdict.LOST, f'write it below `proxies` ({{"proxies": {{"{one.key}": ...}}}}): the plan carries it from there only')
+    return key
+
+
+def left_behind(key: str, value: Any, target: Target) -> tuple[str, ...]:
+    """What of a key has no equivalent although the key as a whole is carried, or is not needed."""
+    return tuple(mask(printable(text))[:LONGEST] for text in _left_behind(key, value, target))
+
+
+def _left_behind(key: str, value: Any, target: Target) -> Iterator[str]:
     if key == "insecure-registries" and isinstance(value, list) and (ranges := [str(part) for part in value if "/" in str(part)]):
-        yield f"containerd knows hosts, not ranges ({', '.join(ranges)}): the plan names those that this node's images come from, no others"
+        said = f"{target.title} knows hosts, not ranges ({', '.join(ranges)})"
+        yield f"{said}: the plan names those that this node's images come from, no others"
     if key == "runtimes" and isinstance(value, Mapping):
-        for name, runtime in sorted(value.items()):
+        for name, runtime in sorted((str(name), runtime) for name, runtime in value.items()):
             if isinstance(runtime, Mapping) and runtime.get("runtimeArgs"):
                 yield f"runtimeArgs of {name} are not supported: use a wrapper script as its path"
+            if isinstance(runtime, Mapping) and not runtime.get("path") and name != "runc":
+                yield f"{name} is a shim ({runtime.get('runtimeType') or 'no path'}): add it to the runtimes of {target.title} by hand"
+    if key == "exec-opts":
+        options = [str(one) for one in (value if isinstance(value, list) else [value])]
+        if others := [one for one in options if not one.startswith("native.cgroupdriver=")]:
+            yield f"{', '.join(others)} ends with Docker"
+
+
+def shown(one: Given) -> str:
+    """The value as short JSON, what is secret masked; the value of an unknown key is not shown at all."""
+    if one.key not in KEYS:
+        return "(not shown)"
+    text = mask(printable(json.dumps(one.value, ensure_ascii=False, default=str)))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def verdicts(facts: NodeFacts, target: Target) -> tuple[KeyVerdict, ...]:
+    """Every setting that this node's Docker is given, with its verdict: daemon.json, dockerd's flags, its environment, its certificates.
+
+    Empty where there is no Docker or it could not be read. A key that only Docker's users feel is in it as well, as not needed.
+    """
+    docker = facts.docker
+    if not isinstance(docker, Docker):
+        return ()
+    keys = [_of_key(one, target) for one in given(docker)]
+    return (*keys, *_of_environment(facts, docker, target), *_of_certificates(facts, target))
+
+
+def _of_key(one: Given, target: Target) -> KeyVerdict:
+    key = decided(one, target) or Key(Verdict.NOT_NEEDED, f"{target.title} does the same with this value, or pods never felt it")
+    note = "; ".join((key.text, *left_behind(one.key, one.value, target)))
+    place = "/etc/docker/daemon.json" if one.where == FILE else one.where
+    return KeyVerdict(printable(one.key)[:LONGEST], shown(one), printable(place)[:LONGEST], key.verdict, note)
+
+
+def outside_unit(facts: NodeFacts, docker: Docker) -> tuple[tuple[str, Place], ...]:
+    """Proxy variables that dockerd takes from an environment file: those of unit files are carried, these are not."""
+    unit = facts.unit("docker.service")
+    files = unit.files if unit else ()
+    return tuple((name, place) for name, place in docker.environment if name in PROXY_NAMES and place.path not in files)
+
+
+def _of_environment(facts: NodeFacts, docker: Docker, target: Target) -> Iterator[KeyVerdict]:
+    try:
+        values = {(name, str(place)): value for name, value, place in proxy_lines(facts, "docker.service")}
+    except FormatError:  # a finding already
+        values = {}
+    left = outside_unit(facts, docker)
+    for name, place in docker.environment:
+        if (name, place) in left:
+            text = f"the plan reads proxies from unit files and daemon.json: write it into a drop-in of {target.unit}"
+            yield KeyVerdict(name, "(not shown)", str(place), Verdict.LOST, text)
+        elif name in PROXY_NAMES:
+            value = mask(printable(values.get((name, str(place)), "")))[:LONGEST] or "(not shown)"
+            yield KeyVerdict(name, value, str(place), Verdict.CARRIED, f"becomes a drop-in of {target.unit}")
+        else:
+            text = "concerns Docker alone; flags that come from it are listed by themselves"
+            yield KeyVerdict(name, "(not shown)", str(place), Verdict.NOT_NEEDED, text)
+
+
+def _of_certificates(facts: NodeFacts, target: Target) -> Iterator[KeyVerdict]:
+    for path in facts.docker_certificates:
+        if on_crio(target):
+            yield KeyVerdict("certificate", "(not shown)", path, Verdict.CARRIED, "CRI-O reads /etc/docker/certs.d by itself")
+        elif path.endswith(".crt"):
+            text = f"becomes `ca` in certs.d/{path.removeprefix(DOCKER_CERTS).partition('/')[0]}/hosts.toml"
+            yield KeyVerdict("CA certificate", "(not shown)", path, Verdict.CARRIED, text)
+        elif path.endswith((".cert", ".key")):
+            text = "a client certificate or its key: set `client` in the registry's hosts.toml"
+            yield KeyVerdict("client certificate", "(not shown)", path, Verdict.LOST, text)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.facts.cluster import Budget, Pod
+from migrate.facts.cluster import Budget
+from migrate.facts.pod import Pod
 from migrate.rules import NodeView, Seen, Severity, rule
 from migrate.rules.pods import by_owner, drained, orphaned, owner_object
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from migrate.facts.cluster import ClusterFacts
+from migrate.facts.config_use import ConfigUse
 from migrate.facts.model import NodeFacts
 from migrate.formats import FormatError, version
 from migrate.rules import NodeView
+from migrate.rules.habits import Habits, habits, together
 from migrate.rules.pods import canonical_path
 from migrate.targets import Target
 
 DOCKER_ROOT = "/var/lib/docker"
 
 Minor = tuple[int, int]
+TIMED: Minor = (1, 20)  # dockershim holds exec probes to their timeout from here on
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class Ground:
     """Where a workload runs. Versions are (major, minor), None when unknown; `node` is the one node, None away from one.
 
     `sockets` are the source's own, `data_roots` Docker's, both canonical paths besides the usual ones. `probes_untimed` tells that exec
-    probes run without their timeout now.
+    probes run without their timeout now, None when unknown. `habits` is what Docker did for every container, `config_uses` what is known
+    of ConfigMaps by namespace and name.
     """
 
     target: Target
@@ -34,7 +38,9 @@ class Ground:
     node: NodeFacts | None = None
     sockets: frozenset[str] = frozenset()
     data_roots: frozenset[str] = frozenset({DOCKER_ROOT})
-    probes_untimed: bool = False
+    probes_untimed: bool | None = None
+    habits: Habits = field(default_factory=Habits)
+    config_uses: Mapping[tuple[str, str], tuple[ConfigUse, ...]] = field(default_factory=dict)
 
 
 def node_ground(view: NodeView) -> Ground:
@@ -51,23 +57,34 @@ def node_ground(view: NodeView) -> Ground:
         sockets=frozenset({canonical_path(socket)} if view.on_docker and socket.startswith("/") else ()),
         data_roots=frozenset({DOCKER_ROOT, canonical_path(view.docker.data_root if view.docker else DOCKER_ROOT)}),
         probes_untimed=view.facts.endpoint.kind == "dockershim" and _timeouts_ignored(view),
+        habits=habits(view.docker),
+        config_uses=view.cluster.uses_by_config_map if view.cluster else {},
     )
 
 
 def cluster_ground(views: Iterable[NodeView], cluster: ClusterFacts | None, target: Target, next_kubernetes: Minor | None = None) -> Ground:
     """The ground of a cluster's workloads: what holds on any of its read nodes."""
     grounds = [node_ground(view) for view in views]
+    infos = [node.status.node_info for node in cluster.nodes] if cluster else []
+    told = [(docker, _minor(one.kubelet_version)) for one in infos if (docker := _docker(one.container_runtime_version))]
     return Ground(
         target=target,
         kubernetes=_minor(cluster.server) if cluster else None,
         next_kubernetes=next_kubernetes,
-        docker=max((one.docker for one in grounds if one.docker), default=None),
+        docker=max((*(one.docker for one in grounds if one.docker), *(docker for docker, _ in told)), default=None),
         runtime=min((one.runtime for one in grounds if one.runtime), default=None),
         cluster=cluster,
         sockets=frozenset().union(*(one.sockets for one in grounds)),
         data_roots=frozenset({DOCKER_ROOT}).union(*(one.data_roots for one in grounds)),
-        probes_untimed=any(one.probes_untimed for one in grounds),
+        probes_untimed=any(one.probes_untimed for one in grounds) or any(kubelet is not None and kubelet < TIMED for _, kubelet in told),
+        habits=together(one.habits for one in grounds),
+        config_uses=cluster.uses_by_config_map if cluster else {},
     )
+
+
+def _docker(runtime: str) -> Minor | None:
+    name, _, number = runtime.partition("://")
+    return _minor(number) if name == "docker" else None
 
 
 def _minor(text: str) -> Minor | None:
@@ -83,4 +100,4 @@ def _timeouts_ignored(view: NodeView) -> bool:
     gates = view.kubelet.setting("feature-gates", "featureGates").value
     off = gates.get("ExecProbeTimeout") is False if isinstance(gates, dict) else "ExecProbeTimeout=false" in str(gates or "")
     minor = _minor(view.kubelet.version)
-    return off or (minor is not None and minor < (1, 20))
+    return off or (minor is not None and minor < TIMED)

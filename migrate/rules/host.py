@@ -1,16 +1,27 @@
-"""D2C130 to D2C136: what else on the host leans on Docker."""
+"""D2C130 to D2C134, D2C136 and D2C163 to D2C165: what else on the host leans on Docker."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from migrate.facts.model import HostUse
+from migrate.facts.model import HostUse, SocketUser
 from migrate.rules import NodeView, Seen, Severity, rule
 
 DOCKER_UNITS = ("docker.service", "docker.socket", "cri-docker.service", "cri-docker.socket")
-OTHER_RUNTIMES = (("crio", "cri-o"), ("cri-dockerd", "cri-dockerd"), ("podman", "podman"))
 RUNTIME_PACKAGES = ("cri-o", "cri-tools", "conmon", "containerd", "containerd.io", "crun", "docker", "moby", "runc")
+
+# connected to Docker's socket as part of what is migrated
+OWN_PROCESSES = ("kubelet", "dockerd", "cri-dockerd", "docker-proxy", "systemd")
+SHOWN = 8  # PIDs of one process
+# as /proc/PID/limits names a limit -> as daemon.json's default-ulimits does, which the plan carries
+COMPARED = {
+    "open files": "nofile",
+    "processes": "nproc",
+    "locked memory": "memlock",
+    "core file size": "core",
+    "stack size": "stack",
+}
 
 
 @rule("D2C130", "docker-cli-on-host", Severity.WARNING)
@@ -117,23 +128,6 @@ def runtime_package_held(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"package {package.name}", f"version {package.version} is held")
 
 
-@rule("D2C135", "other-runtime-present", Severity.INFO)
-def other_runtime_present(view: NodeView) -> Iterator[Seen]:
-    """Another container runtime is installed on the host.
-
-    Why: the migration leaves it alone. Several CRI sockets at once make kubeadm and crictl ask which one is meant; docker2cri
-    writes crictl.yaml for that.
-
-    Remedy: Nothing, or remove it when nobody uses it.
-
-    Sources: kubernetes/kubernetes PR 107317 (kubeadm with several sockets); cri-tools docs/crictl.md.
-    """
-    in_use = (view.facts.endpoint.kind, view.target.name)
-    for program, name in OTHER_RUNTIMES:
-        if program in view.facts.other_runtimes and name not in in_use:
-            yield Seen(name, f"{program} {view.facts.other_runtimes[program]}")
-
-
 @rule("D2C136", "docker-login-on-host", Severity.INFO)
 def docker_login_on_host(view: NodeView) -> Iterator[Seen]:
     """root has registry credentials of `docker login`.
@@ -154,4 +148,85 @@ def docker_login_on_host(view: NodeView) -> Iterator[Seen]:
             if "/var/lib/kubelet/config.json" in view.facts.marks
             else "/var/lib/kubelet/config.json does not exist"
         )
-        yield Seen(path, f"it exists; {also}")
+        names = ", ".join(one.registry for one in view.facts.logins if one.path == path)
+        yield Seen(path, f"it names {names}; {also}" if names else f"it exists; {also}")
+
+
+@rule("D2C163", "process-on-docker-socket", Severity.WARNING)
+def process_on_docker_socket(view: NodeView) -> Iterator[Seen]:
+    """A process holds a connection to Docker's socket now.
+
+    Why: it is cut off when Docker is shelved; agents then fall silent or restart for ever, and a client that connects again while
+    docker.socket listens starts Docker. A process of a pod counts too: D2C301 names its workload.
+
+    Remedy: See what it is, and give it containerd's socket or the kubelet's metrics instead:
+
+        ps -o pid,user,args -p PID; cat /proc/PID/cgroup     # on the node; a line with kubepods is a pod's
+
+    Sources: kubernetes.io, Check whether dockershim removal affects you (items 3 and 4); ss(8).
+    """
+    found: dict[str, list[SocketUser]] = {}
+    for one in view.facts.socket_users if view.on_docker else ():
+        if one.process not in OWN_PROCESSES:
+            found.setdefault(one.process, []).append(one)
+    for process, users in found.items():
+        sockets = ", ".join(dict.fromkeys(one.socket for one in users))
+        pids = " ".join(dict.fromkeys(str(one.pid) for one in users[:SHOWN]))
+        more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
+        yield Seen(f"process {process}", f"PID {pids}{more} is connected to {sockets}")
+
+
+@rule("D2C164", "pod-limits-change", Severity.WARNING)
+def pod_limits_change(view: NodeView) -> Iterator[Seen]:
+    """Containers get other ulimits from the new runtime than they have now.
+
+    Why: under CRI they inherit those of the runtime's own process. Too low a number of open files breaks databases and proxies; one
+    without an end makes programs that walk or allocate all of it (older MySQL, Java, Erlang) slow or huge.
+
+    Remedy: Give the runtime's unit the limits that Docker's containers have, then read the node again:
+
+        systemctl edit containerd.service     # on the node: [Service] LimitNOFILE=SOFT:HARD
+        systemctl restart containerd.service
+
+    Sources: containerd issues 7566, 8924 and docs/containerd-2.0.md (LimitNOFILE); containerd pkg/cri/opts/spec_linux.go.
+    """
+    if view.on_docker and view.facts.pod_limits:
+        then, where = _limits_then(view)
+        planned = view.facts.daemon_settings.get("default-ulimits")
+        remedy = pod_limits_change.remedy.replace("containerd.service", view.target.unit)
+        for name, key in COMPARED.items():
+            if name in then and not (isinstance(planned, Mapping) and key in planned):
+                now = [(one.count, one.limits[name]) for one in view.facts.pod_limits if name in one.limits]
+                if any(pair != then[name] for _, pair in now):
+                    said = ", ".join(f"soft {soft} hard {hard} ({count} processes of pods)" for count, (soft, hard) in now)
+                    yield Seen(f"limit {name}", f"now {said}; then soft {then[name][0]} hard {then[name][1]} ({where})", remedy)
+
+
+@rule("D2C165", "docker-sysctl-lost", Severity.WARNING)
+def docker_sysctl_lost(view: NodeView) -> Iterator[Seen]:
+    """dockerd set fs.may_detach_mounts, and no file of the node does.
+
+    Why: on RHEL 7 and its kin it is 0 after the next boot without Docker. Mounts that another process holds cannot be taken away
+    then, and pods stay in Terminating with `device or resource busy`.
+
+    Remedy: Set it for good:
+
+        echo fs.may_detach_mounts=1 > /etc/sysctl.d/98-may-detach-mounts.conf     # on the node
+
+    Sources: moby daemon/daemon_linux.go (setMayDetachMounts); containerd issue 6953.
+    """
+    name = "fs.may_detach_mounts"
+    value = view.facts.kernel.sysctls.get(name)
+    if view.on_docker and value == "1" and view.facts.kernel.boot_sysctls.get(name, ("", ""))[0] != "1":
+        yield Seen(name, "it is 1 now, and neither /etc/sysctl.conf nor /etc/sysctl.d sets it")
+
+
+def _limits_then(view: NodeView) -> tuple[Mapping[str, tuple[str, str]], str]:
+    """The limits that containers would inherit: of the runtime's process where it runs, else LimitNOFILE of its unit."""
+    unit = view.facts.unit(view.target.unit)
+    if (running := view.facts.unit_limits.get(view.target.unit)) is not None:
+        return running.limits, f"the running {view.target.unit}"
+    if unit is None or not unit.limit_nofile:
+        return {}, ""
+    value = view.facts.kernel.sysctls.get("fs.nr_open", "unlimited") if unit.limit_nofile == "infinity" else unit.limit_nofile
+    return {"open files": (value, value)}, f"LimitNOFILE={unit.limit_nofile} of {view.target.unit}"

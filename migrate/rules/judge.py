@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from migrate.facts.capture import Capture
 from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.node import facts_from
+from migrate.facts.pod import PodSpec
 from migrate.facts.redact import redact
-from migrate.facts.workload import Workload
+from migrate.facts.workload import CONFIG_MAP, Workload, workloads
 from migrate.rules import Finding, NodeView, Severity, accept, check
+from migrate.rules.ground import cluster_ground
+from migrate.rules.pod_security import level
+from migrate.rules.sight import WorkloadView, check_workload
 from migrate.rules.table import RULES
 from migrate.targets import Target
 
@@ -44,7 +48,7 @@ class Inspected:
 @dataclass(frozen=True, slots=True)
 class JudgedWorkload:
     """One workload after an inspection. `pod_security` is the Pod Security Standard level that it meets: the strictest of `restricted`,
-    `baseline`, `privileged` whose every check it passes.
+    `baseline`, `privileged` whose every check it passes, empty for a ConfigMap, which has no pods.
     """
 
     workload: Workload
@@ -62,17 +66,76 @@ Read = tuple[str, Capture | None, Node | None, object]
 
 
 def judge(
-    cluster: ClusterFacts | None, machines: Iterable[Read], target: Target, reasons: Mapping[str, str], *, redacted: bool = False
+    cluster: ClusterFacts | None,
+    machines: Iterable[Read],
+    target: Target,
+    reasons: Mapping[str, str],
+    *,
+    redacted: bool = False,
+    next_kubernetes: tuple[int, int] | None = None,
 ) -> tuple[Inspected, ...]:
-    """Every machine judged, in the order given; `reasons` are accepted codes. `redacted` judges captures without secrets, for output."""
-    return tuple(_one(cluster, machine, target, reasons, redacted) for machine in machines)
+    """Every machine judged, in the order given; `reasons` are accepted codes. `redacted` judges captures without secrets, for output.
+
+    `next_kubernetes` is the version (major, minor) that the cluster is to be upgraded to, None for one that nobody asked about.
+    """
+    return tuple(_one(cluster, machine, target, reasons, redacted, next_kubernetes) for machine in machines)
 
 
-def _one(cluster: ClusterFacts | None, machine: Read, target: Target, reasons: Mapping[str, str], redacted: bool) -> Inspected:
+def _one(
+    cluster: ClusterFacts | None,
+    machine: Read,
+    target: Target,
+    reasons: Mapping[str, str],
+    redacted: bool,
+    next_kubernetes: tuple[int, int] | None,
+) -> Inspected:
     host, capture, node, error = machine
     if capture is None or error is not None:
         return Inspected(host, None, (), str(error))
     facts = facts_from(redact(capture) if redacted else capture)
     pods = cluster.pods_on(node.name) if cluster and node else ()
-    view = NodeView(facts, node, pods, cluster, target)
+    view = NodeView(facts, node, pods, cluster, target, next_kubernetes)
     return Inspected(host, view, accept(check(view, RULES), reasons))
+
+
+def judge_workloads(
+    cluster: ClusterFacts,
+    views: Iterable[NodeView],
+    target: Target,
+    reasons: Mapping[str, str],
+    next_kubernetes: tuple[int, int] | None = None,
+) -> tuple[JudgedWorkload, ...]:
+    """Every workload of a cluster judged, in namespace, kind, name order; `views` are the nodes that were read, `reasons` accepted codes.
+
+    A workload that lives on nodes only that are off Docker already has no findings: there is nothing to migrate. One without live pods is
+    judged as its next pod would be. ConfigMaps that no workload uses are in it where their lines lean on Docker.
+    """
+    views = tuple(views)
+    ground = cluster_ground(views, cluster, target, next_kubernetes)
+    moved, staying = _moved(cluster, views)
+    found = []
+    for one in (*workloads(cluster), *_unused_config_maps(cluster)):
+        settled = moved.issuperset(one.nodes) if one.nodes else bool(moved) and not staying
+        findings = () if settled else accept(check_workload(WorkloadView(one, ground), _ABOUT_WORKLOADS), reasons)
+        standard = "" if one.kind == CONFIG_MAP else level(one, ground.kubernetes).name
+        found.append(JudgedWorkload(one, standard, findings))
+    return tuple(sorted(found, key=lambda one: (one.workload.namespace, one.workload.kind, one.workload.name)))
+
+
+_ABOUT_WORKLOADS = tuple(one for one in RULES if one.sight)
+
+
+def _moved(cluster: ClusterFacts, views: Iterable[NodeView]) -> tuple[frozenset[str], frozenset[str]]:
+    """The nodes whose kubelet runs its pods off Docker, and the others: as read on the node, else as the API tells."""
+    read = {view.name: view.settled for view in views}
+    told = {node.name: node.status.node_info.container_runtime_version for node in cluster.nodes}
+    settled = {name: read.get(name, "://" in runtime and not runtime.startswith("docker://")) for name, runtime in told.items()}
+    return frozenset(name for name, one in settled.items() if one), frozenset(name for name, one in settled.items() if not one)
+
+
+def _unused_config_maps(cluster: ClusterFacts) -> tuple[Workload, ...]:
+    if not cluster.config_uses:
+        return ()
+    used = {(one.namespace, name) for one in workloads(cluster) for name in one.config_maps}
+    titles = sorted(cluster.uses_by_config_map.keys() - used)
+    return tuple(Workload(CONFIG_MAP, namespace, name, PodSpec()) for namespace, name in titles)

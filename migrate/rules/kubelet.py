@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from migrate.facts.parse.kubelet import BOOLEANS
+from migrate.facts.kubelet_table import BOOLEANS, gone, refusal
 from migrate.facts.redact import mask
 from migrate.formats import FormatError, flags, version
 from migrate.formats.version import Version
 from migrate.rules import NodeView, Seen, Severity, rule
 from migrate.rules.host import DOCKER_UNITS
-from migrate.rules.kubelet_flags import gone_since
 
 
 @rule("D2C201", "kubelet-not-running", Severity.BLOCKER, always=True)
@@ -138,12 +137,12 @@ def kubelet_upgrade_pending(view: NodeView) -> Iterator[Seen]:
 
 @rule("D2C207", "kubelet-flag-gone", Severity.BLOCKER)
 def kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
-    """A file gives the kubelet a flag that the kubelet on disk no longer knows.
+    """A file gives the kubelet a flag that the kubelet on disk no longer knows, or a value of one that it refuses.
 
-    Why: it exits on an unknown flag. The migration restarts it, and so would the rollback, which restores the file: the node would
-    be down either way.
+    Why: it exits at its start. The migration restarts it, and so would the rollback, which restores the file: the node would be down
+    either way.
 
-    Remedy: Remove the flag from the file that the evidence names, and see that the kubelet starts:
+    Remedy: Take the flag out of the file that the evidence names, and see that the kubelet starts:
 
         systemctl restart kubelet && systemctl status kubelet     # on the node
 
@@ -152,10 +151,13 @@ def kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
     disk = _version(view.kubelet.version if view.kubelet else "")
     if view.kubelet and disk:
         for flag in view.kubelet.flags:
-            if since := gone_since(flag.name, disk.release):
-                yield Seen(
-                    f"--{flag.name}", f"{flag.place}: unknown to Kubernetes {since[0]}.{since[1]} and later, the kubelet on disk is v{disk}"
-                )
+            if dropped := gone(flag.name, disk.minor):
+                said = f"unknown to Kubernetes 1.{dropped.gone} and later"
+            elif refused := refusal(flag.name, flag.value, disk.minor):
+                said = f"{_shown(flag.name, _plain(flag.value))} is refused by Kubernetes 1.{refused.since} and later"
+            else:
+                continue
+            yield Seen(f"--{flag.name}", f"{flag.place}: {said}, the kubelet on disk is v{disk}")
 
 
 @rule("D2C208", "kubelet-unit-requires-docker", Severity.WARNING)

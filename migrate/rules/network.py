@@ -1,14 +1,14 @@
-"""D2C501 to D2C505: pods' network, which is no longer Docker's affair."""
+"""D2C501 to D2C503, D2C505 and D2C520 to D2C522: pods' network, which is no longer Docker's affair."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from migrate.facts.cluster import PodContainer
 from migrate.formats import FormatError, version
 from migrate.rules import NodeView, Seen, Severity, rule
-from migrate.rules.pods import by_owner, live
+
+SHOWN_RULES = 10
 
 
 @rule("D2C501", "network-plugin-not-cni", Severity.BLOCKER)
@@ -72,24 +72,6 @@ def cni_plugin_missing(view: NodeView) -> Iterator[Seen]:
             )
 
 
-@rule("D2C504", "low-port-without-root", Severity.INFO)
-def low_port_without_root(view: NodeView) -> Iterator[Seen]:
-    """A container that does not run as root has a port below 1024.
-
-    Why: Docker 20.10 and later lets any process of a pod bind such ports, and use ping. containerd before 2.0 does so only with
-    enable_unprivileged_ports and enable_unprivileged_icmp; the plan sets both unless the file already says otherwise.
-
-    Remedy: See that the plan sets them, or give the pod the sysctl:
-
-        docker2cri plan --to containerd NODE
-
-    Sources: moby v20.10.24 daemon/oci_linux.go; containerd v1.6.20 sandbox_run_linux.go; containerd issue 2516; kubespray issue 9517.
-    """
-    if view.docker and view.containerd and _at_least(view.docker.version, 20, 10) and not _at_least(view.containerd.version, 2, 0):
-        pods = [pod for pod in live(view) if not pod.spec.host_network]
-        yield from by_owner(view, ((pod, what) for pod in pods for one in pod.spec.all_containers for what in _low_ports(one)))
-
-
 @rule("D2C505", "addresses-not-host-local", Severity.INFO)
 def addresses_not_host_local(view: NodeView) -> Iterator[Seen]:
     """Pod addresses are given out by another plugin than host-local.
@@ -109,6 +91,68 @@ def addresses_not_host_local(view: NodeView) -> Iterator[Seen]:
             yield Seen("CNI ipam", f"{view.facts.cni.files[0] if view.facts.cni.files else view.facts.cni.config_dir}: {', '.join(names)}")
 
 
+@rule("D2C520", "docker-user-rules", Severity.WARNING)
+def docker_user_rules(view: NodeView) -> Iterator[Seen]:
+    """The chain DOCKER-USER holds rules that somebody put there.
+
+    Why: Docker makes the chain, and the jump to it from FORWARD, at each start. Without Docker both stay until the next boot or
+    `docker2cri cleanup`; then the rules are in force no more, or the tool that restores them fails for want of the chain.
+
+    Remedy: Move them to a chain that does not depend on Docker, before pods rely on their absence:
+
+        iptables -S DOCKER-USER     # on the node
+        grep -rl DOCKER-USER /etc/iptables /etc/sysconfig /etc/firewalld /etc/ufw     # what restores them
+
+    Sources: docs.docker.com, Packet filtering and firewalls (DOCKER-USER); moby libnetwork/firewall_linux.go.
+    """
+    if view.on_docker and view.facts.firewall and (rules := view.facts.firewall.admin_rules):
+        more = f" and {len(rules) - SHOWN_RULES} more" if len(rules) > SHOWN_RULES else ""
+        yield Seen("chain DOCKER-USER", "; ".join(rules[:SHOWN_RULES]) + more)
+
+
+@rule("D2C521", "docker-firewall-stays", Severity.INFO)
+def docker_firewall_stays(view: NodeView) -> Iterator[Seen]:
+    """Docker's firewall rules stay after the migration.
+
+    Why: nobody removes them while Docker is shelved, so that the way back finds them. They concern docker0 only. A FORWARD policy of
+    DROP is Docker's as well: it stays until the next boot, and is ACCEPT from then on unless another firewall sets it.
+
+    Remedy: Nothing. Who relies on FORWARD DROP sets it in a firewall of the node's own; to see what is there:
+
+        iptables -S FORWARD; iptables-save | grep -c DOCKER     # on the node
+
+    Sources: moby libnetwork drivers/bridge/setup_ip_forwarding.go; kubernetes issue 40182; kubeadm issue 689.
+    """
+    if view.on_docker and view.facts.firewall and view.facts.firewall.docker_rules:
+        found = view.facts.firewall
+        yield Seen("iptables", f"{found.docker_rules} rules in chains of Docker; policy of FORWARD: {found.forward_policy}")
+
+
+@rule("D2C522", "cni-version-too-new", Severity.BLOCKER)
+def cni_version_too_new(view: NodeView) -> Iterator[Seen]:
+    """The CNI configuration is of a version that this containerd does not read.
+
+    Why: containerd 1.6 and 1.7 read cniVersion up to 1.0.0; with a later one its network stays not ready and every sandbox fails.
+
+    Remedy: Install containerd 2, or let the cluster's network agent write an earlier cniVersion:
+
+        grep -r cniVersion /etc/cni/net.d     # on the node
+
+    Sources: containernetworking/cni SPEC.md and libcni 1.1.2 (containerd 1.7), 1.2 (containerd 2.0).
+    """
+    cni = view.facts.cni
+    if (
+        isinstance(cni.config, Mapping)
+        and view.target.name == "containerd"
+        and view.containerd
+        and not _at_least(view.containerd.version, 2, 0)
+    ):
+        declared = str(cni.config.get("cniVersion", ""))
+        if _at_least(declared, 1, 1):
+            file = cni.files[0] if cni.files else cni.config_dir
+            yield Seen(f"cniVersion {declared}", f"{file} declares it, containerd is {view.containerd.version}")
+
+
 def _networks(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The plugin tables of a conflist, or the one of a conf; what is of another form is passed over."""
     plugins = config.get("plugins")
@@ -122,15 +166,6 @@ def _plugin_types(config: Mapping[str, Any]) -> list[str]:
 def _ipam_types(config: Mapping[str, Any]) -> list[str]:
     ipams = (one.get("ipam") for one in _networks(config))
     return list(dict.fromkeys(str(ipam["type"]) for ipam in ipams if isinstance(ipam, Mapping) and ipam.get("type")))
-
-
-def _low_ports(container: PodContainer) -> Iterator[str]:
-    context = container.security_context
-    if context and (context.run_as_non_root or (context.run_as_user or 0) > 0):
-        for port in container.ports or ():
-            if 0 < port.container_port < 1024:
-                user = f"runAsUser {context.run_as_user}" if context.run_as_user else "runAsNonRoot"
-                yield f"container {container.name}: {user}, containerPort {port.container_port}"
 
 
 def _at_least(text: str, major: int, minor: int) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 
-from migrate.facts.cluster import ClusterFacts, Owner, Pod, PodContainer
+from migrate.facts.cluster import ClusterFacts, Owner
+from migrate.facts.pod import Pod, PodContainer
 from migrate.rules import NodeView, Seen
 
 
@@ -76,4 +77,4 @@ def within(path: str, folder: str) -> bool:
 
 def privileged(container: PodContainer) -> bool:
     """Whether the container runs privileged."""
-    return container.security_context is not None and container.security_context.privileged
+    return container.security_context is not None and container.security_context.privileged is True

@@ -2,31 +2,78 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from migrate.facts.cluster import PodContainer, Volume
+from migrate.facts.config_use import ConfigUse, Use
 from migrate.facts.model import Place
-from migrate.facts.workload import Pointer, Workload, pod_workload
+from migrate.facts.pod import Pod, PodContainer
+from migrate.facts.workload import CONFIG_MAP, Pointer, Workload, pod_workload
 from migrate.rules import Finding, NodeView, Rule, Seen, Severity, rule
 from migrate.rules.ground import Ground, node_ground
-from migrate.rules.pods import by_owner, canonical_path, live
+from migrate.rules.mounts import HostMount, host_mounts
+from migrate.rules.pods import by_owner, live
 
 
 @dataclass(frozen=True, slots=True)
+class ImageName:
+    """What an image is called: `grafana/promtail:2.9` is group `grafana`, last `promtail`, tag `2.9`; Docker's own group is `library`."""
+
+    group: str
+    last: str
+    tag: str
+
+    @property
+    def path(self) -> str:
+        """Group and last part."""
+        return f"{self.group}/{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Words that run in a container: `what` is `command`, `args`, `liveness probe`, `preStop hook` ...; `at` leads to them."""
+
+    container: str
+    what: str
+    text: str
+    at: Pointer
+
+
+@dataclass(frozen=True)
 class WorkloadView:
-    """One workload as rules see it, and the ground it stands on."""
+    """One workload as rules see it, and the ground it stands on; what several rules ask is worked out once."""
 
     workload: Workload
     ground: Ground
 
-    @property
-    def containers(self) -> Iterator[tuple[Pointer, PodContainer]]:
+    @cached_property
+    def containers(self) -> tuple[tuple[Pointer, PodContainer], ...]:
         """Init, ordinary and ephemeral containers, each with the way to it from the pod template."""
-        spec = self.workload.spec
-        groups = {"initContainers": spec.init_containers, "containers": spec.containers, "ephemeralContainers": spec.ephemeral_containers}
-        return ((("spec", key, index), one) for key, group in groups.items() for index, one in enumerate(group or ()))
+        return self.workload.containers
+
+    @cached_property
+    def images(self) -> tuple[tuple[Pointer, PodContainer, ImageName], ...]:
+        """Each container with what its image is called."""
+        return tuple((at, one, image_name(one.image)) for at, one in self.containers)
+
+    @cached_property
+    def mounts(self) -> tuple[HostMount, ...]:
+        """Every path of the host that its pods reach."""
+        return tuple(host_mounts(self.workload, self.ground.cluster)) if self.workload.spec.volumes else ()
+
+    @cached_property
+    def commands(self) -> tuple[Command, ...]:
+        """Commands and arguments, exec probes and exec hooks of all containers."""
+        return tuple(command for at, one in self.containers for command in _commands(at, one))
+
+    def config_uses(self, use: Use) -> Iterator[ConfigUse]:
+        """Lines of the ConfigMaps that its pods use (of itself, for a ConfigMap) that lean on Docker in one way."""
+        if self.ground.config_uses:
+            workload = self.workload
+            names = (workload.name,) if workload.kind == CONFIG_MAP else sorted(workload.config_maps)
+            for name in names:
+                yield from (one for one in self.ground.config_uses.get((workload.namespace, name), ()) if one.use is use)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +93,7 @@ def workload_rule(code: str, slug: str, severity: Severity, *, acceptable: bool 
 
     def made(sight: Sight) -> Rule:
         def see(view: NodeView) -> Iterator[Seen]:
-            ground = node_ground(view)
-            pods = ((pod, WorkloadView(pod_workload(pod), ground)) for pod in live(view))
-            yield from by_owner(view, ((pod, sign.evidence) for pod, one in pods for sign in sight(one)))
+            yield from by_owner(view, ((pod, sign.evidence) for pod, one in view.pod_views for sign in sight(one)))
 
         see.__doc__ = sight.__doc__
         return replace(rule(code, slug, severity, acceptable=acceptable)(see), sight=sight)
@@ -56,19 +101,25 @@ def workload_rule(code: str, slug: str, severity: Severity, *, acceptable: bool 
     return made
 
 
+def pod_views(view: NodeView) -> tuple[tuple[Pod, WorkloadView], ...]:
+    """Each live pod of a node as rules about workloads see it."""
+    ground = node_ground(view)
+    return tuple((pod, WorkloadView(pod_workload(pod), ground)) for pod in live(view))
+
+
 def check_workload(view: WorkloadView, rules: Iterable[Rule], locate: Locate | None = None) -> tuple[Finding, ...]:
     """Every finding of every rule about workloads, heaviest first, then by code, place and evidence.
 
     With `locate` each sign is a finding of its own, with its place in the file; without it the signs of one rule are one finding.
     """
-    found = (finding for one in rules if one.sight for finding in _findings(one, tuple(dict.fromkeys(one.sight(view))), view, locate))
-    return tuple(sorted(found, key=_order))
+    found = [finding for one in rules if one.sight and (signs := tuple(one.sight(view))) for finding in _findings(one, signs, view, locate)]
+    return tuple(sorted(found, key=_order)) if found else ()
 
 
 def _findings(one: Rule, signs: tuple[Sign, ...], view: WorkloadView, locate: Locate | None) -> Iterator[Finding]:
     if locate:
-        yield from (_finding(one, view.workload, sign.evidence, locate(sign.at)) for sign in signs)
-    elif signs:
+        yield from (_finding(one, view.workload, sign.evidence, locate(sign.at)) for sign in dict.fromkeys(signs))
+    else:
         yield _finding(one, view.workload, "; ".join(dict.fromkeys(sign.evidence for sign in signs)), view.workload.place)
 
 
@@ -81,52 +132,26 @@ def _order(finding: Finding) -> tuple[int, str, str, int, int, str]:
     return finding.severity.rank, finding.code, place.path, place.line or 0, place.column or 0, finding.evidence
 
 
-@dataclass(frozen=True, slots=True)
-class HostMount:
-    """A path of the host that a pod reaches: `path` in canonical form, `how` tells volume, type and container in words.
-
-    `read_only` is that of the mount; `at` leads to the volume's path, or to the claim that names it.
-    """
-
-    path: str
-    how: str
-    at: Pointer
-    read_only: bool = False
+def image_name(image: str) -> ImageName:
+    """The last two parts of an image's name and its tag, taken apart without a look at the grammar: this is asked of every container."""
+    head, _, rest = image.partition("@")[0].rpartition("/")
+    last, _, tag = rest.partition(":")
+    group = head.rpartition("/")[2]
+    return ImageName("library" if group in ("", "docker.io", "index.docker.io") else group, last, tag)
 
 
-def host_mounts(view: WorkloadView) -> Iterator[HostMount]:
-    """Every host path that the pods reach through hostPath volumes and through claims on hostPath or local volumes, by container.
-
-    A volume that no container mounts counts too: the kubelet checks, or makes, its path before the pod starts.
-    """
-    for index, volume in enumerate(view.workload.spec.volumes or ()):
-        source = _host_source(view, volume)
-        if source is None:
-            continue
-        path, what, way = source
-        at: Pointer = ("spec", "volumes", index, *way)
-        mounts = [(one, mount) for _, one in view.containers for mount in one.volume_mounts or () if mount.name == volume.name]
-        for container, mount in mounts:
-            mode = ", read-only" if mount.read_only else ""
-            below = canonical_path(posixpath.join(path, mount.sub_path.lstrip("/")))
-            yield HostMount(below, f"{what} at {mount.mount_path} of container {container.name}{mode}", at, mount.read_only)
-        if not mounts:
-            yield HostMount(canonical_path(path), f"{what}, which no container mounts", at)
-
-
-def _host_source(view: WorkloadView, volume: Volume) -> tuple[str, str, Pointer] | None:
-    if volume.host_path:
-        kind = f"type {volume.host_path.type}" if volume.host_path.type else "no type"
-        return volume.host_path.path, f"hostPath {volume.host_path.path} ({kind})", ("hostPath", "path")
-    claim, cluster = volume.persistent_volume_claim, view.ground.cluster
-    bound = cluster.claimed_volume(view.workload.namespace, claim.claim_name) if cluster and claim else None
-    if bound is None:
-        return None
-    way = ("persistentVolumeClaim", "claimName")
-    if bound.spec.host_path:
-        path = bound.spec.host_path.path
-        return path, f"PersistentVolume {bound.metadata.name}, hostPath {path}", way
-    if bound.spec.local:
-        path = bound.spec.local.path
-        return path, f"PersistentVolume {bound.metadata.name}, local path {path}", way
-    return None
+def _commands(at: Pointer, one: PodContainer) -> Iterator[Command]:
+    for what, words in (("command", one.command), ("args", one.args)):
+        if words:
+            yield Command(one.name, what, " ".join(words), (*at, what))
+    for name, key, probe in (
+        ("liveness probe", "livenessProbe", one.liveness_probe),
+        ("readiness probe", "readinessProbe", one.readiness_probe),
+        ("startup probe", "startupProbe", one.startup_probe),
+    ):
+        if probe and probe.exec and probe.exec.command:
+            yield Command(one.name, name, " ".join(probe.exec.command), (*at, key, "exec", "command"))
+    if one.lifecycle:
+        for key, hook in (("postStart", one.lifecycle.post_start), ("preStop", one.lifecycle.pre_stop)):
+            if hook and hook.exec and hook.exec.command:
+                yield Command(one.name, f"{key} hook", " ".join(hook.exec.command), (*at, "lifecycle", key, "exec", "command"))

@@ -1,12 +1,12 @@
-"""D2C401 to D2C404: room for two image stores, and images that cannot be had again."""
+"""D2C401 to D2C403: room for two image stores, and images that cannot be had again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from migrate.facts.cluster import Pod, PodContainer
 from migrate.facts.model import Docker, Filesystem, Image, Kubelet
+from migrate.facts.pod import Pod, PodContainer
 from migrate.formats import FormatError, image_ref, quantity
 from migrate.rules import NodeView, Seen, Severity, rule
 from migrate.rules.pods import by_owner, live, owner_name
@@ -94,22 +94,6 @@ def image_only_here(view: NodeView) -> Iterator[Seen]:
             used.setdefault(one.image, {})[f"{owner_name(view, pod)} (imagePullPolicy {one.image_pull_policy or 'by default'})"] = None
     for name, owners in used.items():
         yield Seen(f"image {name}", f"no registry digest in Docker's store; used by {', '.join(owners)}")
-
-
-@rule("D2C404", "image-pinned-by-digest", Severity.INFO)
-def image_pinned_by_digest(view: NodeView) -> Iterator[Seen]:
-    """A pod names its image by a digest.
-
-    Why: an import from Docker gives a new manifest digest, so the image is pulled again: the registry must be reachable at that moment.
-
-    Remedy: Nothing with a registry at hand. Without one, pull it into the new store beforehand:
-
-        crictl pull IMAGE@sha256:...     # on the node, containerd's CRI enabled
-
-    Sources: containerd 1.6.20, ctr images import (observed); kubernetes issue 124286.
-    """
-    pinned = ((pod, one) for pod, one in _containers(view) if "@sha256:" in one.image and one.image_pull_policy != "Never")
-    yield from by_owner(view, ((pod, f"container {one.name}: {one.image}") for pod, one in pinned))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migrate.errors import Blocked, ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable, Refused, StalePlan
+from migrate.errors import ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable, Refused, StalePlan
 from migrate.facts.model import NodeFacts
 from migrate.node import fixed_files
 from migrate.plan.inputs import inputs, moved
@@ -10,7 +10,8 @@ from migrate.plan.journal import Progress
 from migrate.plan.model import alone, dump_plan
 from migrate.plan.program import GUARD_SECONDS, NotAsPlanned, render
 from migrate.plan.steps import Annotate, WriteFile
-from migrate.rules import NodeView, accept, check
+from migrate.rules import Finding, NodeView, accept, check
+from migrate.rules.drain import budget_exhausted
 from migrate.rules.table import RULES
 from migrate.run.back import go_back
 from migrate.run.remote import LOST
@@ -19,6 +20,8 @@ from migrate.run.work import SETTLED, Outcome, Overtaken, Stopped, Work
 from migrate.targets.compose import compose
 
 SETTLE_STEPS = 5
+BUDGET_SECONDS = 60.0  # for so long a budget that allows no disruption is waited for: it is so for a moment after other pods moved
+BUDGET_POLL = 2.0
 
 
 class SegmentFailed(Exception):
@@ -33,7 +36,7 @@ def apply(work: Work, *, on_failure: str = "back", guard: int = GUARD_SECONDS) -
     """Bring one node to the target, or continue to; `on_failure` is `back` or `stop`, `guard` in seconds.
 
     Raises Refused and its kinds before anything is changed, Interrupted when the user stopped it before the switch. Everything later is an
-    Outcome: `new`, `old` (restored, exit code 5; 3 when a blocker came up before the switch), `parked` (6), or `lost` (4).
+    Outcome: `new`, `old` (restored, exit code 5), `parked` (6), or `lost` (4).
     """
     progress = work.progress()
     if (ended := _ended(work, progress)) is not None:
@@ -61,7 +64,7 @@ def apply(work: Work, *, on_failure: str = "back", guard: int = GUARD_SECONDS) -
     except Refused:
         raise
     except MigrateError as wrong:
-        return go_back(work, wrong.seen, code=wrong.exit_code if isinstance(wrong, Blocked) else 5)
+        return go_back(work, wrong.seen, code=5)
 
 
 def _ended(work: Work, progress: Progress) -> Outcome | None:
@@ -103,13 +106,30 @@ def _stale(work: Work, seen: str) -> StalePlan:
 
 
 def _refuse_new_blockers(work: Work, facts: NodeFacts) -> None:
+    begun = work.clock.monotonic()
+    while blocking := _new_blockers(work, facts):
+        waited = work.clock.monotonic() - begun
+        if waited < BUDGET_SECONDS and all(one.code == budget_exhausted.code for one in blocking):
+            if work.interrupt.wished.is_set():
+                raise Interrupted(
+                    node=work.plan.host,
+                    seen="interrupted before anything was done",
+                    expected="a PodDisruptionBudget that allows a disruption",
+                    next="the same command again",
+                )
+            seen = "; ".join(dict.fromkeys(one.evidence for one in blocking))
+            work.say("wait", f"waits for a budget: {seen}", data={"seconds": round(waited, 1), "bound": BUDGET_SECONDS})
+            work.clock.sleep(BUDGET_POLL)
+            continue
+        lines = "\n".join(f"{one.code} {one.subject}: {one.evidence}" for one in blocking)
+        raise work.refuse(f"blockers that the plan does not know:\n{lines}", "the findings that were planned with", work.again)
+
+
+def _new_blockers(work: Work, facts: NodeFacts) -> list[Finding]:
     cluster = work.cluster.read()
     view = NodeView(facts, cluster.node(work.node), cluster.pods_on(work.node), cluster, work.target)
     reasons = {finding.code: finding.accepted for finding in work.plan.findings if finding.accepted is not None}
-    blocking = [one for one in accept(check(view, RULES), reasons) if one.blocks]
-    if blocking:
-        lines = "\n".join(f"{one.code} {one.subject}: {one.evidence}" for one in blocking)
-        raise work.refuse(f"blockers that the plan does not know:\n{lines}", "the findings that were planned with", work.again)
+    return [one for one in accept(check(view, RULES), reasons) if one.blocks]
 
 
 def _segment(work: Work, segment: str, on_failure: str) -> None:

@@ -124,7 +124,7 @@ def _vacated(work: Work, why: str) -> Outcome | None:
             raise
         work.cluster.uncordon(work.node, work.run)
         text = f"{wrong.seen}\n  now: the way back was not begun; it runs on {work.target.name} as before"
-        return work.outcome("new", wrong.exit_code, text, expected=wrong.expected, next=wrong.next)
+        return work.outcome("new", 5, text, expected=wrong.expected, next=wrong.next)
     return None
 
 

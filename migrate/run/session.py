@@ -27,7 +27,10 @@ from migrate.targets import Target
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How machines and the API are reached, as the command line says. `offline` is a directory of saved readings instead of both."""
+    """How machines and the API are reached, as the command line says. `offline` is a directory of saved readings instead of both.
+
+    `config_maps` asks the API for every ConfigMap too.
+    """
 
     inventory: str | None = None
     kubeconfig: str | None = None
@@ -35,6 +38,7 @@ class Access:
     ssh: SshFlags = field(default_factory=SshFlags)
     forks: int = 20
     offline: str | None = None
+    config_maps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ def _read_cluster(access: Access) -> ClusterFacts:
     from migrate.run.clock import SystemClock
     from migrate.run.kube.client import connect
 
-    return connect(kubeconfig=access.kubeconfig, context=access.context, environ=os.environ, clock=SystemClock()).read()
+    cluster = connect(kubeconfig=access.kubeconfig, context=access.context, environ=os.environ, clock=SystemClock())
+    return cluster.read(config_maps=access.config_maps)
 
 
 def host_of(node: Node) -> InventoryHost:

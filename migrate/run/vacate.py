@@ -5,13 +5,18 @@ Each step looks first, so that a second time does nothing.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
+from migrate.facts.cluster import ClusterFacts
 from migrate.plan.drain import classify
 from migrate.plan.mark import Mark, mark_of
+from migrate.plan.network import reach_of, remembered
 from migrate.plan.steps import Drain, DrainPolicy
-from migrate.plan.verify import snapshot
+from migrate.plan.verify import Before, snapshot
 from migrate.run.kube.drain import drain
 from migrate.run.kube.volumes import wait_volumes_detached
 from migrate.run.work import Work
+from migrate.targets.kubelet import cgroup_driver
 
 
 def policy_of(work: Work) -> DrainPolicy:
@@ -39,7 +44,7 @@ def vacate(work: Work, *, stoppable: bool) -> None:
         if work.marked() is None:
             accepted = {finding.subject for finding in work.plan.findings if finding.accepted is not None}
             decisions = classify(facts.pods_on(work.node), facts, policy_of(work))
-            work.keep_before(snapshot(facts, work.node, decisions, accepted))
+            work.keep_before(_with_the_nodes_own(work, facts, snapshot(facts, work.node, decisions, accepted)))
         work.step("cordon", 1, 3)
         cordon(work)
         work.step("drain", 2, 3)
@@ -49,3 +54,11 @@ def vacate(work: Work, *, stoppable: bool) -> None:
         work.heed()
     finally:
         work.stoppable = False
+
+
+def _with_the_nodes_own(work: Work, cluster: ClusterFacts, before: Before) -> Before:
+    """What only the node itself can say of how it was: its kubelet's cgroup driver, and what answers on it."""
+    facts = work.facts()
+    looked = reach_of(facts, cluster.pods_on(work.node), cluster.node(work.node))
+    reach, notes = remembered(looked, work.asked(work.target.prefix).network(looked))
+    return replace(before, driver=cgroup_driver(facts) or "", reach=reach, notes=(*before.notes, *notes))

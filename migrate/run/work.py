@@ -22,7 +22,7 @@ from migrate.plan.verify import Before
 from migrate.run import told
 from migrate.run.gather import probe
 from migrate.run.kube.events import Event as ApiEvent
-from migrate.run.kube.evidence import read_evidence
+from migrate.run.kube.evidence import Asked, NodeSays
 from migrate.run.kube.port import ActingCluster
 from migrate.run.kube.verify import verify_a, verify_b
 from migrate.run.ports import Clock, Host
@@ -146,6 +146,10 @@ class Work:
         with self.connect() as host:
             return facts_from(probe(host))
 
+    def asked(self, prefix: str) -> NodeSays:
+        """The node as verification asks it."""
+        return Asked(self.remote.trying, prefix)
+
     def say(
         self,
         kind: str,
@@ -206,25 +210,19 @@ class Work:
 
     def proved_a(self, prefix: str) -> str | None:
         """Verify the cordoned node on the runtime of `prefix`; what is wrong or cannot be seen, or None. Raises NodeUnreachable."""
+        before = self.before()
         try:
-            verify_a(
-                self.cluster,
-                self.before(),
-                prefix,
-                lambda: self.remote.trying(lambda host: read_evidence(host, prefix)),
-                self.plan.pause,
-                self.run,
-                self.clock,
-                self.hear,
-            )
+            passed = verify_a(self.cluster, before, prefix, self.asked(prefix), self.plan.pause, self.run, self.clock, self.hear)
         except (VerificationFailed, NodeUnreadable, ClusterUnreachable) as wrong:
             return wrong.seen
+        for note in passed.notes:
+            self.say("note", note)
         return None
 
     def proved_b(self, prefix: str) -> str | None:
         """Verify the workloads after uncordon; what is wrong, or None. Raises ClusterUnreachable."""
         try:
-            verify_b(self.cluster, self.before(), prefix, self.clock, self.hear)
+            verify_b(self.cluster, self.before(), prefix, self.asked(prefix), self.clock, self.hear)
         except VerificationFailed as wrong:
             return wrong.seen
         return None

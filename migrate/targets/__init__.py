@@ -16,7 +16,8 @@ class Edit:
     `rewrite` makes the new text from the old one (None when the file does not exist) and answers the same text, or None for a file that
     need not exist, to leave it alone; it raises FormatError for a file that it cannot edit with certainty.
     `why` stands beside the diff; `base` is where the old text comes from when the file itself does not exist yet (a packaged unit file
-    that a copy in /etc overrides); `mode` is for a file that is new.
+    that a copy in /etc overrides); `mode` is for a file that is new. `early` files are put before the node is disturbed: the runtime
+    needs them for its first start.
     """
 
     name: str
@@ -25,18 +26,24 @@ class Edit:
     rewrite: Callable[[str | None], str | None]
     base: str | None = None
     mode: str = "644"
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """A runtime to move to: what the rules judge by and the plan is made of.
 
-    `prefix` starts a node's runtimeVersion and its container IDs; `endpoint` is what the kubelet, crictl and the node's annotation are
-    given; `data_root` is where its images lie; `unsupported` says why a kubelet and a version of the runtime cannot work together;
-    `edits` are all the file changes that one node needs (it raises FormatError where they are not certain).
+    `title` is its name for people; `prefix` starts a node's runtimeVersion and its container IDs; `endpoint` is what the kubelet, crictl
+    and the node's annotation are given; `data_root` is where its images lie; `unsupported` says why a kubelet and a version of the
+    runtime cannot work together; `edits` are all the file changes that one node needs (it raises FormatError where they are not certain).
+
+    What it does otherwise than Docker: `low_ports_from` is its first version that lets any process bind ports below 1024 and ping, None
+    for none; `default_capabilities_dropped` are those that Docker gives and it does not; `takes_short_names` tells that an image name
+    without a registry means Docker Hub.
     """
 
     name: str
+    title: str
     prefix: str
     unit: str
     socket: str
@@ -46,3 +53,6 @@ class Target:
     installed: Callable[[NodeFacts], str | None]
     unsupported: Callable[[Version, Version], str | None]
     edits: Callable[[NodeFacts], tuple[Edit, ...]]
+    low_ports_from: tuple[int, int] | None = None
+    default_capabilities_dropped: frozenset[str] = frozenset()
+    takes_short_names: bool = True

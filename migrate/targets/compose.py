@@ -15,6 +15,7 @@ class FileChange:
     """What becomes of one file: its bytes before (None: there is none at `path`) and after, mode and owner kept.
 
     `start` is the text that the edits began with: that of `base` where a packaged file is overridden, else that of the file itself.
+    `early` files are put before the node is disturbed.
     """
 
     path: str
@@ -26,6 +27,7 @@ class FileChange:
     owner: str
     edits: tuple[str, ...]
     whys: tuple[str, ...]
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def _change(path: str, group: list[Edit], facts: NodeFacts) -> FileChange | Unce
         owner=source.owner if source and source.owner else "root:root",
         edits=tuple(edit.name for edit in applied),
         whys=tuple(edit.why for edit in applied),
+        early=any(edit.early for edit in applied),
     )
 
 

@@ -9,11 +9,11 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts
+from migrate.facts.model import Containerd, Docker, NodeFacts
 from migrate.formats import FormatError, toml_doc, version
 from migrate.formats.version import Version
 from migrate.targets import Edit, Target
-from migrate.targets.host import host_edits
+from migrate.targets.host import host_edits, sandbox_image
 from migrate.targets.kubelet import cgroup_driver, kubelet_edits
 from migrate.targets.registries import HUB, HUB_SERVER, Registry, registries
 
@@ -115,17 +115,6 @@ def _cri_on(values: Mapping[str, Any], number: int) -> dict[tuple[str, ...], Any
     if number >= 2 and any("." not in str(name) for name in kept):
         raise FormatError("containerd config", f"disabled_plugins {kept} are short names, which `version = 2` refuses; write the full ones")
     return {("disabled_plugins",): kept} if kept != disabled else {}
-
-
-def sandbox_image(facts: NodeFacts) -> str | None:
-    """The pause image in use: the kubelet's flag, else that of Docker's sandboxes; None when neither tells (containerd's default stays)."""
-    if isinstance(facts.kubelet, Kubelet) and (flag := facts.kubelet.flag("pod-infra-container-image")) and flag.value:
-        return flag.value
-    if isinstance(facts.docker, Docker):
-        names = {one.image for one in facts.docker.containers if one.sandbox and not one.image.startswith("sha256:")}
-        if len(names) == 1:
-            return names.pop()
-    return None
 
 
 def config_path(found: Containerd) -> str:
@@ -257,6 +246,7 @@ def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
 
 CONTAINERD = Target(
     name="containerd",
+    title="containerd",
     prefix="containerd://",
     unit=UNIT,
     socket=SOCKET,
@@ -266,4 +256,5 @@ CONTAINERD = Target(
     installed=installed,
     unsupported=unsupported,
     edits=edits,
+    low_ports_from=(2, 0),
 )

@@ -1,6 +1,6 @@
 """The kubelet's side of a move to any CRI runtime: its flags in whichever file holds them, its configuration, its unit's ties to Docker.
 
-Flags and their life spans: docs/design/kubelet-flags.md (Kubernetes release notes 1.18 to 1.37).
+Flags and their life spans: migrate/facts/kubelet_table.py; what is written and removed: docs/design/kubelet-flags.md.
 """
 
 from __future__ import annotations
@@ -9,35 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from migrate.facts.kubelet_table import BOOLEANS, DOCKERSHIM_FLAGS, DOCKERSHIM_LAST, gone, knows_field
 from migrate.facts.model import Docker, Kubelet, NodeFacts, Place
-from migrate.facts.parse.kubelet import BOOLEANS
 from migrate.formats import env_file, flags, quantity, unit_file, version, words, yaml_doc
 from migrate.targets import Edit
 
-# Only dockershim read these; an unknown flag stops the kubelet from 1.24 on, and with a remote runtime none of them does anything.
-DOCKERSHIM_FLAGS = frozenset(
-    [
-        "docker",
-        "docker-endpoint",
-        "docker-env-metadata-whitelist",
-        "docker-only",
-        "docker-root",
-        "docker-tls",
-        "docker-tls-ca",
-        "docker-tls-cert",
-        "docker-tls-key",
-        "image-pull-progress-deadline",
-        "network-plugin",
-        "network-plugin-mtu",
-        "cni-conf-dir",
-        "cni-bin-dir",
-        "cni-cache-dir",
-        "non-masquerade-cidr",
-        "experimental-dockershim",
-        "experimental-dockershim-root-directory",
-        "redirect-container-streaming",
-    ]
-)
 DOCKER_UNITS = frozenset(("docker.service", "docker.socket", "cri-docker.service", "cri-docker.socket"))
 HARD_TIES = ("Requires", "Requisite", "BindsTo", "PartOf")
 SOFT_TIES = ("Wants", "After")
@@ -63,13 +39,14 @@ def flag_change(facts: NodeFacts, kubelet: Kubelet, endpoint: str, unit: str) ->
     minor = version.parse(kubelet.version).minor
     remove = set(DOCKERSHIM_FLAGS)
     wanted: dict[str, str] = {}
-    if minor <= 23:
+    if minor <= DOCKERSHIM_LAST:
         wanted["container-runtime"] = "remote"
-    elif minor >= 27:
+    elif gone("container-runtime", minor):
         remove.add("container-runtime")
     elif kubelet.flag("container-runtime"):
         wanted["container-runtime"] = "remote"
-    if minor < 27 or kubelet.flag("container-runtime-endpoint") or not isinstance(kubelet.config, Mapping):
+    by_field = knows_field("containerRuntimeEndpoint", minor) and isinstance(kubelet.config, Mapping)
+    if not by_field or kubelet.flag("container-runtime-endpoint"):
         wanted["container-runtime-endpoint"] = endpoint
     if (image := kubelet.flag("image-service-endpoint")) and "docker" in (image.value or ""):
         remove.add("image-service-endpoint")
@@ -89,7 +66,7 @@ def kubelet_edits(facts: NodeFacts, endpoint: str, unit: str) -> tuple[Edit, ...
 
 
 def _flag_edits(facts: NodeFacts, kubelet: Kubelet, change: FlagChange) -> tuple[Edit, ...]:
-    home = {name: _home(kubelet, name) for name in change.set}
+    home = {name: home_of(kubelet, name) for name in change.set}
     touched: dict[tuple[str, str | None], None] = {}
     for flag in kubelet.flags:
         if flag.name in change.remove or flag.name in change.set:
@@ -109,7 +86,7 @@ def _flag_edits(facts: NodeFacts, kubelet: Kubelet, change: FlagChange) -> tuple
     return tuple(edits)
 
 
-def _home(kubelet: Kubelet, name: str) -> Place:
+def home_of(kubelet: Kubelet, name: str) -> Place:
     """Where a flag is written: where it wins now, else in the variable that installers keep for it, else on the command line itself."""
     if flag := kubelet.flag(name):
         return flag.place
@@ -169,7 +146,7 @@ def _config_edits(facts: NodeFacts, kubelet: Kubelet, endpoint: str) -> tuple[Ed
     if not isinstance(config, Mapping) or kubelet.config_path is None:
         return ()
     minor = version.parse(kubelet.version).minor
-    if minor >= 27 and not kubelet.flag("container-runtime-endpoint"):
+    if knows_field("containerRuntimeEndpoint", minor) and not kubelet.flag("container-runtime-endpoint"):
         changes[("containerRuntimeEndpoint",)] = endpoint
         reasons.append(f"containerRuntimeEndpoint (a field since 1.27) = {endpoint}")
     if kubelet.setting("cgroup-driver", "cgroupDriver").place is None and (driver := cgroup_driver(facts)):

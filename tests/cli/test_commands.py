@@ -29,7 +29,8 @@ def test_an_inspection_with_blockers_exits_with_3() -> None:
     code, out, err = offline("inspect")
     assert (code, err) == (3, "")
     golden = (BUNDLE / "expected" / "inspect.txt").read_text()
-    assert out == golden[: golden.index("\nINFO\n")] + "\n12 info findings are not shown (--info shows them)\n"
+    assert out[out.index("\nBLOCKERS\n") :] == golden[golden.index("\nBLOCKERS\n") :]
+    assert out.startswith("To containerd: 1 ready, 1 needs work, 1 blocked\nKubernetes v1.23.17, 3 nodes, 12 workloads, taken 2026-")
 
 
 def test_one_clean_node_exits_with_0_and_with_3_when_warnings_count() -> None:
@@ -38,13 +39,25 @@ def test_one_clean_node_exits_with_0_and_with_3_when_warnings_count() -> None:
     assert offline("inspect", "--fail-on", "never")[0] == 0
 
 
+@pytest.mark.parametrize("command", ["inspect", "plan"])
+@pytest.mark.parametrize("version", ["1.35", "v1.35.2"])
+def test_the_next_kubernetes_is_told_of_when_it_is_asked_about(command: str, version: str) -> None:
+    code, out, err = offline(command, "lab-w1", "--next-kubernetes", version)
+    assert (code, err) == (0, "")
+    assert "D2C234 next-kubelet-cgroup-v1" in out
+    assert "D2C234" not in offline(command, "lab-w1")[1]
+
+
 def test_json_has_a_format_and_a_summary() -> None:
-    document = json.loads(offline("inspect", "--format", "json")[1])
-    assert (document["format"], document["kind"], document["summary"]) == (
-        "docker2cri/v1",
-        "inspect",
-        {"ready": 1, "needs work": 1, "blocked": 1, "not read": 0},
-    )
+    document = json.loads(offline("inspect", "-o", "json")[1])
+    assert (document["format"], document["kind"]) == ("docker2cri/v1", "inspect")
+    assert {name: document["summary"][name] for name in ("ready", "needs_work", "blocked", "not_read", "workloads")} == {
+        "ready": 1,
+        "needs_work": 1,
+        "blocked": 1,
+        "not_read": 0,
+        "workloads": 12,
+    }
 
 
 def test_colours_only_when_asked_for() -> None:
@@ -76,6 +89,22 @@ def test_colours_only_when_asked_for() -> None:
             2,
             "--accept D2C105: this finding cannot be accepted\n  expected: the code of an acceptable blocker\n"
             "  next: docker2cri explain D2C105\n",
+        ),
+        *(
+            (
+                (command, "--from", str(BUNDLE), "--next-kubernetes", text),
+                2,
+                f"--next-kubernetes {text}: no version that docker2cri knows\n  expected: a minor version from 1.20 to 1.37\n"
+                "  next: --next-kubernetes 1.37\n",
+            )
+            for command in ("inspect", "plan")
+            for text in ("1.19", "2.0", "1.38", "1", "next", "1.2x", "1.27.")
+        ),
+        (
+            ("inspect", "--from", str(BUNDLE), "--next-kubernetes", "1.22"),
+            2,
+            "--next-kubernetes 1.22: the kubelet of lab-cp1 is v1.23.17 already\n  expected: 1.23 or later\n"
+            "  next: --next-kubernetes 1.24\n",
         ),
         (
             ("plan", "--check", "/nonexistent"),
@@ -169,6 +198,6 @@ def test_without_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    code, _, err = offline("inspect", "-o", str(tmp_path / "no" / "such" / "file"))
+    code, _, err = offline("inspect", "--out", str(tmp_path / "no" / "such" / "file"))
     assert code == 2
-    assert err.endswith("  expected: a file that can be written\n  next: name another with -o\n")
+    assert err.endswith("  expected: a file that can be written\n  next: name another file\n")

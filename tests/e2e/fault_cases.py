@@ -16,6 +16,7 @@ from migrate.plan.model import Plan, dump_plan, sealed
 from tests.e2e.fault_kills import reached
 from tests.e2e.faults import PROGRAM, Going, Ground, no_api, no_ssh, run_of, until_true, words
 from tests.e2e.tool import Ran
+from tests.lab.spec import PAUSE
 
 Case = Callable[[Ground], "Result"]
 
@@ -234,7 +235,7 @@ def disk_full_journal(ground: Ground) -> Result:
     try:
         run, _ = going(ground, "switch ^systemctl stop kubelet")
         ground.sh(FILL)
-        return ends(ground, run.end(), "old", 5, RESTORED, PLAN_AGAIN)
+        return ends(ground, run.end(), "old", 5, "the disk with /var/lib/docker2cri is full", RESTORED, PLAN_AGAIN)
     finally:
         ground.sh("umount -l /var/lib/docker2cri")
 
@@ -250,6 +251,35 @@ def disk_read_only(ground: Ground) -> Result:
         ends(ground, ground.tool("rollback", ground.name), "old", 0)
     finally:
         ground.sh("umount -l /var/lib/docker2cri")
+    return ended
+
+
+MENDS_ETC = "the file system at /etc is mounted read-only, expected was one to write to; mend it: mount -o remount,rw /etc"
+
+
+def etc_read_only(ground: Ground) -> Result:
+    """/etc is read-only when a rollback is typed: seen before anything is stopped, its pods stay on containerd; mended, it ends old."""
+    assert ground.tool("apply", ground.plan()).code == 0
+    ground.sh("mount --bind /etc /etc && mount -o remount,bind,ro /etc")
+    try:
+        ended = ends(ground, ground.tool("rollback", ground.name), "parked", 6, MENDS_ETC, "nothing was changed", "docker2cri rollback")
+        assert not ground.pods_lacking("containerd://")
+    finally:
+        ground.sh("umount -l /etc")
+    ends(ground, ground.tool("rollback", ground.name), "old", 0)
+    return ended
+
+
+def etc_read_only_switch(ground: Ground) -> Result:
+    """/etc becomes read-only before the files of the switch are laid: gate and guard cannot be taken away; mended, `rollback` ends old."""
+    run, _ = going(ground, "journal 16")
+    ground.sh("mount --bind /etc /etc && mount -o remount,bind,ro /etc")
+    try:
+        ended = ends(ground, run.end(), "parked", 6, MENDS_ETC, "docker2cri rollback")
+        ground.assert_parked(MENDS_ETC)
+    finally:
+        ground.sh("umount -l /etc")
+    ends(ground, ground.tool("rollback", ground.name), "old", 0)
     return ended
 
 
@@ -299,6 +329,19 @@ def stop_on_failure(ground: Ground) -> Result:
     return ended
 
 
+def bare_pod(ground: Ground) -> Result:
+    """A bare pod comes to the node after the plan was made and checked: nothing can be drained, the node is as before."""
+    run, _ = going(ground, "prepare ^carry")
+    spec = {"nodeName": ground.name, "containers": [{"name": "pause", "image": PAUSE}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"alone-{ground.name}"}, "spec": spec}
+    subprocess.run([*ground.kubectl(), "create", "-f", "-"], input=json.dumps(pod), text=True, check=True, capture_output=True)
+    try:
+        why = f"default/alone-{ground.name}: nothing manages it: it would be gone for good"
+        return ends(ground, run.end(), "old", 5, why, UNTOUCHED, PLAN_AGAIN)
+    finally:
+        ground.lab.kubectl("delete", "pod", f"alone-{ground.name}", "--grace-period=0", "--force")
+
+
 def ready_without_pods(ground: Ground) -> Result:
     """The node becomes Ready and one of its pods does not (its image is lost): verify A fails and the node goes back, saying why."""
     run, _ = going(ground, "vacate ^cordon")
@@ -321,12 +364,14 @@ def unproved_and_stop(ground: Ground) -> Result:
 
 
 def api_short(ground: Ground, point: str) -> Result:
-    run, _ = going(ground, point)
+    run, plan = going(ground, point)
     with no_api(ground, refused=True):
-        time.sleep(20)
+        begun = time.monotonic()
+        if point.startswith("journal"):  # inside the switch nothing goes through the API: it is missed once the node's part is done
+            until_true("switch finished", lambda: any("finished - switch" in line for line in ground.journal(run_of(plan))()))
+        time.sleep(max(5.0, 20 - (time.monotonic() - begun)))
     ended = run.end()
-    if not point.startswith("journal"):  # a point of the node's journal: inside the switch nothing goes through the API
-        assert any("the API does not answer" in one.get("text", "") for one in run.events())
+    assert any(re.search(r": the API does not answer \(https://.*refused", one.get("text", "")) for one in run.events()), words(ended)
     return ends(ground, ended, "new", 0)
 
 
@@ -430,7 +475,7 @@ def interrupted_rollback(ground: Ground) -> Result:
     """Ctrl-C while a rollback moves pods away: it stays new; then `rollback` ends old."""
     assert ground.tool("apply", ground.plan()).code == 0
     run = ground.begin("rollback", ground.name)
-    assert run.told("vacate", "^cordon")
+    assert run.told("vacate", "^cordon"), words(run.end())
     run.signal(signal.SIGINT)
     ended = run.end()
     assert ended.code == 130, words(ended)
@@ -516,8 +561,18 @@ CASES: tuple[Case, ...] = (
     *(rebooted_pods_stopping, rebooted_files_half, rebooted_unverified, rebooted_operator_gone, rebooted_after_success),
     *(rebooted_before_rollback, socket_directory_used),
     *(sessions_killed, connection_dropped, guard_fires, guard_fires_apply_typed, slow_operator, slow_operator_overtaken),
-    *(disk_full_images, disk_full_file, disk_full_journal, disk_read_only, containerd_broken, containerd_refuses, stop_on_failure),
-    *(ready_without_pods, unproved_and_stop),
+    *(
+        disk_full_images,
+        disk_full_file,
+        disk_full_journal,
+        disk_read_only,
+        etc_read_only,
+        etc_read_only_switch,
+        containerd_broken,
+        containerd_refuses,
+        stop_on_failure,
+    ),
+    *(bare_pod, ready_without_pods, unproved_and_stop),
     *(api_short_vacate, api_short_switch, api_short_settle, api_long_vacate, api_long_switch, api_long_settle),
     *(second_operator, interrupted_prepare, interrupted_vacate, terminated_vacate, interrupted_switch, interrupted_rollback),
     *(not_confirmed, other_kubelet, edited_after_plan, edited_after_success, applied_twice),

@@ -19,8 +19,8 @@ from typing import Any
 from tests.e2e.tool import Ran
 from tests.lab import access, cluster, images, nodes
 from tests.lab.cache import only_one
-from tests.lab.fixtures import Lab
-from tests.lab.shell import LabError, run
+from tests.lab.fixtures import PATIENCE, Lab
+from tests.lab.shell import run
 from tests.lab.spec import ACCESS, MOST_WORKERS, Node
 from tests.lab.spec import nodes as members_of
 
@@ -152,6 +152,10 @@ class Ground:
     def sh(self, script: str) -> str:
         """What a script prints, run as root inside the node."""
         return nodes.inside(self.node, "sh", "-c", script)
+
+    def kubectl(self) -> tuple[str, ...]:
+        """kubectl as the cluster's admin, for what is given to it on standard input."""
+        return (str(ACCESS / "kubectl"), "--kubeconfig", str(self.lab.kubeconfig))
 
     def path(self, inside: str) -> Path:
         """A file of the node, as this machine sees it."""
@@ -308,14 +312,8 @@ def _worker(name: str) -> Node:
 
 def _alone(change: Callable[[], None]) -> None:
     """Change the lab, after whoever changes it now."""
-    while True:
-        try:
-            with only_one():
-                return change()
-        except LabError as busy:
-            if "another lab command is at work" not in str(busy):
-                raise
-            time.sleep(1)
+    with only_one(PATIENCE):
+        change()
 
 
 @contextmanager

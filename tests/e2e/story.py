@@ -14,7 +14,7 @@ from tests.e2e.prober import Seen, Users, users
 from tests.e2e.tool import Ran, Tool
 from tests.lab import cluster
 from tests.lab.cache import only_one
-from tests.lab.fixtures import Lab
+from tests.lab.fixtures import PATIENCE, Lab
 from tests.lab.shell import run
 from tests.lab.spec import HERE
 
@@ -100,7 +100,7 @@ def tidy(lab: Lab, known: dict[str, str]) -> None:
         if runtime(lab, node).startswith("docker://") and lab.ssh(node, "test -e /var/lib/docker2cri/current")[0] == 1:
             lab.inside(node, "sh", "-c", TIDY, "sh", known[node])
         else:
-            with only_one():
+            with only_one(PATIENCE):
                 cluster.reset(lab.node(node))
     lab.kubectl("apply", "-f", str(HERE / "manifests"))
     lab.kubectl("-n", "shop", "rollout", "restart", "deployment/web")

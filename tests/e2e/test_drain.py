@@ -8,6 +8,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -21,11 +23,13 @@ from migrate.run.clock import SystemClock
 from migrate.run.kube.client import connect
 from migrate.run.kube.drain import DrainFailed, drain
 from migrate.run.kube.events import DrainWaits, Event, PodEvicted
+from migrate.run.kube.evidence import Asked
 from migrate.run.kube.port import Accepted, Gone, Never, NotNow
 from migrate.run.kube.smoke import smoke
 from migrate.run.kube.verify import verify_b
 from migrate.run.kube.volumes import wait_volumes_detached
 from migrate.run.kube.writes import ActingKube, acting
+from migrate.run.ports import CommandResult
 from tests.lab.fixtures import Lab
 from tests.lab.spec import BUSYBOX, PAUSE
 
@@ -33,6 +37,21 @@ pytestmark = pytest.mark.lab
 
 NODE, SPACE, RUN = "lab-w1", "drain-test", "drain-test"
 CLOCK = SystemClock()
+
+
+@dataclass
+class Inside:
+    """See ports.Host: as much of it as is asked for."""
+
+    lab: Lab
+    name: str = NODE
+
+    def run(self, script: bytes, **_: object) -> CommandResult:
+        return CommandResult(0, self.lab.inside(NODE, "sh", "-c", script.decode()).encode(), b"")
+
+
+def inside(lab: Lab) -> Any:
+    return lambda call: call(Inside(lab))
 
 
 @pytest.fixture
@@ -119,7 +138,7 @@ def test_a_worker_is_drained_and_comes_back_whole(lab: Lab, cluster: ActingKube,
             assert judge_a(fresh, node, pods, Evidence(kubelet_started=0.0), "docker://") == Passed()
         assert not cluster.read_node(NODE).spec.unschedulable
         assert cluster.read_node(NODE).metadata.annotation(RUN_ANNOTATION) is None
-        verify_b(cluster, before, "docker://", CLOCK, events.append, 120)
+        verify_b(cluster, before, "docker://", Asked(inside(lab), "docker://"), CLOCK, events.append, 120)
         db = cluster.read_pod("shop", "db-0")
         assert db is not None
         assert db.spec.node_name == NODE
@@ -217,6 +236,10 @@ def test_whose_cordon_it_is(lab: Lab, cluster: ActingKube) -> None:
     assert (node.spec.unschedulable, node.metadata.annotation(RUN_ANNOTATION)) == (False, None)
 
 
-def test_the_smoke_pod(cluster: ActingKube, events: list[Event]) -> None:
-    assert smoke(cluster, NODE, PAUSE, "docker://", RUN, CLOCK, events.append, 60) == Passed()
+def test_the_smoke_pod(lab: Lab, cluster: ActingKube, events: list[Event]) -> None:
+    said = Asked(inside(lab), "docker://")
+    assert smoke(cluster, NODE, PAUSE, "docker://", "cgroupfs", said, RUN, CLOCK, events.append, 60) == Passed()
+    wrong = smoke(cluster, NODE, PAUSE, "docker://", "systemd", said, RUN, CLOCK, events.append, 60)
+    assert isinstance(wrong, Passed)
+    assert "smoke pod: its cgroup is /kubepods/besteffort/pod" in wrong.notes[0]
     assert cluster.read_pod("kube-system", f"docker2cri-smoke-{NODE}") is None

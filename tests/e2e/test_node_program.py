@@ -28,6 +28,7 @@ from tests.node.scratch import KILL
 
 pytestmark = pytest.mark.lab
 
+NAME = "lab-w5"
 STARTED = ("running", "start", "stop-sigterm", "stop-sigkill", "final-sigkill")
 KEPT_APART = ("pods", "device-plugins", "plugins", "plugins_registry", "pod-resources", "pki", "cpu_manager_state", "memory_manager_state")
 LISTING = (
@@ -109,7 +110,9 @@ class Worker:
         )
         lost: set[str] = set()
         for _ in range(10):
-            living = self.sh("if systemctl -q is-active docker; then docker ps -q --no-trunc; fi; ctr -n k8s.io tasks ls -q")
+            living = self.sh(
+                "if systemctl -q is-active docker; then docker ps -q --no-trunc; fi; ctr -n k8s.io tasks ls -q 2>/dev/null; true"
+            )
             named = self.sh(f"{{ {everything}; }} | tr -s '\\r' '\\n' | grep -aoE '[0-9a-f]{{64}}' | sort -u")
             lost = set(named.split()) - set(living.split())
             if not lost:
@@ -177,8 +180,12 @@ class Run:
 
 @pytest.fixture
 def worker(lab: Lab, lab_node: Callable[[str], Node], tmp_path: Path) -> Worker:
-    """lab-w3, made anew, drained, with two standalone containers; its DaemonSet pods run."""
-    made = lab_node("lab-w3")
+    """A worker made anew and furnished."""
+    return furnished(lab, lab_node(NAME), tmp_path)
+
+
+def furnished(lab: Lab, made: Node, tmp_path: Path) -> Worker:
+    """A worker that is drained, has two standalone containers, and a plan; its DaemonSet pods run."""
     lab.kubectl("drain", made.name, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s")
     lab = replace(lab, nodes=(*lab.nodes, made))
     for name, policy in (("forwarder", "always"), ("shell", "no")):

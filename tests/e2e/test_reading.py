@@ -46,7 +46,7 @@ def address(lab: Lab, name: str) -> str:
 
 
 def test_the_whole_lab(tool: Tool) -> None:
-    ran = tool("inspect", "--format", "json", *tool.reach())
+    ran = tool("inspect", "-o", "json", *tool.reach())
     assert (ran.code, ran.err) == (3, "")
     document = json.loads(ran.out)
     assert document["summary"] == {"ready": 1, "needs work": 1, "blocked": 1, "not read": 0}

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.facts.cluster import Metadata, Node, NodeAddress, NodeInfo, NodeStatus
+from migrate.facts.api import Metadata
+from migrate.facts.cluster import Node, NodeAddress, NodeInfo, NodeStatus
 from migrate.facts.match import HostWithoutNode, Machine, Matched, NodeWithoutHost, match
 
 COMPARE = "kubectl get nodes -o wide, and compare it with the inventory"

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrate.facts.api import Metadata
 from migrate.facts.capture import Capture, CommandReading, PathReading, dump
-from migrate.facts.cluster import ClusterFacts, Metadata, Pod, PodContainer, PodSpec
+from migrate.facts.cluster import ClusterFacts
+from migrate.facts.pod import Pod, PodContainer, PodSpec
 from migrate.facts.redact import mask, printable, redact, redact_cluster
 
 PROXY = "http://builder:Planted-Proxy-Pa55@10.213.0.1:3128"

@@ -1,10 +1,10 @@
-"""`python3 -m tests.lab up|down|status|check|reset NODE|dismiss NODE|logs DIR`."""
+"""`python3 -m tests.lab up|down|status|check|reset NODE|dismiss NODE|zoo NODE|crio NODE|logs DIR`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from . import cluster, images, logs, machine, nodes
+from . import cluster, crio, images, logs, machine, nodes, zoo
 from .cache import only_one
 from .shell import LabError
 from .spec import ACCESS, MOST_WORKERS, Node, asked_workers
@@ -21,6 +21,10 @@ def main() -> int:
     commands.add_parser("check", help="say what this machine lacks, and change nothing")
     commands.add_parser("reset", help="make one worker anew").add_argument("node")
     commands.add_parser("dismiss", help="take a worker out of the cluster and away").add_argument("node")
+    zoo_command = commands.add_parser("zoo", help="install every runtime that Debian 12 packages on a worker, and make each run something")
+    zoo_command.add_argument("node")
+    zoo_command.add_argument("--idle", action="store_true", help="install only")
+    commands.add_parser("crio", help="install CRI-O of LAB_CRIO_DIR on a worker, and leave it stopped").add_argument("node")
     commands.add_parser("logs", help="collect journals, containers and events").add_argument("folder", type=Path)
     asked = parser.parse_args()
     try:
@@ -37,6 +41,10 @@ def main() -> int:
                     cluster.up(asked_workers())
                 elif asked.command == "down":
                     cluster.down()
+                elif asked.command == "zoo":
+                    zoo.settle(worker(asked.node), running=not asked.idle)
+                elif asked.command == "crio":
+                    crio.install(worker(asked.node))
                 elif asked.command == "dismiss":
                     cluster.dismiss(worker(asked.node))
                 else:

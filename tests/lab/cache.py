@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,12 +51,18 @@ def _clear(folder: Path) -> None:
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
-    """Hold the lab's lock: two commands that change the lab never run at once."""
+def only_one(patience: float = 0.0) -> Iterator[None]:
+    """Hold the lab's lock: two commands that change the lab never run at once. It is waited for, `patience` seconds at most."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise LabError(f"another lab command is at work (it holds {lock.name}); wait for it to end, then type yours again") from None
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() >= end:
+                    said = f"another lab command is at work (it holds {lock.name}); wait for it to end, then type yours again"
+                    raise LabError(said) from None
+                time.sleep(0.2)
         yield

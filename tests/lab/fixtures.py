@@ -15,6 +15,8 @@ from .shell import LabError, attempt
 from .spec import ACCESS, CHECKOUT, HERE, MOST_WORKERS, Node
 from .spec import nodes as members_of
 
+PATIENCE = 600.0  # seconds that another lab command is waited for
+
 
 @dataclass(frozen=True, slots=True)
 class Lab:
@@ -74,8 +76,9 @@ def lab() -> Lab:
 
 @pytest.fixture
 def lab_node(lab: Lab) -> Generator[Callable[[str], Node]]:
-    """Give a worker made anew, by its name (12 s each): lab-w1 and lab-w2 as `make lab` makes them, lab-w3 to lab-w8 as clean ones besides.
+    """Give a worker made anew, by its name: lab-w1 and lab-w2 as `make lab` makes them, lab-w3 to lab-w8 as clean ones besides.
 
+    It takes 12 s each, once no other lab command is at work.
     Those besides are taken away after the test; lab-w1 and lab-w2 are left as the test leaves them.
     """
     extra: list[Node] = []
@@ -84,14 +87,14 @@ def lab_node(lab: Lab) -> Generator[Callable[[str], Node]]:
         node = next((node for node in members_of(MOST_WORKERS)[1:] if node.name == name), None)
         if node is None:
             raise LabError(f"{name} is not a worker's name; workers are lab-w1 to lab-w{MOST_WORKERS}")
-        with only_one():
+        with only_one(PATIENCE):
             cluster.reset(node)
         if node.n > 2:
             extra.append(node)
         return node
 
     yield give
-    with only_one():
+    with only_one(PATIENCE):
         for node in extra:
             cluster.dismiss(node)
 

@@ -54,6 +54,12 @@ def root() -> Path:
     return built("root", recipe(NODE_PACKAGES, "opt/cni"), make)
 
 
+def crictl() -> Path | None:
+    """A crictl to lay onto a node, when `build-crictl.sh` was run: neither Debian nor the Kubernetes module has it."""
+    place = CACHE / "tools" / "crictl"
+    return place if place.exists() else None
+
+
 def debs() -> Path:
     """The folder with a tree per Debian package that the lab takes a binary from without installing it."""
 

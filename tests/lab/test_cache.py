@@ -1,5 +1,7 @@
 """What is built is whole or absent, and made again when its recipe changes. No lab is needed."""
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,17 @@ def test_a_recipe_follows_texts_names_and_modes(tmp_path: Path) -> None:
 
 def test_the_second_of_two_commands_is_told_so() -> None:
     with cache.only_one(), pytest.raises(LabError, match="another lab command is at work"), cache.only_one():
+        pass
+
+
+def test_one_that_waits_gets_the_lock_when_the_other_has_ended() -> None:
+    held = cache.only_one()
+    held.__enter__()
+    threading.Timer(0.3, held.__exit__, (None, None, None)).start()
+    begun = time.monotonic()
+    with cache.only_one(10):
+        assert 0.2 < time.monotonic() - begun < 5
+    with cache.only_one(), pytest.raises(LabError, match="another lab command is at work"), cache.only_one(0.3):
         pass
 
 

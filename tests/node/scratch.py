@@ -30,7 +30,7 @@ from migrate.targets.table import target_named
 from tests import captured
 
 STUBS = Path(__file__).parent / "stubs" / "machine.sh"
-TOOLS = "systemctl docker ctr containerd iptables-save iptables-restore ip6tables-save modprobe sleep".split()
+TOOLS = "systemctl systemd-analyze docker ctr containerd iptables-save iptables-restore ip6tables-save modprobe sleep".split()
 RUN = "run-1"
 OWNER = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
 PODS = {"pod-proxy": 30, "pod-portal": 5, "pod-tuner": 3}

@@ -217,7 +217,7 @@ def test_a_full_disk_while_files_are_staged(prepared: Prepared, known: Known) ->
     node = prepared()
     full_disk(node, ".docker2cri-config.yaml", 1)
     ended = node.verb("forward", "switch")
-    assert (ended.code, "cannot be written (is the disk full?)" in ended.out) == (5, True)
+    assert (ended.code, "/var/lib/kubelet/config.yaml cannot be written: the disk with" in ended.out) == (5, True)
     assert "kubelet-stop" not in {entry.kind for entry in node.entries()}
     is_old(node, known)
 

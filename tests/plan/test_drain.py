@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from migrate.facts.cluster import ClusterFacts, EmptyDir, Metadata, OwnerReference, Pod, PodSpec, PodStatus, Volume
+from migrate.facts.api import Metadata, OwnerReference
+from migrate.facts.cluster import ClusterFacts
+from migrate.facts.pod import Pod, PodSpec, PodStatus
+from migrate.facts.pod_volumes import EmptyDir, Volume
 from migrate.plan.drain import EVICT, KEEP, REFUSE, classify
 from migrate.plan.steps import DrainPolicy
 from tests.captured import cluster

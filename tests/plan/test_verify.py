@@ -5,21 +5,11 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from migrate.facts.cluster import (
-    Claim,
-    ClusterFacts,
-    Condition,
-    LocalPath,
-    Metadata,
-    NodeInfo,
-    OwnerSpec,
-    PersistentVolume,
-    PersistentVolumeSpec,
-    PodSpec,
-    Volume,
-    VolumeClaimRef,
-)
+from migrate.facts.api import Condition, Metadata
+from migrate.facts.cluster import ClusterFacts, LocalPath, NodeInfo, OwnerSpec, PersistentVolume, PersistentVolumeSpec, VolumeClaimRef
 from migrate.facts.live import ContainerState, LiveContainer, LivePod, Waiting
+from migrate.facts.pod import PodSpec
+from migrate.facts.pod_volumes import Claim, Volume
 from migrate.plan.drain import classify
 from migrate.plan.steps import DrainPolicy
 from migrate.plan.verify import Before, Evidence, Expected, Failed, Passed, Pending, Workload, judge_a, judge_b, seconds, snapshot

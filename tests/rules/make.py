@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from migrate.facts.cluster import Budget, ClusterFacts, Metadata, Node, Owner, OwnerReference, PersistentVolume, Pod
+from migrate.facts.api import Metadata, OwnerReference
+from migrate.facts.cluster import Budget, ClusterFacts, Node, Owner, PersistentVolume
 from migrate.facts.model import (
     Cni,
     Container,
@@ -24,6 +25,7 @@ from migrate.facts.model import (
     Place,
     Unit,
 )
+from migrate.facts.pod import Pod
 from migrate.rules import NodeView
 from migrate.targets.containerd import CONTAINERD
 
@@ -166,7 +168,8 @@ def facts(**given: Any) -> NodeFacts:
         ),
         "docker": docker(),
         "containerd": containerd(),
-        "other_runtimes": {"runc": "1.1.5"},
+        "runtimes": (),
+        "inside": "a virtual machine of KVM",
         "sockets": {},
         "cni": Cni(
             "/etc/cni/net.d",
@@ -184,6 +187,7 @@ def facts(**given: Any) -> NodeFacts:
         "docker_uses": (),
         "docker_group": (),
         "marks": frozenset({"/etc/kubernetes/kubelet.conf"}),
+        "crio": None,
         "crictl": None,
         "unreadable": (),
         "files": {},

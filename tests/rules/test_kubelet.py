@@ -8,7 +8,6 @@ import pytest
 
 from migrate.facts.model import Endpoint, Place, Unreadable
 from migrate.rules import NodeView, check
-from migrate.rules.kubelet_flags import RELEASE, gone_since
 from migrate.rules.ownership import installer_may_undo, installer_unsupported
 from migrate.rules.table import RULES
 from tests.rules import make
@@ -96,6 +95,22 @@ CASES = (
             ),
         ),
     ),
+    Case(
+        "D2C207",
+        "a refused value",
+        flags(("runonce", None), ("cloud-provider", "external"), version="v1.32.0"),
+        (
+            (
+                "--network-plugin",
+                f"{make.FLAGS_FILE}:1 (KUBELET_KUBEADM_ARGS): unknown to Kubernetes 1.24 and later, the kubelet on disk is v1.32.0",
+            ),
+            (
+                "--runonce",
+                "/etc/default/kubelet:1 (KUBELET_EXTRA_ARGS): --runonce=true is refused by Kubernetes 1.32 and later, "
+                "the kubelet on disk is v1.32.0",
+            ),
+        ),
+    ),
     Case("D2C207", "gone later only", flags(("network-plugin", "cni"), ("container-runtime", "docker"))),
     Case(
         "D2C208",
@@ -175,8 +190,9 @@ def test_rule(case: Case) -> None:
 def test_remedies_of_installers_replace_the_rules_own() -> None:
     (blocked,) = check(make.view(the_node=make.node(labels={"kops.k8s.io/instancegroup": "n"})), [installer_unsupported])
     assert blocked.remedy == (
-        "Set containerRuntime in the cluster's spec: nodeup writes the node's files at each boot.\n\n"
-        "    kops edit cluster     # spec.containerRuntime: containerd\n"
+        "Set containerRuntime in the cluster's spec: nodeup writes the node's files at each boot (kops.sigs.k8s.io/cluster_spec, "
+        "containerRuntime; the default from Kubernetes 1.20 on).\n\n"
+        "    kops edit cluster     # spec.containerRuntime: containerd; take spec.docker out\n"
         "    kops update cluster --yes && kops rolling-update cluster --yes"
     )
     (told,) = check(make.view(), [installer_may_undo])
@@ -192,22 +208,3 @@ def test_a_node_off_docker_is_asked_nothing_else() -> None:
     """Its pods may be bare and its Docker broken: there is nothing to migrate, so nothing blocks."""
     view = make.view(make.pod("alone", owner=None), of=make.facts(endpoint=CONTAINERD, docker=None))
     assert [one.code for one in check(view, RULES)] == ["D2C203"]
-
-
-@pytest.mark.parametrize(
-    ("name", "release", "since"),
-    [
-        ("network-plugin", (1, 23), None),
-        ("network-plugin", (1, 24), (1, 24)),
-        ("container-runtime", (1, 30), (1, 27)),
-        ("v", (1, 40), None),
-    ],
-)
-def test_gone_since(name: str, release: tuple[int, int], since: tuple[int, int] | None) -> None:
-    assert gone_since(name, release) == since
-
-
-def test_no_flag_is_listed_under_two_releases() -> None:
-    from migrate.rules.kubelet_flags import GONE
-
-    assert len(RELEASE) == sum(len(names.split()) for names in GONE.values())

@@ -4,17 +4,45 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
+import migrate.rules
 from migrate.report.rules_page import FAMILIES, explain, listing, rules_page
 from migrate.rules import Rule, Severity, check
 from migrate.rules.table import RULES
-from tests.rules import make, test_docker, test_kubelet, test_node, test_target, test_workloads
+from tests.rules import (
+    make,
+    test_actors,
+    test_docker,
+    test_given,
+    test_kubelet,
+    test_next_kubernetes,
+    test_node,
+    test_runtimes,
+    test_target,
+    test_workloads,
+    test_workloads_behaviour,
+    test_workloads_docker,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES = (*test_node.CASES, *test_docker.CASES, *test_kubelet.CASES, *test_workloads.CASES, *test_target.CASES)
+CASES = (
+    *test_node.CASES,
+    *test_runtimes.CASES,
+    *test_docker.CASES,
+    *test_given.CASES,
+    *test_actors.CASES,
+    *test_kubelet.CASES,
+    *test_next_kubernetes.CASES,
+    *test_workloads.CASES,
+    *test_workloads_docker.CASES,
+    *test_workloads_behaviour.CASES,
+    *test_target.CASES,
+)
 # What an admin may let happen: a loss or an interruption of workloads that he knows, never an unknown and never a node that cannot come up.
 ACCEPTABLE = {
     "standalone-container",
@@ -35,9 +63,7 @@ def test_codes_and_slugs_are_unique_and_in_order() -> None:
 
 
 def test_every_rule_of_a_module_is_in_the_table() -> None:
-    from migrate.rules import cgroups, daemon, docker, drain, host, kubelet, network, node, ownership, reading, storage, target, workloads
-
-    modules = (cgroups, daemon, docker, drain, host, kubelet, network, node, ownership, reading, storage, target, workloads)
+    modules = [import_module(f"migrate.rules.{one.name}") for one in iter_modules(migrate.rules.__path__)]
     defined = {one.code for module in modules for one in vars(module).values() if isinstance(one, Rule)}
     assert defined == {one.code for one in RULES}
 

@@ -161,7 +161,7 @@ CASES = (
         ),
         (
             ("Deployment shop/web", "container web has image containrrr/watchtower:1.5 (pod w)"),
-            ("Pod shop/c", "container web calls `/usr/bin/docker system`"),
+            ("Pod shop/c", "container web calls `docker system`"),
         ),
     ),
     Case("D2C303", "a name that only sounds like it", one(container={"image": "team/docker-docs:1", "args": ["--docker", "docker"]})),

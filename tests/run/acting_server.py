@@ -35,8 +35,21 @@ class Acting:
     exec_frames: tuple[bytes, ...] = ()
     meddle: Any = None  # called before a PATCH is judged: somebody else writes
     version: int = 100
+    deaf: bool = False  # see `refusing`
     lock: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
+    listen: Any = None
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Nobody listens: new connections are refused, kept ones are closed at their next request; streams stay open, and quiet."""
+        self.deaf = True
+        self.listen(False)
+        try:
+            yield
+        finally:
+            self.deaf = False
+            self.listen(True)
 
     def add_node(self, name: str, **spec: Any) -> None:
         meta = {"name": name, "uid": f"uid-{name}", "resourceVersion": "1", "annotations": {"a": "b"}}
@@ -97,6 +110,9 @@ def serving(server: Acting) -> Iterator[Acting]:
         protocol_version = "HTTP/1.1"
 
         def _handle(self) -> None:
+            if server.deaf:
+                self.close_connection = True
+                return None
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             parts = urlsplit(self.path)
@@ -149,18 +165,34 @@ def serving(server: Acting) -> Iterator[Acting]:
         def log_message(self, *args: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    http.handle_error = lambda *args: None  # a client that goes away is no news
-    server.url = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
+    running: list[tuple[_Http, threading.Thread]] = []
+
+    def listen(wanted: bool) -> None:
+        if wanted:
+            http = _Http(("127.0.0.1", int(server.url.rpartition(":")[2] or 0)), Handler)
+            server.url = f"http://127.0.0.1:{http.server_port}"
+            thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+            thread.start()
+            running.append((http, thread))
+        else:
+            http, thread = running.pop()
+            http.shutdown()
+            http.server_close()
+            thread.join()
+
+    server.listen = listen
+    listen(True)
     try:
         yield server
     finally:
         for stream in server.streams.values():
             for _ in range(8):
                 stream.put(END)
-        http.shutdown()
-        http.server_close()
-        thread.join()
+        listen(False)
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no news."""

@@ -22,12 +22,14 @@ ALL = {
 
 @dataclass
 class ApiServer:
-    """What is served: `lists` path -> objects; `refuse` path -> (status, message); `expire` path -> how many continue tokens are refused.
+    """What is served: `lists` path -> objects; `objects` path -> one; `refuse` path -> (status, message); `expire` path -> how many
+    continue tokens are refused.
 
     `token`, when set, is the only bearer token let in. `asked` is every request line that came, in order.
     """
 
     lists: dict[str, list[dict]] = field(default_factory=lambda: dict(ALL))
+    objects: dict[str, dict] = field(default_factory=dict)
     refuse: dict[str, tuple[int, str]] = field(default_factory=dict)
     expire: dict[str, int] = field(default_factory=dict)
     busy: dict[str, int] = field(default_factory=dict)
@@ -49,6 +51,8 @@ class ApiServer:
             return *status(429, "Too many requests, please try again later.")[:2], {"Retry-After": "1"}
         if parts.path in self.refuse:
             return status(*self.refuse[parts.path])
+        if parts.path in self.objects:
+            return 200, json.dumps(self.objects[parts.path]).encode(), {}
         if parts.path not in self.lists:
             return 404, b"404 page not found\n", {}
         if "continue" in query and self.expire.get(parts.path, 0) > 0:

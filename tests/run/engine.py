@@ -12,10 +12,14 @@ from typing import Any, Self
 from msgspec.structs import replace
 
 from migrate.errors import NodeUnreachable
-from migrate.facts.cluster import ClusterFacts, Condition, Owner
-from migrate.facts.live import ContainerState, LiveContainer, LiveNode, LivePod
+from migrate.facts.api import Condition
+from migrate.facts.cluster import ClusterFacts, Owner
+from migrate.facts.live import ContainerState, LiveContainer, LiveNode, LivePod, Waiting
 from migrate.facts.model import NodeFacts
 from migrate.plan.events import Event
+from migrate.plan.network import Network, Reach
+from migrate.run.kube.evidence import Asked, NodeSays
+from migrate.run.kube.writes import PATIENCE
 from migrate.run.ports import COMMAND_TIMEOUT, OUTPUT_LIMIT, CommandResult
 from migrate.run.runs import RunFolder
 from migrate.run.work import Interrupt, Work
@@ -103,6 +107,7 @@ class NodeCluster(FakeCluster):
     scratch: Scratch | None = None
     boundaries: Boundaries = field(default_factory=Boundaries)
     uids: dict[str, str] = field(default_factory=dict)  # the root's pod -> the API's
+    troubled: dict[str, str] = field(default_factory=dict)  # the root's pod -> why it does not start in containerd
 
     def furnish(self, scratch: Scratch) -> None:
         """The node with its DaemonSets' pods, another node, and a Deployment on both."""
@@ -136,12 +141,20 @@ class NodeCluster(FakeCluster):
                 running[told["uid"]] = path.name
         for pod, uid in self.uids.items():
             found = running.get(pod)
-            container = LiveContainer(
-                name="c", ready=bool(found), container_id=f"{runtime}://{found}" if found else "", state=ContainerState()
-            )
+            state = ContainerState()
+            if runtime == "containerd" and pod in self.troubled:
+                found, state = None, ContainerState(waiting=Waiting(reason=self.troubled[pod]))
+            container = LiveContainer(name="c", ready=bool(found), container_id=f"{runtime}://{found}" if found else "", state=state)
             now = self.alive[uid]
             if now.status.container_statuses != (container,):
                 self.change(now, conditions=_ready(bool(found)), container_statuses=(container,))
+
+    def _up(self) -> None:
+        """An API that is away is waited for, as long as the real one is."""
+        begun = self.clock.passed
+        while self.clock.passed < self.down_until and self.clock.passed - begun < PATIENCE:
+            self.clock.sleep(1.0)
+        super()._up()
 
     def read(self) -> ClusterFacts:
         self.sync()
@@ -182,16 +195,31 @@ class NodeCluster(FakeCluster):
 
 
 def _named(pod: str) -> Any:
-    from migrate.facts.cluster import Metadata
+    from migrate.facts.api import Metadata
 
     return Metadata(name=pod, namespace="ops")
+
+
+class ScratchSays(Asked):
+    """The scratch root, which has no cgroups and no network of its own."""
+
+    def cgroup(self, container: str) -> str:
+        return f"0::/kubepods/besteffort/pod1/{container}\n"
+
+    def network(self, reach: Reach) -> Network:
+        return Network(open=frozenset(reach.ports), resolves=True)
 
 
 class ScratchWork(Work):
     """Work whose preflight reads the captured node that the scratch root was made of."""
 
+    capture = captured.capture_of()
+
     def facts(self) -> NodeFacts:
-        return captured.facts(captured.capture_of())
+        return captured.facts(self.capture)
+
+    def asked(self, prefix: str) -> NodeSays:
+        return ScratchSays(self.remote.trying, prefix)
 
 
 @dataclass

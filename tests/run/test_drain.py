@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from migrate.errors import Blocked, ClusterUnreachable
-from migrate.facts.cluster import EmptyDir, PodSpec, Volume
 from migrate.facts.live import AttachmentSource, AttachmentSpec, LiveMetadata, VolumeAttachment
+from migrate.facts.pod import PodSpec
+from migrate.facts.pod_volumes import EmptyDir, Volume
 from migrate.plan.steps import DrainPolicy
 from migrate.run.kube.drain import Drained, DrainFailed, drain
 from migrate.run.kube.events import ApiAway, BlockedBudget, DrainWaits, Event, PodAppeared, PodEvicted, PodGone

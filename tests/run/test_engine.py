@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import Interrupted, Refused
+from migrate.plan.events import Event
 from migrate.run.apply import apply
 from migrate.run.back import rollback
 from migrate.run.standing import standing
 from migrate.run.work import Outcome, Work
+from tests.fakes import _ready
 from tests.run.engine import NODE, Killed, World
 
 FULL = os.environ.get("FULL") == "1"
@@ -161,7 +163,7 @@ def test_drain_of_a_rollback_cannot_end(world: World) -> None:
     apply(world.work())
     world.cluster.add_pod("shop/alone", NODE)
     ended = rollback(world.work())
-    assert (ended.state, ended.exit_code) == ("new", 3)
+    assert (ended.state, ended.exit_code) == ("new", 5)
     assert "\n  now: the way back was not begun; it runs on containerd as before\n" in ended.text
     world.is_new()
 
@@ -170,9 +172,87 @@ def test_blocker_before_the_switch(world: World) -> None:
     killed(world, apply, 6)  # prepared
     world.cluster.add_pod("shop/alone", NODE)
     ended = apply(world.work())
-    assert (ended.state, ended.exit_code) == ("old", 3)
-    assert "\n  now: it never left Docker, verified\n" in ended.text
+    assert ended == Outcome(
+        NODE,
+        "old",
+        "1 pod cannot be drained, and nothing has been touched:\n"
+        "    shop/alone: nothing manages it: it would be gone for good\n"
+        "  now: it never left Docker, verified\n"
+        "  expected: a node on containerd\n"
+        f"  next: mend what was seen, then: {AGAIN}",
+        5,
+    )
     world.is_old()
+
+
+def test_pod_that_cannot_be_evicted_comes_during_the_drain(world: World) -> None:
+    work = world.work()
+
+    def tell(event: Event) -> None:
+        if event.text.startswith("evicted ") and world.cluster.read_pod("shop", "alone") is None:
+            world.cluster.add_pod("shop/alone", NODE)
+
+    work.tell = tell
+    ended = apply(work)
+    assert ended == Outcome(
+        NODE,
+        "old",
+        "the drain cannot end:\n"
+        "    shop/alone came during the drain: nothing manages it: it would be gone for good\n"
+        "  now: it never left Docker, verified\n"
+        "  expected: a node on containerd\n"
+        f"  next: mend what was seen, then: {AGAIN}",
+        5,
+    )
+    world.is_old()
+
+
+def exhausted(world: World, seconds: float | None) -> None:
+    """The Deployment's budget allows no disruption, for so many seconds."""
+    world.cluster.add_budget("shop/web", "web", max_unavailable=1, expected=2)
+    (away,) = (pod for pod in world.cluster.pods_on("other") if pod.key.startswith("shop/web"))
+    world.cluster.change(away, conditions=_ready(False))
+    world.cluster._count_budgets()
+    if seconds is not None:
+        world.clock.after(seconds, lambda: world.cluster.change(away, conditions=_ready(True)))
+
+
+FULL_BUDGET = "PDB shop/web (maxUnavailable 1) allows 0 disruptions: 1 healthy, 1 needed, 2 expected (pod web-x4)"
+
+
+def test_budget_that_is_exhausted_for_a_moment_is_waited_for(world: World) -> None:
+    exhausted(world, 20.0)
+    assert apply(world.work()).state == "new"
+    waits = [event for event in world.told if event.text == f"waits for a budget: {FULL_BUDGET}"]
+    assert {(event.type, event.node, event.segment, event.data["bound"]) for event in waits} == {("wait", NODE, "preflight", 60.0)}
+    assert waits[-1].data["seconds"] == pytest.approx(20, abs=2.5)
+    world.is_new()
+
+
+def test_budget_that_stays_exhausted_is_refused(world: World) -> None:
+    exhausted(world, None)
+    begun = world.clock.passed
+    with pytest.raises(Refused) as refused:
+        apply(world.work())
+    assert str(refused.value) == (
+        f"{NODE}: blockers that the plan does not know:\n"
+        f"D2C322 ReplicaSet shop/web: {FULL_BUDGET}\n"
+        f"  expected: the findings that were planned with\n  next: {AGAIN}"
+    )
+    assert world.clock.passed - begun == pytest.approx(60, abs=2.5)
+    assert not world.cordoned()
+
+
+def test_wish_to_stop_while_a_budget_is_waited_for(world: World) -> None:
+    exhausted(world, None)
+    work = world.work()
+    work.tell = lambda event: work.interrupt.wished.set() if event.text.startswith("waits for a budget") else None
+    with pytest.raises(Interrupted) as stopped:
+        apply(work)
+    assert str(stopped.value) == (
+        f"{NODE}: interrupted before anything was done\n"
+        "  expected: a PodDisruptionBudget that allows a disruption\n  next: the same command again"
+    )
 
 
 def test_restored_behind_the_operators_back(world: World) -> None:
@@ -276,23 +356,6 @@ def test_connection_never_comes_back(world: World) -> None:
     world.away[0] = 0
     assert apply(world.work()).state == "new"
     world.is_new()
-
-
-@pytest.mark.parametrize(("text", "seconds", "state"), [("drain", 60.0, "new"), ("verify the node while cordoned", 60.0, "new")])
-def test_api_away_for_a_while(world: World, text: str, seconds: float, state: str) -> None:
-    work = world.work()
-
-    def tell(event: object) -> None:
-        if getattr(event, "text", "") == text:
-            world.cluster.down_until = world.clock.passed + seconds
-
-    work.tell = tell
-    ended = apply(work)
-    assert ended.state in (state, "parked"), ended.text
-    world.cluster.down_until = 0.0
-    if ended.state == "parked":  # the fake has no patience of its own
-        assert rollback(world.work()).state == "old"
-        world.is_old()
 
 
 def test_found_cordoned_stays_cordoned(world: World) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import NodeUnreachable, NodeUnreadable, UsageError
+from migrate.facts.api import Metadata
 from migrate.facts.capture import Capture, CommandReading, PathReading
-from migrate.facts.cluster import ClusterFacts, Metadata, Node
+from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.model import Unreadable
 from migrate.run.gather import gather_nodes, probe
 from migrate.run.ports import CommandResult, HostTarget

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import ClusterUnreachable
-from migrate.facts.cluster import ClusterFacts, Metadata, Node, Owner, Pod
+from migrate.facts.api import Metadata
+from migrate.facts.cluster import ClusterFacts, Node, Owner
+from migrate.facts.config_use import ConfigUse, Use
+from migrate.facts.kubeadm import KubeadmConfig, KubeletConfigMap
 from migrate.facts.model import Unreadable
+from migrate.facts.pod import Pod
 from migrate.run.kube.client import connect
 
 from .api_server import ApiServer, serving
@@ -97,7 +101,65 @@ def test_every_list_arrives(server: ApiServer, reading: Callable[..., ClusterFac
         Owner(kind="ReplicaSet", metadata=Metadata(name="rs1", namespace="default")),
         Owner(kind="CronJob", metadata=Metadata(name="cj1", namespace="default")),
     )
-    assert len(server.asked) == 11
+    assert len(server.asked) == 14
+
+
+def test_config_maps_are_read_when_asked_for_and_of_them_only_lines_that_lean_on_docker(server: ApiServer, tmp_path: Path) -> None:
+    server.lists["/api/v1/configmaps"] = [
+        named("scripts") | {"data": {"run.sh": "set -e\ndocker login -p Pa55\n"}},
+        named("other") | {"data": {"a": "Pa55"}},
+        named("empty"),
+    ]
+    cluster = connect(kubeconfig=str(kubeconfig(tmp_path / "config", server.url)), context=None, environ={}, clock=Clock())
+    assert cluster.read().config_uses == ()
+    facts = cluster.read(config_maps=True)
+    assert facts.config_uses == (ConfigUse(namespace="default", name="scripts", key="run.sh", line=2, use=Use.CALL, words="docker login"),)
+    assert "Pa55" not in repr(facts)
+    server.refuse["/api/v1/configmaps"] = (403, "configmaps is forbidden")
+    assert cluster.read(config_maps=True).unreadable == (Unreadable("configmaps", "HTTP 403: configmaps is forbidden"),)
+
+
+MAPS = "/api/v1/namespaces/kube-system/configmaps/"
+DATA = Path(__file__).parent / "data"
+
+
+def config_map(name: str) -> dict:
+    """A ConfigMap as kubeadm 1.23.17 left it in a real cluster."""
+    return json.loads((DATA / f"{name}.json").read_text())
+
+
+def test_the_config_maps_of_kubeadm_arrive_and_only_what_is_judged(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    server.objects = {MAPS + name: config_map(name) for name in ("kubelet-config-1.23", "kubeadm-config")}
+    facts = reading()
+    assert facts.kubelet_configs == (KubeletConfigMap(name="kubelet-config-1.23", fields={"cgroupDriver": "cgroupfs", "memorySwap": {}}),)
+    assert facts.kubelet_config == facts.kubelet_configs[0]
+    assert facts.kubeadm == KubeadmConfig(kubernetes_version="v1.23.17")
+    assert facts.unreadable == ()
+
+
+def test_the_name_without_a_version_is_read_first(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    old = config_map("kubelet-config-1.23")
+    header = "staticPodURLHeader:\n  Authorization: [Bearer Pa55]\ncgroupDriver: systemd\n"
+    server.objects = {MAPS + "kubelet-config-1.23": old, MAPS + "kubelet-config": old | {"data": {"kubelet": header}}}
+    facts = reading()
+    assert facts.kubelet_config == KubeletConfigMap(name="kubelet-config", fields={"cgroupDriver": "systemd"})
+    assert len(facts.kubelet_configs) == 2
+    assert "Pa55" not in repr(facts)
+
+
+def test_config_maps_that_may_not_be_read_or_cannot_are_named(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    server.refuse = {MAPS + "kubelet-config": (403, 'configmaps "kubelet-config" is forbidden')}
+    server.objects = {
+        MAPS + "kubelet-config-1.23": config_map("kubelet-config-1.23") | {"data": {"kubelet": "a: b: c"}},
+        MAPS + "kubeadm-config": config_map("kubeadm-config") | {"data": {}},
+    }
+    facts = reading()
+    assert (facts.kubelet_configs, facts.kubeadm) == ((), None)
+    assert facts.unreadable == (
+        Unreadable("configmap kube-system/kubelet-config", 'HTTP 403: configmaps "kubelet-config" is forbidden'),
+        Unreadable("configmap kube-system/kubelet-config-1.23", "YAML, line 1: mapping values are not allowed here"),
+        Unreadable("configmap kube-system/kubeadm-config", "ConfigMap: it has no key ClusterConfiguration"),
+    )
 
 
 def test_pages_are_joined_in_order(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:

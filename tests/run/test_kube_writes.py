@@ -6,18 +6,22 @@ import json
 import queue
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from migrate.errors import ClusterUnreachable, Refused
-from migrate.facts.cluster import Metadata, Pod
+from migrate.facts.api import Metadata
+from migrate.facts.pod import Pod
 from migrate.run.clock import SystemClock
+from migrate.run.kube import board, watch
 from migrate.run.kube.client import connect
 from migrate.run.kube.events import ApiAway, Event
 from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NodeMissing, NotNow, PodRefused, Said
 from migrate.run.kube.writes import ActingKube, acting
+from migrate.run.told import waiting, words
 from tests.fakes import FakeClock
 
 from .acting_server import END, Acting, owner, serving, status
@@ -430,6 +434,55 @@ def test_an_api_that_is_away_is_told_and_comes_back(server: Acting, watched: Act
         server.lists[PODS] = []
         del server.answers["GET", PODS]
         until(lambda: view.away() is None and view.pods() == (), view)
+
+
+def test_an_api_that_refuses_connections_is_noticed_though_the_watches_stay_open(
+    server: Acting, watched: ActingKube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "PULSE_SECONDS", 0.1)
+    with watched.watch("w1") as view:
+        until(lambda: len(server.watched) == 3, view)
+        with server.refusing():
+            until(lambda: view.away() == f"{server.url}: no connection: Connection refused", view)
+            assert [one.key for one in view.pods()] == ["shop/a"]
+        until(lambda: view.away() is None, view)
+        assert len(server.watched) == 3  # the same ones go on
+
+
+def test_the_first_lists_of_an_api_that_refuses_connections_are_waited_for_and_told(
+    server: Acting, watched: ActingKube, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "TOLD_SECONDS", 0.1)
+    away = server.refusing()
+
+    def tell(event: Event) -> None:
+        events.append(event)
+        if len(events) == 3:
+            away.__exit__(None, None, None)
+
+    away.__enter__()
+    with replace(watched, tell=tell).watch("w1") as view:
+        assert [one.key for one in view.pods()] == ["shop/a"]
+        until(lambda: view.away() is None, view)
+    refused = f"{server.url}: no connection: Connection refused"
+    assert {(one.doing, one.reason, one.bound) for one in events if isinstance(one, ApiAway)} == {("reading what runs on w1", refused, 5)}
+    assert words(events[0]) == f"reading what runs on w1: the API does not answer ({refused})"
+    assert 0.3 <= waiting(events[2])["seconds"] < 5  # since when
+
+
+def test_the_first_lists_of_an_api_that_stays_away_are_given_up(server: Acting, watched: ActingKube, events: list[Event]) -> None:
+    watched = replace(watched, patience=0.5)
+
+    def look() -> None:
+        with watched.watch("w1"):
+            pass
+
+    with server.refusing():
+        assert failure(look) == (
+            f"{server.url}: no connection: Connection refused\n"
+            "  expected: an API server that answers\n"
+            f"  next: {watched.api.kubectl} get --raw /version"
+        )
 
 
 def test_budgets_that_may_not_be_listed_are_none(server: Acting, watched: ActingKube) -> None:

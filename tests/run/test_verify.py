@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
+import socketserver
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from migrate.errors import ClusterUnreachable, NodeUnreadable, VerificationFailed
-from migrate.facts.cluster import Condition, NodeInfo
+from migrate.facts.api import Condition
+from migrate.facts.cluster import NodeInfo
 from migrate.facts.live import ContainerState, LiveContainer, Waiting
+from migrate.facts.pod import ContainerPort, PodContainer, PodSpec
 from migrate.plan.drain import classify
+from migrate.plan.network import Network, Port, Reach, Resolver, query
 from migrate.plan.steps import DrainPolicy
 from migrate.plan.verify import Before, Evidence, Failed, Passed, snapshot
 from migrate.run.kube.events import ApiAway, Event, VerifyWaits
-from migrate.run.kube.evidence import read_evidence
+from migrate.run.kube.evidence import read_cgroup, read_evidence, read_network
 from migrate.run.kube.port import Said
 from migrate.run.kube.smoke import smoke, smoke_manifest
 from migrate.run.kube.verify import verify_a, verify_b
@@ -34,12 +43,15 @@ class Scene:
         self.clock = FakeClock()
         self.cluster = FakeCluster(self.clock)
         self.events: list[Event] = []
+        self.place = "/kubepods/besteffort/pod1/{id}"
+        self.answers = Network()
         self.cluster.add_node("w1")
         self.cluster.add_node("w2")
         self.cluster.add_owner("DaemonSet ops/agent", ["w1"])
         self.cluster.add_owner("ReplicaSet shop/web", ["w1", "w2"])
         facts = self.cluster.read()
         self.before: Before = snapshot(facts, "w1", classify(facts.pods_on("w1"), facts, DrainPolicy()))
+        self.before = replace(self.before, driver="cgroupfs")
         for pod in self.cluster.pods_on("w1"):
             if pod.metadata.namespace == "shop":
                 self.cluster.remove(pod)
@@ -55,13 +67,19 @@ class Scene:
             self.clock.after(pods, self._pod_ready)
 
     def a(self, timeout: float = 60) -> Passed:
-        return verify_a(self.cluster, self.before, NEW, self.evidence, PAUSE, "run-1", self.clock, self.events.append, timeout)
+        return verify_a(self.cluster, self.before, NEW, self, PAUSE, "run-1", self.clock, self.events.append, timeout)
 
     def b(self, timeout: float = 60) -> Passed:
-        return verify_b(self.cluster, self.before, NEW, self.clock, self.events.append, timeout)
+        return verify_b(self.cluster, self.before, NEW, self, self.clock, self.events.append, timeout)
 
     def evidence(self) -> Evidence:
         return Evidence(kubelet_started=self.started)
+
+    def cgroup(self, container: str) -> str:
+        return f"0::{self.place.format(id=container)}\n"
+
+    def network(self, reach: Reach) -> Network:
+        return replace(self.answers, open=self.answers.open & frozenset(reach.ports))
 
     def _node_ready(self) -> None:
         node = self.cluster.nodes["w1"]
@@ -141,7 +159,43 @@ def test_b_fails_with_what_is_missing(scene: Scene) -> None:
     assert str(error.value) == (
         "w1: verification B failed after 30 s:\n"
         "    ReplicaSet shop/web: 1 of 2 pods Ready\n"
-        "  expected: as many pods of each evicted owner Ready as before, and nothing here on another runtime\n"
+        "  expected: as many pods of each evicted owner Ready as before, nothing here on another runtime, host ports and DNS as before\n"
+        "  next: docker2cri status w1"
+    )
+
+
+DNS = Resolver("10.96.0.10", "kubernetes.default.svc.cluster.local")
+PORT = Port("10.0.0.1", 9080)
+
+
+def whole(scene: Scene) -> None:
+    """All is back as pods; the agent has a host port."""
+    spec = PodSpec(containers=(PodContainer(name="c", ports=(ContainerPort(host_port=9080, host_ip="10.0.0.1"),)),))
+    (agent,) = scene.cluster.pods_on("w1")
+    scene.cluster.alive[agent.metadata.uid] = replace(agent, spec=replace(spec, node_name="w1"))
+    scene._node_ready()
+    scene._pod_ready()
+    scene.cluster.add_pod("", "w2", "ReplicaSet shop/web")
+    scene.before = replace(scene.before, reach=Reach(ports=(PORT,), resolver=DNS))
+
+
+def test_b_waits_until_what_answered_on_the_node_before_answers_again(scene: Scene) -> None:
+    whole(scene)
+    scene.clock.after(3.0, lambda: setattr(scene, "answers", Network(open=frozenset((PORT,)))))
+    scene.clock.after(6.0, lambda: setattr(scene, "answers", Network(open=frozenset((PORT,)), resolves=True)))
+    assert scene.b() == Passed()
+    assert scene.clock.passed - 10 == pytest.approx(6, abs=1.1)
+
+
+def test_b_fails_with_the_port_and_the_name_that_do_not_answer_any_more(scene: Scene) -> None:
+    whole(scene)
+    with pytest.raises(VerificationFailed) as error:
+        scene.b(timeout=30)
+    assert str(error.value) == (
+        "w1: verification B failed after 30 s:\n"
+        "    hostPort 10.0.0.1:9080 does not answer on the node, and did before\n"
+        f"    the cluster's DNS at 10.96.0.10 does not resolve {DNS.name} from the node, and did before\n"
+        "  expected: as many pods of each evicted owner Ready as before, nothing here on another runtime, host ports and DNS as before\n"
         "  next: docker2cri status w1"
     )
 
@@ -150,7 +204,7 @@ def test_b_fails_with_what_is_missing(scene: Scene) -> None:
 
 
 def smoked(scene: Scene, prefix: str = NEW) -> Passed | Failed:
-    return smoke(scene.cluster, "w1", PAUSE, prefix, "run-1", scene.clock, scene.events.append, 20)
+    return smoke(scene.cluster, "w1", PAUSE, prefix, scene.before.driver, scene, "run-1", scene.clock, scene.events.append, 20)
 
 
 def left(scene: Scene) -> bool:
@@ -231,6 +285,29 @@ def test_the_runtimes_own_answer_to_exec(scene: Scene, said: str, passes: bool) 
     why = said or "HTTP 500"
     text = f"smoke pod of {PAUSE}: exec of a missing command should say `executable file not found`, and says: {why}"
     assert smoked(scene) == (Passed() if passes else Failed(reasons=(text,)))
+
+
+def test_a_smoke_pod_in_a_cgroup_of_the_other_driver_fails(scene: Scene) -> None:
+    scene._node_ready()
+    scene.before = replace(scene.before, driver="systemd")
+    found = smoked(scene)
+    assert isinstance(found, Failed)
+    assert found.reasons[0].startswith(f"smoke pod of {PAUSE}: its cgroup is /kubepods/besteffort/pod1/0000")
+    assert found.reasons[0].endswith(", and by the kubelet's driver (systemd) it is a scope of its pod's slice in kubepods.slice")
+    assert not left(scene)
+
+
+def test_a_cgroup_that_is_not_as_it_should_be_in_docker_is_a_note_on_the_way_back(scene: Scene) -> None:
+    scene.place = "/else/{id}"
+    found = smoked(scene, "docker://")
+    assert isinstance(found, Passed)
+    assert found.notes[0].startswith("smoke pod: its cgroup is /else/0000")
+
+
+def test_a_kubelet_whose_driver_is_not_known(scene: Scene) -> None:
+    scene._node_ready()
+    scene.before = replace(scene.before, driver="")
+    assert smoked(scene) == Passed(notes=("the smoke pod's cgroup is not checked: the kubelet's driver is not known",))
 
 
 def test_exec_that_is_broken_in_docker_is_a_note_on_the_way_back(scene: Scene) -> None:
@@ -338,3 +415,101 @@ def test_the_script_under_a_real_shell(tmp_path: Path) -> None:
 def test_a_runtime_that_does_not_answer_is_no_empty_list(tmp_path: Path) -> None:
     with pytest.raises(NodeUnreadable, match="cannot connect"):
         read_evidence(Shell(tmp_path, systemctl=SYSTEMCTL, ctr="echo cannot connect >&2; exit 1"), NEW)
+
+
+CONTAINER = "ab" * 32
+PID = os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "programs"),
+    [
+        (NEW, {"ctr": f"echo TASK PID STATUS; echo {CONTAINER} {PID} RUNNING; echo {'cd' * 32} 1 RUNNING"}),
+        ("docker://", {"docker": f"""[ "$1 $2 $3 $4" = "inspect -f {{{{.State.Pid}}}} {CONTAINER}" ] && echo {PID}"""}),
+        ("cri-o://", {"crictl": f'[ "$6" = {CONTAINER} ] && echo {PID}'}),
+    ],
+)
+def test_a_containers_cgroup(tmp_path: Path, prefix: str, programs: dict[str, str]) -> None:
+    assert read_cgroup(Shell(tmp_path, **programs), prefix, CONTAINER) == Path(f"/proc/{PID}/cgroup").read_text()
+
+
+@pytest.mark.parametrize(
+    ("container", "why"), [(CONTAINER, "it has no process"), ("$(reboot)", "its ID is none"), ("cd" * 32, "it has no process")]
+)
+def test_a_container_without_a_cgroup(tmp_path: Path, container: str, why: str) -> None:
+    node = Shell(tmp_path, ctr=f"echo TASK PID STATUS; echo {CONTAINER} 0 STOPPED")
+    with pytest.raises(NodeUnreadable) as error:
+        read_cgroup(node, NEW, container)
+    assert str(error.value).startswith(f"w1: the cgroup of container {container[:12]} cannot be read: {why}\n")
+
+
+TOOLS = ("timeout", "head", "od", "tr")
+
+
+class Bare(Shell):
+    """A host with one program to connect with, or none."""
+
+    def __init__(self, folder: Path, tool: str) -> None:
+        super().__init__(folder)
+        self.path = str(folder)
+        for name in (*TOOLS, *filter(None, (tool,))):
+            found = shutil.which(name)
+            if found is None:
+                pytest.skip(f"this machine has no {name}")
+            (folder / name).symlink_to(found)
+
+
+@pytest.fixture
+def resolver() -> Iterator[str]:
+    """An address of loopback where every question over TCP is answered with one record."""
+    address = "127.0.0.77"
+
+    class Answers(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            asked = b""
+            while len(asked) < len(query(DNS.name)) and (more := self.request.recv(512)):
+                asked += more
+            if asked == query(DNS.name):
+                self.request.sendall(asked[:4] + b"\x85\x80\x00\x01\x00\x01" + asked[10:] + bytes(16))
+
+    try:
+        server = socketserver.TCPServer((address, 53), Answers)
+    except OSError as wrong:
+        pytest.skip(f"port 53 of {address}: {wrong}")
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield address
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("tool", ["bash", "socat", "nc"])
+def test_what_answers_on_a_node(tmp_path: Path, resolver: str, tool: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as gone:
+        up, down = Port("127.0.0.1", listener.getsockname()[1]), Port("127.0.0.1", gone.getsockname()[1])
+        gone.close()
+        node = Bare(tmp_path, tool)
+        assert read_network(node, Reach(ports=(up, down), resolver=Resolver(resolver, DNS.name))) == Network(
+            open=frozenset((up,)), resolves=True
+        )
+        assert read_network(node, Reach(ports=(down,), resolver=Resolver("127.0.0.78", DNS.name))) == Network()
+
+
+def test_a_name_that_the_dns_does_not_know(tmp_path: Path, resolver: str) -> None:
+    assert read_network(Bare(tmp_path, "bash"), Reach(resolver=Resolver(resolver, "kubernetes.default.svc.example"))) == Network()
+
+
+def test_a_node_with_nothing_to_connect_with(tmp_path: Path) -> None:
+    looked = Reach(ports=(Port("127.0.0.1", 1),), resolver=Resolver("127.0.0.77", DNS.name))
+    assert read_network(Bare(tmp_path, ""), looked) == Network(tool=False)
+
+
+def test_a_node_that_does_not_say_what_answers() -> None:
+    with pytest.raises(NodeUnreadable) as error:
+        read_network(Node("", 127, "sh: not found"), Reach())
+    assert str(error.value) == (
+        "w1: it does not say what answers on it: sh: not found\n"
+        "  expected: a POSIX /bin/sh with timeout, head and od\n"
+        "  next: on the node: command -v timeout head od"
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from migrate.facts.model import Container, Docker, Image, Place, Unit, Unreadable
 from migrate.facts.parse.reading import Reading
-from migrate.formats import FormatError, json_doc, unit_file
+from migrate.formats import FormatError, env_file, json_doc, unit_file
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 
@@ -59,7 +59,7 @@ def container(value: Mapping[str, Any]) -> Container:
         stop_timeout=value.get("stop_timeout"),
         cap_add=tuple(value.get("cap_add") or ()),
         compose_project=labels.get("com.docker.compose.project"),
-        swarm_task=labels.get("com.docker.swarm.task"),
+        swarm_task=labels.get("com.docker.swarm.task.name"),
         pod=pod,
         sandbox=labels.get("io.kubernetes.docker.type") == "podsandbox",
     )
@@ -112,17 +112,22 @@ def _daemon_json(reading: Reading, argv: Sequence[str]) -> Mapping[str, Any] | U
 
 
 def _environment(reading: Reading, units: Mapping[str, Unit]) -> tuple[tuple[str, Place], ...]:
-    """Names of the environment variables that the daemon's unit sets, with their places; values stay in the files."""
+    """Names of the variables that the daemon's unit and its environment files set, with their places; values stay in the files."""
     unit = units.get("docker.service")
     texts = [(path, text) for path in (unit.files if unit else ()) if isinstance(text := reading.file(path), str)]
-    if not texts:
-        return ()
+    found: list[tuple[str, Place]] = []
     try:
-        merged = unit_file.merge(texts[0], texts[1:])
-        return tuple((one.name, Place(one.path, one.line)) for one in unit_file.environment(merged))
+        if texts:
+            found += [(one.name, Place(one.path, one.line)) for one in unit_file.environment(unit_file.merge(texts[0], texts[1:]))]
     except FormatError as wrong:
         reading.note(texts[0][0], str(wrong))
-        return ()
+    for path in unit.environment_files if unit else ():
+        text = reading.file(path)
+        try:
+            found += [(one.name, Place(path, one.line)) for one in env_file.parse(text if isinstance(text, str) else "")]
+        except FormatError as wrong:
+            reading.note(f"variables of {path}", str(wrong))  # names for the report; nothing is edited there
+    return tuple(found)
 
 
 def _child_containerd(reading: Reading) -> bool | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from migrate.facts.kubelet_table import BOOLEANS, DOCKERSHIM_LAST, knows_field
 from migrate.facts.model import Endpoint, Kubelet, KubeletFlag, Place, Unit, Unreadable
 from migrate.facts.parse.reading import Reading
 from migrate.formats import FormatError, env_file, flags, unit_file, words, yaml_doc
@@ -21,18 +22,6 @@ SERVED_BY = (
     ("/crio/crio.sock", "cri-o"),
     ("cri-dockerd", "cri-dockerd"),
     ("cri-docker.sock", "cri-dockerd"),
-)
-
-# `kubelet --help` of 1.23.17 (flags without a type) and flags of older kubelets: these never take the next word.
-BOOLEANS = frozenset(
-    "add-dir-header allow-privileged alsologtostderr anonymous-auth authentication-token-webhook cgroups-per-qos contention-profiling"
-    " cpu-cfs-quota docker-only docker-tls enable-controller-attach-detach enable-debugging-handlers enable-load-reader enable-server"
-    " exit-on-lock-contention experimental-allocatable-ignore-eviction experimental-check-node-capabilities-before-mount"
-    " experimental-dockershim experimental-kernel-memcg-notification experimental-logging-sanitization fail-swap-on help"
-    " keep-terminated-pod-volumes kernel-memcg-notification local-storage-capacity-isolation log-cadvisor-usage log-json-split-stream"
-    " logtostderr make-iptables-util-chains one-output protect-kernel-defaults really-crash-for-testing redirect-container-streaming"
-    " register-node register-schedulable rotate-certificates rotate-server-certificates runonce seccomp-default serialize-image-pulls"
-    " skip-headers skip-log-headers storage-driver-secure version".split()
 )
 
 
@@ -153,14 +142,17 @@ def endpoint(found: Kubelet | Unreadable | None, reading: Reading) -> Endpoint:
     """
     if not isinstance(found, Kubelet):
         return Endpoint("unknown", "", "the kubelet's command line is not known")
-    minor = re.match(r"v1\.(\d+)\.", found.version)
-    if minor is None:
+    release = re.match(r"v1\.(\d+)\.", found.version)
+    if release is None:
         return Endpoint("unknown", "", "the kubelet's version is not known")
+    minor = int(release[1])
     runtime = found.flag("container-runtime")
-    named = found.setting("container-runtime-endpoint", "containerRuntimeEndpoint" if int(minor[1]) >= 27 else "")
+    named = found.setting(
+        "container-runtime-endpoint", "containerRuntimeEndpoint" if knows_field("containerRuntimeEndpoint", minor) else ""
+    )
     socket = str(named.value or "")
     where = f" in {named.place}" if named.place else ""
-    if int(minor[1]) <= 23 and (runtime is None or runtime.value == "docker"):
+    if minor <= DOCKERSHIM_LAST and (runtime is None or runtime.value == "docker"):
         said = f"--container-runtime=docker in {runtime.place}" if runtime else "no --container-runtime is given and its default is docker"
         return Endpoint("dockershim", socket or "unix:///var/run/dockershim.sock", f"kubelet {found.version}: {said}")
     if not socket:

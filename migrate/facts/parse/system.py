@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from migrate.facts.model import Filesystem, HostUse, Kernel, Listener, OperatingSystem, Package
+from migrate.facts.parse.actors import calls
 from migrate.facts.parse.reading import Reading
 from migrate.facts.probes import LOOKS
 
@@ -13,6 +14,8 @@ SYSCTLS = {
     "net.bridge.bridge-nf-call-iptables": "/proc/sys/net/bridge/bridge-nf-call-iptables",
     "net.bridge.bridge-nf-call-ip6tables": "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
 }
+# not in captures of earlier versions; may_detach_mounts exists in kernels of RHEL 7 only
+LATER_SYSCTLS = {"fs.nr_open": "/proc/sys/fs/nr_open", "fs.may_detach_mounts": "/proc/sys/fs/may_detach_mounts"}
 
 
 def operating_system(reading: Reading) -> OperatingSystem:
@@ -54,7 +57,7 @@ def filesystems(reading: Reading) -> tuple[Filesystem, ...]:
 def kernel(reading: Reading) -> Kernel:
     """Loaded modules and sysctl values now, and what /etc/modules-load.d and /etc/sysctl.d will set at the next boot, with the file."""
     sysctls = {}
-    for name, path in SYSCTLS.items():
+    for name, path in (SYSCTLS | {name: path for name, path in LATER_SYSCTLS.items() if path in reading.capture.paths}).items():
         value = reading.file(path)
         if isinstance(value, str):
             sysctls[name] = value.strip()
@@ -102,14 +105,9 @@ def listeners(reading: Reading) -> tuple[Listener, ...]:
 def docker_uses(reading: Reading) -> tuple[HostUse, ...]:
     """Lines of cron tables, profile scripts, units and init scripts that run the docker CLI.
 
-    grep exits 1 for none and 2 for a missing folder.
+    grep exits 1 for none, and xargs 123 then; earlier captures have 2 for a missing folder.
     """
-    found = []
-    for line in (reading.output("docker users", (0, 1, 2)) or "").splitlines():
-        match = re.match(r"([^:]+):(\d+):(.*)", line)
-        if match:
-            found.append(HostUse(match[1], int(match[2]), " ".join(match[3].split()).strip(";|&()`\"'")))
-    return tuple(found)
+    return calls(reading.output("docker users", (0, 1, 2, 123)) or "")
 
 
 def docker_group(reading: Reading) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def _files(kubeconfig: str | None, environ: Mapping[str, str]) -> list[str]:
 
 def _load(configuration: Any, files: list[str], context: str | None, kubectl: str) -> None:
     import kubernetes.config.kube_config
-    from yaml import YAMLError  # type: ignore[import-untyped]  # the client's own dependency
+    from yaml import YAMLError
 
     client: Any = kubernetes.config.kube_config  # untyped in every version
     named = ", ".join(files)

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from migrate.errors import Blocked, ClusterUnreachable, Restored
-from migrate.facts.cluster import ClusterFacts, Pod
+from migrate.facts.cluster import ClusterFacts
 from migrate.facts.live import LivePod
+from migrate.facts.pod import Pod
 from migrate.plan.drain import EVICT, KEEP, REFUSE, PodDecision, classify
 from migrate.plan.steps import DrainPolicy
 from migrate.run.kube.events import ApiAway, DrainBegins, DrainWaits, PodAppeared, PodEvicted, PodGone, Tell

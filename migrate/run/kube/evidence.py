@@ -1,8 +1,14 @@
-"""What a node says of itself for verification: since when its kubelet runs, and which containers run in a runtime."""
+"""What a node says of itself for verification: since when its kubelet runs, which containers run and where, what answers on it."""
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
 from migrate.errors import NodeUnreadable
+from migrate.plan.network import Network, Reach, query, resolved
 from migrate.plan.verify import Evidence
 from migrate.run.ports import Host
 from migrate.run.ssh.text import readable
@@ -13,6 +19,35 @@ _RUNNING = {
     "containerd://": """tasks=$(ctr -n k8s.io tasks ls); printf '%s\\n' "$tasks" | awk '$3 == "RUNNING" { print $1 }'""",
     "cri-o://": "crictl ps -q --state running",
 }
+_PID = {
+    "docker://": "docker inspect -f '{{{{.State.Pid}}}}' {id}",
+    "containerd://": "ctr -n k8s.io tasks ls | awk -v id={id} '$1 == id {{ print $2 }}'",
+    "cri-o://": "crictl inspect -o go-template --template '{{{{.info.pid}}}}' {id}",
+}
+# Each by the first program that is there; all at once, for what is dropped and not refused takes its two seconds.
+_NETWORK = r"""
+tool=none
+for one in bash socat nc; do if command -v $one >/dev/null; then tool=$one; break; fi; done
+echo "tool $tool"
+opens() {
+    case $tool in
+        bash) timeout 2 bash -c ': <"/dev/tcp/$0/$1"' "$1" "$2" ;;
+        socat) timeout 2 socat -u OPEN:/dev/null "TCP:$1:$2" ;;
+        nc) timeout 3 nc -z -w 2 "$1" "$2" ;;
+        *) return 1 ;;
+    esac
+}
+asks() {
+    case $tool in
+        bash) timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/53" && printf "$1" >&3 && head -c 14 <&3' "$1" "$2" ;;
+        socat) printf "$2" | timeout 2 socat -t 2 - "TCP:$1:53" | head -c 14 ;;
+        nc) printf "$2" | timeout 3 nc -w 2 "$1" 53 | head -c 14 ;;
+    esac
+}
+port() { if opens "$1" "$2" >/dev/null 2>&1; then echo "port $1 $2"; fi; }
+dns() { said=$(asks "$1" "$2" 2>/dev/null | od -An -v -tx1 | tr -d ' \n'); echo "dns $said"; }
+"""
+T = TypeVar("T")
 _SCRIPT = """
 set -eu
 systemctl show -p ExecMainStartTimestampMonotonic {unit}
@@ -47,3 +82,82 @@ def read_evidence(host: Host, prefix: str, unit: str = "kubelet.service") -> Evi
             next=f"on the node: systemctl status {unit}",
         ) from wrong
     return Evidence(kubelet_started=float(int(started)), running=frozenset(tail.split()))
+
+
+class Trying(Protocol):
+    """Calls with a connection, again where one broke; see remote.Remote.trying."""
+
+    def __call__(self, call: Callable[[Host], T]) -> T:
+        """What `call` gives."""
+
+
+class NodeSays(Protocol):
+    """What verification asks of a node. Each may raise NodeUnreachable and NodeUnreadable."""
+
+    def evidence(self) -> Evidence:
+        """See `read_evidence`."""
+
+    def cgroup(self, container: str) -> str:
+        """See `read_cgroup`."""
+
+    def network(self, reach: Reach) -> Network:
+        """See `read_network`."""
+
+
+def read_cgroup(host: Host, prefix: str, container: str) -> str:
+    """/proc/PID/cgroup of a running container by its ID (hexadecimal, without prefix). Raises NodeUnreadable when it does not run."""
+    wrong = "its ID is none"
+    if re.fullmatch("[0-9a-f]{12,64}", container):
+        pid = _PID[prefix].format(id=container)
+        result = host.run(f'set -e\npid=$({pid})\n[ "${{pid:-0}}" -gt 0 ]\ncat /proc/"$pid"/cgroup'.encode())
+        if result.rc == 0:
+            return result.stdout.decode("utf-8", "replace")
+        wrong = readable(result.stderr) or "it has no process"
+    raise NodeUnreadable(
+        node=host.name,
+        seen=f"the cgroup of container {container[:12]} cannot be read: {wrong}",
+        expected=f"a container that runs in {prefix}",
+        next=f"on the node: {_RUNNING[prefix]}",
+    )
+
+
+def read_network(host: Host, reach: Reach) -> Network:
+    """Which host ports of `reach` are open from the node itself, and whether its DNS resolves; over TCP, in at most three seconds."""
+    asked = [f"port {shlex.quote(one.address)} {one.port} &" for one in reach.ports]
+    if reach.resolver is not None:
+        octets = "".join(f"\\{octet:03o}" for octet in query(reach.resolver.name))
+        asked.append(f"dns {shlex.quote(reach.resolver.address)} '{octets}' &")
+    result = host.run(("\n".join((_NETWORK, *asked, "wait"))).encode())
+    lines = [line.split() for line in result.stdout.decode("utf-8", "replace").splitlines()]
+    if result.rc or not lines or lines[0][:1] != ["tool"]:
+        raise NodeUnreadable(
+            node=host.name,
+            seen=f"it does not say what answers on it: {readable(result.stderr) or f'exit code {result.rc}'}",
+            expected="a POSIX /bin/sh with timeout, head and od",
+            next="on the node: command -v timeout head od",
+        )
+    said = next((line[1] for line in lines if line[0] == "dns" and len(line) == 2), "")
+    return Network(
+        open=frozenset(one for one in reach.ports if ["port", one.address, str(one.port)] in lines),
+        resolves=resolved(bytes.fromhex(said)) if re.fullmatch("([0-9a-f]{2})+", said) else False,
+        tool=lines[0] != ["tool", "none"],
+    )
+
+
+class Asked:
+    """A node that is asked over a connection which is tried again where it broke; `prefix` is the runtime to be seen."""
+
+    def __init__(self, trying: Trying, prefix: str) -> None:
+        self._trying, self._prefix = trying, prefix
+
+    def evidence(self) -> Evidence:
+        """See `read_evidence`."""
+        return self._trying(lambda host: read_evidence(host, self._prefix))
+
+    def cgroup(self, container: str) -> str:
+        """See `read_cgroup`."""
+        return self._trying(lambda host: read_cgroup(host, self._prefix, container))
+
+    def network(self, reach: Reach) -> Network:
+        """See `read_network`."""
+        return self._trying(lambda host: read_network(host, reach))

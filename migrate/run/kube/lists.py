@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from migrate.errors import ClusterUnreachable
-from migrate.facts.cluster import Budget, ClusterFacts, LabelSelector, M, Node, Owner, PersistentVolume, Pod, decode_list, without_secrets
+from migrate.facts.cluster import (
+    Budget,
+    ClusterFacts,
+    ConfigMap,
+    LabelSelector,
+    M,
+    Node,
+    Owner,
+    PersistentVolume,
+    decode_list,
+    without_secrets,
+)
+from migrate.facts.config_use import ConfigUse
+from migrate.facts.kubeadm import KUBEADM_CONFIG, KUBELET_CONFIG, kubeadm_config, kubelet_config_map
 from migrate.facts.model import Unreadable
+from migrate.facts.pod import Pod
 from migrate.facts.redact import mask, printable
+from migrate.facts.resolve import resolve
+from migrate.facts.texts import uses_of
+from migrate.formats import FormatError, version
 from migrate.run.ports import Clock
 
+T = TypeVar("T")
+Keep = Callable[[tuple[M, ...]], Iterable[T]]
 PAGE = 500
 WORKERS = 4
 TRIES = 4  # for answers that ask to come again: 429 and 5xx
@@ -27,6 +47,8 @@ NODES = "/api/v1/nodes"
 PODS = "/api/v1/pods"
 BUDGETS = ("/apis/policy/v1/poddisruptionbudgets", "/apis/policy/v1beta1/poddisruptionbudgets")
 VOLUMES = ("/api/v1/persistentvolumes",)
+CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps"
+ALL_CONFIG_MAPS = "/api/v1/configmaps"
 OWNERS: Mapping[str, tuple[str, ...]] = {
     "ReplicaSet": ("/apis/apps/v1/replicasets",),
     "Deployment": ("/apis/apps/v1/deployments",),
@@ -86,8 +108,11 @@ class KubeCluster:
     api: Api
     clock: Clock
 
-    def read(self) -> ClusterFacts:
-        """Every list, WORKERS at a time; raises ClusterUnreachable when nodes or pods cannot be had."""
+    def read(self, *, config_maps: bool = False) -> ClusterFacts:
+        """Every list, WORKERS at a time; raises ClusterUnreachable when nodes or pods cannot be had.
+
+        `config_maps` asks for all ConfigMaps too, a heavy list of which only lines that lean on Docker are kept.
+        """
         server = self._version()
         taken = int(self.clock.now().timestamp())
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="kube-list") as threads:
@@ -96,6 +121,9 @@ class KubeCluster:
             owners = [threads.submit(self._owners, kind, paths) for kind, paths in OWNERS.items()]
             budgets = threads.submit(self._budgets)
             volumes = threads.submit(self._optional, VOLUMES, PersistentVolume)
+            kubelets = [threads.submit(self._config_map, name, partial(kubelet_config_map, name)) for name in _kubelet_maps(server)]
+            kubeadm = threads.submit(self._config_map, KUBEADM_CONFIG, kubeadm_config)
+            uses = threads.submit(self._config_uses) if config_maps else None
         lost: list[Unreadable] = []
         return ClusterFacts(
             server=server,
@@ -105,6 +133,9 @@ class KubeCluster:
             owners=tuple(one for kind in owners for one in _had(kind, lost)),
             budgets=_had(budgets, lost),
             volumes=_had(volumes, lost),
+            kubelet_configs=tuple(one for future in kubelets for one in _had(future, lost)),
+            kubeadm=next(iter(_had(kubeadm, lost)), None),
+            config_uses=_had(uses, lost) if uses else (),
             unreadable=tuple(lost),
         )
 
@@ -119,18 +150,34 @@ class KubeCluster:
 
     def _required(self, path: str, item: type[M]) -> tuple[M, ...]:
         try:
-            return self._list(path, item)
+            return self._list(path, item, without_secrets)
         except ListFailed as failed:
             raise refused(self.api, path, failed.answer) from failed
 
     def _optional(self, paths: tuple[str, ...], item: type[M]) -> tuple[M, ...] | Unreadable:
         return self._first_served(paths, item)[1]
 
+    def _config_map(self, name: str, made: Callable[[Mapping[str, str]], T]) -> tuple[T, ...] | Unreadable:
+        """What is kept of one ConfigMap of kube-system; empty where there is none."""
+        path = f"{CONFIG_MAPS}/{name}"
+        answer = self._get(path, {})
+        if answer.status == 401:
+            raise refused(self.api, path, answer)
+        if answer.status == 404:
+            return ()
+        what = f"configmap kube-system/{name}"
+        if answer.status != 200:
+            return Unreadable(what, answer.message)
+        try:
+            return (made(msgspec.json.decode(answer.body, type=_ConfigMap).data),)
+        except (msgspec.DecodeError, FormatError) as wrong:
+            return Unreadable(what, mask(printable(str(wrong))))
+
     def _first_served(self, paths: tuple[str, ...], item: type[M]) -> tuple[str, tuple[M, ...] | Unreadable]:
         """The path that is served, and its list or why that could not be had."""
         path, *others = paths
         try:
-            return path, self._list(path, item)
+            return path, self._list(path, item, without_secrets)
         except ListFailed as failed:
             if failed.answer.status == 401:
                 raise refused(self.api, path, failed.answer) from failed
@@ -146,17 +193,23 @@ class KubeCluster:
         path, found = self._first_served(BUDGETS, Budget)
         return found if isinstance(found, Unreadable) or path == BUDGETS[0] else tuple(map(_null_for_empty, found))
 
-    def _list(self, path: str, item: type[M]) -> tuple[M, ...]:
+    def _config_uses(self) -> tuple[ConfigUse, ...] | Unreadable:
+        try:
+            return self._list(ALL_CONFIG_MAPS, ConfigMap, uses_of)
+        except ListFailed as failed:
+            return Unreadable("configmaps", failed.answer.message)
+
+    def _list(self, path: str, item: type[M], keep: Keep[M, T]) -> tuple[T, ...]:
         """Every object. A token that expired between pages (410 Gone) starts the list again: half of an old one would be no list."""
         for attempt in range(RESTARTS + 1):
-            found = self._pages(path, item, PAGE if attempt < RESTARTS else None)
+            found = self._pages(path, item, PAGE if attempt < RESTARTS else None, keep)
             if found is not None:
                 return found
         raise ListFailed(Answer(410, b'{"message": "the list changed faster than it could be read"}'))
 
-    def _pages(self, path: str, item: type[M], limit: int | None) -> tuple[M, ...] | None:
+    def _pages(self, path: str, item: type[M], limit: int | None, keep: Callable[[tuple[M, ...]], Iterable[T]]) -> tuple[T, ...] | None:
         query = {} if limit is None else {"limit": str(limit)}
-        found: list[M] = []
+        found: list[T] = []
         while True:
             answer = self._get(path, query)
             if answer.status == 410:
@@ -167,7 +220,7 @@ class KubeCluster:
                 items, token = decode_list(answer.body, item)
             except msgspec.DecodeError as wrong:
                 raise _no_kubernetes(self.api, path) from wrong
-            found += without_secrets(items)
+            found += keep(items)
             if not token:
                 return tuple(found)
             query = query | {"continue": token}
@@ -183,7 +236,23 @@ class KubeCluster:
         return answer
 
 
-def _had(future: Future[tuple[M, ...] | Unreadable], lost: list[Unreadable]) -> tuple[M, ...]:
+class _ConfigMap(msgspec.Struct, frozen=True):
+    data: dict[str, str] = {}
+
+
+resolve(_ConfigMap)
+
+
+def _kubelet_maps(server: str) -> tuple[str, ...]:
+    """The names that kubeadm gives its kubelet ConfigMap in a cluster of this version."""
+    try:
+        major, minor = version.parse(server).release
+    except FormatError:
+        return (KUBELET_CONFIG,)
+    return KUBELET_CONFIG, f"{KUBELET_CONFIG}-{major}.{minor}"
+
+
+def _had(future: Future[tuple[T, ...] | Unreadable], lost: list[Unreadable]) -> tuple[T, ...]:
     result = future.result()
     if isinstance(result, Unreadable):
         lost.append(result)

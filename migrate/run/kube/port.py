@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from migrate.errors import ClusterUnreachable, MigrateError
-from migrate.facts.cluster import Budget, ClusterFacts, Pod
+from migrate.facts.cluster import Budget, ClusterFacts
 from migrate.facts.live import LiveNode, LivePod, VolumeAttachment
+from migrate.facts.pod import Pod
 
 
 class Cluster(Protocol):

@@ -6,8 +6,10 @@ from typing import Any
 
 from migrate.errors import ClusterUnreachable
 from migrate.facts.live import LivePod
+from migrate.plan.cgroup import misplaced
 from migrate.plan.verify import HOPELESS, Failed, Passed
 from migrate.run.kube.events import Tell, VerifyWaits
+from migrate.run.kube.evidence import NodeSays
 from migrate.run.kube.port import ActingCluster, PodRefused, Said
 from migrate.run.ports import Clock
 
@@ -74,9 +76,21 @@ def remove_smoke(cluster: ActingCluster, node: str, clock: Clock) -> bool:
 
 
 def smoke(
-    cluster: ActingCluster, node: str, image: str, prefix: str, run: str, clock: Clock, tell: Tell, timeout: float
+    cluster: ActingCluster,
+    node: str,
+    image: str,
+    prefix: str,
+    driver: str,
+    says: NodeSays,
+    run: str,
+    clock: Clock,
+    tell: Tell,
+    timeout: float,
 ) -> Passed | Failed:
-    """Run it and take it away again. Refused by admission it proves nothing, and that is a note of Passed, no failure."""
+    """Run it and take it away again; it has to lie in the cgroup where the kubelet's `driver` has it (empty: not known).
+
+    Refused by admission it proves nothing, and that is a note of Passed, no failure.
+    """
     if not remove_smoke(cluster, node, clock):
         return Failed(reasons=(f"{NAMESPACE}/{smoke_name(node)}, left by an earlier run, does not end within {GONE_SECONDS:.0f} s",))
     try:
@@ -91,6 +105,8 @@ def smoke(
             verdict = Passed(notes=(f"no smoke test: admission changed the pod: {said}",))
         else:
             verdict = _run(cluster, node, image, prefix, clock, tell, timeout)
+        if isinstance(verdict, Passed) and not changed:
+            verdict = _placed(cluster, node, image, prefix, driver, says, verdict)
     finally:
         gone = remove_smoke(cluster, node, clock)
     if not gone:
@@ -114,6 +130,18 @@ def _run(cluster: ActingCluster, node: str, image: str, prefix: str, clock: Cloc
             return Failed(reasons=(f"smoke pod of {image}: {reason}",))
         tell(VerifyWaits("A", (f"smoke pod: {reason}",), spent, timeout))
         clock.sleep(POLL)
+
+
+def _placed(cluster: ActingCluster, node: str, image: str, prefix: str, driver: str, says: NodeSays, passed: Passed) -> Passed | Failed:
+    """The verdict with what its cgroup adds: on the way back to Docker a note, for all is as it was, and this was so as well."""
+    pod = cluster.read_pod(NAMESPACE, smoke_name(node))
+    ids = [one.container_id.removeprefix(prefix) for one in (pod.status.container_statuses if pod else None) or ()]
+    if not driver or not ids:
+        return Passed(notes=(*passed.notes, "the smoke pod's cgroup is not checked: the kubelet's driver is not known"))
+    wrong = misplaced(says.cgroup(ids[0]), driver, ids[0])
+    if wrong and prefix != "docker://":
+        return Failed(reasons=(f"smoke pod of {image}: {wrong}",))
+    return Passed(notes=(*passed.notes, f"smoke pod: {wrong}")) if wrong else passed
 
 
 def _pod_reason(pod: LivePod | None, prefix: str) -> str:

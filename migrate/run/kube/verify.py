@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from migrate.errors import VerificationFailed
-from migrate.plan.verify import Before, Evidence, Failed, Passed, Verdict, judge_a, judge_b, namespaces
+from migrate.plan.network import Reach, required, silent
+from migrate.plan.verify import Before, Failed, Passed, Pending, Verdict, judge_a, judge_b, namespaces
 from migrate.run.kube.events import ApiAway, Tell, VerifyWaits
+from migrate.run.kube.evidence import NodeSays
 from migrate.run.kube.port import ActingCluster, Watch
 from migrate.run.kube.smoke import smoke
 from migrate.run.ports import Clock
@@ -23,7 +25,7 @@ def verify_a(
     cluster: ActingCluster,
     before: Before,
     prefix: str,
-    evidence: Callable[[], Evidence],
+    says: NodeSays,
     image: str,
     run: str,
     clock: Clock,
@@ -32,27 +34,36 @@ def verify_a(
 ) -> Passed:
     """The cordoned node: `judge_a` until it passes, then the smoke pod of `image`, which must be in the new runtime's store.
 
-    `evidence` asks the node (`evidence.read_evidence`). Raises VerificationFailed with what was missing at the end, ClusterUnreachable
-    when the API is away for too long, and what `evidence` raises.
+    Raises VerificationFailed with what was missing at the end, ClusterUnreachable when the API is away for too long, what `says` raises.
     """
     with cluster.watch(before.node) as view:
 
         def look() -> Verdict:
-            return judge_a(before, view.node(), view.pods(), evidence(), prefix)
+            return judge_a(before, view.node(), view.pods(), says.evidence(), prefix)
 
         passed = _until(look, view, before.node, "A", clock, tell, timeout)
-    smoked = smoke(cluster, before.node, image, prefix, run, clock, tell, SMOKE_SECONDS)
+    smoked = smoke(cluster, before.node, image, prefix, before.driver, says, run, clock, tell, SMOKE_SECONDS)
     if isinstance(smoked, Failed):
         raise _failed(before.node, "A", smoked.reasons, 0.0, None)
     return Passed(notes=(*passed.notes, *smoked.notes))
 
 
-def verify_b(cluster: ActingCluster, before: Before, prefix: str, clock: Clock, tell: Tell, timeout: float = B_SECONDS) -> Passed:
-    """The workloads after uncordon: `judge_b` until it passes. Raises VerificationFailed, and ClusterUnreachable as `verify_a`."""
+def verify_b(
+    cluster: ActingCluster, before: Before, prefix: str, says: NodeSays, clock: Clock, tell: Tell, timeout: float = B_SECONDS
+) -> Passed:
+    """The workloads after uncordon: `judge_b` until it passes and what answered on the node before answers again.
+
+    Raises VerificationFailed, ClusterUnreachable as `verify_a`, and what `says` raises.
+    """
     with cluster.watch(before.node) as view:
 
         def look() -> Verdict:
-            return judge_b(before, cluster.workloads(namespaces(before)), view.node(), view.pods(), prefix)
+            verdict = judge_b(before, cluster.workloads(namespaces(before)), view.node(), view.pods(), prefix)
+            wanted = required(before.reach, view.pods(), view.node())
+            if not isinstance(verdict, Passed) or wanted == Reach():
+                return verdict
+            reasons = silent(wanted, says.network(wanted))
+            return Pending(reasons=reasons) if reasons else verdict
 
         return _until(look, view, before.node, "B", clock, tell, timeout)
 
@@ -82,7 +93,7 @@ def _failed(node: str, phase: str, reasons: tuple[str, ...], spent: float, timeo
         seen=f"verification {phase} failed{f' after {spent:.0f} s' if late else ''}:" + "".join(f"\n    {one}" for one in reasons),
         expected={
             "A": "the cordoned node Ready on the new runtime, its own pods in new containers, a smoke pod that runs and answers",
-            "B": "as many pods of each evicted owner Ready as before, and nothing here on another runtime",
+            "B": "as many pods of each evicted owner Ready as before, nothing here on another runtime, host ports and DNS as before",
         }[phase],
         next=f"docker2cri status {node}",
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -14,13 +15,16 @@ from migrate.errors import ClusterUnreachable
 from migrate.facts.cluster import Budget
 from migrate.facts.live import LiveNode, LivePod, Watched
 from migrate.facts.resolve import resolve
+from migrate.run.kube.board import Board, Pulse
 from migrate.run.kube.door import ActingApi, Stream
+from migrate.run.kube.events import ApiAway, Tell
 from migrate.run.kube.lists import BUDGETS, NODES, PODS, Answer
 from migrate.run.kube.refused import NotAllowed, refusal
 
 SERVER_SECONDS = 30  # a watch is ended by the server after so long, which also bounds how long a silent partition is not seen
 SILENCE_SECONDS = 45.0
 UNWATCHED_SECONDS = 2.0  # between lists of what may be listed and not watched
+TOLD_SECONDS = 2.0  # for so long the first lists may take before that is told, and told again
 W = TypeVar("W", bound=Watched)
 
 
@@ -45,48 +49,6 @@ class _Status(msgspec.Struct, frozen=True):
 
 class _ObjectVersion(msgspec.Struct, frozen=True):
     metadata: _Version = _Version()
-
-
-class Board:
-    """Where the followers of one watch write and its user reads."""
-
-    def __init__(self) -> None:
-        self.changed = threading.Condition()
-        self.closed = False
-        self.fatal: Exception | None = None
-        self._away: dict[str, str] = {}
-        self._version = 0
-        self._seen = 0
-
-    def note(self, who: str, away: str | None = None, *, fatal: Exception | None = None) -> None:
-        """Something changed, or `who` cannot follow for the moment."""
-        with self.changed:
-            if away is None:
-                self._away.pop(who, None)
-            else:
-                self._away[who] = away
-            self.fatal = self.fatal or fatal
-            self._version += 1
-            self.changed.notify_all()
-
-    def rest(self, seconds: float) -> None:
-        """Wait, unless all is over."""
-        with self.changed:
-            self.changed.wait_for(lambda: self.closed, seconds)
-
-    def away(self) -> str | None:
-        """Why nothing new can come, or None."""
-        with self.changed:
-            return next(iter(self._away.values()), None)
-
-    def wait(self, seconds: float) -> bool:
-        """Until something is new to this caller."""
-        with self.changed:
-            new = self.changed.wait_for(lambda: self._version != self._seen or self.fatal is not None, max(0.0, seconds))
-            self._seen = self._version
-            if self.fatal is not None:
-                raise self.fatal
-            return new
 
 
 class Follower(Generic[W]):
@@ -229,23 +191,18 @@ class KubeWatch:
 
 
 @contextmanager
-def watching(api: ActingApi, node: str, patience: float) -> Iterator[KubeWatch]:
-    """Follow a node; raises ClusterUnreachable when the first lists do not come within `patience` seconds."""
+def watching(api: ActingApi, node: str, patience: float, tell: Tell) -> Iterator[KubeWatch]:
+    """Follow a node; raises ClusterUnreachable when the first lists do not come within `patience` seconds, of which `tell` hears."""
     board = Board()
     pods = Follower(board, api, (PODS,), LivePod, {"fieldSelector": f"spec.nodeName={node}"})
     nodes = Follower(board, api, (NODES,), LiveNode, {"fieldSelector": f"metadata.name={node}"})
     budgets = Follower(board, api, BUDGETS, Budget, {}, optional=True)
     followers = (pods, nodes, budgets)
-    for one in followers:
-        one.thread.start()
+    threads = (*(one.thread for one in followers), Pulse(board, api).thread)
+    for thread in threads:
+        thread.start()
     try:
-        for one in followers:
-            if not one.listed.wait(patience):
-                raise ClusterUnreachable(
-                    seen=board.away() or f"{api.server}: no list within {patience:.0f} s",
-                    expected="an API server that answers",
-                    next=f"{api.kubectl} get --raw /version",
-                )
+        _listed(followers, board, api, node, patience, tell)
         board.wait(0)
         yield KubeWatch(board, pods, nodes, budgets)
     finally:
@@ -254,8 +211,22 @@ def watching(api: ActingApi, node: str, patience: float) -> Iterator[KubeWatch]:
             board.changed.notify_all()
         for one in followers:
             one.close()
-        for one in followers:
-            one.thread.join(1.0)
+        for thread in threads:
+            thread.join(1.0)
+
+
+def _listed(followers: tuple[Follower[Any], ...], board: Board, api: ActingApi, node: str, patience: float, tell: Tell) -> None:
+    begun = time.monotonic()
+    for one in followers:
+        while not one.listed.wait(min(TOLD_SECONDS, patience)):
+            spent = time.monotonic() - begun
+            if spent >= patience:
+                raise ClusterUnreachable(
+                    seen=board.away() or f"{api.server}: no list within {patience:.0f} s",
+                    expected="an API server that answers",
+                    next=f"{api.kubectl} get --raw /version",
+                )
+            tell(ApiAway(f"reading what runs on {node}", board.away() or f"{api.server}: no answer yet", spent, patience))
 
 
 resolve(_List[LivePod], _List[LiveNode], _List[Budget], _Event, _Status, _ObjectVersion)

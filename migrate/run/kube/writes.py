@@ -16,8 +16,9 @@ from urllib.parse import quote
 import msgspec
 
 from migrate.errors import ClusterUnreachable, Refused
-from migrate.facts.cluster import ClusterFacts, M, Owner, Pod, decode_list, without_secrets
+from migrate.facts.cluster import ClusterFacts, M, Owner, decode_list, without_secrets
 from migrate.facts.live import LiveNode, LivePod, VolumeAttachment
+from migrate.facts.pod import Pod
 from migrate.facts.resolve import resolve
 from migrate.plan.mark import MANAGER, RUN_ANNOTATION, Mark, mark_of, stranger
 from migrate.run.kube.client import KubeApi
@@ -102,7 +103,7 @@ class ActingKube(KubeCluster):
 
     def watch(self, node: str) -> AbstractContextManager[Watch]:
         """Follow the node's pods, the node and the budgets."""
-        return watching(self.door, node, self.patience)
+        return watching(self.door, node, self.patience, self.tell)
 
     def cordon(self, node: str, run: str, before: bool) -> None:
         """Make the node unschedulable and mark it."""

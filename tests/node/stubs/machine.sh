@@ -160,11 +160,42 @@ systemctl() {
     show)
       case $2 in
         Listen) echo 'Listen=/run/docker.sock (Stream)' ;;
+        FragmentPath) printf 'FragmentPath=' && for one in /etc /lib; do [ ! -e "$D2C_ROOT$one/systemd/system/$3" ] || { echo "$one/systemd/system/$3" && break; }; done ;;
         ExecMainStartTimestampMonotonic) printf '%s=' "$2" && cat "$state/containerd-start" ;;
       esac
       ;;
     *) die "systemctl $verb is not simulated" ;;
   esac
+}
+
+# systemd_analyze --man=no verify PATH...: the words of systemd 252. The first folder of SYSTEMD_UNIT_PATH hides drop-ins of /etc of the same name.
+systemd_analyze() {
+  shift 2
+  echo '/lib/systemd/system/plymouth-start.service:17: Unit configured to use KillMode=none. This is unsafe, as it disables systemd'"'"'s process lifecycle management for the service.' >&2
+  rc=0
+  for path in "$@"; do
+    unit=${path##*/}
+    first=${SYSTEMD_UNIT_PATH%:}
+    commands=0
+    for file in "$path" "$first/$unit.d"/*.conf "$D2C_ROOT/etc/systemd/system/$unit.d"/*.conf; do
+      [ -f "$file" ] || continue
+      case $file in "$D2C_ROOT/etc/"*) [ ! -e "$first/$unit.d/${file##*/}" ] || continue ;; esac
+      n=0
+      while IFS= read -r line; do
+        n=$((n + 1))
+        case $line in
+          ExecStart=) commands=0 ;;
+          ExecStart=*) commands=$((commands + 1)) ;;
+          Unknown*=*) echo "$file:$n: Unknown key '${line%%=*}' in section [Service], ignoring." >&2 ;;
+        esac
+      done <"$file"
+    done
+    if [ $commands -gt 1 ]; then
+      printf '%s\n' "$unit: Service has more than one ExecStart= setting, which is only allowed for Type=oneshot services. Refusing." "Unit $unit has a bad unit file setting." >&2
+      rc=1
+    fi
+  done
+  exit $rc
 }
 
 # --- docker
@@ -295,6 +326,7 @@ containerd() {
 
 case $me in
   systemctl | docker | ctr | containerd) "$me" "$@" ;;
+  systemd-analyze) systemd_analyze "$@" ;;
   iptables-save) cat "$state/nat" ;;
   iptables-restore)
     while IFS= read -r line; do

@@ -1,0 +1,26 @@
+"""What is kept of a ConfigMap: which of its lines lean on Docker, and nothing else of its contents."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from migrate.facts.api import Model
+
+
+class Use(StrEnum):
+    """What a line has to do with Docker: a `call` of its command or socket, a `log parser` of its files, a `query` of its names."""
+
+    CALL = "call"
+    LOG_PARSER = "log parser"
+    QUERY = "query"
+
+
+class ConfigUse(Model, frozen=True):
+    """One line of one key of a ConfigMap; `words` are those that matched, the rest of the line may hold secrets."""
+
+    namespace: str
+    name: str
+    key: str
+    line: int
+    use: Use
+    words: str

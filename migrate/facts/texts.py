@@ -1,0 +1,145 @@
+"""Lines of any text that lean on Docker: calls of its command, parsers of its logs, its names in queries.
+
+Only the matching words are ever kept: the rest of a line may hold secrets. Texts are of any origin, so that each pattern is linear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+
+from migrate.facts.cluster import ConfigMap
+from migrate.facts.config_use import ConfigUse, Use
+from migrate.facts.redact import printable
+
+MOST = 20  # uses that are kept of one text and kind
+LONGEST = 120  # characters of words that are kept
+
+Found = Iterator[tuple[int, str]]
+"""Line numbers, from 1, and the words that matched."""
+
+_VERBS = (
+    "attach|build|buildx|commit|compose|container|cp|create|events|exec|export|history|image|images|import|info|inspect|kill|load|login|logout|"
+    "logs|network|pause|port|ps|pull|push|rename|restart|rm|rmi|run|save|search|service|stack|start|stats|stop|swarm|system|tag|top|unpause|"
+    "update|version|volume|wait"
+)
+_OPTION = r"\s{1,8}(?:-(?:[Hlc]|-host|-log-level|-context|-config|-tls[a-z]{2,6})[ =]\S{1,200}|-{1,2}[\w-]{1,40}(?:=\S{0,200})?)"
+CALL = re.compile(
+    r"(?<![\w./@:-])(?:/usr/local/bin/|/usr/bin/|/bin/)?"
+    rf"(?:(?P<compose>docker-compose)|(?P<docker>docker)(?:{_OPTION}){{0,6}}\s{{1,8}}(?P<verb>{_VERBS}))(?![\w./=:-])"
+)
+SOCKET = re.compile(r"(?<![\w.-])(?:/var)?/run/(?:docker|dockershim)\.sock(?![\w-])")
+_COMMENT = re.compile(r"\s*(?:#|//)")
+
+_PARSERS = (
+    re.compile(r"^\s*Docker_Mode\s*:?\s*(?:On|true)\b", re.IGNORECASE),
+    re.compile(r"^\s*Parser\s*:?\s+docker\s*$", re.IGNORECASE),
+    re.compile(r"^\s*multiline\.parser\s*:?\s*docker\s*$", re.IGNORECASE),
+    re.compile(r"^\s*(?:-\s*)?type\s*[:=]\s*[\"']?docker(?:_logs|-container-stats)[\"']?\s*$"),
+    re.compile(r"^\s*\[\[inputs\.docker(?:_log)?\]\]\s*$"),
+    re.compile(r"^\s*docker_stats\s*:\s*$"),
+    re.compile(r"/var/lib/docker/containers\b"),
+)
+# where the same words mean something else in another program's file: the word that must stand in the text, and the line
+_PARSERS_OF = (
+    ("pipeline_stages", re.compile(r"^\s*-\s*docker\s*:\s*(?:\{\s*\})?\s*$")),
+    ("filebeat", re.compile(r"^\s*(?:-\s*)?type\s*:\s*[\"']?docker[\"']?\s*$")),
+)
+_JSON_LOGS = re.compile(r"^\s*(?:@type|format)\s+json\s*$")
+_QUERIES = (
+    re.compile(r"\bcontainer_label_[a-z0-9_]{1,80}"),
+    re.compile(r"\bid\s{0,4}=~?\s{0,4}\\?\"[^\"\\]{0,40}docker[^\"\\]{0,40}"),
+    re.compile(r"\bname\s{0,4}[!=]=?~?\s{0,4}\\?\"\^?k8s_[^\"\\]{0,60}"),
+    re.compile(r"\bcontainer_runtime_version\s{0,4}=~?\s{0,4}\\?\"docker[^\"\\]{0,40}"),
+    re.compile(r"\b(?:kubelet_docker_operations|engine_daemon_)[a-z0-9_]{0,60}"),
+)
+
+
+def script_lines(text: str) -> Found:
+    """Lines that call docker or docker-compose, or name its socket; comments are passed over. Of options nothing is kept."""
+    for number, line in _lines(text):
+        if "docker" in line and not _COMMENT.match(line):
+            if found := CALL.search(line):
+                yield number, called(found)
+            elif socket := SOCKET.search(line):
+                yield number, _words(socket)
+
+
+def called(found: re.Match[str]) -> str:
+    """What a match of CALL calls: `docker system`, `docker-compose`."""
+    return found["compose"] or f"docker {found['verb']}"
+
+
+def log_parser_lines(text: str) -> Found:
+    """Lines of a log agent's configuration that read Docker's JSON log files, or ask Docker for logs and statistics."""
+    known = [*_PARSERS, *(pattern for word, pattern in _PARSERS_OF if word in text)]
+    json_lines = frozenset(_fluentd_json(text)) if "json" in text else frozenset()
+    for number, line in _lines(text):
+        if number in json_lines:
+            yield number, _short(line)
+        elif "ocker" in line and not _COMMENT.match(line) and (found := _first(known, line)):
+            yield number, _words(found)
+
+
+def query_lines(text: str) -> Found:
+    """Lines with a query over names that exist under Docker alone: cAdvisor's labels of its containers, its daemon's own metrics."""
+    for number, line in _lines(text):
+        if ("docker" in line or "k8s_" in line or "container_label_" in line or "engine_daemon_" in line) and (
+            found := _first(_QUERIES, line)
+        ):
+            yield number, _words(found)
+
+
+_KINDS: tuple[tuple[Use, Callable[[str], Found]], ...] = (
+    (Use.CALL, script_lines),
+    (Use.LOG_PARSER, log_parser_lines),
+    (Use.QUERY, query_lines),
+)
+
+
+def config_uses(namespace: str, name: str, data: Mapping[str, str]) -> Iterator[ConfigUse]:
+    """What of a ConfigMap leans on Docker, at most MOST lines of each key and kind."""
+    for key, text in data.items():
+        for use, lines in _KINDS:
+            for line, words in islice(lines(text), MOST):
+                yield ConfigUse(namespace=namespace, name=name, key=printable(key), line=line, use=use, words=words)
+
+
+def uses_of(config_maps: Iterable[ConfigMap]) -> Iterator[ConfigUse]:
+    """What is kept of ConfigMaps."""
+    for one in config_maps:
+        yield from config_uses(one.metadata.namespace, one.metadata.name, one.data or {})
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    return enumerate(text.split("\n"), 1)
+
+
+def _first(patterns: Iterable[re.Pattern[str]], line: str) -> re.Match[str] | None:
+    return next((found for pattern in patterns if (found := pattern.search(line))), None)
+
+
+def _fluentd_json(text: str) -> Iterator[int]:
+    """Lines of fluentd that parse JSON in a source over container logs."""
+    inside, of_containers, json_lines = False, False, list[int]()
+    for number, line in _lines(text):
+        word = line.strip()
+        if word == "<source>":
+            inside, of_containers, json_lines = True, False, []
+        elif word == "</source>":
+            if of_containers:
+                yield from json_lines
+            inside = False
+        elif inside:
+            of_containers = of_containers or ("path" in line and ("/containers" in line or "/var/log/pods" in line))
+            if _JSON_LOGS.match(line):
+                json_lines.append(number)
+
+
+def _words(found: re.Match[str]) -> str:
+    return _short(found[0])
+
+
+def _short(text: str) -> str:
+    return printable(" ".join(text.split()))[:LONGEST]

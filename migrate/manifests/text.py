@@ -1,0 +1,37 @@
+"""A piece of a file with its place: offsets into it become lines and columns of the file."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from migrate.facts.model import Place
+
+_BREAK = re.compile(r"\r\n?|\n")
+
+
+@dataclass(slots=True)
+class Text:
+    """Text that begins at line `first` of the file `path`, column 1. Line ends are LF, CRLF and CR, as editors count them."""
+
+    path: str
+    text: str
+    first: int = 1
+    _starts: list[int] = field(default_factory=list)
+
+    @property
+    def starts(self) -> list[int]:
+        """The offset of each line's first character."""
+        if not self._starts:
+            self._starts = [0, *(found.end() for found in _BREAK.finditer(self.text))]
+        return self._starts
+
+    def place(self, offset: int) -> Place:
+        """Line and column of an offset."""
+        row = bisect_right(self.starts, offset) - 1
+        return Place(self.path, self.first + row, column=offset - self.starts[row] + 1)
+
+    def lines(self) -> list[str]:
+        """The lines without their ends."""
+        return _BREAK.split(self.text)

@@ -1,0 +1,204 @@
+"""From judged values to the published report: findings merged over nodes, stacks and file changes told once, everything counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from migrate.facts.cluster import ClusterFacts
+from migrate.plan.model import NodePlan, Plan
+from migrate.plan.steps import WriteFile
+from migrate.report.machines import node_of
+from migrate.report.merge import merged
+from migrate.report.model import (
+    FORMAT,
+    FileChange,
+    Finding,
+    Location,
+    Node,
+    NotChecked,
+    PodSecurity,
+    Report,
+    RuleText,
+    Stack,
+    State,
+    Summary,
+    Workload,
+)
+from migrate.report.stack import stack
+from migrate.rules import Finding as Judged
+from migrate.rules import Severity
+from migrate.rules.judge import Inspected, JudgedWorkload
+from migrate.rules.table import RULES
+from migrate.targets import Target
+
+LEVELS: dict[str, PodSecurity] = {"privileged": "privileged", "baseline": "baseline", "restricted": "restricted"}
+INSIDE = NotChecked(what="what runs inside containers", reason="specifications, files and sockets were read; no program was run or traced")
+
+
+def build_report(
+    nodes: tuple[Inspected, ...] = (),
+    workloads: tuple[JudgedWorkload, ...] = (),
+    *,
+    target: Target,
+    tool: str,
+    taken: int,
+    kind: str = "inspect",
+    cluster: ClusterFacts | None = None,
+    name: str = "",
+    next_kubernetes: tuple[int, int] | None = None,
+    plans: tuple[NodePlan, ...] = (),
+    findings: Iterable[Judged] = (),
+    not_checked: Iterable[NotChecked] = (),
+) -> Report:
+    """The report of an inspection (`nodes` judged from redacted captures) or of a scan (`kind="scan"`, `workloads` of files).
+
+    `taken` is in seconds since the epoch, `name` is what the cluster is called (a kubeconfig context). `plans` add their file changes.
+    `findings` are of neither node nor workload (a script, a compose file); `not_checked` is what only the caller knows.
+    """
+    told = merged([(one.host, one.view.name if one.view else one.host, one.findings) for one in nodes], workloads, findings)
+    stacks, of_host = _stacks(nodes, target)
+    unread = (NotChecked(what=f"node {one.host}", reason=(one.error or "").splitlines()[0]) for one in nodes if one.view is None)
+    report = Report(
+        format=FORMAT,
+        kind="scan" if kind == "scan" else "inspect",
+        tool=tool,
+        taken=moment(taken),
+        cluster=name,
+        server=cluster.server if cluster else "",
+        target=target.name,
+        next_kubernetes=".".join(map(str, next_kubernetes or ())),
+        summary=Summary(),
+        nodes=tuple(node_of(one, target, of_host.get(one.host, "")) for one in nodes),
+        workloads=_workloads(workloads, told),
+        findings=told,
+        not_checked=(*unread, *_lists(cluster), *not_checked, INSIDE),
+        stacks=stacks,
+        files=_files(plans),
+        rules=_rules(told),
+        asked=tuple(f"{rule.code} {rule.slug}" for rule in RULES if (rule.sight or rule.reads if kind == "scan" else not rule.reads)),
+    )
+    return counted(report)
+
+
+def plan_report(plan: Plan) -> Report:
+    """The report of a saved plan: its findings and file changes. What the machines are is not in a plan, and is said to be not checked."""
+    told = merged([(one.host, one.node or one.host, one.findings) for one in plan.nodes], (), ())
+    report = Report(
+        format=FORMAT,
+        kind="plan",
+        tool=plan.tool,
+        taken=moment(plan.made),
+        cluster="",
+        server=plan.server,
+        target=plan.target,
+        next_kubernetes="",
+        summary=Summary(),
+        nodes=tuple(_planned(one) for one in plan.nodes),
+        findings=told,
+        not_checked=(NotChecked(what="machines and workloads", reason="a plan does not tell them: inspect does"), INSIDE),
+        files=_files(plan.nodes),
+        rules=_rules(told),
+        asked=tuple(f"{rule.code} {rule.slug}" for rule in RULES),
+    )
+    return counted(report)
+
+
+def counted(report: Report) -> Report:
+    """The report with the summary of what is in it."""
+    states = [node.state for node in report.nodes]
+    severities = [finding.severity for finding in report.findings]
+    return replace(
+        report,
+        summary=Summary(
+            ready=states.count("ready"),
+            needs_work=states.count("needs work"),
+            blocked=states.count("blocked"),
+            not_read=states.count("not read"),
+            workloads=len(report.workloads),
+            blockers=severities.count(Severity.BLOCKER),
+            warnings=severities.count(Severity.WARNING),
+            infos=severities.count(Severity.INFO),
+            accepted=sum(finding.accepted is not None for finding in report.findings),
+            waived=sum(finding.waived is not None for finding in report.findings),
+        ),
+    )
+
+
+def moment(seconds: int) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC; empty for 0."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""
+
+
+def _planned(one: NodePlan) -> Node:
+    blocking = [finding for finding in one.findings if finding.blocks]
+    state: State = "blocked" if any(not finding.acceptable for finding in blocking) else "needs work" if blocking else "ready"
+    blockers, warnings, infos = (sum(finding.severity is severity for finding in one.findings) for severity in Severity)
+    return Node(host=one.host, node=one.node, state=state, blockers=blockers, warnings=warnings, infos=infos)
+
+
+def _stacks(nodes: tuple[Inspected, ...], target: Target) -> tuple[tuple[Stack, ...], dict[str, str]]:
+    """The distinct stacks, most frequent first, and which one each host has."""
+    of_host = {one.host: stack(one.view.facts, target) for one in nodes if one.view}
+    distinct = [pair for pair, _ in Counter(of_host.values()).most_common()]
+    names = {pair: f"stack-{index}" for index, pair in enumerate(distinct, 1)}
+    return tuple(Stack(name=names[pair], before=pair[0], after=pair[1]) for pair in distinct), {
+        host: names[pair] for host, pair in of_host.items()
+    }
+
+
+def _workloads(workloads: Iterable[JudgedWorkload], told: tuple[Finding, ...]) -> tuple[Workload, ...]:
+    counts = Counter((finding.workload, finding.severity) for finding in told)
+    return tuple(_workload(one, *(counts[one.workload.title, severity] for severity in Severity)) for one in workloads)
+
+
+def _workload(one: JudgedWorkload, blockers: int, warnings: int, infos: int) -> Workload:
+    known, place = one.workload, one.workload.place
+    return Workload(
+        namespace=known.namespace,
+        kind=known.kind,
+        name=known.name,
+        pod_security=LEVELS.get(one.pod_security, ""),
+        replicas=known.replicas,
+        pods=len(known.pods),
+        nodes=known.nodes,
+        blockers=blockers,
+        warnings=warnings,
+        infos=infos,
+        location=Location(path=place.path, line=place.line, column=place.column) if place else None,
+    )
+
+
+def _lists(cluster: ClusterFacts | None) -> Iterable[NotChecked]:
+    return (NotChecked(what=f"API: {one.what}", reason=one.reason) for one in (cluster.unreadable if cluster else ()))
+
+
+def _files(plans: Iterable[NodePlan]) -> tuple[FileChange, ...]:
+    found: dict[tuple[str, bool, str, str], list[str]] = {}
+    for node in plans:
+        for planned in node.steps:
+            if isinstance(planned.step, WriteFile):
+                step = planned.step
+                found.setdefault((step.path, step.before is None, step.why, step.diff), []).append(node.host)
+    return tuple(FileChange(path=path, new=new, why=why, diff=diff, nodes=tuple(on)) for (path, new, why, diff), on in found.items())
+
+
+def _rules(told: tuple[Finding, ...]) -> tuple[RuleText, ...]:
+    codes = {finding.code for finding in told}
+    return tuple(
+        RuleText(
+            code=one.code,
+            slug=one.slug,
+            severity=one.severity,
+            acceptable=one.acceptable,
+            what=one.what,
+            why=one.why,
+            remedy=one.remedy,
+            sources=one.sources,
+        )
+        for one in RULES
+        if one.code in codes
+    )

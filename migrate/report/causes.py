@@ -1,0 +1,139 @@
+"""The findings by cause, one rule each: what terminal, Markdown and HTML show, so that their numbers agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from migrate.report.model import Finding, Node, Report, Summary
+from migrate.rules import Severity
+
+STATES = ("blocked", "not read", "needs work", "ready")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One rule and everything it found. `subjects` and `nodes` are distinct, in order; `open` findings have no answer yet."""
+
+    code: str
+    slug: str
+    severity: Severity
+    what: str
+    findings: tuple[Finding, ...]
+    subjects: tuple[str, ...]
+    nodes: tuple[str, ...]
+    remedies: tuple[str, ...]
+
+    @property
+    def open(self) -> int:
+        """How many of its findings nobody has answered."""
+        return sum(not finding.settled for finding in self.findings)
+
+    @property
+    def extent(self) -> str:
+        """How far it reaches: `3 findings on 2 nodes`."""
+        found = plural(len(self.findings), "finding")
+        return f"{found} on {plural(len(self.nodes), 'node')}" if self.nodes else found
+
+
+def causes(findings: Iterable[Finding]) -> tuple[Cause, ...]:
+    """One cause for each rule, heaviest first, in each severity those that reach farthest first."""
+    ordered = sorted(findings, key=lambda finding: finding.code)
+    made = [_cause(list(group)) for _, group in groupby(ordered, key=lambda finding: finding.code)]
+    return tuple(sorted(made, key=lambda one: (one.severity.rank, one.open == 0, -len(one.nodes), -len(one.findings), one.code)))
+
+
+def _cause(group: list[Finding]) -> Cause:
+    first = group[0]
+    return Cause(
+        code=first.code,
+        slug=first.slug,
+        severity=first.severity,
+        what=first.what,
+        findings=tuple(group),
+        subjects=_distinct(finding.subject for finding in group),
+        nodes=_distinct(host for finding in group for host in finding.nodes),
+        remedies=_distinct(finding.remedy for finding in group if finding.remedy),
+    )
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
+
+
+def verdict(summary: Summary) -> str:
+    """The verdict in one line: `142 ready, 9 need work, 3 blocked, 2 not read`."""
+    counts = (
+        (summary.ready, "ready"),
+        (summary.needs_work, "needs work" if summary.needs_work == 1 else "need work"),
+        (summary.blocked, "blocked"),
+        (summary.not_read, "not read"),
+    )
+    return ", ".join(f"{count} {word}" for count, word in counts if count) or "no nodes"
+
+
+def headline(report: Report) -> str:
+    """What the report is about and how it ends, in one line."""
+    if report.kind == "scan":
+        found = report.summary
+        counts = f"{plural(found.blockers, 'blocker')}, {plural(found.warnings, 'warning')}, {found.infos} info"
+        return f"To {report.target}: {counts} in {plural(found.workloads, 'workload')}"
+    return f"To {report.target}: {verdict(report.summary)}"
+
+
+def subtitle(report: Report) -> str:
+    """Where and when it was read: cluster, version, time, tool."""
+    parts = (
+        f"cluster {report.cluster}" if report.cluster else "",
+        f"Kubernetes {report.server}" if report.server else "",
+        f"next {report.next_kubernetes}" if report.next_kubernetes else "",
+        plural(len(report.nodes), "node") if report.nodes else "",
+        plural(len(report.workloads), "workload") if report.workloads else "",
+        f"taken {report.taken.replace('T', ' ').replace('Z', ' UTC')}" if report.taken else "",
+        f"docker2cri {report.tool}",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def by_weight(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    """Nodes, those that need attention first, otherwise in their order."""
+    return tuple(sorted(nodes, key=lambda node: STATES.index(node.state)))
+
+
+def plural(count: int, word: str) -> str:
+    """`1 node`, `2 nodes`."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def counts(blockers: int, warnings: int, infos: int) -> str:
+    """Counts as the tables have them: `1/6/4`."""
+    return f"{blockers}/{warnings}/{infos}"
+
+
+def answer(finding: Finding) -> str:
+    """What somebody said to the finding, in words; empty when nobody did."""
+    if finding.accepted is not None:
+        return f"accepted: {finding.accepted}"
+    if finding.waived is not None:
+        until = f" until {finding.waived_until}" if finding.waived_until else ""
+        return f"waived{until}: {finding.waived}"
+    return ""
+
+
+def fails(one: Finding, fail_on: Severity | None) -> bool:
+    """Whether a finding counts for `--fail-on` (None: never): heavy enough, and without an answer."""
+    return fail_on is not None and one.severity.rank <= fail_on.rank and not one.settled
+
+
+def where(finding: Finding, most: int) -> str:
+    """On which nodes it was seen, at most so many by name: `lab-w1, lab-w2 and 7 more`; empty when on none."""
+    shown = finding.nodes[:most]
+    rest = len(finding.nodes) - len(shown)
+    return ", ".join(shown) + (f" and {rest:,} more" if rest else "")
+
+
+def shown(items: tuple[Finding, ...], most: int | None) -> Iterator[Finding]:
+    """The first findings of a long list, those without an answer first."""
+    ordered = sorted(items, key=lambda finding: finding.settled)
+    return iter(ordered if most is None else ordered[:most])

@@ -1,0 +1,150 @@
+"""Two reports beside each other: what was fixed, what is new, what is still there; which nodes and workloads came and went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from migrate.report.causes import verdict
+from migrate.report.model import FORMAT, Finding, Report
+from migrate.report.plain import one_line
+from migrate.report.style import Style
+from migrate.rules import Severity
+
+MOST = 8
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding in the view of time: the same rule and subject, on these nodes (none for a workload by itself)."""
+
+    code: str
+    slug: str
+    severity: Severity
+    subject: str
+    nodes: tuple[str, ...]
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """A node whose state is another now."""
+
+    host: str
+    before: str
+    after: str
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed from one report to another; `old` and `new` tell when each was taken and how it ended."""
+
+    format: str
+    kind: str
+    old: str
+    new: str
+    fixed: tuple[Change, ...]
+    appeared: tuple[Change, ...]
+    still: tuple[Change, ...]
+    nodes_moved: tuple[Moved, ...]
+    nodes_came: tuple[str, ...]
+    nodes_went: tuple[str, ...]
+    workloads_came: tuple[str, ...]
+    workloads_went: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+Key = tuple[str, str, str]
+
+
+def compare(old: Report, new: Report) -> Comparison:
+    """What changed. Findings of a node that is gone, or was not read, are not called fixed: the node is in `nodes_went` or `unknown`."""
+    before, after = _keys(old.findings), _keys(new.findings)
+    hosts_before, hosts_after = {one.host: one.state for one in old.nodes}, {one.host: one.state for one in new.nodes}
+    read = {host for host, state in hosts_after.items() if state != "not read"}
+    titles_before, titles_after = {one.title for one in old.workloads}, {one.title for one in new.workloads}
+    gone = [key for key in before if key not in after]
+    return Comparison(
+        format=FORMAT,
+        kind="comparison",
+        old=_told(old),
+        new=_told(new),
+        fixed=_changes({key: before[key] for key in gone if not key[2] or key[2] in read}),
+        appeared=_changes({key: one for key, one in after.items() if key not in before}),
+        still=_changes({key: one for key, one in after.items() if key in before}),
+        nodes_moved=tuple(
+            Moved(host=host, before=hosts_before[host], after=state)
+            for host, state in hosts_after.items()
+            if host in hosts_before and hosts_before[host] != state
+        ),
+        nodes_came=tuple(host for host in hosts_after if host not in hosts_before),
+        nodes_went=tuple(host for host in hosts_before if host not in hosts_after),
+        workloads_came=tuple(sorted(titles_after - titles_before)),
+        workloads_went=tuple(sorted(titles_before - titles_after)),
+        unknown=tuple(host for host, state in hosts_after.items() if state == "not read"),
+    )
+
+
+def _told(report: Report) -> str:
+    return f"{report.taken or 'unknown time'}: {verdict(report.summary)}"
+
+
+def _keys(findings: Iterable[Finding]) -> dict[Key, Finding]:
+    return {(one.code, one.subject, host): one for one in findings for host in one.nodes or ("",)}
+
+
+def _changes(found: Mapping[Key, Finding]) -> tuple[Change, ...]:
+    hosts: dict[tuple[str, str], list[str]] = {}
+    known: dict[tuple[str, str], Finding] = {}
+    for (code, subject, host), one in found.items():
+        known.setdefault((code, subject), one)
+        hosts.setdefault((code, subject), []).extend([host] if host else [])
+    made = [
+        Change(code=one.code, slug=one.slug, severity=one.severity, subject=one.subject, nodes=tuple(hosts[key]))
+        for key, one in known.items()
+    ]
+    return tuple(sorted(made, key=lambda one: (one.severity.rank, one.code, one.subject)))
+
+
+def compare_text(found: Comparison, style: Style) -> str:
+    """The comparison on a terminal."""
+    head = f"{len(found.fixed)} fixed, {len(found.appeared)} new, {len(found.still)} still there"
+    parts = [f"{style.paint(head, 'bold')}\n  before  {found.old}\n  now     {found.new}"]
+    groups = (("FIXED", found.fixed, "green"), ("NEW", found.appeared, "red"), ("STILL THERE", found.still, "yellow"))
+    for title, changes, color in groups:
+        if changes:
+            parts.append("\n".join([style.paint(title, color, "bold"), *(style.wrap(_line(one), 2, 10) for one in changes)]))
+    lists = (
+        ("NODES", [f"{one.host}: {one.before}, now {one.after}" for one in found.nodes_moved]),
+        ("NODES THAT CAME", list(found.nodes_came)),
+        ("NODES THAT WENT", list(found.nodes_went)),
+        ("WORKLOADS THAT CAME", list(found.workloads_came)),
+        ("WORKLOADS THAT WENT", list(found.workloads_went)),
+        ("NOT READ NOW, SO NOT KNOWN", list(found.unknown)),
+    )
+    parts += ["\n".join([style.paint(title, "bold"), *(f"  {one}" for one in names)]) for title, names in lists if names]
+    return "\n\n".join(parts) + "\n"
+
+
+def compare_markdown(found: Comparison) -> str:
+    """The comparison as Markdown."""
+    parts = [
+        f"## {len(found.fixed)} fixed, {len(found.appeared)} new, {len(found.still)} still there",
+        f"- before: {found.old}\n- now: {found.new}",
+    ]
+    for title, changes in (("Fixed", found.fixed), ("New", found.appeared), ("Still there", found.still)):
+        if changes:
+            parts.append(f"### {title}\n\n" + "\n".join(f"- `{_safe(_line(one))}`" for one in changes))
+    came = [f"- `{_safe(one)}` came" for one in (*found.nodes_came, *found.workloads_came)]
+    went = [f"- `{_safe(one)}` went" for one in (*found.nodes_went, *found.workloads_went)]
+    moved = [f"- `{_safe(one.host)}`: {one.before}, now {one.after}" for one in found.nodes_moved]
+    unknown = [f"- `{_safe(one)}` was not read now" for one in found.unknown]
+    if lines := [*moved, *came, *went, *unknown]:
+        parts.append("### Nodes and workloads\n\n" + "\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _line(one: Change) -> str:
+    hosts = ", ".join(one.nodes[:MOST]) + (f" and {len(one.nodes) - MOST:,} more" if len(one.nodes) > MOST else "")
+    return f"{one.code}  {one.slug} ({one.severity}): {one.subject}{f' ({hosts})' if hosts else ''}"
+
+
+def _safe(text: str) -> str:
+    return one_line(text).replace("`", "'")

@@ -1,0 +1,56 @@
+"""What to fix, by cause: one card a rule, the heaviest and farthest reaching first."""
+
+from __future__ import annotations
+
+from migrate.report.causes import Cause, causes, shown, where
+from migrate.report.html.parts import chip, finding_line, prose, ticks
+from migrate.report.markup import Markup, element, join
+from migrate.report.model import Finding, Report
+from migrate.rules import Severity
+
+FIRST = 8
+HOSTS = 6
+TITLES = {Severity.BLOCKER: "Must be fixed or accepted", Severity.WARNING: "Should be read", Severity.INFO: "For the record"}
+
+
+def fix(report: Report) -> Markup:
+    """All causes in three groups; blockers stand open."""
+    told = causes(report.findings)
+    parts = []
+    for severity in Severity:
+        group = [one for one in told if one.severity is severity]
+        if group:
+            parts.append(element("h3", TITLES[severity]))
+            parts += [_card(one) for one in group]
+    return join(*parts) if parts else element("p", "Nothing was found.", class_="calm")
+
+
+def _card(cause: Cause) -> Markup:
+    summary = element(
+        "summary",
+        chip(cause.severity),
+        element("span", ticks(cause.what), class_="what"),
+        element("span", f"{cause.code} {cause.slug} · {cause.extent}", class_="extent"),
+    )
+    lines = [finding_line(one, hosts(one)) for one in shown(cause.findings, None)]
+    more = element("details", element("summary", f"{len(lines) - FIRST:,} more"), element("ul", *lines[FIRST:])) if lines[FIRST:] else ""
+    remedies = [prose(one) for one in cause.remedies[:1]]
+    if len(cause.remedies) > 1:
+        remedies.append(element("p", f"{len(cause.remedies) - 1:,} more, each for its own finding.", class_="meta"))
+    rule = element("p", element("a", f"Why: rule {cause.code}", href=f"#rule-{cause.code}"), class_="meta")
+    answered = "" if cause.open else " answered"
+    return element(
+        "details",
+        summary,
+        element("ul", *lines[:FIRST], class_="findings"),
+        more,
+        element("div", element("h4", "What to do"), *remedies, rule, class_="remedy"),
+        id=cause.code,
+        class_=f"cause {cause.severity.value}{answered}",
+        open=cause.severity is Severity.BLOCKER,
+    )
+
+
+def hosts(one: Finding) -> Markup:
+    """The nodes of a finding, the first few by name."""
+    return element("span", where(one, HOSTS), class_="hosts") if one.nodes else Markup("")

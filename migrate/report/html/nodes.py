@@ -1,0 +1,99 @@
+"""The node table: one line a node, its card below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+
+from migrate.plan.steps import size
+from migrate.report.causes import STATES, counts, plural
+from migrate.report.html.parts import rows_table, search
+from migrate.report.html.stacks import picture
+from migrate.report.markup import Markup, element, join
+from migrate.report.model import Finding, Machine, Node, Report
+from migrate.rules import Severity
+
+HEADER = ("Node", "State", "Kubelet", "Now", "After", "OS", "B/W/I")
+
+
+def nodes(report: Report) -> Markup:
+    """The table with its search field."""
+    on: dict[str, list[Finding]] = {}
+    for one in report.findings:
+        for host in one.nodes:
+            on.setdefault(host, []).append(one)
+    changed: dict[str, list[int]] = {}
+    for index, change in enumerate(report.files):
+        for host in change.nodes:
+            changed.setdefault(host, []).append(index)
+    paths = {index: change.path for index, change in enumerate(report.files)}
+    pictures = {one.name: picture(one) for one in report.stacks}
+    rows = [
+        _node(index, node, on.get(node.host, []), {at: paths[at] for at in changed.get(node.host, [])}, pictures)
+        for index, node in enumerate(report.nodes)
+    ]
+    states = [state for state in STATES if any(node.state == state for node in report.nodes)]
+    tools = search("nodes-table", "Find a node", states)
+    return join(tools, rows_table(HEADER, rows, name="nodes", numbers=(6,)))
+
+
+def _node(index: int, node: Node, found: list[Finding], files: Mapping[int, str], pictures: Mapping[str, Markup]) -> Markup:
+    machine = node.machine
+    now = f"{machine.runtime} {machine.runtime_version}".strip() if machine else "-"
+    then = f"{machine.next_runtime} {machine.next_version}".strip() if machine else "-"
+    weight = node.blockers * 1_000_000 + node.warnings * 1000 + node.infos
+    found_here = counts(node.blockers, node.warnings, node.infos) if not node.error else "-"
+    cells = join(
+        element("th", node.host, scope="row"),
+        element("td", element("b", node.state)),
+        *(element("td", text) for text in (machine.kubelet if machine else "-", now, then, machine.os if machine else "-")),
+        element("td", found_here, data_v=str(weight)),
+    )
+    card = element("details", element("summary", "Details"), *_card(node, found, files, pictures))
+    return element(
+        "tbody",
+        element("tr", cells),
+        element("tr", element("td", card, colspan=str(len(HEADER)))),
+        id=f"n{index}",
+        data_s=node.state,
+    )
+
+
+def _card(node: Node, found: list[Finding], files: Mapping[int, str], pictures: Mapping[str, Markup]) -> Iterator[Markup]:
+    if node.error:
+        yield element("pre", node.error)
+    if node.machine is not None:
+        yield element("p", " · ".join(fact for fact in _facts(node, node.machine) if fact))
+    if found:
+        told = [one for one in found if one.severity is not Severity.INFO]
+        items = [_found(code, list(group)) for code, group in groupby(told, key=lambda one: one.code)]
+        infos = dict.fromkeys(one.code for one in found if one.severity is Severity.INFO)
+        notes = [join(" ", element("a", code, href=f"#{code}")) for code in infos]
+        yield element("ul", *items, *([element("li", "For the record:", *notes)] if notes else []))
+    if node.stack:
+        yield pictures[node.stack]
+    if files:
+        links = [element("li", element("a", path, href=f"#f{at}")) for at, path in files.items()]
+        yield element("ul", element("li", "Would write:"), *links)
+
+
+def _found(code: str, group: list[Finding]) -> Markup:
+    """What one rule found here: a blocker with what was seen, a warning by its subjects."""
+    link = element("a", code, href=f"#{code}")
+    if group[0].severity is Severity.BLOCKER:
+        return element("li", link, "; ".join(f" {one.subject}: {one.evidence}" for one in group))
+    return element("li", link, " ", ", ".join(one.subject for one in group[:2]), f" and {len(group) - 2} more" if len(group) > 2 else "")
+
+
+def _facts(node: Node, machine: Machine) -> Iterator[str]:
+    yield f"node {node.node}" if node.node != node.host else ""
+    yield ", ".join(node.roles)
+    yield f"pool {node.pool}" if node.pool else ""
+    yield f"zone {node.zone}" if node.zone else ""
+    yield f"kernel {machine.kernel} {machine.arch}"
+    yield f"cgroup {machine.cgroup}, {machine.cgroup_driver or 'driver unknown'}"
+    yield machine.installer
+    yield plural(machine.pods, "pod")
+    yield "" if machine.images is None else f"{plural(machine.images, 'image')}, {size(machine.image_bytes or 0)}"
+    yield plural(machine.standalone, "standalone container") if machine.standalone else ""
+    yield from (f"also {one.name} {one.version}".strip() + (f" ({one.live} running)" if one.live else "") for one in machine.beside)

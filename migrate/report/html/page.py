@@ -1,0 +1,132 @@
+"""The page: head with its content security policy, the sections in order, the report itself as JSON at the end."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from migrate.report.causes import headline, plural, subtitle, verdict
+from migrate.report.html.fix import fix
+from migrate.report.html.fleet import fleet
+from migrate.report.html.nodes import nodes
+from migrate.report.html.parts import section
+from migrate.report.html.rest import files, not_checked, rules
+from migrate.report.html.stacks import stacks
+from migrate.report.html.workloads import workloads
+from migrate.report.markup import Markup, element
+from migrate.report.model import Finding, Report, RuleText
+
+# a tenth of a big table; HTML Living Standard, 13.1.2.4 Optional tags
+OPTIONAL = re.compile("</(?:td|th|tr|li|tbody)>")
+
+
+def html(report: Report) -> str:
+    """The whole file as text. Style and script are in it, named by their hashes: the page can load nothing and run nothing else."""
+    style, script = _data("report.css"), _data("report.js")
+    title = f"docker2cri: {headline(report)}"
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("title", title),
+        element("style", style),
+    )
+    parts = [part for part in _sections(report) if part is not None]
+    links = [element("a", name, href=f"#{anchor}") for anchor, name, _ in parts]
+    body = element(
+        "body",
+        _banner(report),
+        element("nav", element("div", *links, class_="wide"), aria_label="Sections"),
+        element("main", *(content for _, _, content in parts), class_="wide"),
+        element("footer", element("p", f"docker2cri {report.tool}. This file loads nothing and sends nothing."), class_="wide"),
+        element("script", _embedded(report), type="application/json", id="report"),
+        element("script", script),
+    )
+    return f"<!doctype html>\n{OPTIONAL.sub('', element('html', head, body, lang='en'))}\n"
+
+
+def _sections(report: Report) -> Iterator[tuple[str, str, Markup] | None]:
+    yield section("fix", "What to fix", fix(report))
+    yield section("fleet", "Fleet", fleet(report)) if report.nodes else None
+    yield section("nodes", "Nodes", nodes(report)) if report.nodes else None
+    yield section("stack", "Who talks to whom", stacks(report)) if report.stacks else None
+    yield section("files", "File changes", files(report)) if report.files else None
+    yield section("workloads", "Workloads", workloads(report)) if report.workloads else None
+    yield section("unseen", "Not checked", not_checked(report)) if report.not_checked else None
+    yield section("rules", "Rules", rules(report)) if report.rules else None
+
+
+def _banner(report: Report) -> Markup:
+    summary = report.summary
+    tiles: tuple[tuple[str, int, str], ...] = (
+        ("blocked", summary.blocked, "blocked"),
+        ("not-read", summary.not_read, "not read"),
+        ("needs-work", summary.needs_work, "needs work" if summary.needs_work == 1 else "need work"),
+        ("ready", summary.ready, "ready"),
+    )
+    if report.kind == "scan":
+        tiles = (("blocked", summary.blockers, "blockers"), ("needs-work", summary.warnings, "warnings"), ("ready", summary.infos, "info"))
+    shown = [
+        element("li", element("b", f"{count:,}"), element("span", word), class_=f"tile {name}{'' if count else ' none'}")
+        for name, count, word in tiles
+    ]
+    found = f"{plural(summary.blockers, 'blocker')}, {plural(summary.warnings, 'warning')}, {summary.infos:,} info"
+    said = [f"{summary.accepted} accepted" if summary.accepted else "", f"{summary.waived} waived" if summary.waived else ""]
+    answers = ", ".join(one for one in said if one)
+    notes = [element("p", f"Note: {note}", class_="note") for note in report.notes]
+    return element(
+        "header",
+        element(
+            "div",
+            element("p", "Compatibility report", class_="kicker"),
+            element("h1", headline(report)),
+            element("p", subtitle(report), class_="meta"),
+            element("ul", *shown, class_="tiles", aria_label=verdict(summary)),
+            element("p", f"{found}{f' ({answers})' if answers else ''}", class_="meta"),
+            *notes,
+            class_="wide",
+        ),
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    return f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _data(name: str) -> Markup:
+    return Markup(resources.files(__package__).joinpath(name).read_text("utf-8"))
+
+
+def _embedded(report: Report) -> Markup:
+    """The report as JSON that no HTML parser takes for markup; defaults are left out, and what a rule says stands in `rules` once."""
+    texts = {rule.code: rule for rule in report.rules}
+    short = replace(report, findings=tuple(_without(one, texts.get(one.code)) for one in report.findings))
+    text = msgspec.json.encode(_short(short)).decode()
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _without(finding: Finding, rule: RuleText | None) -> Finding:
+    what, remedy = (rule.what, rule.remedy) if rule else ("", "")
+    told = "" if finding.what == what else finding.what
+    return replace(finding, what=told, remedy="" if finding.remedy == remedy else finding.remedy)
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        given = ((field.name, getattr(value, field.name), field.default) for field in msgspec.structs.fields(value))
+        return {name: _short(one) for name, one, default in given if one != default}
+    return [_short(one) for one in value] if isinstance(value, tuple) else value

@@ -1,0 +1,77 @@
+"""JUnit XML as CI servers read it (Jenkins' xunit plugin, junit-10.xsd): a suite for each node, file or workload, a case for each rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from migrate.report.causes import answer, fails
+from migrate.report.markup import Markup, element, join
+from migrate.report.model import Finding, Report
+from migrate.rules import Severity
+
+
+def junit(report: Report, fail_on: Severity | None) -> str:
+    """The report as JUnit XML; findings at or above `fail_on` fail, lighter ones are told in the case's output, answered ones are skipped.
+
+    A node that was not read is an error, never a pass; so is everything else that was not checked, in a suite of its own.
+    """
+    names = {name.partition(" ")[0]: name for name in (*report.asked, *(f"{one.code} {one.slug}" for one in report.rules))}
+    suites = []
+    for node in report.nodes:
+        found = [one for one in report.findings if node.host in one.nodes]
+        unread = [_error("read", node.host, node.error)] if node.state == "not read" else []
+        suites.append(_suite(node.host, unread or list(_cases(node.host, names, found, fail_on))))
+    apart = [one for one in report.findings if not one.nodes]
+    for place in dict.fromkeys(_place(one) for one in apart):
+        found = [one for one in apart if _place(one) == place]
+        only = {one.code: names.get(one.code, one.code) for one in found}
+        suites.append(_suite(place, list(_cases(place, only, found, fail_on))))
+    unseen = [_skipped(one.what, "not checked", one.reason) for one in report.not_checked]
+    suites += [_suite("not checked", unseen)] if unseen else []
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + element("testsuites", "\n", *suites, name="docker2cri") + "\n"
+
+
+def _suite(name: str, cases: list[tuple[str, Markup]]) -> Markup:
+    kinds = [kind for kind, _ in cases]
+    counts = {kind: str(kinds.count(word)) for kind, word in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))}
+    body = (join(case, "\n") for _, case in cases)
+    return join(element("testsuite", "\n", *body, name=name, tests=str(len(cases)), **counts, time="0"), "\n")
+
+
+def _cases(suite: str, names: dict[str, str], found: list[Finding], fail_on: Severity | None) -> Iterable[tuple[str, Markup]]:
+    for code, name in names.items():
+        here = [one for one in found if one.code == code]
+        failing = [one for one in here if fails(one, fail_on)]
+        if failing:
+            failure = element("failure", _told(failing), message=failing[0].what, type=failing[0].severity.value)
+            yield "failure", _case(suite, name, failure)
+        elif here and all(one.settled for one in here):
+            yield "skipped", _case(suite, name, element("skipped", message="; ".join(dict.fromkeys(answer(one) for one in here))))
+        elif here:
+            yield "passed", _case(suite, name, element("system-out", _told(here)))
+        else:
+            yield "passed", _case(suite, name)
+
+
+def _case(suite: str, name: str, *children: Markup) -> Markup:
+    return element("testcase", *children, classname=f"docker2cri.{suite}", name=name, time="0")
+
+
+def _error(name: str, suite: str, reason: str) -> tuple[str, Markup]:
+    return "error", _case(suite, name, element("error", reason, message=(reason.splitlines() or ["not read"])[0], type="not read"))
+
+
+def _skipped(name: str, suite: str, reason: str) -> tuple[str, Markup]:
+    return "skipped", _case(suite, name, element("skipped", message=reason))
+
+
+def _told(found: list[Finding]) -> str:
+    return "\n".join(f"{_at(one)}{one.subject}: {one.evidence}\n-> {one.remedy}" for one in found)
+
+
+def _at(one: Finding) -> str:
+    return f"{one.location}: " if one.location else ""
+
+
+def _place(one: Finding) -> str:
+    return one.location.path if one.location else one.workload or one.subject

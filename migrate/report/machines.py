@@ -1,0 +1,97 @@
+"""One inspected machine as the report tells it: what it is, where it stands, which runtime it leaves and which it gets."""
+
+from __future__ import annotations
+
+from migrate.facts.model import Containerd, Docker, Kubelet
+from migrate.facts.runtimes import Role
+from migrate.installers.table import identify
+from migrate.report.model import Beside, Machine, Node, State
+from migrate.rules import NodeView, Severity
+from migrate.rules.judge import Inspected
+from migrate.targets import Target
+from migrate.targets.kubelet import cgroup_driver
+
+ROLE = "node-role.kubernetes.io/"
+ZONES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
+POOLS = (
+    "cloud.google.com/gke-nodepool",
+    "eks.amazonaws.com/nodegroup",
+    "alpha.eksctl.io/nodegroup-name",
+    "kubernetes.azure.com/agentpool",
+    "agentpool",
+    "kops.k8s.io/instancegroup",
+    "karpenter.sh/nodepool",
+    "node.kubernetes.io/pool",
+    "node-pool",
+    "nodepool",
+    "pool",
+)
+
+
+def node_of(one: Inspected, target: Target, stack: str) -> Node:
+    """The machine for the report; `stack` is the name of its stack, empty when it was not read."""
+    view = one.view
+    labels = (view.node.metadata.labels if view and view.node else None) or {}
+    return Node(
+        host=one.host,
+        node=view.node.name if view and view.node else "",
+        state=state_of(one.state),
+        error=one.error or "",
+        blockers=one.count(Severity.BLOCKER),
+        warnings=one.count(Severity.WARNING),
+        infos=one.count(Severity.INFO),
+        roles=tuple(sorted(key.removeprefix(ROLE) for key in labels if key.startswith(ROLE))),
+        pool=_first(labels, POOLS),
+        zone=_first(labels, ZONES),
+        machine=machine_of(view, target) if view else None,
+        stack=stack,
+    )
+
+
+def machine_of(view: NodeView, target: Target) -> Machine:
+    """What is known of the machine itself."""
+    facts = view.facts
+    docker = facts.docker if isinstance(facts.docker, Docker) else None
+    asked = docker is not None and docker.info is not None
+    settled = view.settled
+    return Machine(
+        os=facts.os.name,
+        kernel=facts.os.kernel,
+        arch=facts.os.arch,
+        cgroup=facts.os.cgroup,
+        cgroup_driver=cgroup_driver(facts) or "",
+        kubelet=facts.kubelet.version if isinstance(facts.kubelet, Kubelet) else "",
+        installer=identify(facts, view.node).name,
+        runtime=facts.endpoint.kind,
+        runtime_version=_runtime_version(view),
+        next_runtime=facts.endpoint.kind if settled else target.name,
+        next_version=_runtime_version(view) if settled else target.installed(facts) or "",
+        images=len(docker.images) if asked and docker else None,
+        image_bytes=sum(image.size for image in docker.images) if asked and docker else None,
+        standalone=len(docker.standalone) if asked and docker else None,
+        beside=tuple(
+            Beside(name=one.name, role=one.role.value, version=one.version, live=len(one.live))
+            for one in facts.runtimes
+            if not one.kubernetes.now and one.role is not Role.OCI
+        ),
+        pods=sum(not pod.finished for pod in view.pods),
+    )
+
+
+def state_of(word: str) -> State:
+    """The word of migrate.rules.judge.STATES, as the model has it."""
+    states: dict[str, State] = {"ready": "ready", "needs work": "needs work", "blocked": "blocked"}
+    return states.get(word, "not read")
+
+
+def _runtime_version(view: NodeView) -> str:
+    facts = view.facts
+    if view.on_docker:
+        return facts.docker.version if isinstance(facts.docker, Docker) else ""
+    if facts.endpoint.kind == "containerd":
+        return facts.containerd.version if isinstance(facts.containerd, Containerd) else ""
+    return facts.version_of(facts.endpoint.kind)
+
+
+def _first(labels: dict[str, str], keys: tuple[str, ...]) -> str:
+    return next((labels[key] for key in keys if labels.get(key)), "")

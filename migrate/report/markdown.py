@@ -1,0 +1,123 @@
+"""The report as GitHub-flavoured Markdown, for $GITHUB_STEP_SUMMARY, pull requests and chats: verdict, causes, nodes, workloads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from migrate.report.causes import Cause, answer, by_weight, causes, counts, headline, plural, shown, subtitle, where
+from migrate.report.model import Finding, Report
+from migrate.report.plain import one_line
+from migrate.rules import Severity
+
+MOST = 10  # a step summary holds 1 MiB
+MOST_NODES = 200
+SIGNS = {Severity.BLOCKER: "⛔", Severity.WARNING: "⚠️", Severity.INFO: "ℹ️"}
+SPECIAL = re.compile(r"[\\`*_\[\]<>|~@&]")
+TICKS = re.compile("`([^`]+)`")
+HTML = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"}
+
+
+def markdown(report: Report) -> str:
+    """The report as Markdown. What a node says stands in code spans, where nothing is markup, a link, or a mention of somebody."""
+    parts = [f"## docker2cri: {_text(headline(report))}", _text(subtitle(report)), *(f"> {_text(note)}" for note in report.notes)]
+    told = causes(report.findings)
+    for severity in (Severity.BLOCKER, Severity.WARNING):
+        group = [one for one in told if one.severity is severity]
+        if group:
+            parts += [f"### {'Must be fixed' if severity is Severity.BLOCKER else 'Should be read'}", *(_cause(one) for one in group)]
+    infos = [one for one in told if one.severity is Severity.INFO]
+    if infos:
+        lines = "\n".join(f"- `{one.code}` {_text(one.what)} ({one.extent})" for one in infos)
+        parts.append(f"<details><summary>{plural(report.summary.infos, 'info finding')}</summary>\n\n{lines}\n\n</details>")
+    if report.nodes:
+        parts += ["### Nodes", "\n".join(_nodes(report))]
+    if report.workloads:
+        parts += ["### Workloads", "\n".join(_workloads(report))]
+    if report.not_checked:
+        parts += ["### Not checked", "\n".join(f"- {_code(one.what)}: {_code(one.reason)}" for one in report.not_checked)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cause(one: Cause) -> str:
+    head = f"{SIGNS[one.severity]} **{one.code} {_text(one.slug)}** ({one.extent}). {_text(one.what)}"
+    lines = [f"- {_finding_place(finding)}{_code(finding.evidence)}{_said(answer(finding))}" for finding in shown(one.findings, MOST)]
+    if len(one.findings) > MOST:
+        lines.append(f"- and {len(one.findings) - MOST:,} more")
+    remedy = one.remedies[0] if one.remedies else ""
+    return "\n".join([head, "", *lines]) + (f"\n\n{_remedy(remedy)}" if remedy else "")
+
+
+def _finding_place(finding: Finding) -> str:
+    place = f"{_code(str(finding.location))} " if finding.location else ""
+    at = where(finding, 4)
+    return f"{place}{_code(finding.subject)}{f' ({_code(at)})' if at else ''}: "
+
+
+def _said(text: str) -> str:
+    return f" _{_text(text)}_" if text else ""
+
+
+def _remedy(text: str) -> str:
+    """Paragraphs as text, those indented by four as code."""
+    made = []
+    for paragraph in text.split("\n\n"):
+        if paragraph.startswith("    "):
+            lines = "\n".join(line.removeprefix("    ") for line in paragraph.splitlines())
+            fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", lines)), default=0))
+            made.append(f"{fence}sh\n{lines}\n{fence}")
+        else:
+            made.append(_text(paragraph))
+    return "\n\n".join(made)
+
+
+def _nodes(report: Report) -> Iterator[str]:
+    yield from _table(("Node", "Kubelet", "Runtime now", "To", "Blockers / warnings / info", "State"), ())
+    ordered = by_weight(report.nodes)
+    for node in ordered[:MOST_NODES]:
+        machine = node.machine
+        now = f"{machine.runtime} {machine.runtime_version}".strip() if machine else "-"
+        then = f"{machine.next_runtime} {machine.next_version}".strip() if machine else "-"
+        kubelet = (machine.kubelet or "?") if machine else "-"
+        found = counts(node.blockers, node.warnings, node.infos)
+        yield _row((_code(node.host), _code(kubelet), _code(now), _code(then), found, f"**{node.state}**"))
+    if len(ordered) > MOST_NODES:
+        yield f"\n{len(ordered) - MOST_NODES:,} more nodes"
+
+
+def _workloads(report: Report) -> Iterator[str]:
+    found = [one for one in report.workloads if one.blockers or one.warnings]
+    yield f"{plural(len(report.workloads), 'workload')}, {len(found):,} with blockers or warnings.\n"
+    if found:
+        yield from _table(("Workload", "Pod security", "Pods", "Blockers / warnings / info"), ())
+    for one in sorted(found, key=lambda one: (-one.blockers, -one.warnings))[:MOST_NODES]:
+        yield _row((_code(one.title), one.pod_security or "-", str(one.pods), counts(one.blockers, one.warnings, one.infos)))
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield _row(header)
+    yield _row(["---"] * len(header))
+    yield from map(_row, rows)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _code(text: str) -> str:
+    """A code span; it needs a longer fence than any run of backticks in it, and in tables no bare `|` (GFM 4.10)."""
+    line = one_line(text).replace("|", "\\|") or "-"
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def _text(text: str) -> str:
+    """One line of text, what stands in backticks as code, every other character that Markdown or HTML could take for markup escaped."""
+    words, *rest = TICKS.split(one_line(text))
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    return _escaped(words) + "".join(_code(code) + _escaped(words) for code, words in pairs)
+
+
+def _escaped(text: str) -> str:
+    return SPECIAL.sub(lambda found: HTML.get(found[0], f"\\{found[0]}"), text)

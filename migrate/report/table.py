@@ -1,0 +1,127 @@
+"""The report on a terminal: the verdict, what to fix by cause, the nodes, the workloads, what was not checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from migrate.plan.steps import size
+from migrate.report.causes import Cause, answer, by_weight, causes, counts, headline, plural, shown, subtitle, where
+from migrate.report.model import Node, Report, Workload
+from migrate.report.style import Style
+from migrate.rules import Severity
+
+COLORS = {Severity.BLOCKER: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+TITLES = {Severity.BLOCKER: "BLOCKERS", Severity.WARNING: "WARNINGS", Severity.INFO: "INFO"}
+HEADER = ("NODE", "KUBELET", "RUNTIME NOW", "VERSION", "B/W/I", "STATE")
+WIDE = (*HEADER[:4], "NEXT", "OS", "KERNEL", "CGROUP", "INSTALLER", "IMAGES", "PODS", *HEADER[4:])
+WORKLOADS = ("WORKLOAD", "POD SECURITY", "PODS", "B/W/I")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of long lists is shown; None is all."""
+
+    findings: int | None = 6
+    nodes: int | None = 30
+    workloads: int | None = 20
+    hosts: int = 4
+
+
+ALL = Limits(None, None, None, 1000)
+
+
+def table(report: Report, style: Style, *, show_info: bool = False, headers: bool = True, wide: bool = False) -> str:
+    """The whole report as text; `wide` leaves nothing out and has more columns."""
+    limits = ALL if wide else Limits()
+    parts = [f"{style.paint(headline(report), 'bold')}\n{style.paint(style.wrap(subtitle(report)), 'dim')}"]
+    parts += [style.paint(style.wrap(f"note: {note}", 0, 6), "yellow") for note in report.notes]
+    parts += _causes(report, style, limits, show_info=show_info or wide)
+    if report.nodes:
+        parts.append(_nodes(report.nodes, style, limits, headers, wide))
+    if report.workloads:
+        parts.append(_workloads(report.workloads, style, limits, headers))
+    if report.not_checked:
+        lines = (style.wrap(f"{one.what}: {one.reason}", 2, 4) for one in report.not_checked)
+        parts.append("\n".join([style.paint("NOT CHECKED", "bold"), *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _causes(report: Report, style: Style, limits: Limits, *, show_info: bool) -> Iterator[str]:
+    told = causes(report.findings)
+    for severity in Severity:
+        group = [one for one in told if one.severity is severity]
+        if not group:
+            continue
+        if severity is Severity.INFO and not show_info:
+            infos = report.summary.infos
+            yield style.paint(f"{plural(infos, 'info finding')} {'is' if infos == 1 else 'are'} not shown (--info shows them)", "dim")
+            continue
+        yield "\n".join([style.paint(TITLES[severity], "bold"), *(_cause(one, style, limits) for one in group)])
+
+
+def _cause(cause: Cause, style: Style, limits: Limits) -> str:
+    head = style.wrap(f"{cause.code} {cause.slug} ({cause.extent}): {cause.what}", 0, 8)
+    head = head.replace(cause.code, style.paint(cause.code, COLORS[cause.severity], "bold"), 1)
+    lines = [head]
+    for finding in shown(cause.findings, limits.findings):
+        at = where(finding, limits.hosts)
+        place = f"{finding.location}: " if finding.location else ""
+        said = f" [{answer(finding)}]" if finding.settled else ""
+        lines.append(style.wrap(f"{place}{finding.subject}{f' ({at})' if at else ''}: {finding.evidence}{said}", 8, 10))
+    if limits.findings is not None and len(cause.findings) > limits.findings:
+        lines.append(f"        {len(cause.findings) - limits.findings:,} more (-o wide shows all)")
+    remedies = cause.remedies if limits.findings is None else cause.remedies[:1]
+    lines += [style.paint(_remedy(remedy, style), "dim") for remedy in remedies]
+    if len(remedies) < len(cause.remedies):
+        lines.append(style.paint(f"        -> and {len(cause.remedies) - 1:,} more (-o wide shows all)", "dim"))
+    return "\n".join(lines)
+
+
+def _remedy(text: str, style: Style) -> str:
+    """Prose is wrapped; commands are kept as they are typed."""
+    lines = []
+    for index, paragraph in enumerate(text.split("\n\n")):
+        if paragraph.startswith("    "):
+            lines += [f"       {line}" for line in paragraph.splitlines()]
+        else:
+            lines.append(style.wrap(paragraph if index else f"-> {paragraph}", 11 if index else 8, 11))
+    return "\n".join(lines)
+
+
+def _nodes(nodes: Sequence[Node], style: Style, limits: Limits, headers: bool, wide: bool) -> str:
+    ordered = by_weight(nodes)
+    kept = ordered[: limits.nodes]
+    lines = [style.table(WIDE if wide else HEADER, [_wide(one) if wide else _row(one) for one in kept], headers=headers)]
+    if rest := ordered[len(kept) :]:
+        states = ", ".join(f"{sum(one.state == state for one in rest):,} {state}" for state in dict.fromkeys(one.state for one in rest))
+        lines.append(f"{len(rest):,} more: {states} (-o wide shows all)")
+    return "\n".join(lines)
+
+
+def _row(node: Node) -> tuple[str, ...]:
+    machine, found = node.machine, counts(node.blockers, node.warnings, node.infos)
+    if machine is None:
+        return (node.host, "-", "-", "-", found if not node.error else "-", node.state)
+    return (node.host, machine.kubelet or "?", machine.runtime, machine.runtime_version or "?", found, node.state)
+
+
+def _wide(node: Node) -> tuple[str, ...]:
+    row, machine = _row(node), node.machine
+    if machine is None:
+        return (*row[:4], *("-",) * 7, *row[4:])
+    images = "?" if machine.images is None else f"{machine.images} ({size(machine.image_bytes or 0)})"
+    runtime = f"{machine.next_runtime} {machine.next_version}".strip()
+    cgroup = f"{machine.cgroup} {machine.cgroup_driver or '?'}"
+    return (*row[:4], runtime, machine.os, machine.kernel, cgroup, machine.installer, images, str(machine.pods), *row[4:])
+
+
+def _workloads(workloads: Sequence[Workload], style: Style, limits: Limits, headers: bool) -> str:
+    ordered = sorted(workloads, key=lambda one: (-one.blockers, -one.warnings, -one.infos, one.pod_security != "privileged"))
+    kept = ordered[: limits.workloads]
+    rows = [(one.title, one.pod_security or "-", str(one.pods), counts(one.blockers, one.warnings, one.infos)) for one in kept]
+    lines = [style.table(WORKLOADS, rows, headers=headers)]
+    if rest := ordered[len(kept) :]:
+        found = sum(one.blockers + one.warnings + one.infos > 0 for one in rest)
+        lines.append(f"{len(rest):,} more, {found:,} of them with findings (-o wide shows all)")
+    return "\n".join(lines)

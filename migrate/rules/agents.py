@@ -1,0 +1,65 @@
+"""D2C312 and D2C313: agents that watch containers (migrate/rules/agents_table.py)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from migrate.facts.workload import Pointer
+from migrate.rules import Severity
+from migrate.rules.agents_table import Agent, Minor, agent_of
+from migrate.rules.sight import Sign, WorkloadView, workload_rule
+
+TAG = re.compile(r"v?(\d{1,6})\.(\d{1,6})(?!\d)")
+
+
+@workload_rule("D2C312", "agent-too-old", Severity.WARNING)
+def agent_too_old(view: WorkloadView) -> Iterator[Sign]:
+    """An agent is of a version that does not know the new runtime by itself.
+
+    Why: it keeps running and reports less, or nothing, of the node's containers: nobody is told.
+
+    Remedy: Raise it to the version that the evidence names before the first node moves, or set what it says:
+
+        kubectl -n NAMESPACE set image daemonset/NAME CONTAINER=IMAGE:VERSION
+
+    Sources: kubernetes.io, Migrating telemetry and security agents from dockershim; the page of each vendor that docker2cri's table
+    of agents names.
+    """
+    for at, agent, name, tag in _agents(view):
+        if (version := _version(tag)) and agent.copes and version < agent.copes:
+            wanted = "{}.{}".format(*agent.copes)
+            yield Sign(f"container {name}: {agent.name} {tag}, {wanted} and later cope: {agent.switch} ({agent.source})", at)
+
+
+@workload_rule("D2C313", "agent-of-containers", Severity.INFO)
+def agent_of_containers(view: WorkloadView) -> Iterator[Sign]:
+    """An agent is known to look at containers, and works on the new runtime when it is set up for it.
+
+    Why: many of them ask Docker, read its files or parse its log format unless told otherwise. Names of metrics and labels change with
+    the runtime as well.
+
+    Remedy: Check the setting that the evidence names; then see that it still reports after the first node:
+
+        kubectl -n NAMESPACE logs POD
+
+    Sources: kubernetes.io, Migrating telemetry and security agents from dockershim; the page of each vendor that docker2cri's table
+    of agents names.
+    """
+    for at, agent, name, tag in _agents(view):
+        version = _version(tag)
+        if agent.copes is None or version is None or version >= agent.copes:
+            since = " (from {}.{} on)".format(*agent.copes) if agent.copes and version is None else ""
+            yield Sign(f"container {name}: {agent.name}{since}: {agent.switch} ({agent.source})", at)
+
+
+def _agents(view: WorkloadView) -> Iterator[tuple[Pointer, Agent, str, str]]:
+    """Where an agent is, which, its container and its tag."""
+    for at, one, image in view.images:
+        if agent := agent_of(image.group, image.last):
+            yield (*at, "image"), agent, one.name, image.tag
+
+
+def _version(tag: str) -> Minor | None:
+    found = TAG.match(tag)
+    return (int(found[1]), int(found[2])) if found else None

@@ -1,0 +1,54 @@
+"""D2C404 and D2C327: how pods name their images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrate.formats import FormatError, image_ref
+from migrate.rules import Severity
+from migrate.rules.sight import Sign, WorkloadView, workload_rule
+
+
+@workload_rule("D2C327", "short-image-name", Severity.INFO)
+def short_image_name(view: WorkloadView) -> Iterator[Sign]:
+    """A pod names its image without a registry.
+
+    Why: Docker and containerd take docker.io for it. CRI-O asks the registries that registries.conf lists for such names, refuses them
+    when it lists none, and from 1.34 on when it lists several. The plan lists docker.io unless the node's own files list others.
+
+    Remedy: See what the plan writes, or name the image in full:
+
+        unqualified-search-registries = ["docker.io"]     # /etc/containers/registries.conf, on every node
+
+    Sources: containers/image docs/containers-registries.conf.5.md; cri-o v1.34.0 crio.conf(5), short_name_mode; cri-o issue 3884.
+    """
+    if not view.ground.target.takes_short_names:
+        for at, one in view.containers:
+            if (full := _in_full(one.image)) and not one.image.startswith(("docker.io/", "index.docker.io/")):
+                yield Sign(f"container {one.name}: {one.image} stands for {full}", (*at, "image"))
+
+
+@workload_rule("D2C404", "image-pinned-by-digest", Severity.INFO)
+def image_pinned_by_digest(view: WorkloadView) -> Iterator[Sign]:
+    """A pod names its image by a digest.
+
+    Why: an import from Docker gives a new manifest digest, so the image is pulled again: the registry must be reachable at that moment.
+
+    Remedy: Nothing with a registry at hand. Without one, pull it into the new store beforehand:
+
+        crictl pull IMAGE@sha256:...     # on the node, containerd's CRI enabled
+
+    Sources: containerd 1.6.20, ctr images import (observed); kubernetes issue 124286.
+    """
+    for at, one in view.containers:
+        if "@sha256:" in one.image and one.image_pull_policy != "Never":
+            yield Sign(f"container {one.name}: {one.image}", (*at, "image"))
+
+
+def _in_full(image: str) -> str:
+    """The whole name of an image of Docker Hub; empty for others and for what is no reference."""
+    try:
+        ref = image_ref.parse(image)
+    except FormatError:
+        return ""
+    return str(ref) if ref.domain == image_ref.DEFAULT_DOMAIN else ""

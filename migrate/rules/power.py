@@ -1,0 +1,128 @@
+"""D2C304, D2C305 and D2C309: pods with power over the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrate.facts.pod import PodContainer
+from migrate.facts.pod_context import PodSecurityContext, SecurityContext
+from migrate.facts.workload import Pointer
+from migrate.rules import Severity
+from migrate.rules.pod_security import APPARMOR
+from migrate.rules.pod_security_table import ADDABLE
+from migrate.rules.pods import privileged, within
+from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workloads import of_docker
+
+NEAR_PRIVILEGED = frozenset({"ALL", "SYS_ADMIN", "SYS_PTRACE"})
+HOST_FOLDERS = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var")
+
+
+@workload_rule("D2C304", "privileged-pod", Severity.WARNING)
+def privileged_pod(view: WorkloadView) -> Iterator[Sign]:
+    """A privileged container runs on this node.
+
+    Why: it can reach Docker without any mount (through the host's namespaces or devices), and no manifest shows whether it does.
+
+    Remedy: Ask its owner, or look for Docker in what it does; kube-proxy and CNI agents are privileged and harmless:
+
+        kubectl -n NAMESPACE logs POD | grep -i docker
+
+    Sources: kubernetes.io, Pod Security Standards (Baseline, Privileged containers).
+    """
+    for at, one in view.containers:
+        if privileged(one):
+            yield Sign(f"container {one.name} is privileged", (*at, "securityContext", "privileged"))
+
+
+@workload_rule("D2C305", "near-privileged-pod", Severity.WARNING)
+def near_privileged_pod(view: WorkloadView) -> Iterator[Sign]:
+    """A pod shares the host's PID or IPC namespace, or has SYS_ADMIN or SYS_PTRACE.
+
+    Why: it may watch or enter Docker's processes: what finds containers as children of dockerd, or by cgroups named docker-*.scope,
+    finds none.
+
+    Remedy: Ask its owner whether it looks for Docker's processes or cgroups (containerd's are named cri-containerd-*.scope).
+
+    Sources: kubernetes.io, Pod Security Standards (Baseline, Host namespaces and Capabilities); moby oci_linux.go; containerd
+    getCgroupsPath.
+    """
+    if not any(privileged(one) for _, one in view.containers):
+        yield from _near_signs(view)
+
+
+@workload_rule("D2C309", "pod-near-host", Severity.INFO)
+def pod_near_host(view: WorkloadView) -> Iterator[Sign]:
+    """A pod is not privileged, but holds some power over the host.
+
+    Why: what it may do to the node stays the same on any runtime; what it finds there does not: processes, cgroups, mounts and files of
+    containers have other names and places.
+
+    Remedy: Ask its owner what it does on the host; most of these are network and storage agents that never knew Docker:
+
+        docker2cri explain D2C305
+
+    Sources: kubernetes.io, Pod Security Standards (Baseline); kubernetes.io, Volumes (hostPath).
+    """
+    if not any(privileged(one) for _, one in view.containers):
+        yield from _pod_signs(view)
+        yield from _container_signs(view)
+
+
+def _near_signs(view: WorkloadView) -> Iterator[Sign]:
+    spec = view.workload.spec
+    if spec.host_pid:
+        yield Sign("hostPID", ("spec", "hostPID"))
+    if spec.host_ipc:
+        yield Sign("hostIPC", ("spec", "hostIPC"))
+    for at, one, added in _added(view):
+        if close := added & NEAR_PRIVILEGED:
+            yield Sign(f"container {one.name} adds {', '.join(sorted(close))}", (*at, "securityContext", "capabilities", "add"))
+
+
+def _added(view: WorkloadView) -> Iterator[tuple[Pointer, PodContainer, set[str]]]:
+    """Each container with the capabilities that it adds, upper case and without CAP_."""
+    for at, one in view.containers:
+        capabilities = one.security_context.capabilities if one.security_context else None
+        if capabilities and capabilities.add:
+            yield at, one, {name.upper().removeprefix("CAP_") for name in capabilities.add}
+
+
+def _pod_signs(view: WorkloadView) -> Iterator[Sign]:
+    spec = view.workload.spec
+    if spec.host_network:
+        yield Sign("hostNetwork", ("spec", "hostNetwork"))
+    if spec.security_context:
+        yield from _unconfined("the pod", ("spec", "securityContext"), spec.security_context)
+    for key, value in sorted(view.workload.annotations.items()):
+        if value == "unconfined" and (key.startswith(APPARMOR) or "seccomp.security.alpha.kubernetes.io/" in key):
+            yield Sign(f"annotation {key}: {value}", ("metadata", "annotations", key))
+    for mount in view.mounts:
+        if mount.container and not mount.read_only and _of_host(mount.path) and not of_docker(view.ground, mount.path):
+            yield Sign(f"{mount.how}, writable", mount.at)
+
+
+def _of_host(path: str) -> bool:
+    return path == "/" or any(within(path, folder) for folder in HOST_FOLDERS)
+
+
+def _container_signs(view: WorkloadView) -> Iterator[Sign]:
+    for at, one, added in _added(view):
+        if more := added - ADDABLE - NEAR_PRIVILEGED:
+            yield Sign(f"container {one.name} adds {', '.join(sorted(more))}", (*at, "securityContext", "capabilities", "add"))
+    for at, one in view.containers:
+        if context := one.security_context:
+            way = (*at, "securityContext")
+            if context.allow_privilege_escalation:
+                yield Sign(f"container {one.name} sets allowPrivilegeEscalation", (*way, "allowPrivilegeEscalation"))
+            if context.proc_mount == "Unmasked":
+                yield Sign(f"container {one.name} has /proc unmasked", (*way, "procMount"))
+            yield from _unconfined(f"container {one.name}", way, context)
+
+
+def _unconfined(who: str, at: Pointer, context: PodSecurityContext | SecurityContext) -> Iterator[Sign]:
+    if context.windows_options and context.windows_options.host_process:
+        yield Sign(f"{who} is a hostProcess", (*at, "windowsOptions", "hostProcess"))
+    for key, profile in (("seccompProfile", context.seccomp_profile), ("appArmorProfile", context.app_armor_profile)):
+        if profile and profile.type == "Unconfined":
+            yield Sign(f"{who} sets {key} Unconfined", (*at, key, "type"))

@@ -1,0 +1,248 @@
+"""CRI-O as a target: one drop-in of its own, the files of containers/image and containers/storage, its limits.
+
+Sources: CRI-O docs/crio.conf.5.md at v1.23.5, v1.30.0 and v1.36.3; containers-registries.conf(5); behaviour of 1.23.5 was observed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from migrate.facts.model import Docker, NodeFacts
+from migrate.formats import FormatError, image_ref, toml_doc, version
+from migrate.formats.version import Version
+from migrate.targets import Edit, Target
+from migrate.targets.host import host_edits, sandbox_image
+from migrate.targets.kubelet import cgroup_driver, kubelet_edits
+from migrate.targets.registries import HUB, Registry, registries
+
+# A kubelet before 1.29 finds CRI-O's statistics by this very path (kubernetes PR 118704)
+SOCKET = "/var/run/crio/crio.sock"
+ENDPOINT = f"unix://{SOCKET}"
+UNIT = "crio.service"
+DROP_IN = "/etc/crio/crio.conf.d/99-docker2cri.conf"
+STORAGE = "/etc/containers/storage.conf"
+REGISTRIES = "/etc/containers/registries.conf"
+REGISTRIES_DROP_IN = "/etc/containers/registries.conf.d/99-docker2cri.conf"
+POLICY = "/etc/containers/policy.json"
+DATA_ROOT = "/var/lib/containers/storage"
+# moby oci/caps/defaults.go; CRI-O leaves out the last five (internal/config/capabilities)
+CRIO_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "KILL")
+LOST_CAPABILITIES = ("NET_RAW", "SYS_CHROOT", "MKNOD", "AUDIT_WRITE", "SETFCAP")
+DOCKER_SYSCTLS = ("net.ipv4.ping_group_range=0 2147483647", "net.ipv4.ip_unprivileged_port_start=0")
+
+Changes = dict[tuple[str, ...], Any]
+
+
+def installed(facts: NodeFacts) -> str | None:
+    """The version of CRI-O, None when it is not installed."""
+    return facts.crio.version if facts.crio else None
+
+
+def unsupported(kubelet: Version, runtime: Version) -> str | None:
+    """Why this pair cannot work, None when it can: a minor of CRI-O is made and tested for the same minor of Kubernetes (its README)."""
+    if kubelet.release == runtime.release:
+        return None
+    fits = f"install CRI-O {kubelet.major}.{kubelet.minor}"
+    return f"CRI-O {runtime} is for Kubernetes {runtime.major}.{runtime.minor}, the kubelet is {kubelet}: {fits}"
+
+
+def edits(facts: NodeFacts, *, keep_docker_defaults: bool = True) -> tuple[Edit, ...]:
+    """All file changes of a move to CRI-O; with `keep_docker_defaults` containers keep the capabilities and limits that Docker gave.
+
+    Raises FormatError where the facts do not allow a certain change.
+    """
+    if facts.crio is None:
+        return ()
+    changes = _changes(facts, version.parse(facts.crio.version), keep_docker_defaults)
+    why = "the kubelet's cgroup driver and sandbox image, Docker's runtimes" + (", capabilities and limits" if keep_docker_defaults else "")
+    prepared = (
+        Edit("crio-config", DROP_IN, why, partial(_set, changes), early=True),
+        *_storage_edit(facts),
+        *_registry_edits(facts),
+        *_policy_edit(facts),
+    )
+    return (*prepared, *host_edits(facts, ENDPOINT, UNIT), *kubelet_edits(facts, ENDPOINT, UNIT))
+
+
+def _set(changes: Changes, text: str | None) -> str:
+    return toml_doc.edit(text or "", changes)
+
+
+def _changes(facts: NodeFacts, found: Version, keep: bool) -> Changes:
+    runtime = ("crio", "runtime")
+    driver = cgroup_driver(facts) or "cgroupfs"
+    changes: Changes = {(*runtime, "cgroup_manager"): driver}
+    if driver == "cgroupfs":
+        # the only value that CRI-O takes beside cgroupfs (kubernetes.io, Container runtimes)
+        changes[(*runtime, "conmon_cgroup")] = "pod"
+    changes |= _runtimes(facts)
+    if image := sandbox_image(facts):
+        changes[("crio", "image", "pause_image")] = image
+    changes |= _network(facts)
+    if keep:
+        changes |= _docker_defaults(facts, found)
+    return changes
+
+
+def _docker_defaults(facts: NodeFacts, found: Version) -> Changes:
+    """What containers had under Docker and would lose by CRI-O's own defaults."""
+    runtime = ("crio", "runtime")
+    changes: Changes = {(*runtime, "default_capabilities"): [*CRIO_CAPABILITIES, *LOST_CAPABILITIES]}
+    # no limit: 0 up to 1.28, -1 since (CRI-O pkg/config); the default was 1024 up to 1.23
+    changes[(*runtime, "pids_limit")] = 0 if found.release < (1, 29) else -1
+    if isinstance(facts.docker, Docker) and _release(facts.docker.version) >= (20, 10):
+        changes[(*runtime, "default_sysctls")] = list(DOCKER_SYSCTLS)
+    if (1, 24) <= found.release < (1, 30):
+        # dockershim left a pod without a seccomp profile unconfined; the key is gone by 1.30
+        changes[(*runtime, "seccomp_use_default_when_empty")] = False
+    return changes
+
+
+def _runtimes(facts: NodeFacts) -> Changes:
+    """runc as under Docker (CRI-O 1.31 and later would take crun), and Docker's extra runtimes; their arguments are a rule's finding."""
+    runtime = ("crio", "runtime")
+    settings = facts.daemon_settings
+    default = settings.get("default-runtime")
+    name = default if isinstance(default, str) and default != "io.containerd.runc.v2" else "runc"
+    changes: Changes = {(*runtime, "default_runtime"): name}
+    extra = settings.get("runtimes")
+    found = (
+        {str(key): one for key, one in extra.items() if isinstance(one, Mapping) and one.get("path")} if isinstance(extra, Mapping) else {}
+    )
+    for key in sorted({"runc", *found}):
+        where = (*runtime, "runtimes", key)
+        changes[(*where, "runtime_path")] = str(found[key]["path"]) if key in found else ""
+        changes[(*where, "runtime_type")] = "oci"
+    return changes
+
+
+def _network(facts: NodeFacts) -> Changes:
+    """The kubelet's CNI folders, and by its name the network in force: a file that a package of CRI-O brings may sort before it."""
+    network = ("crio", "network")
+    changes: Changes = {(*network, "network_dir"): facts.cni.config_dir, (*network, "plugin_dirs"): list(facts.cni.bin_dirs)}
+    name = facts.cni.config.get("name") if isinstance(facts.cni.config, Mapping) else None
+    if isinstance(name, str) and name:
+        changes[(*network, "cni_default_network")] = name
+    return changes
+
+
+def _storage_edit(facts: NodeFacts) -> tuple[Edit, ...]:
+    """storage.conf where there is none, so that CRI-O and skopeo are sure to mean the same store."""
+    if _present(facts, STORAGE):
+        return ()
+    content = toml_doc.render({"storage": {"driver": "overlay", "graphroot": DATA_ROOT, "runroot": "/run/containers/storage"}})
+    return (Edit("storage", STORAGE, "images are copied into the store that CRI-O reads", lambda text: text or content, early=True),)
+
+
+def _registry_edits(facts: NodeFacts) -> tuple[Edit, ...]:
+    """Short names as Docker reads them, and its mirrors and insecure registries; CAs in /etc/docker/certs.d are read by themselves."""
+    document: dict[str, Any] = {}
+    if not _search(facts):
+        document["unqualified-search-registries"] = [HUB]
+    tables = [_table(one) for one in registries(facts) if one.mirrors or one.insecure]
+    if tables:
+        document["registry"] = tables
+    if aliases := _aliases(facts):
+        document["aliases"] = aliases
+    if not document:
+        return ()
+    content = toml_doc.render(document)
+    why = "an image named without a registry is Docker Hub's, as Docker reads it; its mirrors and insecure registries"
+
+    def rewrite(text: str | None) -> str:
+        if text is not None and toml_doc.load(text) != toml_doc.load(content):
+            raise FormatError("registries.conf", f"{REGISTRIES_DROP_IN} has other settings; remove it or merge them by hand")
+        return content if text is None else text
+
+    return (Edit("registries", REGISTRIES_DROP_IN, why, rewrite, early=True),)
+
+
+def _search(facts: NodeFacts) -> bool:
+    """Whether the node's own files already say where short names are looked for."""
+    return any(one.get("unqualified-search-registries") for one in _own_registries(facts))
+
+
+def _aliases(facts: NodeFacts) -> dict[str, str]:
+    """Short names of images in Docker's store that a packaged alias leads elsewhere (`fedora` to registry.fedoraproject.org), led back.
+
+    An alias is followed whatever the short-name mode (containers/image pkg/shortnames).
+    """
+    docker = facts.docker
+    stored = {_name(tag) for image in docker.images for tag in image.tags} if isinstance(docker, Docker) else set()
+    given = {str(short): str(one) for table in _own_registries(facts) for short, one in table.get("aliases", {}).items()}
+    return {short: _name(short) for short, one in sorted(given.items()) if _name(short) in stored and one != _name(short)}
+
+
+def _own_registries(facts: NodeFacts) -> list[dict[str, Any]]:
+    """registries.conf and its drop-ins, ours not among them, in the order in which later ones win."""
+    paths = [path for path in facts.files if path == REGISTRIES or (path.startswith(f"{REGISTRIES}.d/") and path != REGISTRIES_DROP_IN)]
+    return [toml_doc.load(facts.files[path].text) for path in sorted(paths) if _present(facts, path)]
+
+
+def _name(reference: str) -> str:
+    """The full name without a tag; a text that is no reference stays as it is."""
+    try:
+        return image_ref.parse(reference).name
+    except FormatError:
+        return reference
+
+
+def _table(registry: Registry) -> dict[str, Any]:
+    table: dict[str, Any] = {"prefix": registry.name, "location": registry.name}
+    if registry.insecure:
+        table["insecure"] = True
+    if registry.mirrors:
+        mirrors = (url.partition("://") for url in registry.mirrors)
+        table["mirror"] = [
+            {"location": rest.rstrip("/"), **({"insecure": True} if scheme == "http" else {})} for scheme, _, rest in mirrors
+        ]
+    return table
+
+
+def _policy_edit(facts: NodeFacts) -> tuple[Edit, ...]:
+    """policy.json where there is none: without it nothing is pulled. It accepts every image, as Docker does."""
+    if _present(facts, POLICY):
+        return ()
+    content = json.dumps({"default": [{"type": "insecureAcceptAnything"}]}, indent=2) + "\n"
+    return (
+        Edit(
+            "policy", POLICY, "without it nothing is pulled; as Docker, it demands no signatures", lambda text: text or content, early=True
+        ),
+    )
+
+
+def _present(facts: NodeFacts, path: str) -> bool:
+    return path in facts.files and facts.files[path].kind != "absent"
+
+
+def _release(text: str) -> tuple[int, int]:
+    try:
+        return version.parse(text).release
+    except FormatError:
+        return (0, 0)
+
+
+CRIO = Target(
+    name="crio",
+    title="CRI-O",
+    prefix="cri-o://",
+    unit=UNIT,
+    socket=SOCKET,
+    endpoint=ENDPOINT,
+    data_root=DATA_ROOT,
+    minimum=Version(1, 20, 0),
+    installed=installed,
+    unsupported=unsupported,
+    edits=edits,
+    takes_short_names=False,
+)
+CRIO_OWN_DEFAULTS = replace(
+    CRIO,
+    name="crio-own-defaults",
+    edits=partial(edits, keep_docker_defaults=False),
+    default_capabilities_dropped=frozenset(LOST_CAPABILITIES),
+)

@@ -1,0 +1,49 @@
+"""A JSON schema validator for what msgspec writes; a keyword that it does not know is an error, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "null": type(None),
+}
+NOTES = {"title", "description", "default", "$schema", "$defs"}
+
+
+def problems(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = None, at: str = "$") -> Iterator[str]:
+    """Where the value is not as the schema says."""
+    root = root or schema
+    for keyword, wanted in schema.items():
+        match keyword:
+            case "$ref":
+                yield from problems(value, root["$defs"][wanted.removeprefix("#/$defs/")], root, at)
+            case "type":
+                if not isinstance(value, TYPES[wanted]) or (wanted in ("integer", "number") and isinstance(value, bool)):
+                    yield f"{at} is no {wanted}: {value!r}"
+            case "enum":
+                if value not in wanted:
+                    yield f"{at} is none of {wanted}: {value!r}"
+            case "const":
+                if value != wanted:
+                    yield f"{at} is not {wanted!r}"
+            case "anyOf":
+                if all(list(problems(value, one, root, at)) for one in wanted):
+                    yield f"{at} is none of the alternatives: {value!r}"
+            case "properties":
+                for name, one in wanted.items():
+                    if isinstance(value, dict) and name in value:
+                        yield from problems(value[name], one, root, f"{at}.{name}")
+            case "required":
+                yield from (f"{at} has no {name}" for name in wanted if isinstance(value, dict) and name not in value)
+            case "items":
+                for index, one in enumerate(value if isinstance(value, list) else ()):
+                    yield from problems(one, wanted, root, f"{at}[{index}]")
+            case _:
+                assert keyword in NOTES, f"the validator does not know {keyword}"

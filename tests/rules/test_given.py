@@ -1,0 +1,372 @@
+"""What this node's Docker was given and what leans on it: D2C160 to D2C166, D2C520 to D2C522, and the verdict of every setting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from migrate.facts.capture import PathReading
+from migrate.facts.model import Firewall, Kernel, Login, NodeFacts, Place, ProcessLimits, SocketUser
+from migrate.rules import NodeView, check
+from migrate.rules.daemon_given import FLAGS
+from migrate.rules.daemon_keys import KeyVerdict, Verdict, verdicts
+from migrate.rules.daemon_table import CRIO, KEYS
+from migrate.rules.table import RULES
+from migrate.targets.containerd import CONTAINERD
+from tests.rules import make
+from tests.rules.case import Case
+
+UNIT = "/lib/systemd/system/docker.service"
+DROP_IN = "/etc/systemd/system/docker.service.d/proxy.conf"
+ENV = "/etc/default/docker"
+NOFILE = {"open files": ("1048576", "1048576"), "processes": ("unlimited", "unlimited")}
+
+
+def node(**given_: Any) -> NodeView:
+    return make.view(of=make.facts(**given_))
+
+
+def docker(**given_: Any) -> NodeView:
+    return node(docker=make.docker(**given_))
+
+
+def limits(then: dict[str, tuple[str, str]] | None, *now: ProcessLimits, daemon_json: Any = None, **more: Any) -> NodeView:
+    running = {} if then is None else {"containerd.service": ProcessLimits(1, then)}
+    return node(pod_limits=now, unit_limits=running, docker=make.docker(daemon_json=daemon_json), **more)
+
+
+def nr_open(value: str) -> Kernel:
+    return Kernel(frozenset(), {"fs.nr_open": value}, {}, {})
+
+
+def gpus(count: str) -> Any:
+    plain = make.node()
+    return msgspec.structs.replace(plain, status=msgspec.structs.replace(plain.status, allocatable={"nvidia.com/gpu": count, "cpu": "8"}))
+
+
+def cni(version: str) -> Any:
+    return replace(make.facts().cni, config={**make.CONFLIST, "cniVersion": version})
+
+
+CASES = (
+    Case(
+        "D2C160",
+        "in the environment file",
+        docker(environment=(("HTTPS_PROXY", Place(ENV, 4)), ("DOCKER_OPTS", Place(ENV, 5)), ("NO_PROXY", Place(UNIT, 9)))),
+        (("HTTPS_PROXY", f"{ENV}:4 sets it for docker.service; the value is not shown"),),
+    ),
+    Case(
+        "D2C160",
+        "from nowhere that was read",
+        docker(info={**(make.docker().info or {}), "HttpsProxy": "http://proxy:3128", "HttpProxy": ""}),
+        (("HTTPS_PROXY", "docker info: HttpsProxy is set, and neither a unit file nor daemon.json nor a flag sets it"),),
+    ),
+    Case(
+        "D2C160",
+        "in a unit file, and in daemon.json",
+        docker(
+            environment=(("HTTP_PROXY", Place(UNIT, 9)),),
+            daemon_json={"proxies": {"https-proxy": "http://p"}},
+            info={"HttpProxy": "http://p", "HttpsProxy": "http://p"},
+        ),
+    ),
+    Case("D2C160", "odd proxies", docker(daemon_json={"proxies": 7}, info={"HttpProxy": ""})),
+    Case(
+        "D2C161",
+        "a client certificate",
+        node(
+            docker_certificates=(
+                "/etc/docker/certs.d/reg:5000/ca.crt",
+                "/etc/docker/certs.d/reg:5000/client.cert",
+                "/etc/docker/certs.d/reg:5000/client.key",
+            )
+        ),
+        (("registry reg:5000", "/etc/docker/certs.d/reg:5000 holds client.cert, client.key"),),
+    ),
+    Case("D2C161", "a CA", node(docker_certificates=("/etc/docker/certs.d/reg:5000/ca.crt",))),
+    Case(
+        "D2C162",
+        "a private registry",
+        node(logins=(Login("/root/.docker/config.json", "https://registry.k8s.io/v2/"), Login("/root/.docker/config.json", "other:5000"))),
+        (("image registry.k8s.io/pause:3.6", "credentials for registry.k8s.io are in /root/.docker/config.json"),),
+    ),
+    Case("D2C162", "another registry", node(logins=(Login("/root/.docker/config.json", "registry.k8s.io.example"),))),
+    Case(
+        "D2C163",
+        "an agent, twice",
+        node(
+            socket_users=(
+                SocketUser("kubelet", 1, "/run/docker.sock"),
+                SocketUser("telegraf", 70, "/run/docker.sock"),
+                SocketUser("telegraf", 71, "/run/docker.sock"),
+            )
+        ),
+        (("process telegraf", "PID 70 71 is connected to /run/docker.sock"),),
+    ),
+    Case("D2C163", "the kubelet alone", node(socket_users=(SocketUser("kubelet", 1, "/run/docker.sock"),))),
+    Case(
+        "D2C164",
+        "more files",
+        limits({"open files": ("1024", "524288"), "processes": ("unlimited", "unlimited")}, ProcessLimits(3, NOFILE)),
+        (
+            (
+                "limit open files",
+                "now soft 1048576 hard 1048576 (3 processes of pods); then soft 1024 hard 524288 (the running containerd.service)",
+            ),
+        ),
+    ),
+    Case(
+        "D2C164",
+        "containerd does not run",
+        limits(
+            None,
+            ProcessLimits(1, NOFILE),
+            kernel=nr_open("1073741816"),
+            units={"containerd.service": make.unit("containerd.service", active="inactive", limit_nofile="infinity")},
+        ),
+        (
+            (
+                "limit open files",
+                "now soft 1048576 hard 1048576 (1 processes of pods); then soft 1073741816 hard 1073741816 "
+                "(LimitNOFILE=infinity of containerd.service)",
+            ),
+        ),
+    ),
+    Case("D2C164", "the same", limits(NOFILE, ProcessLimits(8, NOFILE))),
+    Case(
+        "D2C164",
+        "the plan carries it",
+        limits(
+            {**NOFILE, "open files": ("1", "1")},
+            ProcessLimits(8, NOFILE),
+            daemon_json={"default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1048576, "Hard": 1048576}}},
+        ),
+    ),
+    Case("D2C164", "nobody asked", limits(None)),
+    Case(
+        "D2C165",
+        "RHEL 7",
+        node(kernel=Kernel(frozenset(), {"fs.may_detach_mounts": "1"}, {}, {})),
+        (("fs.may_detach_mounts", "it is 1 now, and neither /etc/sysctl.conf nor /etc/sysctl.d sets it"),),
+    ),
+    Case(
+        "D2C165",
+        "a file sets it",
+        node(kernel=Kernel(frozenset(), {"fs.may_detach_mounts": "1"}, {}, {"fs.may_detach_mounts": ("1", "/etc/sysctl.d/a.conf")})),
+    ),
+    Case(
+        "D2C166",
+        "NVIDIA by default",
+        make.view(
+            of=make.facts(docker=make.docker(daemon_json={"runtimes": {"nvidia": {"path": "/x"}}}, info={"DefaultRuntime": "nvidia"})),
+            the_node=gpus("4"),
+        ),
+        (("GPUs", "allocatable nvidia.com/gpu 4; docker info: DefaultRuntime nvidia; daemon.json: runtimes nvidia"),),
+    ),
+    Case("D2C166", "none left", make.view(the_node=gpus("0"))),
+    Case(
+        "D2C520",
+        "two rules",
+        node(firewall=Firewall("DROP", 9, ("-A DOCKER-USER -s 10.0.0.0/8 -j DROP", "-A DOCKER-USER -i eth1 -j REJECT"))),
+        (("chain DOCKER-USER", "-A DOCKER-USER -s 10.0.0.0/8 -j DROP; -A DOCKER-USER -i eth1 -j REJECT"),),
+    ),
+    Case("D2C520", "Docker's own", node(firewall=Firewall("DROP", 9, ()))),
+    Case("D2C521", "DROP", node(firewall=Firewall("DROP", 9, ())), (("iptables", "9 rules in chains of Docker; policy of FORWARD: DROP"),)),
+    Case("D2C521", "iptables: false", node(firewall=Firewall("ACCEPT", 0, ()))),
+    Case(
+        "D2C522",
+        "1.1.0 and containerd 1.6",
+        node(cni=cni("1.1.0")),
+        (("cniVersion 1.1.0", "/etc/cni/net.d/10-pods.conflist declares it, containerd is 1.6.20~ds1"),),
+    ),
+    Case("D2C522", "1.0.0", node(cni=cni("1.0.0"))),
+    Case("D2C522", "1.1.0 and containerd 2", node(cni=cni("1.1.0"), containerd=make.containerd(version="2.0.4"))),
+    Case("D2C522", "none", node(cni=cni(""))),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_rule(case: Case) -> None:
+    case.verify()
+
+
+def test_the_registries_of_a_login_are_named() -> None:
+    path = "/root/.docker/config.json"
+    view = node(marks=frozenset({path}), logins=(Login(path, "a:5000"), Login(path, "b.example"), Login("/x", "c")))
+    (found,) = check(view, [one for one in RULES if one.code == "D2C136"])
+    assert found.evidence == "it names a:5000, b.example; /var/lib/kubelet/config.json does not exist"
+
+
+def told() -> NodeFacts:
+    unit = make.unit("docker.service", files=(UNIT, DROP_IN))
+    files = {
+        UNIT: PathReading("file", data=b"[Service]\nExecStart=/usr/bin/dockerd\n"),
+        DROP_IN: PathReading("file", data=b'[Service]\nEnvironment="HTTPS_PROXY=http://u:p4ssw0rd@proxy:3128"\n'),
+    }
+    found = make.docker(
+        daemon_json={
+            "registry-mirrors": ["https://mirror"],
+            "log-driver": "json-file",
+            "bip": "10.1.0.1/24",
+            "userns-remap": "default",
+            "new-key": {"password": "x"},
+            "runtimes": {"kata": {"runtimeType": "io.containerd.kata.v2"}},
+            "storage-opts": ["overlay2.override_kernel_check=true"],
+            "exec-opts": ["native.cgroupdriver=systemd", "native.umask=normal"],
+            "data-root": "/data",
+            "http-proxy": "http://p",
+        },
+        argv=("/usr/bin/dockerd", "--insecure-registry", "reg:5000"),
+        environment=(("HTTPS_PROXY", Place(DROP_IN, 2)), ("NO_PROXY", Place(ENV, 3)), ("DOCKER_OPTS", Place(ENV, 4))),
+    )
+    certificates = ("/etc/docker/certs.d/reg:5000/ca.crt", "/etc/docker/certs.d/reg:5000/client.key")
+    return make.facts(docker=found, units={"docker.service": unit}, files=files, docker_certificates=certificates)
+
+
+def test_every_setting_has_a_verdict() -> None:
+    file = "/etc/docker/daemon.json"
+    same = "containerd does the same with this value, or pods never felt it"
+    assert verdicts(told(), CONTAINERD) == (
+        KeyVerdict("registry-mirrors", '["https://mirror"]', file, Verdict.CARRIED, KEYS["registry-mirrors"].text),
+        KeyVerdict("log-driver", '"json-file"', file, Verdict.NOT_NEEDED, same),
+        KeyVerdict("bip", '"10.1.0.1/24"', file, Verdict.NOT_NEEDED, KEYS["bip"].text),
+        KeyVerdict("userns-remap", '"default"', file, Verdict.LOST, KEYS["userns-remap"].text),
+        KeyVerdict(
+            "new-key",
+            "(not shown)",
+            file,
+            Verdict.LOST,
+            "docker2cri does not know this key: look up what it does, nothing of it is carried",
+        ),
+        KeyVerdict(
+            "runtimes",
+            '{"kata": {"runtimeType": "io.containerd.kata.v2"}}',
+            file,
+            Verdict.CARRIED,
+            f"{KEYS['runtimes'].text}; kata is a shim (io.containerd.kata.v2): add it to the runtimes of containerd by hand",
+        ),
+        KeyVerdict("storage-opts", '["overlay2.override_kernel_check=true"]', file, Verdict.NOT_NEEDED, same),
+        KeyVerdict(
+            "exec-opts",
+            '["native.cgroupdriver=systemd", "native.umask=normal"]',
+            file,
+            Verdict.NOT_NEEDED,
+            f"{KEYS['exec-opts'].text}; native.umask=normal ends with Docker",
+        ),
+        KeyVerdict("data-root", '"/data"', file, Verdict.CHANGED, KEYS["data-root"].text),
+        KeyVerdict(
+            "http-proxy",
+            '"http://p"',
+            file,
+            Verdict.LOST,
+            'write it below `proxies` ({"proxies": {"http-proxy": ...}}): the plan carries it from there only',
+        ),
+        KeyVerdict(
+            "insecure-registries",
+            '["reg:5000"]',
+            "dockerd --insecure-registry",
+            Verdict.LOST,
+            "the plan carries it from daemon.json only; move it there, or set it in containerd by hand",
+        ),
+        KeyVerdict(
+            "HTTPS_PROXY", "http://REDACTED:REDACTED@proxy:3128", f"{DROP_IN}:2", Verdict.CARRIED, "becomes a drop-in of containerd.service"
+        ),
+        KeyVerdict(
+            "NO_PROXY",
+            "(not shown)",
+            f"{ENV}:3",
+            Verdict.LOST,
+            "the plan reads proxies from unit files and daemon.json: write it into a drop-in of containerd.service",
+        ),
+        KeyVerdict(
+            "DOCKER_OPTS",
+            "(not shown)",
+            f"{ENV}:4",
+            Verdict.NOT_NEEDED,
+            "concerns Docker alone; flags that come from it are listed by themselves",
+        ),
+        KeyVerdict(
+            "CA certificate",
+            "(not shown)",
+            "/etc/docker/certs.d/reg:5000/ca.crt",
+            Verdict.CARRIED,
+            "becomes `ca` in certs.d/reg:5000/hosts.toml",
+        ),
+        KeyVerdict(
+            "client certificate",
+            "(not shown)",
+            "/etc/docker/certs.d/reg:5000/client.key",
+            Verdict.LOST,
+            "a client certificate or its key: set `client` in the registry's hosts.toml",
+        ),
+    )
+
+
+def test_cri_o_has_verdicts_of_its_own() -> None:
+    target = replace(CONTAINERD, name="crio", title="CRI-O", prefix="cri-o://", unit="crio.service")
+    found = {one.key: (one.verdict, one.note) for one in verdicts(told(), target)}
+    assert found["registry-mirrors"] == (Verdict.CARRIED, CRIO["registry-mirrors"].text)
+    assert found["bip"] == (Verdict.NOT_NEEDED, KEYS["bip"].text)
+    assert found["insecure-registries"][1].endswith("or set it in CRI-O by hand")
+    assert found["runtimes"][1].endswith("kata is a shim (io.containerd.kata.v2): add it to the runtimes of CRI-O by hand")
+    assert found["HTTPS_PROXY"] == (Verdict.CARRIED, "becomes a drop-in of crio.service")
+    assert found["certificate"] == (Verdict.CARRIED, "CRI-O reads /etc/docker/certs.d by itself")
+    assert "containerd" not in "".join(note for _, note in found.values()).replace("io.containerd.kata.v2", "")
+    assert set(CRIO) <= set(KEYS)
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [({"max-size": "10m"}, Verdict.CARRIED), ({}, Verdict.NOT_NEEDED), ({"compress": "true"}, Verdict.CHANGED)]
+)
+def test_rotation_is_carried_to_the_kubelet(value: Any, verdict: Verdict) -> None:
+    (found, *_) = verdicts(make.facts(docker=make.docker(daemon_json={"log-opts": value})), CONTAINERD)
+    assert (found.key, found.verdict) == ("log-opts", verdict)
+
+
+def test_no_docker_has_no_settings() -> None:
+    assert verdicts(make.facts(docker=None), CONTAINERD) == ()
+
+
+# dockerd --help of 20.10.24 and the configuration reference of 29, by the names of daemon.json
+OF_THE_REFERENCE = """
+    allow-nondistributable-artifacts api-cors-header authorization-plugins bip bridge builder cgroup-parent cluster-advertise cluster-store
+    cluster-store-opts config-file containerd containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime cri-containerd
+    data-root debug default-address-pools default-cgroupns-mode default-gateway default-gateway-v6 default-ipc-mode default-network-opts
+    default-runtime default-shm-size default-ulimits dns dns-opts dns-search exec-opts exec-root experimental features firewall-backend
+    fixed-cidr fixed-cidr-v6 graph group host-gateway-ip hosts http-proxy https-proxy icc init init-path insecure-registries ip ip-forward
+    ip-masq ip6tables iptables ipv6 labels live-restore log-driver log-format log-level log-opts max-concurrent-downloads
+    max-concurrent-uploads max-download-attempts metrics-addr mtu network-control-plane-mtu no-new-privileges no-proxy
+    node-generic-resources oom-score-adjust pidfile proxies raw-logs registry-mirrors rootless runtimes seccomp-profile selinux-enabled
+    shutdown-timeout storage-driver storage-opts swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy
+    userland-proxy-path userns-remap validate cdi-spec-dirs bridge-accept-fwmark min-api-version allow-direct-routing
+"""
+
+
+def test_every_key_of_the_reference_is_known() -> None:
+    assert set(OF_THE_REFERENCE.split()) - set(KEYS) == set()
+    assert set(FLAGS.values()) - set(KEYS) == set()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.just("\x1b]0;title\x07 10.0.0.0/8"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.just("\x1b[31mred"), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(KEYS)) | st.text(max_size=10), JSON, max_size=4), st.lists(st.text(max_size=12), max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_no_value_breaks_the_verdicts(keys: dict[str, Any], argv: list[str]) -> None:
+    facts = make.facts(docker=make.docker(daemon_json=keys, argv=("dockerd", *argv)))
+    for one in verdicts(facts, CONTAINERD):
+        assert "\x1b" not in one.key + one.value_masked + one.place + one.note
+        assert len(one.value_masked) < 400
+    for found in check(
+        make.view(of=facts), [one for one in RULES if one.code in {f"D2C{number}" for number in (*range(117, 122), *range(160, 167))}]
+    ):
+        assert found.evidence
