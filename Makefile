@@ -47,6 +47,8 @@ docs: $(READY)  ## Write the generated pages again
 bench: $(READY)  ## Measure against the alternatives, in one run each
 	$(BIN)/python -m benchmarks.ssh
 	$(BIN)/python -m benchmarks.cluster
+	$(BIN)/python -m benchmarks.judge
+	$(BIN)/python -m benchmarks.scan
 	$(BIN)/python -m benchmarks.drain
 	$(BIN)/python -m benchmarks.switch
 

@@ -59,7 +59,7 @@ def cluster(nodes: int, pods: int) -> ClusterFacts:
         for name in names
     ][: pods // 3]
     owners: list[dict[str, Any]] = [
-        {"kind": "DaemonSet", "metadata": {"name": f"agent{n}", "namespace": "kube-system"}} for n in range(DAEMONS)
+        {"kind": "DaemonSet", "metadata": {"name": f"agent{daemon}", "namespace": "kube-system"}} for daemon in range(DAEMONS)
     ]
     for n in range((pods - len(made)) // REPLICAS):
         namespace, name, form = f"team-{n % 200}", f"web{n}", ("/var/run/docker.sock",) if n % 100 == 0 else ()

@@ -2,7 +2,9 @@
 # The whole story on captured real nodes: nothing is touched, no cluster and no root are needed.
 set -eu
 bundle=fixtures/clusters/debian12-kubeadm-1.23-dockershim
-plan=$(mktemp -d)/plan.json
+folder=$(mktemp -d)
+plan=$folder/plan.json
+report=$folder/report.html
 
 say() { printf '\n\n### %s\n\n' "$1"; }
 show() {
@@ -27,3 +29,7 @@ say 'Does the saved plan still hold?'
 show plan --check "$plan" --from "$bundle"
 say 'Forward and back: the program that runs on a node, on a scratch copy of a captured one'
 "$(dirname "${DOCKER2CRI:-.venv/bin/docker2cri}")/python" -m tests.demo_node
+say 'And for those who decide: the whole compatibility report, with every file change, as one offline HTML file'
+show inspect --from "$bundle" --diff --accept D2C113='forwarder moved to another host' --accept D2C301='builds moved to BuildKit' \
+  --accept D2C320='import is done' --accept D2C321='import is done' -o html --out "$report"
+printf '\nThe report is %s (%s bytes): open it in a browser; it loads nothing from anywhere.\n' "$report" "$(wc -c <"$report")"

@@ -42,13 +42,18 @@ def inspect(nodes: tuple[str, ...], with_files: bool, **options: Any) -> int:
     wanted = next_kubernetes(options["next_kubernetes"])
     views = [one.view for one in found if one.view]
     workloads = judge_workloads(seen.cluster, views, target, dict(map(reason, options["accept"])), wanted) if seen.cluster else ()
-    names = {view.name for view in views}
     unseen = [NotChecked(what="a Node without a machine", reason=message.splitlines()[0]) for message in seen.strangers]
+    if nodes or options["inventory"]:
+        names = {view.name for view in views}
+        here = tuple(one for one in workloads if names.intersection(one.workload.nodes))
+        if elsewhere := len(workloads) - len(here):
+            unseen.append(NotChecked(what=f"{elsewhere} workloads of the cluster", reason="they do not run on the nodes that were read"))
+        workloads = here
     if seen.cluster_error is not None:
         unseen.append(NotChecked(what="Kubernetes API, and all workloads", reason=seen.cluster_error.seen))
     made = build_report(
         found,
-        tuple(one for one in workloads if not nodes or names.intersection(one.workload.nodes)),
+        workloads,
         target=target,
         tool=__version__,
         taken=seen.cluster.taken if seen.cluster else max((one.view.facts.taken for one in found if one.view), default=0),

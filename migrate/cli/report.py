@@ -28,7 +28,7 @@ AGAIN = "docker2cri inspect -o json --out FILE"
 @click.option("--anonymize", is_flag=True, help="Pseudonyms for hosts, namespaces, names, addresses and users.")
 @click.option("--key", type=click.Path(), metavar="FILE", help="Key of the pseudonyms, made when missing.")
 def report(files: tuple[str, ...], comparing: bool, anonymize: bool, key: str | None, **options: Any) -> int:
-    """Write a saved report (inspect -o json), or a plan, in another format; compare two."""
+    """Write a saved report (inspect -o json or -o html), or a plan, in another format; compare two."""
     from migrate.report.anonymize import anonymized
 
     if len(files) != 1 + comparing:
@@ -77,15 +77,18 @@ def _compared(old: Report, new: Report, options: dict[str, Any]) -> int:
 def _load(path: str) -> Report:
     from migrate.plan.model import load_plan
     from migrate.report.build import plan_report
+    from migrate.report.html import load_page
     from migrate.report.model import load_report
 
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
+        if text.startswith("<!doctype html>"):
+            return load_page(text)
         return plan_report(load_plan(text)) if '"digest"' in text and '"docker2cri/' not in text[:200] else load_report(text)
     except OSError as wrong:
         raise UsageError(seen=f"{path}: {wrong.strerror}", expected="a saved report", next=AGAIN) from wrong
     except ValueError as wrong:
-        expected = "a report that docker2cri wrote with -o json, or a plan"
+        expected = "a report that docker2cri wrote with -o json or -o html, or a plan"
         raise UsageError(seen=f"{path}: {wrong}", expected=expected, next=AGAIN) from wrong
 
 

@@ -3,88 +3,107 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from migrate import __version__
-from migrate.cli.options import result, style
+from migrate.cli.options import color_option
+from migrate.cli.saying import report_options, say
 from migrate.errors import NodeUnreadable, UsageError, worst
 
 if TYPE_CHECKING:
     from migrate.report.model import Report
+    from migrate.rules import Rule
     from migrate.run.scan import Files
     from migrate.targets import Target
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="PATH...|-", required=True)
+@click.argument("paths", nargs=-1, metavar="PATH...|-")
+@click.option("--live", is_flag=True, help="Judge the workloads of a cluster in place of files: through the API alone, no node is read.")
+@click.option("--kubeconfig", type=click.Path(), help="With --live: kubeconfig (default: KUBECONFIG, then ~/.kube/config).")
+@click.option("--context", help="With --live: kubeconfig context.")
 @click.option("--to", "target", type=click.Choice(["containerd"]), default="containerd", show_default=True, help="Runtime to move to.")
 @click.option("--all-workloads", is_flag=True, help="Parse every document, and list workloads without findings too.")
 @click.option("-f", "--values", multiple=True, type=click.Path(), metavar="FILE", help="Values for Helm charts.")
-@click.option(
-    "-o",
-    "--output",
-    "form",
-    default="table",
-    show_default=True,
-    metavar="FORM",
-    help="table, wide, json, yaml, jsonl, csv, markdown, html, sarif, junit.",
-)
-@click.option("--out", type=click.Path(), metavar="FILE", help="Write the report to this file.")
-@click.option("--info", "show_info", is_flag=True, help="Look for info findings too.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(["blocker", "warning", "info", "never"]),
-    default="blocker",
-    show_default=True,
-    help="Findings that exit with 3.",
-)
-@click.option(
-    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True, help="Colours (NO_COLOR is honoured)."
-)
+@report_options
+@color_option
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an unexpected error.")
-def scan(
-    paths: tuple[str, ...],
-    target: str,
-    all_workloads: bool,
-    values: tuple[str, ...],
-    form: str,
-    out: str | None,
-    show_info: bool,
-    fail_on: str,
-    color: str,
-) -> int:
-    """Say what in files would break when nodes leave Docker, with file, line and column. Reads; asks no cluster."""
-    from migrate.report.write import Wish, write_report
+def scan(paths: tuple[str, ...], live: bool, target: str, all_workloads: bool, values: tuple[str, ...], **options: Any) -> int:
+    """Say what in files would break when nodes leave Docker, with file, line and column. Reads; without --live it asks no cluster.
+
+    Rules of severity info are asked with --info or --fail-on info only.
+    """
     from migrate.rules import Severity
-    from migrate.rules.ground import Ground
-    from migrate.rules.scan import Scan
     from migrate.rules.table import RULES
-    from migrate.run.render import Renderers
-    from migrate.run.scan import Files
     from migrate.targets.table import target_named
 
+    if live == bool(paths):
+        seen = "--live and paths" if live else "nothing to scan"
+        raise UsageError(seen=seen, expected="files, folders or - for standard input; or --live", next="docker2cri scan PATH")
     chosen = target_named(target)
     assert chosen is not None  # click checked the choice
-    asked = tuple(one for one in RULES if show_info or fail_on == "info" or one.severity is not Severity.INFO)
-    files = Files(Scan(Ground(chosen), asked, everything=all_workloads), Renderers(values=values))
+    infos = options["show_info"] or options["fail_on"] == "info"
+    asked = tuple(one for one in RULES if infos or one.severity is not Severity.INFO)
+    unseen = [] if infos else [("rules of severity info", "they are asked with --info")]
+    if live:
+        return say(_live(chosen, asked, unseen, all_workloads, options), options)
+    return _files(paths, chosen, asked, unseen, all_workloads, values, options)
+
+
+def _live(target: Target, asked: tuple[Rule, ...], unseen: list[tuple[str, str]], everything: bool, options: dict[str, Any]) -> Report:
+    import os
+
+    from migrate.report.build import build_report
+    from migrate.report.model import NotChecked
+    from migrate.run.clock import SystemClock
+    from migrate.run.kube.client import connect
+    from migrate.run.kube.roll import roll
+
+    cluster = connect(kubeconfig=options["kubeconfig"], context=options["context"], environ=os.environ, clock=SystemClock())
+    found = roll(cluster, target, asked)
+    told = tuple(one for one in found.workloads if everything or one.findings)
+    unseen.append((f"{len(found.cluster.nodes)} nodes", "only the API was asked; inspect reads nodes"))
+    unseen.append(("ConfigMaps", "they are not read here; inspect --config-maps does"))
+    if quiet := len(found.workloads) - len(told):
+        unseen.append((f"{quiet} workloads without findings", "they were judged and are not listed; --all-workloads does"))
+    return build_report(
+        workloads=told,
+        target=target,
+        tool=__version__,
+        taken=found.cluster.taken,
+        kind="scan",
+        cluster=found.cluster,
+        name=options["context"] or "",
+        not_checked=[NotChecked(what=what, reason=reason) for what, reason in unseen],
+    )
+
+
+def _files(
+    paths: tuple[str, ...],
+    target: Target,
+    asked: tuple[Rule, ...],
+    unseen: list[tuple[str, str]],
+    everything: bool,
+    values: tuple[str, ...],
+    options: dict[str, Any],
+) -> int:
+    from migrate.rules.ground import Ground
+    from migrate.rules.scan import Scan
+    from migrate.run.render import Renderers
+    from migrate.run.scan import Files
+
+    files = Files(Scan(Ground(target), asked, everything=everything), Renderers(values=values))
     files.paths(paths, sys.stdin.buffer)
-    made = _report(files, chosen)
-    limit = None if fail_on == "never" else Severity(fail_on)
-    try:
-        result(write_report(made, form, Wish(style(color, out), show_info, fail_on=limit)), out)
-    except ValueError as wrong:
-        raise UsageError(seen=f"-o {form}: {wrong}", expected="one of the forms", next="docker2cri scan --help") from wrong
+    code = say(_report(files, unseen), options)
     for one in files.unreadable:
-        click.echo(
-            str(NodeUnreadable(seen=f"{one.what}: {one.reason}", expected="a file that can be read", next=f"ls -l {one.what}")), err=True
-        )
-    heavy = limit is not None and any(one.severity.rank <= limit.rank and not one.settled for one in made.findings)
-    return worst([3 if heavy else 0, 4 if files.unreadable else 0])
+        told = NodeUnreadable(seen=f"{one.what}: {one.reason}", expected="a file that can be read", next=f"ls -l {one.what}")
+        click.echo(str(told), err=True)
+    return worst([code, NodeUnreadable.exit_code if files.unreadable else 0])
 
 
-def _report(files: Files, target: Target) -> Report:
+def _report(files: Files, unseen: list[tuple[str, str]]) -> Report:
     from msgspec.structs import replace
 
     from migrate.report.build import build_report
@@ -94,22 +113,17 @@ def _report(files: Files, target: Target) -> Report:
 
     now = SystemClock().now()
     judged, scan = files.scan.judged, files.scan
-    unread = [NotChecked(what=one.what, reason=one.reason) for one in files.unreadable]
-    passed = scan.documents - scan.parsed
-    if passed:
-        unread.append(
-            NotChecked(
-                what=f"{passed} of {scan.documents} documents",
-                reason="they hold no word that a rule looks for; --all-workloads reads them too",
-            )
-        )
+    told = [(one.what, one.reason) for one in files.unreadable]
+    if passed := scan.documents - scan.parsed:
+        reason = "they hold no word that a rule looks for; --all-workloads reads them too"
+        told.append((f"{passed} of {scan.documents} documents", reason))
     report = build_report(
         workloads=judged.workloads,
         findings=judged.findings,
-        target=target,
+        target=scan.ground.target,
         tool=__version__,
         taken=int(now.timestamp()),
         kind="scan",
-        not_checked=unread,
+        not_checked=[NotChecked(what=what, reason=reason) for what, reason in (*told, *unseen)],
     )
     return waive_inline(replace(report, notes=(*report.notes, *files.rendered)), judged.waivers, now.date())

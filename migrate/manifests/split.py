@@ -37,6 +37,10 @@ def pieces(blocks: Iterable[bytes], limit: int = LIMIT) -> Iterator[Piece]:
             cut = found.start() + 1 if found else _kept(data)
             first += _lines(data[:cut])
             data, seen, skipping = data[cut:], 0, found is None
+        if not skipping and len(data) > limit and (found := _SEEN.search(data, seen)) and found.start() >= limit:
+            yield Piece(data[:limit], first, whole=False)
+            first += _lines(data[: found.start() + 1])
+            data, seen = data[found.start() + 1 :], 0
         if not skipping and (cut := _last(data, seen)):
             yield Piece(data[:cut], first)
             first += _lines(data[:cut])

@@ -79,7 +79,8 @@ active() { case $active_units in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 # 20 ms on a busy node, and most of the units asked about are not there.
 units() {
   wanted=$*
-  loaded_units=$(units_where LoadState=loaded "$@")
+  # a masked unit is there, and may be what the new runtime waits behind
+  loaded_units=$(units_where LoadState=loaded "$@")$(units_where LoadState=masked "$@")
   active_units=$(units_where ActiveState=active "$@")
   for unit in $wanted; do
     case $loaded_units in

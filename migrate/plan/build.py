@@ -162,7 +162,8 @@ def _state(unit: Unit) -> UnitState:
 
 
 def _present(facts: NodeFacts) -> tuple[str, ...]:
-    return tuple(name for name in DOCKER_UNITS if facts.unit(name))
+    found = ((name, facts.unit(name)) for name in DOCKER_UNITS)
+    return tuple(name for name, unit in found if unit and unit.file_state != "masked")
 
 
 def _standalone(docker: Docker) -> list[Step]:

@@ -41,8 +41,12 @@ def table(report: Report, style: Style, *, show_info: bool = False, headers: boo
         parts.append(_nodes(report.nodes, style, limits, headers, wide))
     if report.workloads:
         parts.append(_workloads(report.workloads, style, limits, headers))
-    if report.not_checked:
-        lines = (style.wrap(f"{one.what}: {one.reason}", 2, 4) for one in report.not_checked)
+    unread = [node for node in report.nodes if node.error]
+    if unread:
+        parts.append(_unread(unread, style, limits))
+    told = {f"node {node.host}" for node in unread}
+    lines = [style.wrap(f"{one.what}: {one.reason}", 2, 4) for one in report.not_checked if one.what not in told]
+    if lines:
         parts.append("\n".join([style.paint("NOT CHECKED", "bold"), *lines]))
     return "\n\n".join(parts) + "\n"
 
@@ -114,6 +118,14 @@ def _wide(node: Node) -> tuple[str, ...]:
     runtime = f"{machine.next_runtime} {machine.next_version}".strip()
     cgroup = f"{machine.cgroup} {machine.cgroup_driver or '?'}"
     return (*row[:4], runtime, machine.os, machine.kernel, cgroup, machine.installer, images, str(machine.pods), *row[4:])
+
+
+def _unread(nodes: Sequence[Node], style: Style, limits: Limits) -> str:
+    """The whole message of each: what was seen, what was expected, what to type next."""
+    lines = ["\n".join(style.wrap(line, 2 if index == 0 else 6, 6) for index, line in enumerate(one.error.splitlines())) for one in nodes]
+    shown = lines[: limits.findings]
+    more = [f"  {len(lines) - len(shown):,} more (-o wide shows all)"] if len(lines) > len(shown) else []
+    return "\n".join([style.paint("NOT READ", "bold"), *shown, *more])
 
 
 def _workloads(workloads: Sequence[Workload], style: Style, limits: Limits, headers: bool) -> str:

@@ -55,13 +55,15 @@ def runtime_default_profile_changes(view: WorkloadView) -> Iterator[Sign]:
     """
     own = f", now {view.ground.habits.seccomp}" if view.ground.habits.seccomp else ""
     armed = view.ground.habits.apparmor is not False
+    fields = False  # the API server of 1.19 to 1.26 has a seccomp annotation's value in the field too
     for who, at, context in contexts(view):
         if context.seccomp_profile and context.seccomp_profile.type == "RuntimeDefault":
+            fields = True
             yield Sign(f"{who} sets seccompProfile RuntimeDefault{own}", (*at, "seccompProfile", "type"))
         if armed and context.app_armor_profile and context.app_armor_profile.type == "RuntimeDefault":
             yield Sign(f"{who} sets appArmorProfile RuntimeDefault, now docker-default", (*at, "appArmorProfile", "type"))
     for key, value in sorted(view.workload.annotations.items()):
-        if SECCOMP in key and value in ("runtime/default", "docker/default"):
+        if SECCOMP in key and value in ("runtime/default", "docker/default") and not fields:
             yield Sign(f"annotation {key}: {value}{own}", ("metadata", "annotations", key))
         elif armed and key.startswith(APPARMOR) and value == "runtime/default":
             yield Sign(f"annotation {key}: {value}, now docker-default", ("metadata", "annotations", key))

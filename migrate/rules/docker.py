@@ -12,6 +12,8 @@ from migrate.rules import NodeView, Seen, Severity, rule
 NODE_COMPONENTS = frozenset({"etcd", "hyperkube", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"})
 API_PORTS = (2375, 2376)
 
+NEAR_PRIVILEGED = frozenset({"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO"})
+
 
 @rule("D2C110", "docker-not-running", Severity.BLOCKER)
 def docker_not_running(view: NodeView) -> Iterator[Seen]:
@@ -104,6 +106,28 @@ def standalone_container(view: NodeView) -> Iterator[Seen]:
             '    docker2cri plan --to containerd --accept D2C113="moved to another host" NODE'
         )
         yield Seen(subject, "; ".join(sorted(lines)), remedy)
+
+
+@rule("D2C124", "standalone-container-privileged", Severity.WARNING)
+def standalone_container_privileged(view: NodeView) -> Iterator[Seen]:
+    """A container that the kubelet did not make was started with `--privileged`, or with rights that come near it.
+
+    Why: it is root on the node behind another root directory, and no admission policy of the cluster ever saw it. Wherever it is moved
+    to, it asks for the same rights again: this is the moment to ask which of them it needs.
+
+    Remedy: See what it does, and start it elsewhere with the single rights that it uses (`--device`, `--cap-add`, a read-only mount):
+
+        docker inspect -f '{{.HostConfig.Privileged}} {{.HostConfig.CapAdd}} {{.HostConfig.Binds}}' NAME     # on the node
+
+    Sources: docs.docker.com, docker run (--privileged); kubernetes.io, Pod Security Standards (Baseline).
+    """
+    for container in _others(view):
+        near = sorted({name.removeprefix("CAP_") for name in container.cap_add} & NEAR_PRIVILEGED)
+        sockets = [bind for bind in container.binds if bind.partition(":")[0] in ("/var/run/docker.sock", "/run/docker.sock", "/")]
+        signs = [*(["--privileged"] if container.privileged else []), *(f"--cap-add {name}" for name in near)]
+        signs += [f"--volume {bind}" for bind in sockets]
+        if signs:
+            yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}: {', '.join(signs)}")
 
 
 @rule("D2C114", "standalone-container-stopped", Severity.INFO)

@@ -85,7 +85,7 @@ def waiver_incomplete(one: Use | Problem) -> bool:
     return _trouble(one, Trouble.WAIVER)
 
 
-@file_rule("D2C710", "privileged-container-outside-pods", Severity.WARNING)
+@file_rule("D2C710", "privileged-outside-pods", Severity.WARNING)
 def privileged_container(one: Use | Problem) -> bool:
     """A script, job or Compose service starts a privileged container with Docker.
 
@@ -146,8 +146,8 @@ def docker_host_in_file(one: Use | Problem) -> bool:
     return _kind(one, Kind.ADDRESS)
 
 
-@file_rule("D2C714", "docker-in-docker", Severity.INFO)
-def docker_in_docker(one: Use | Problem) -> bool:
+@file_rule("D2C714", "docker-daemon-in-file", Severity.INFO)
+def docker_daemon_in_file(one: Use | Problem) -> bool:
     """A job or service brings a Docker daemon of its own.
 
     Why: it does not need the node's Docker and goes on working; it needs a privileged container, and its images are on no node.
@@ -236,7 +236,7 @@ FILE_RULES = (
     docker_socket_in_file,
     docker_command_in_file,
     docker_host_in_file,
-    docker_in_docker,
+    docker_daemon_in_file,
     docker_data_in_file,
     unit_file_needs_docker,
     docker_cli_in_image,

@@ -97,3 +97,22 @@ def node_cordoned(view: NodeView) -> Iterator[Seen]:
     """
     if view.node and view.node.spec.unschedulable:
         yield Seen(f"Node {view.name}", "spec.unschedulable is true")
+
+
+@rule("D2C123", "api-list-unread", Severity.WARNING)
+def api_list_unread(view: NodeView) -> Iterator[Seen]:
+    """A list of the API besides nodes and pods could not be read.
+
+    Why: what is not seen is not judged: without the PodDisruptionBudgets a drain that cannot end is not foretold, without the owners a
+    pod may look bare. The Eviction API keeps to budgets all the same.
+
+    Remedy: Read it with an account that may, and inspect again:
+
+        kubectl auth can-i list poddisruptionbudgets --all-namespaces
+        docker2cri inspect NODE
+
+    Sources: kubernetes.io, Using RBAC Authorization; docker2cri docs/design, rule 5 of the house.
+    """
+    for one in view.cluster.unreadable if view.cluster else ():
+        if not one.what.startswith("configmap "):
+            yield Seen(one.what, one.reason)

@@ -7,9 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from migrate.facts.model import Place
-from migrate.facts.pod import PodSpec
-from migrate.facts.redact import mask, printable
-from migrate.facts.workload import Workload
 from migrate.manifests import files, json_nodes, kinds
 from migrate.manifests.compose_file import compose_file, is_compose
 from migrate.manifests.model import Item, Line, Problem, Template, Trouble, Use
@@ -19,6 +16,7 @@ from migrate.manifests.template_text import lines
 from migrate.manifests.text import Text
 from migrate.manifests.waivers import Waiver, waivers
 from migrate.rules import Finding, Rule
+from migrate.rules.clean import Cleaner
 from migrate.rules.ground import Ground
 from migrate.rules.judge import JudgedWorkload
 from migrate.rules.pod_security import level
@@ -55,7 +53,7 @@ class Scan:
     _telltale: Telltale | None = field(init=False)
     _by_slug: Mapping[str, Rule] = field(init=False)
     _codes: frozenset[str] = field(init=False)
-    _clean: dict[str, str] = field(default_factory=dict)
+    _clean: Cleaner = field(default_factory=Cleaner)
 
     def __post_init__(self) -> None:
         self._telltale = None if self.everything else telltale(self.rules, self.ground)
@@ -107,7 +105,7 @@ class Scan:
 
         self.findings += map(placed, inner.findings)
         for one in inner.workloads:
-            workload = replace(one.workload, place=Place(self._plain(path)))
+            workload = replace(one.workload, place=Place(self._clean.text(path)))
             self.workloads.append(replace(one, workload=workload, findings=tuple(map(placed, one.findings))))
 
     def built(self, path: str, text: str) -> None:
@@ -118,7 +116,7 @@ class Scan:
         for work in inner.workloads:
             fresh = [one for one in work.findings if (one.code, one.evidence) not in told]
             if fresh:
-                place = Place(self._plain(path))
+                place = Place(self._clean.text(path))
                 said = tuple(replace(one, location=place, evidence=f"{one.evidence} (as built)") for one in fresh)
                 self.workloads.append(replace(work, workload=replace(work.workload, place=place), findings=said))
 
@@ -128,9 +126,9 @@ class Scan:
             if isinstance(item, Template):
                 self._workload(item)
             elif isinstance(item, Line):
-                self.findings += map(self._cleaned, line_findings(item, self._by_slug))
+                self.findings += map(self._clean.finding, line_findings(item, self._by_slug))
             else:
-                self.findings += (self._cleaned(_finding(one, item)) for one in self.rules if one.reads and one.reads(item))
+                self.findings += (self._clean.finding(_finding(one, item)) for one in self.rules if one.reads and one.reads(item))
 
     def _document(self, source: Text) -> None:
         self.parsed += 1
@@ -160,12 +158,12 @@ class Scan:
         if item.config_use:
             key = (item.workload.namespace, item.workload.name)
             ground = replace(self.ground, config_uses={key: (item.config_use,)})
-            self.findings += map(self._cleaned, check_workload(WorkloadView(item.workload, ground), self.rules, item.locate))
+            self.findings += map(self._clean.finding, check_workload(WorkloadView(item.workload, ground), self.rules, item.locate))
             return
         found = check_workload(WorkloadView(item.workload, self.ground), self.rules, item.locate)
         if found or self.everything:
-            workload = self._named(item.workload)
-            findings = tuple(self._cleaned(one) for one in found)
+            workload = self._clean.workload(item.workload)
+            findings = tuple(self._clean.finding(one) for one in found)
             self.workloads.append(JudgedWorkload(workload, level(item.workload, self.ground.kubernetes).name, findings))
 
     def _waivers(self, source: Text) -> None:
@@ -173,29 +171,10 @@ class Scan:
             if isinstance(one, Problem):
                 self.add([one])
                 continue
-            self.waivers.append(replace(one, path=self._plain(one.path), reason=self._plain(one.reason)))
+            self.waivers.append(replace(one, path=self._clean.text(one.path), reason=self._clean.text(one.reason)))
             for code in one.codes:
                 if code not in self._codes:
                     self.add([Problem(Trouble.WAIVER, "waiver", f"{code} is no rule", Place(one.path, one.line))])
-
-    def _named(self, workload: Workload) -> Workload:
-        clean = self._plain
-        place = workload.place and replace(workload.place, path=clean(workload.place.path))
-        replicas = workload.replicas
-        return Workload(clean(workload.kind), clean(workload.namespace), clean(workload.name), PodSpec(), replicas=replicas, place=place)
-
-    def _cleaned(self, finding: Finding) -> Finding:
-        place = finding.location and replace(finding.location, path=self._plain(finding.location.path))
-        return replace(finding, subject=self._plain(finding.subject), evidence=self._plain(finding.evidence), location=place)
-
-    def _plain(self, text: str) -> str:
-        """The text on one line, without escapes and secrets; the same texts come again and again."""
-        known = self._clean.get(text)
-        if known is None:
-            if len(self._clean) > 20_000:
-                self._clean.clear()
-            known = self._clean[text] = mask(printable(" ".join(text.split())))
-        return known
 
 
 def _finding(one: Rule, item: Use | Problem) -> Finding:

@@ -129,7 +129,7 @@ def _reserves(view: NodeView, kubelet: Kubelet, disk: Filesystem) -> Iterator[Re
     high = kubelet.setting("image-gc-high-threshold", "imageGCHighThresholdPercent", DEFAULT_GC_PERCENT)
     try:
         percent = int(high.value)
-    except (TypeError, ValueError) as wrong:
+    except (TypeError, ValueError, OverflowError) as wrong:  # infinity is a number in YAML
         raise FormatError("quantity", f"imageGCHighThresholdPercent {high.value!r} is no number") from wrong
     yield Reserve(disk.size * max(0, 100 - percent) // 100, f"imageGCHighThresholdPercent {percent}, {high.place or 'default'}")
 

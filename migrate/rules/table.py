@@ -53,6 +53,8 @@ RULES: tuple[Rule, ...] = (
     daemon.log_rotation_moves,
     daemon.log_format_changes,
     docker.docker_runs_own_containerd,
+    node.api_list_unread,
+    docker.standalone_container_privileged,
     host.docker_cli_on_host,
     host.docker_group_members,
     host.unit_requires_docker,

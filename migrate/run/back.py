@@ -136,7 +136,11 @@ def _restore(work: Work, progress: Progress, why: str) -> Outcome | None:
     now = work.progress()
     if now.restored:
         return None
-    return _parked(work, why, f"the way back stopped: {now.parked or now.failed or work.remote.result('back')}")
+    reason = now.parked or now.failed or work.remote.result("back")
+    begun = (
+        "the way back stopped" if now.direction == "back" else f"the way back was not begun, the node runs on {work.target.name} as before"
+    )
+    return _parked(work, why, f"{begun}: {reason}")
 
 
 def _settle(work: Work, why: str, code: int, *, switched: bool) -> Outcome:

@@ -112,9 +112,9 @@ def test_colours_only_when_asked_for() -> None:
             "/nonexistent: No such file or directory\n  expected: a plan that docker2cri wrote\n  next: docker2cri plan -o FILE\n",
         ),
         (
-            ("explain", "D2C3011"),
+            ("explain", "swarm-activ"),
             2,
-            "D2C3011: no such rule\n  expected: D2C301 or D2C601 or D2C501?\n  next: docker2cri explain, which lists all\n",
+            "swarm-activ: no such rule\n  expected: D2C111?\n  next: docker2cri explain, which lists all\n",
         ),
         (
             ("inspect",),

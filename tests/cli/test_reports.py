@@ -38,6 +38,16 @@ def test_a_saved_report_is_the_same_in_every_format(saved: Path, form: str, tmp_
     assert direct == (3, file.read_text("utf-8"), "")
 
 
+def test_a_page_gives_its_report_back(saved: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    run("report", str(saved), "-o", "html", "--out", str(page))
+    assert run("report", str(page), "-o", "json") == (3, saved.read_text(), "")
+    page.write_text("<!doctype html>\n<p>another page</p>")
+    code, out, err = run("report", str(page))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"{page}: it is no docker2cri report page\n")
+
+
 def test_columns_and_no_headers(saved: Path) -> None:
     code, out, _ = run("report", str(saved), "-o", "custom-columns=HOST:.host,STATE:.state", "--no-headers", "--fail-on", "never")
     assert (code, out) == (0, "lab-cp1  blocked\nlab-w1   ready\nlab-w2   needs work\n")

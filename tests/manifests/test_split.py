@@ -55,6 +55,11 @@ def test_a_document_over_the_limit_is_told_and_the_next_one_read() -> None:
     assert found[-1].data == b"---\nlast: 1\n"
 
 
+def test_a_document_over_the_limit_that_ends_in_its_last_block() -> None:
+    found = list(pieces([b"x: y\n" * 10, b"x: y\n" * 10 + b"---\nz: 1\n---\nlast: 1\n"], limit=80))
+    assert [(one.first, one.whole, one.data[-5:]) for one in found] == [(1, False, b"x: y\n"), (21, True, b"z: 1\n"), (23, True, b"t: 1\n")]
+
+
 def test_a_huge_document_is_never_held_whole() -> None:
     held = max(len(one.data) for one in pieces(b"x" * 1024 * 1024 for _ in range(40)))
     assert held <= LIMIT

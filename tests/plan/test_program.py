@@ -131,5 +131,14 @@ def test_a_configuration_that_stays_is_not_validated() -> None:
     plan, _ = planned()
     kept = tuple(one for one in plan.steps if not (isinstance(one.step, WriteFile) and "containerd-config" in one.step.edits))
     steps = host_steps(replace(plan, steps=kept))
-    assert "validate" not in {step.kind for step in steps}
+    said = [(step.segment, step.text, step.arguments) for step in steps if step.kind == "validate"]
+    assert said == [(segment, "check that systemd reads the new unit files", ("-",)) for segment in ("prepare", "switch")]
     assert next(step.arguments for step in steps if step.kind == "runtime-restart") == ("containerd.service", "-")
+    without = tuple(one for one in kept if not (isinstance(one.step, WriteFile) and "/systemd/system/" in one.step.path))
+    assert "validate" not in {step.kind for step in host_steps(replace(plan, steps=without))}
+
+
+def test_both_are_told_where_both_read() -> None:
+    plan, _ = planned()
+    said = {step.text for step in host_steps(plan) if step.kind == "validate"}
+    assert said == {"check that containerd reads the new /etc/containerd/config.toml and systemd reads the new unit files"}

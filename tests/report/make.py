@@ -51,15 +51,20 @@ def fleet(base: Report, size: int, prefix: str = "prod-worker-") -> Report:
         Workload(namespace=f"team-{n % 20}", kind="Deployment", name=f"service-{n}", pod_security="baseline", replicas=3, pods=3)
         for n in range(size // 2)
     )
-    workloads, unseen = (*base.workloads, *apps), (*unread, *base.not_checked)
+    spread = tuple(replace(one, nodes=_on(one.nodes, kinds, hosts), pods=len(_on(one.nodes, kinds, hosts))) for one in base.workloads)
+    workloads, unseen = (*spread, *apps), (*unread, *base.not_checked)
     return counted(replace(base, nodes=tuple(nodes), findings=tuple(findings), not_checked=unseen, workloads=workloads))
 
 
 def _spread(finding: Finding, kinds: dict[str, str], hosts: dict[str, list[str]]) -> list[Finding]:
-    on = tuple(name for kind, host in kinds.items() if host in finding.nodes for name in hosts[kind])
+    on = _on(finding.nodes, kinds, hosts)
     if finding.subject.startswith(("container ", "/etc/")) and finding.nodes == ("lab-w2",):
         return [replace(finding, nodes=(name,), evidence=f"{finding.evidence} ({number})") for number, name in enumerate(on)]
     return [replace(finding, nodes=on)]
+
+
+def _on(nodes: tuple[str, ...], kinds: dict[str, str], hosts: dict[str, list[str]]) -> tuple[str, ...]:
+    return tuple(name for kind, host in kinds.items() if host in nodes for name in hosts[kind])
 
 
 def day(text: str) -> date:

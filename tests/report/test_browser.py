@@ -128,7 +128,10 @@ def test_without_javascript(browser: Browser, page: Path) -> None:
 
 
 def test_it_prints(browser: Browser, page: Path) -> None:
-    browser.open(page)
-    printed = browser.pdf()
-    assert printed.startswith(b"%PDF-")
-    assert len(printed) > 50_000
+    """Dark on white whatever the screen shows, with what to fix unfolded."""
+    browser.open(page, dark=True)
+    assert browser.pdf().startswith(b"%PDF-")
+    assert browser.run("document.querySelectorAll('details.cause:not([open])').length") == 0
+    browser.call("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    assert browser.run("getComputedStyle(document.querySelector('.cause')).backgroundColor") == "rgb(255, 255, 255)"
+    assert browser.run("getComputedStyle(document.querySelector('nav')).display") == "none"

@@ -92,6 +92,7 @@ def test_a_node_that_was_not_read_is_no_pass() -> None:
     assert report.not_checked[0].what == "node lab-w9"
     for form in ("table", "wide", "markdown", "html", "csv", "jsonl", "json", "yaml", "sarif", "junit"):
         assert "no answer on port 22" in write_report(report, form), form
+    assert "\n  lab-w9: no answer on port 22\n      expected: an answer\n      next: ssh lab-w9 true\n" in write_report(report, "table")
     assert 'errors="1"' in write_report(report, "junit")
     assert '"executionSuccessful": false' in write_report(report, "sarif")
 

@@ -105,6 +105,25 @@ CASES = (
         docker(containers=(make.container("k8s_a", pod=POD), make.container("d", state="exited"), make.container("etcd"))),
     ),
     Case(
+        "D2C124",
+        "privileged, or near it",
+        docker(
+            containers=(
+                make.container("debug", privileged=True, cap_add=("CAP_SYS_ADMIN", "NET_ADMIN")),
+                make.container("ci", binds=("/var/run/docker.sock:/var/run/docker.sock",), state="exited"),
+            )
+        ),
+        (
+            ("container ci", "image busybox:1.36, exited, restart policy no: --volume /var/run/docker.sock:/var/run/docker.sock"),
+            ("container debug", "image busybox:1.36, running, restart policy no: --privileged, --cap-add SYS_ADMIN"),
+        ),
+    ),
+    Case(
+        "D2C124",
+        "ordinary, or the kubelet's",
+        docker(containers=(make.container("web"), make.container("k8s_a", pod=POD, privileged=True))),
+    ),
+    Case(
         "D2C114",
         "dead, without a policy",
         docker(containers=(make.container("old", state="exited"), make.container("run"))),

@@ -1,12 +1,14 @@
-"""What could not be read, and what the cluster says: D2C101 to D2C109."""
+"""What could not be read, and what the cluster says: D2C101 to D2C109, D2C123."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from migrate.facts.model import Unreadable
+from migrate.rules import NodeView
 from tests.rules import make
 from tests.rules.case import Case
 
@@ -22,6 +24,15 @@ def unreadable(*what: str) -> tuple[Unreadable, ...]:
 PENDING = make.node(
     ready={"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
 )
+
+
+def refused(what: str) -> NodeView:
+    view = make.view()
+    assert view.cluster is not None
+    lists = (Unreadable(what, "HTTP 403: forbidden"),)
+    return replace(view, cluster=msgspec.structs.replace(view.cluster, unreadable=lists))
+
+
 CASES = (
     Case(
         "D2C101",
@@ -104,6 +115,8 @@ CASES = (
     Case("D2C108", "ready", make.view()),
     Case("D2C109", "cordoned", make.view(the_node=make.node(unschedulable=True)), (("Node w1", "spec.unschedulable is true"),)),
     Case("D2C109", "not cordoned", make.view()),
+    Case("D2C123", "budgets forbidden", refused("poddisruptionbudgets"), (("poddisruptionbudgets", "HTTP 403: forbidden"),)),
+    Case("D2C123", "what D2C240 says", refused("configmap kube-system/kubelet-config-1.23")),
 )
 
 

@@ -127,6 +127,12 @@ CASES = (
         ),
         said(f"annotation {SECCOMP}: docker/default, now /etc/docker/strict.json"),
     ),
+    Case(
+        "D2C310",
+        "by field and annotation, as the API server keeps both",
+        one(securityContext={"seccompProfile": {"type": "RuntimeDefault"}}, annotations={SECCOMP: "runtime/default"}),
+        said("the pod sets seccompProfile RuntimeDefault"),
+    ),
     Case("D2C310", "profiles of its own", secured(seccompProfile={"type": "Localhost", "localhostProfile": "web.json"})),
     Case("D2C310", "nothing named", one()),
     Case(

@@ -65,11 +65,11 @@ def _card(node: Node, found: list[Finding], files: Mapping[int, str], pictures: 
     if node.machine is not None:
         yield element("p", " · ".join(fact for fact in _facts(node, node.machine) if fact))
     if found:
-        told = [one for one in found if one.severity is not Severity.INFO]
+        # a ready node is one of many: the codes are enough
+        told = [one for one in found if one.severity is not Severity.INFO] if node.state != "ready" else []
         items = [_found(code, list(group)) for code, group in groupby(told, key=lambda one: one.code)]
-        infos = dict.fromkeys(one.code for one in found if one.severity is Severity.INFO)
-        notes = [join(" ", element("a", code, href=f"#{code}")) for code in infos]
-        yield element("ul", *items, *([element("li", "For the record:", *notes)] if notes else []))
+        links = [join(" ", element("a", code, href=f"#{code}")) for code in dict.fromkeys(one.code for one in found if one not in told)]
+        yield element("ul", *items, *([element("li", "Also:" if items else "Found:", *links)] if links else []))
     if node.stack:
         yield pictures[node.stack]
     if files:

@@ -7,12 +7,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 from importlib import resources
-from typing import Any
-
-import msgspec
-from msgspec.structs import replace
 
 from migrate.report.causes import headline, plural, subtitle, verdict
+from migrate.report.html.embed import embedded
 from migrate.report.html.fix import fix
 from migrate.report.html.fleet import fleet
 from migrate.report.html.nodes import nodes
@@ -21,7 +18,7 @@ from migrate.report.html.rest import files, not_checked, rules
 from migrate.report.html.stacks import stacks
 from migrate.report.html.workloads import workloads
 from migrate.report.markup import Markup, element
-from migrate.report.model import Finding, Report, RuleText
+from migrate.report.model import Report
 
 # a tenth of a big table; HTML Living Standard, 13.1.2.4 Optional tags
 OPTIONAL = re.compile("</(?:td|th|tr|li|tbody)>")
@@ -49,7 +46,7 @@ def html(report: Report) -> str:
         element("nav", element("div", *links, class_="wide"), aria_label="Sections"),
         element("main", *(content for _, _, content in parts), class_="wide"),
         element("footer", element("p", f"docker2cri {report.tool}. This file loads nothing and sends nothing."), class_="wide"),
-        element("script", _embedded(report), type="application/json", id="report"),
+        element("script", embedded(report), type="application/json", id="report"),
         element("script", script),
     )
     return f"<!doctype html>\n{OPTIONAL.sub('', element('html', head, body, lang='en'))}\n"
@@ -75,12 +72,16 @@ def _banner(report: Report) -> Markup:
         ("ready", summary.ready, "ready"),
     )
     if report.kind == "scan":
-        tiles = (("blocked", summary.blockers, "blockers"), ("needs-work", summary.warnings, "warnings"), ("ready", summary.infos, "info"))
+        tiles = (
+            ("blocked", summary.blockers, "blocker" if summary.blockers == 1 else "blockers"),
+            ("needs-work", summary.warnings, "warning" if summary.warnings == 1 else "warnings"),
+            ("ready", summary.infos, "info"),
+        )
     shown = [
         element("li", element("b", f"{count:,}"), element("span", word), class_=f"tile {name}{'' if count else ' none'}")
         for name, count, word in tiles
     ]
-    found = f"{plural(summary.blockers, 'blocker')}, {plural(summary.warnings, 'warning')}, {summary.infos:,} info"
+    found = f"Findings: {plural(summary.blockers, 'blocker')}, {plural(summary.warnings, 'warning')}, {summary.infos:,} info"
     said = [f"{summary.accepted} accepted" if summary.accepted else "", f"{summary.waived} waived" if summary.waived else ""]
     answers = ", ".join(one for one in said if one)
     notes = [element("p", f"Note: {note}", class_="note") for note in report.notes]
@@ -109,24 +110,3 @@ def _hash(text: str) -> str:
 
 def _data(name: str) -> Markup:
     return Markup(resources.files(__package__).joinpath(name).read_text("utf-8"))
-
-
-def _embedded(report: Report) -> Markup:
-    """The report as JSON that no HTML parser takes for markup; defaults are left out, and what a rule says stands in `rules` once."""
-    texts = {rule.code: rule for rule in report.rules}
-    short = replace(report, findings=tuple(_without(one, texts.get(one.code)) for one in report.findings))
-    text = msgspec.json.encode(_short(short)).decode()
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-def _without(finding: Finding, rule: RuleText | None) -> Finding:
-    what, remedy = (rule.what, rule.remedy) if rule else ("", "")
-    told = "" if finding.what == what else finding.what
-    return replace(finding, what=told, remedy="" if finding.remedy == remedy else finding.remedy)
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, msgspec.Struct):
-        given = ((field.name, getattr(value, field.name), field.default) for field in msgspec.structs.fields(value))
-        return {name: _short(one) for name, one, default in given if one != default}
-    return [_short(one) for one in value] if isinstance(value, tuple) else value

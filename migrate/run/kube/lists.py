@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from posixpath import basename
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -113,7 +114,7 @@ class KubeCluster:
 
         `config_maps` asks for all ConfigMaps too, a heavy list of which only lines that lean on Docker are kept.
         """
-        server = self._version()
+        server = self.server_version()
         taken = int(self.clock.now().timestamp())
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="kube-list") as threads:
             pods = threads.submit(self._required, PODS, Pod)
@@ -139,7 +140,8 @@ class KubeCluster:
             unreadable=tuple(lost),
         )
 
-    def _version(self) -> str:
+    def server_version(self) -> str:
+        """For example `v1.23.17`; raises ClusterUnreachable."""
         answer = self._get("/version", {})
         if answer.status != 200:
             raise refused(self.api, "/version", answer)
@@ -150,7 +152,7 @@ class KubeCluster:
 
     def _required(self, path: str, item: type[M]) -> tuple[M, ...]:
         try:
-            return self._list(path, item, without_secrets)
+            return self.every(path, item, without_secrets)
         except ListFailed as failed:
             raise refused(self.api, path, failed.answer) from failed
 
@@ -177,13 +179,13 @@ class KubeCluster:
         """The path that is served, and its list or why that could not be had."""
         path, *others = paths
         try:
-            return path, self._list(path, item, without_secrets)
+            return path, self.every(path, item, without_secrets)
         except ListFailed as failed:
             if failed.answer.status == 401:
                 raise refused(self.api, path, failed.answer) from failed
             if failed.answer.status == 404 and others:
                 return self._first_served(tuple(others), item)
-            return path, Unreadable(_plural(path), failed.answer.message)
+            return path, Unreadable(basename(path), failed.answer.message)
 
     def _owners(self, kind: str, paths: tuple[str, ...]) -> tuple[Owner, ...] | Unreadable:
         found = self._optional(paths, Owner)
@@ -195,12 +197,12 @@ class KubeCluster:
 
     def _config_uses(self) -> tuple[ConfigUse, ...] | Unreadable:
         try:
-            return self._list(ALL_CONFIG_MAPS, ConfigMap, uses_of)
+            return self.every(ALL_CONFIG_MAPS, ConfigMap, uses_of)
         except ListFailed as failed:
             return Unreadable("configmaps", failed.answer.message)
 
-    def _list(self, path: str, item: type[M], keep: Keep[M, T]) -> tuple[T, ...]:
-        """Every object. A token that expired between pages (410 Gone) starts the list again: half of an old one would be no list."""
+    def every(self, path: str, item: type[M], keep: Keep[M, T]) -> tuple[T, ...]:
+        """What `keep` makes of all pages; a token that expired meanwhile (410 Gone) starts again. Raises ListFailed, ClusterUnreachable."""
         for attempt in range(RESTARTS + 1):
             found = self._pages(path, item, PAGE if attempt < RESTARTS else None, keep)
             if found is not None:
@@ -268,10 +270,6 @@ def _null_for_empty(budget: Budget) -> Budget:
     return msgspec.structs.replace(budget, spec=msgspec.structs.replace(budget.spec, selector=None))
 
 
-def _plural(path: str) -> str:
-    return path.rsplit("/", 1)[-1]
-
-
 def refused(api: Api, path: str, answer: Answer) -> ClusterUnreachable:
     """The error for a status that is no answer; 401 and 403 say what is lacking."""
     seen = f"{api.server} answers GET {path} with {answer.message}"
@@ -285,8 +283,8 @@ def refused(api: Api, path: str, answer: Answer) -> ClusterUnreachable:
         case 403:
             return ClusterUnreachable(
                 seen=seen,
-                expected=f"permission to list {_plural(path)} in all namespaces",
-                next=f"{api.kubectl} auth can-i list {_plural(path)} --all-namespaces",
+                expected=f"permission to list {basename(path)} in all namespaces",
+                next=f"{api.kubectl} auth can-i list {basename(path)} --all-namespaces",
             )
         case _:
             return ClusterUnreachable(seen=seen, expected="HTTP 200", next=f"{api.kubectl} get --raw {path}")

@@ -1,0 +1,71 @@
+"""The report inside its own page: JSON that no HTML parser takes for markup, and short, for a fleet's page has to stay small.
+
+It is the published model with three abbreviations: what has its default is left out, a finding's `what` and `remedy` where they are its
+rule's own, and `nodes` is an index into `sets`, where each list of hosts stands once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from migrate.report.markup import Markup
+from migrate.report.model import FORMAT, Finding, Report, RuleText
+
+SCRIPT = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
+
+
+def embedded(report: Report) -> Markup:
+    """The report as the content of a script element."""
+    texts = {rule.code: rule for rule in report.rules}
+    sets: dict[tuple[str, ...], int] = {}
+    short = _short(replace(report, findings=tuple(_without(one, texts.get(one.code)) for one in report.findings)), sets)
+    text = msgspec.json.encode({**short, "sets": list(sets)}).decode()
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def load_page(text: str) -> Report:
+    """The report that a page holds; raises ValueError when it is no page of ours, or of another format."""
+    found = SCRIPT.search(text)
+    if found is None:
+        raise ValueError("it is no docker2cri report page")
+    try:
+        value = json.loads(found[1])
+        if value.get("format") != FORMAT:
+            raise ValueError(f"it has format {value.get('format')}, this version reads {FORMAT}")
+        sets = value.pop("sets")
+        for one in (*value.get("findings", ()), *value.get("workloads", ()), *value.get("files", ())):
+            if "nodes" in one:
+                one["nodes"] = sets[one["nodes"]]
+        report = msgspec.convert(value, Report)
+    except (msgspec.ValidationError, KeyError, IndexError, TypeError, AttributeError) as wrong:
+        raise ValueError(f"it is no docker2cri report page: {wrong}") from wrong
+    texts = {rule.code: rule for rule in report.rules}
+    return replace(report, findings=tuple(_with(one, texts.get(one.code)) for one in report.findings))
+
+
+def _without(finding: Finding, rule: RuleText | None) -> Finding:
+    what, remedy = (rule.what, rule.remedy) if rule else ("", "")
+    told = "" if finding.what == what else finding.what
+    return replace(finding, what=told, remedy="" if finding.remedy == remedy else finding.remedy)
+
+
+def _with(finding: Finding, rule: RuleText | None) -> Finding:
+    return finding if rule is None else replace(finding, what=finding.what or rule.what, remedy=finding.remedy or rule.remedy)
+
+
+def _short(value: Any, sets: dict[tuple[str, ...], int]) -> Any:
+    if isinstance(value, msgspec.Struct):
+        given = ((field.name, getattr(value, field.name), field.default) for field in msgspec.structs.fields(value))
+        kept = {name: one for name, one, default in given if one != default}
+        return {name: sets.setdefault(one, len(sets)) if _hosts(name, one) else _short(one, sets) for name, one in kept.items()}
+    return [_short(one, sets) for one in value] if isinstance(value, tuple) else value
+
+
+def _hosts(name: str, value: Any) -> bool:
+    """Whether it is a list of host names: a report's own `nodes` are Nodes."""
+    return name == "nodes" and all(isinstance(one, str) for one in value)
