@@ -49,6 +49,7 @@ bench: $(READY)  ## Measure against the alternatives, in one run each
 	$(BIN)/python -m benchmarks.cluster
 	$(BIN)/python -m benchmarks.judge
 	$(BIN)/python -m benchmarks.scan
+	$(BIN)/python -m benchmarks.live
 	$(BIN)/python -m benchmarks.drain
 	$(BIN)/python -m benchmarks.switch
 

@@ -11,6 +11,7 @@ from migrate import __version__
 from migrate.cli.options import (
     access,
     access_options,
+    chosen_target,
     color_option,
     inspected,
     judge_options,
@@ -19,6 +20,7 @@ from migrate.cli.options import (
     reason,
     show,
     style,
+    target_options,
     tell,
 )
 from migrate.cli.saying import report_options, say
@@ -91,6 +93,7 @@ def capture(nodes: tuple[str, ...], output: str, **options: Any) -> int:
 @click.argument("code", required=False, metavar="[CODE|stack]")
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @access_options
+@target_options
 @color_option
 def explain(code: str | None, nodes: tuple[str, ...], color: str, **options: Any) -> int:
     """Say what a finding means, why it matters and what to do; without CODE, list all rules.
@@ -122,11 +125,11 @@ def explain(code: str | None, nodes: tuple[str, ...], color: str, **options: Any
 def _stack(nodes: tuple[str, ...], color: str, options: dict[str, Any]) -> int:
     from migrate.report.stack_text import stack_text
     from migrate.run.session import look
-    from migrate.targets.containerd import CONTAINERD
 
+    target = chosen_target(options["target"], options["crio_defaults"])
     seen = look(access(options), nodes, notice)
     how = style(color, None)
-    show("\n".join(stack_text(machine.facts, CONTAINERD, how) for machine in seen.machines if machine.facts))
+    show("\n".join(stack_text(machine.facts, target, how) for machine in seen.machines if machine.facts))
     for machine in seen.machines:
         if machine.error:
             click.echo(str(machine.error), err=True)

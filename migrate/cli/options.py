@@ -65,12 +65,40 @@ color_option = click.option(
 )
 
 
+_TARGET_OPTIONS = (
+    click.option(
+        "--to", "target", type=click.Choice(["containerd", "crio"]), default="containerd", show_default=True, help="Runtime to move to."
+    ),
+    click.option(
+        "--crio-defaults",
+        is_flag=True,
+        help="With --to crio: its own capabilities, pids limit and sysctls, not Docker's.",
+    ),
+)
+
+
+def target_options(command: F) -> F:
+    """The options that choose the runtime to move to."""
+    for option in reversed(_TARGET_OPTIONS):
+        command = option(command)
+    return command
+
+
+def chosen_target(target: str, crio_defaults: bool) -> Target:
+    """The target that `target_options` ask for; raises UsageError for CRI-O's defaults without CRI-O."""
+    from migrate.targets.table import target_named
+
+    if crio_defaults and target != "crio":
+        raise UsageError(seen=f"--crio-defaults with --to {target}", expected="--to crio", next="docker2cri plan --help")
+    found = target_named("crio-own-defaults" if crio_defaults else target)
+    assert found is not None  # click checked the choice
+    return found
+
+
 def judge_options(command: F) -> F:
     """The options of commands that judge."""
     options = [
-        click.option(
-            "--to", "target", type=click.Choice(["containerd"]), default="containerd", show_default=True, help="Runtime to move to."
-        ),
+        *_TARGET_OPTIONS,
         click.option(
             "--accept", multiple=True, metavar="CODE=REASON", help="Accept blockers of this code; the reason is kept in the plan."
         ),
@@ -88,10 +116,8 @@ def inspected(nodes: tuple[str, ...], options: dict[str, Any], *, redacted: bool
     """Read what was asked for and judge it: the target, the look, every machine with its findings. Raises MigrateError."""
     from migrate.rules.judge import judge
     from migrate.run.session import look
-    from migrate.targets.table import target_named
 
-    target = target_named(options["target"])
-    assert target is not None  # click checked the choice
+    target = chosen_target(options["target"], options["crio_defaults"])
     reasons = dict(reason(text) for text in options["accept"])
     wanted = next_kubernetes(options["next_kubernetes"])
     seen = look(access(options), nodes, notice)

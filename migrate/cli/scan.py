@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from migrate import __version__
-from migrate.cli.options import color_option
+from migrate.cli.options import chosen_target, color_option, target_options
 from migrate.cli.saying import report_options, say
 from migrate.errors import NodeUnreadable, UsageError, worst
 
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 @click.option("--live", is_flag=True, help="Judge the workloads of a cluster in place of files: through the API alone, no node is read.")
 @click.option("--kubeconfig", type=click.Path(), help="With --live: kubeconfig (default: KUBECONFIG, then ~/.kube/config).")
 @click.option("--context", help="With --live: kubeconfig context.")
-@click.option("--to", "target", type=click.Choice(["containerd"]), default="containerd", show_default=True, help="Runtime to move to.")
+@target_options
 @click.option("--all-workloads", is_flag=True, help="Parse every document, and list workloads without findings too.")
 @click.option("-f", "--values", multiple=True, type=click.Path(), metavar="FILE", help="Values for Helm charts.")
 @report_options
 @color_option
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an unexpected error.")
-def scan(paths: tuple[str, ...], live: bool, target: str, all_workloads: bool, values: tuple[str, ...], **options: Any) -> int:
+def scan(
+    paths: tuple[str, ...], live: bool, target: str, crio_defaults: bool, all_workloads: bool, values: tuple[str, ...], **options: Any
+) -> int:
     """Say what in files would break when nodes leave Docker, with file, line and column. Reads; without --live it asks no cluster.
 
     Rules of severity info are asked with --info or --fail-on info only.
     """
     from migrate.rules import Severity
     from migrate.rules.table import RULES
-    from migrate.targets.table import target_named
 
     if live == bool(paths):
         seen = "--live and paths" if live else "nothing to scan"
         raise UsageError(seen=seen, expected="files, folders or - for standard input; or --live", next="docker2cri scan PATH")
-    chosen = target_named(target)
-    assert chosen is not None  # click checked the choice
+    chosen = chosen_target(target, crio_defaults)
     infos = options["show_info"] or options["fail_on"] == "info"
     asked = tuple(one for one in RULES if infos or one.severity is not Severity.INFO)
     unseen = [] if infos else [("rules of severity info", "they are asked with --info")]

@@ -194,12 +194,24 @@ class OwnerSpec(Model, frozen=True):
     job_template: JobTemplate | None = None
 
 
+class OwnerStatus(Model, frozen=True):
+    """The part of a controller's status that matters here."""
+
+    conditions: tuple[Condition, ...] | None = None
+
+
 class Owner(Model, frozen=True):
     """A controller (Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob); `kind` is set by who lists it."""
 
     metadata: Metadata
     kind: str = ""
     spec: OwnerSpec = OwnerSpec()
+    status: OwnerStatus = OwnerStatus()
+
+    @property
+    def ended(self) -> str:
+        """How a Job ended, `Complete` or `Failed`; empty for one that goes on and for other kinds."""
+        return next((one.type for one in self.status.conditions or () if one.type in ("Complete", "Failed") and one.status == "True"), "")
 
     @property
     def template(self) -> PodTemplate | None:

@@ -77,6 +77,7 @@ replace() {
   if [ "$3" = - ]; then
     change rm -f -- "$real" || return 1
   else
+    make_dir "${real%/*}" || return 1
     [ -e "$beside" ] || lay_beside "$run/files/$index.after" "$3" "$6" "$7" || return 1
     put_beside || return 1
   fi

@@ -1,9 +1,7 @@
-# Containers: the kubelet's, in Docker and in containerd, the sandboxes' addresses, and those that nobody but Docker knows.
+# Containers: the kubelet's in Docker, the sandboxes' addresses, and those that nobody but Docker knows.
 
 grace_default=30
 leases=$root/var/lib/cni
-cri_state=$root/run/containerd/io.containerd.grpc.v1.cri
-cri_data=$root/var/lib/containerd/io.containerd.grpc.v1.cri
 
 # listed: every container that a kubelet made, one a line: ID, container or podsandbox, grace period, container name, status.
 listed() {
@@ -11,14 +9,10 @@ listed() {
     '{{.ID}}|{{.Label "io.kubernetes.docker.type"}}|{{.Label "annotation.io.kubernetes.pod.terminationGracePeriod"}}|{{.Label "io.kubernetes.container.name"}}|{{.Status}}'
 }
 
-# remember RUNTIME ID STATE: a sandbox whose address is to be released; noted before it is stopped.
+# remember docker|new ID STATE: a sandbox whose address is to be released; noted before it is stopped.
 remember() { add_line "$run/sandboxes" "$*"; }
 
 docker_lists_nothing() { because "Docker does not list its containers: $(docker ps -q 2>&1 | tail -n 1 | oneline); look with: journalctl -u docker"; }
-
-containerd_lists_nothing() {
-  because "containerd does not list its containers: $(ctr -a "$root$1" -n k8s.io containers ls -q 2>&1 | tail -n 1 | oneline); look with: journalctl -u containerd"
-}
 
 # stop_in_docker: application containers at once, each by its own grace period, a control plane's in their order after the others, then sandboxes.
 stop_in_docker() {
@@ -65,31 +59,6 @@ stop_in_docker() {
   [ -z "$left" ] || because "containers of the kubelet still run in Docker: $(printf %s "$left" | oneline); docker says why: docker stop ID; journalctl -u docker"
 }
 
-# stop_in_containerd SOCKET: stopped by their grace period and removed, with their network namespaces, so that nothing of them comes back.
-stop_in_containerd() {
-  if ! active containerd.service && ! start_unit containerd.service; then
-    [ -n "$(shims)" ] || return 0
-    because "containerd does not start, and containers of its pods still run: $(shims | oneline)"
-    return 1
-  fi
-  containers=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"==container') &&
-    sandboxes=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"==sandbox') ||
-    containerd_lists_nothing "$1" || return 1
-  for id in $sandboxes; do remember containerd "$id" running || return 1; done
-  if [ -n "$crictl" ] && over_cri "$1" version >/dev/null 2>&1; then
-    for id in $containers; do { over_cri "$1" stop -t "$(grace_of "$1" "$id")" "$id" >/dev/null 2>&1; } 9>&- & done
-    wait
-    for id in $sandboxes; do { over_cri "$1" stopp "$id" && over_cri "$1" rmp -f "$id"; } >/dev/null 2>&1 9>&- & done
-    wait
-  fi
-  for id in $containers; do { end_task "$1" "$id" "$(grace_of "$1" "$id")"; } 9>&- & done
-  wait
-  for id in $sandboxes; do { end_task "$1" "$id" 5; } 9>&- & done
-  wait
-  left=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"') || containerd_lists_nothing "$1" || return 1
-  [ -z "$left" ] || because "containers of pods are still in containerd: $(printf %s "$left" | oneline); it says why: ctr -n k8s.io tasks kill -s SIGKILL ID; ctr -n k8s.io containers delete ID"
-}
-
 # over_cri SOCKET WORD...: its own two seconds are too short for a slow CNI plugin.
 over_cri() {
   socket=$1
@@ -97,45 +66,7 @@ over_cri() {
   crictl --timeout 60s -r "unix://$socket" "$@"
 }
 
-# grace_of SOCKET ID: its pod's grace period; CRI keeps it as an annotation in its own record, base64 in what ctr shows.
-grace_of() {
-  grace=$(ctr -a "$root$1" -n k8s.io containers info "$2" 2>/dev/null | sed -n 's/^ *"value": "\([A-Za-z0-9+\/=]*\)".*/\1/p' | base64 -d 2>/dev/null |
-    sed -n 's/.*"io\.kubernetes\.pod\.terminationGracePeriod":"\([0-9]*\)".*/\1/p')
-  echo "${grace:-$grace_default}"
-}
-
-# shims: the processes that hold containers of pods.
-shims() {
-  for line in "$root"/proc/[0-9]*/cmdline; do
-    tr '\0' ' ' <"$line" 2>/dev/null | grep -e 'containerd-shim.*-namespace k8s.io'
-  done
-}
-
-# end_task SOCKET ID SECONDS: SIGTERM, after so long SIGKILL; then the task, the container, its namespace, mount and folders are removed.
-end_task() {
-  spec=$(ctr -a "$root$1" -n k8s.io containers info "$2" 2>/dev/null) || return 0
-  netns=$(printf %s "$spec" | sed -n 's/.*"path": "\(\/var\/run\/netns\/[^"]*\|\/run\/netns\/[^"]*\)".*/\1/p' | head -n 1)
-  case $spec in *'"io.cri-containerd.kind": "sandbox"'*) ;; *) netns= ;; esac
-  if task_runs "$1" "$2"; then
-    ctr -a "$root$1" -n k8s.io tasks kill -s SIGTERM "$2" >/dev/null 2>&1
-    settled "$3" task_over "$1" "$2" || ctr -a "$root$1" -n k8s.io tasks kill -s SIGKILL "$2" >/dev/null 2>&1
-    settled 10 task_over "$1" "$2"
-  fi
-  ctr -a "$root$1" -n k8s.io tasks delete "$2" >/dev/null 2>&1
-  ctr -a "$root$1" -n k8s.io containers delete "$2" >/dev/null 2>&1
-  if [ -n "$netns" ] && [ -e "$root$netns" ]; then
-    umount "$root$netns" 2>/dev/null
-    rm -f -- "$root$netns"
-  fi
-  [ ! -d "$cri_state/sandboxes/$2/shm" ] || umount "$cri_state/sandboxes/$2/shm" 2>/dev/null
-  rm -rf -- "$cri_state/sandboxes/$2" "$cri_state/containers/$2" "$cri_data/sandboxes/$2" "$cri_data/containers/$2"
-}
-
-task_runs() { ctr -a "$root$1" -n k8s.io tasks ls 2>/dev/null | grep -q "^$2 .*\(RUNNING\|PAUSED\|CREATED\)"; }
-
-task_over() { ! task_runs "$@"; }
-
-# release RUNTIME: nobody calls CNI DEL for the sandboxes that were stopped: their leases, cached results and nat rules go, found by their IDs.
+# release docker|new: nobody calls CNI DEL for the sandboxes that were stopped: their leases, cached results and nat rules go, found by their IDs.
 release() {
   [ -e "$run/sandboxes" ] || return 0
   ids=$(sed -n "s/^$1 \([^ ]*\).*/\1/p" "$run/sandboxes" | sort -u)

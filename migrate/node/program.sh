@@ -133,6 +133,8 @@ undo_all() {
     fi
     i=$((i - 1))
   done
+  # those of the files that prepare put
+  remove_made
   [ -z "$grave" ] || reasons="$reasons; the kubelet stays stopped, its gate closed"
   [ -z "$reasons" ] || park "$reasons"
   # first given up, then recorded: a restored run never owns the node

@@ -74,7 +74,7 @@ back_of() {
     stage) unstage_all ;;
     kubelet-stop) open_gate ;;
     pods-back) with_arguments wait_for_pods ;;
-    pods-stop-back) with_arguments stop_in_containerd ;;
+    pods-stop-back) with_arguments stop_new_pods ;;
     addresses-back) with_arguments release ;;
     standalone) start_standalone ;;
     shelve) with_arguments unshelve ;;
@@ -125,23 +125,10 @@ step_of_file() {
   because "no step writes $1"
 }
 
-# validate PATH: containerd reads its new configuration (`-`: it stays), systemd the new unit files.
+# validate PATH: the new runtime reads its new configuration (`-`: it stays), systemd the new unit files.
 validate() {
-  [ "$1" = - ] || read_by_containerd "$1" || return 1
+  [ "$1" = - ] || read_config "$1" || return 1
   read_by_systemd
-}
-
-# read_by_containerd PATH: what it makes of it is kept, to compare with later.
-read_by_containerd() {
-  step_of_file "$1" || return 1
-  source=$run/files/$each.after
-  target "$1"
-  temporary
-  [ ! -e "$beside" ] || source=$beside
-  containerd -c "$source" config dump >"$planned_dump.staged" 2>"$run/validate.err" ||
-    because "containerd refuses the new $1: $(oneline <"$run/validate.err")" || return 1
-  # the dump names the file that it was read from
-  said=$( { sed "s|\"$source\"|\"$root$1\"|" "$planned_dump.staged" >"$planned_dump"; } 2>&1) || cannot written "$planned_dump" "$said"
 }
 
 # guard: how the node was found is noted, then whatever happens next, the node finds its way back by itself.
@@ -226,7 +213,7 @@ loaded() {
 restart_runtime() {
   [ -z "$reload" ] || attempt systemctl daemon-reload || return 1
   if [ "$2" != - ]; then
-    { containerd -c "$root$2" config dump >"$run/config-dump.now" 2>&1; } 9>&- &
+    { config_of "$2" >"$run/config-dump.now" 2>&1; } 9>&- &
   fi
   before=$(systemctl show -p ExecMainStartTimestampMonotonic "$1")
   systemctl reset-failed "$1" >/dev/null 2>&1
@@ -246,22 +233,15 @@ runtime_as_found() {
     attempt systemctl restart "$1" || return 1
     settled 10 active "$1" || because "$1 is $(systemctl is-active "$1") on its old configuration"
   else
-    attempt systemctl stop "$1" && rm -f -- "$root/run/containerd/containerd.sock" "$root/run/containerd/containerd.sock.ttrpc"
+    attempt systemctl stop "$1" && forget_sockets
   fi
 }
 
 # cri_wait SOCKET SECONDS PATH: CRI answers, and what runs is what was planned.
 cri_wait() {
-  settled "$2" cri_answers "$1" || because "CRI does not answer on $1 within $2 s: $(printf %s "$plugins" | grep -w cri | oneline); look with: journalctl -u containerd" || return 1
-  [ "$3" = - ] || cmp -s -- "$planned_dump" "$run/config-dump.now" || because "containerd does not run on the planned configuration; compare $planned_dump and $run/config-dump.now"
-}
-
-# cri_answers SOCKET: a broken CRI section does not stop containerd, it only loses the plugin.
-cri_answers() {
-  plugins=$(ctr -a "$root$1" plugins ls 2>&1) || return 1
-  state=$(printf '%s\n' "$plugins" | sed -n 's/^[^ ]* *cri  *[^ ]*  *\([^ ]*\) *$/\1/p')
-  [ "$state" = ok ] || return 1
-  [ -z "$crictl" ] || crictl -r "unix://$1" version >/dev/null 2>&1
+  cri_said=
+  settled "$2" cri_answers "$1" || because "CRI does not answer on $1 within $2 s: $(printf %s "$cri_said" | oneline); look with: journalctl -u $runtime" || return 1
+  [ "$3" = - ] || cmp -s -- "$planned_dump" "$run/config-dump.now" || because "$runtime does not run on the planned configuration; compare $planned_dump and $run/config-dump.now"
 }
 
 still_shelved() {

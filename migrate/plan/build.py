@@ -85,6 +85,7 @@ def _story(
     assert isinstance(docker, Docker)  # a node without Docker has a blocker
     networks = tuple(sorted({network for network, _, _ in facts.cni.leases}))
 
+    yield from _in("prepare", [_write(change) for change in changes if change.early])
     yield from _in("prepare", _start_runtime(facts, target))
     images = carried(docker, cluster.pods_on(node.name), cluster.pods, sandbox_image(facts))
     yield from _in("prepare", [CarryImages(images=images, why=f"copied to {target.data_root} before the node is disturbed")])
@@ -112,9 +113,9 @@ def _story(
             *_standalone(docker),
             ShelveDocker(units=_present(facts), before=False, after=True, why="a touch of its socket would wake a merely stopped Docker"),
             RestartUnit(unit=target.unit, forward=False, why="it ran on the new configuration"),
-            *(_write(change) for change in changes),
+            *(_write(change) for change in changes if not change.early),
             RestartUnit(unit=target.unit, why="it may run on its old configuration"),
-            WaitFor(condition=f"CRI on {target.endpoint} as planned", timeout=60, why="a broken CRI section does not stop containerd"),
+            WaitFor(condition=f"CRI on {target.endpoint} as planned", timeout=60, why="a unit that is active need not serve CRI"),
             ReleaseAddresses(networks=networks, forward=False, why="their leases would stay"),
             StopPodContainers(runtime=target.name, forward=False, why="both runtimes must never run the same pods"),
             SetUnit(unit=kubelet.name, before=stopped, after=running, why=f"it starts on {target.endpoint}"),

@@ -9,11 +9,20 @@ from collections.abc import Iterable
 import msgspec
 
 from migrate.facts.capture import PathReading
-from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts
+from migrate.facts.model import Containerd, Crio, Docker, Kubelet, NodeFacts
 from migrate.facts.redact import mask
 from migrate.plan.model import Input
 
-UNITS = ("kubelet.service", "docker.service", "docker.socket", "containerd.service", "cri-docker.service", "cri-docker.socket")
+UNITS = (
+    "kubelet.service",
+    "docker.service",
+    "docker.socket",
+    "containerd.service",
+    "crio.service",
+    "cri-docker.service",
+    "cri-docker.socket",
+)
+CRIO_FOLDERS = ("/etc/crio/", "/etc/containers/")
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +46,8 @@ def inputs(facts: NodeFacts, paths: Iterable[str]) -> tuple[Input, ...]:
         files.add(facts.kubelet.config_path)
     if isinstance(facts.containerd, Containerd):
         files.add(facts.containerd.config_path)
+    if facts.crio:
+        files |= {path for path, found in facts.files.items() if path.startswith(CRIO_FOLDERS) and found.kind != "absent"}
     return (*_versions(facts), *_units(facts), *(_file(path, facts.files.get(path)) for path in sorted(files)))
 
 
@@ -53,8 +64,9 @@ def moved(planned: Iterable[Input], now: Iterable[Input]) -> tuple[Moved, ...]:
 
 def _versions(facts: NodeFacts) -> tuple[Input, ...]:
     found = [("machine", facts.os.machine_id)]
-    for name, part in (("kubelet", facts.kubelet), ("docker", facts.docker), ("containerd", facts.containerd)):
-        if isinstance(part, Kubelet | Docker | Containerd):
+    parts = (("kubelet", facts.kubelet), ("docker", facts.docker), ("containerd", facts.containerd), ("crio", facts.crio))
+    for name, part in parts:
+        if isinstance(part, Kubelet | Docker | Containerd | Crio):
             found.append((f"version of {name}", part.version))
     if isinstance(facts.kubelet, Kubelet):
         flags = " ".join(f"--{flag.name}={flag.value}" if flag.value is not None else f"--{flag.name}" for flag in facts.kubelet.flags)

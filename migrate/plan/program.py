@@ -31,6 +31,7 @@ from migrate.targets.compose import FileChange
 from migrate.targets.table import target_named
 
 HOME = "/var/lib/docker2cri"
+CONFIG = "runtime-config"  # the edit of the new runtime's own file, which it reads before anything stops
 GUARD_SECONDS = 600
 UNIT_FOLDER = "/systemd/system/"  # in the path of every unit file and drop-in that systemd reads
 PODS_SECONDS = 90  # for Docker's pods to be there again after the kubelet's start on the way back
@@ -95,7 +96,9 @@ class NodeProgram:
 def render(
     plan: NodePlan, changes: Sequence[FileChange], run: str, fixed: Mapping[str, bytes], *, guard_seconds: int = GUARD_SECONDS
 ) -> NodeProgram:
-    """The node program of a plan; `changes` are computed again from the node's own bytes, `fixed` is `migrate.node.fixed_files()`.
+    """The node program of a plan; `changes` are computed again from the node's own bytes.
+
+    `fixed` is `migrate.node.fixed_files` of the target's part.
 
     Raises NotAsPlanned when a change does not hash as planned, ValueError for a run name or an argument that cannot stand in a line.
     """
@@ -163,7 +166,7 @@ def _lines(step: Step, plan: NodePlan, config: tuple[int, str] | None) -> Iterat
         case StopPodContainers(runtime=runtime):
             yield "pods-stop-back", "", (_target(runtime).socket,)
         case ReleaseAddresses(forward=forward):
-            yield ("addresses", "", ("docker",)) if forward else ("addresses-back", "", (_new_runtime(plan),))
+            yield ("addresses", "", ("docker",)) if forward else ("addresses-back", "", ("new",))
         case StopStandalone(containers=containers):
             yield "standalone", "", tuple(word for one in containers for word in (one.id, str(one.timeout), one.name))
         case ShelveDocker(units=units):
@@ -183,7 +186,7 @@ def _lines(step: Step, plan: NodePlan, config: tuple[int, str] | None) -> Iterat
 def _config(plan: NodePlan) -> tuple[int, str] | None:
     """Where in the plan the runtime's own configuration is written, and its path; None when it stays as it is."""
     for planned, one in enumerate(plan.steps):
-        if isinstance(one.step, WriteFile) and "containerd-config" in one.step.edits:
+        if isinstance(one.step, WriteFile) and CONFIG in one.step.edits:
             return planned, one.step.path
     return None
 
@@ -191,16 +194,17 @@ def _config(plan: NodePlan) -> tuple[int, str] | None:
 def _validation(plan: NodePlan, config: tuple[int, str] | None) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """The host step that has the planned files read by those who will read them, where there is anything to read."""
     systemd = any(UNIT_FOLDER in one.step.path for one in plan.steps if isinstance(one.step, WriteFile))
-    who = [*([f"containerd reads the new {config[1]}"] if config else []), *(["systemd reads the new unit files"] if systemd else [])]
+    who = [
+        *([f"{_target(_new_runtime(plan)).title} reads the new {config[1]}"] if config else []),
+        *(["systemd reads the new unit files"] if systemd else []),
+    ]
     if who:
         yield "validate", f"check that {' and '.join(who)}", (config[1] if config else "-",)
 
 
 def _read_first(plan: NodePlan) -> int:
     """Where in the plan the first file is written that somebody reads beforehand."""
-    read = (
-        isinstance(one.step, WriteFile) and ("containerd-config" in one.step.edits or UNIT_FOLDER in one.step.path) for one in plan.steps
-    )
+    read = (isinstance(one.step, WriteFile) and (CONFIG in one.step.edits or UNIT_FOLDER in one.step.path) for one in plan.steps)
     return list(read).index(True)
 
 

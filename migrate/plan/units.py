@@ -24,7 +24,7 @@ def unit_files(directory: str, guard_seconds: int) -> dict[str, str]:
             "puts the node back, it was booted within its migration",
             directory,
             "boot",
-            f"ConditionPathExists=!{BOOT}\nAfter=containerd.service docker.socket docker.service\n",
+            f"ConditionPathExists=!{BOOT}\nAfter=containerd.service crio.service docker.socket docker.service\n",
             "\n[Install]\nWantedBy=multi-user.target\n",
         ),
     }

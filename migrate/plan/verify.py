@@ -215,7 +215,8 @@ def _workload_reasons(one: Workload, facts: ClusterFacts, node: str) -> Iterator
     if owner is None and kind in ("Deployment", "ReplicaSet", "StatefulSet", "Job"):
         return  # deleted meanwhile
     if kind == "Job":
-        if not any(pod.ready or pod.status.phase == "Succeeded" for pod in pods):
+        # one that ended has no more pods to wait for, and its last one may have been evicted when it was done already
+        if not (owner and owner.ended) and not any(pod.ready or pod.status.phase == "Succeeded" for pod in pods):
             yield f"{one.owner}: no pod runs or has succeeded"
         return
     replicas = owner.spec.replicas if owner else None

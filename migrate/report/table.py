@@ -122,7 +122,8 @@ def _wide(node: Node) -> tuple[str, ...]:
 
 def _unread(nodes: Sequence[Node], style: Style, limits: Limits) -> str:
     """The whole message of each: what was seen, what was expected, what to type next."""
-    lines = ["\n".join(style.wrap(line, 2 if index == 0 else 6, 6) for index, line in enumerate(one.error.splitlines())) for one in nodes]
+    told = [[line.strip() for line in one.error.splitlines()] for one in nodes]
+    lines = ["\n".join([style.wrap(first, 2, 6), *(style.wrap(line, 6) for line in rest)]) for first, *rest in told]
     shown = lines[: limits.findings]
     more = [f"  {len(lines) - len(shown):,} more (-o wide shows all)"] if len(lines) > len(shown) else []
     return "\n".join([style.paint("NOT READ", "bold"), *shown, *more])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from sys import intern
 
 from migrate.facts.api import Metadata
 from migrate.facts.cluster import Node, NodeStatus, Owner, without_secrets
@@ -59,6 +58,7 @@ class Roll:
     rules: tuple[Rule, ...]
     listed: frozenset[str]
     clean: Cleaner = field(default_factory=Cleaner)
+    _names: dict[str, str] = field(default_factory=dict)  # of namespaces, owners and nodes: thousands of pods share one
 
     def pods(self, page: tuple[Pod, ...]) -> tuple[Pods, ...]:
         """The pods of a page, by owner and revision."""
@@ -67,15 +67,15 @@ class Roll:
             if not pod.finished:
                 labels = pod.metadata.labels or {}
                 revision = labels.get("pod-template-hash") or labels.get("controller-revision-hash") or ""
-                groups.setdefault((_owner(pod), revision), []).append(pod)
+                groups.setdefault((self._owner(pod), revision), []).append(pod)
         return tuple(self._pods(owner, revision, pods) for (owner, revision), pods in groups.items())
 
     def owners(self, kind: str, page: tuple[Owner, ...], living: frozenset[Title]) -> Iterator[Link]:
         """The owners of a page; a template is judged where nothing that is listed manages it and no pod of it is in `living`."""
         for one in page:
-            title = (intern(one.metadata.namespace), kind, one.metadata.name)
+            title = (self._same(one.metadata.namespace), kind, self._same(one.metadata.name))
             controller = one.metadata.controller
-            above = (title[0], controller.kind, controller.name) if controller else None
+            above = (title[0], controller.kind, self._same(controller.name)) if controller else None
             managed = above is not None and above[1] in self.listed
             template = None if managed or title in living else one.template
             judgement = None
@@ -89,8 +89,17 @@ class Roll:
     def _pods(self, owner: Title, revision: str, pods: list[Pod]) -> Pods:
         judgement = self._judged(pod_workload(without_secrets(pods[:1])[0], owner))
         return Pods(
-            owner, revision, judgement, tuple(pod.metadata.name for pod in pods), frozenset(intern(pod.spec.node_name) for pod in pods)
+            owner, revision, judgement, tuple(pod.metadata.name for pod in pods), frozenset(self._same(pod.spec.node_name) for pod in pods)
         )
+
+    def _owner(self, pod: Pod) -> Title:
+        meta = pod.metadata
+        controller = None if pod.mirror else meta.controller
+        kind, name = (controller.kind, self._same(controller.name)) if controller else ("Pod", meta.name)
+        return self._same(meta.namespace), kind, name
+
+    def _same(self, name: str) -> str:
+        return self._names.setdefault(name, name)
 
     def _judged(self, workload: Workload) -> Judgement:
         found = check_workload(WorkloadView(workload, self.ground), self.rules)
@@ -100,7 +109,7 @@ class Roll:
 def thin(page: tuple[Node, ...]) -> Iterator[Node]:
     """The nodes of a page with their names and what their kubelets tell of themselves."""
     for node in page:
-        yield Node(metadata=Metadata(name=intern(node.name)), status=NodeStatus(node_info=node.status.node_info))
+        yield Node(metadata=Metadata(name=node.name), status=NodeStatus(node_info=node.status.node_info))
 
 
 def rolled_up(pods: Iterable[Pods], links: Iterable[Link], nodes: Iterable[Node], clean: Cleaner) -> tuple[JudgedWorkload, ...]:
@@ -141,12 +150,6 @@ def _workload(
 def _off_docker(node: Node) -> bool:
     runtime = node.status.node_info.container_runtime_version
     return "://" in runtime and not runtime.startswith("docker://")
-
-
-def _owner(pod: Pod) -> Title:
-    meta = pod.metadata
-    controller = None if pod.mirror else meta.controller
-    return (intern(meta.namespace), controller.kind, controller.name) if controller else (intern(meta.namespace), "Pod", meta.name)
 
 
 def _top(title: Title, known: Mapping[Title, Link]) -> Title:

@@ -95,7 +95,7 @@ def _lay(work: Work, guard: int) -> None:
     if refused:
         raise work.refuse(f"{refused[0].path}: {refused[0].reason}", "files that can be edited with certainty", "mend the file, plan again")
     try:
-        program = render(work.plan, changes, work.run, fixed_files(), guard_seconds=guard)
+        program = render(work.plan, changes, work.run, fixed_files(work.target.node_part), guard_seconds=guard)
     except NotAsPlanned as wrong:
         raise _stale(work, str(wrong)) from wrong
     work.remote.lay(program, dump_plan(alone(work.plan, work.target.name)).encode())

@@ -98,7 +98,7 @@ class Work:
         """The command that makes a new plan, with what was accepted in this one."""
         accepted = {finding.code: finding.accepted for finding in self.plan.findings if finding.accepted is not None}
         options = "".join(f" --accept {shlex.quote(f'{code}={reason}')}" for code, reason in accepted.items())
-        return f"docker2cri plan --to {self.target.name} {self.plan.host}{options} -o plan.json"
+        return f"docker2cri plan {self.target.asked} {self.plan.host}{options} -o plan.json"
 
     def progress(self) -> Progress:
         """Where the node's own journal says that it stands."""

@@ -33,9 +33,11 @@ class Edit:
 class Target:
     """A runtime to move to: what the rules judge by and the plan is made of.
 
-    `title` is its name for people; `prefix` starts a node's runtimeVersion and its container IDs; `endpoint` is what the kubelet, crictl
-    and the node's annotation are given; `data_root` is where its images lie; `unsupported` says why a kubelet and a version of the
-    runtime cannot work together; `edits` are all the file changes that one node needs (it raises FormatError where they are not certain).
+    `title` is its name for people, `asked` how it is asked for on the command line; `prefix` starts a node's runtimeVersion and its
+    container IDs; `endpoint` is what the kubelet, crictl and the node's annotation are given; `data_root` is where its images lie;
+    `unsupported` says why a kubelet and a version of the runtime cannot work together; `edits` are all the file changes that one node
+    needs (it raises FormatError where they are not certain).
+    `node_part` is the part of the node program that knows it; `tools` are programs besides its own that the node needs for the move.
 
     What it does otherwise than Docker: `low_ports_from` is its first version that lets any process bind ports below 1024 and ping, None
     for none; `default_capabilities_dropped` are those that Docker gives and it does not; `takes_short_names` tells that an image name
@@ -44,6 +46,7 @@ class Target:
 
     name: str
     title: str
+    asked: str
     prefix: str
     unit: str
     socket: str
@@ -53,6 +56,8 @@ class Target:
     installed: Callable[[NodeFacts], str | None]
     unsupported: Callable[[Version, Version], str | None]
     edits: Callable[[NodeFacts], tuple[Edit, ...]]
+    node_part: str
+    tools: tuple[str, ...] = ()
     low_ports_from: tuple[int, int] | None = None
     default_capabilities_dropped: frozenset[str] = frozenset()
     takes_short_names: bool = True

@@ -52,7 +52,7 @@ def edits(facts: NodeFacts) -> tuple[Edit, ...]:
     if not isinstance(found, Containerd):
         return ()
     why = "CRI on, the kubelet's cgroup driver and sandbox image, Docker's registries, runtimes and port behaviour"
-    config = Edit("containerd-config", found.config_path, why, lambda text: _config(text, facts, found))
+    config = Edit("runtime-config", found.config_path, why, lambda text: _config(text, facts, found))
     return (config, *_hosts_edits(facts, found), *host_edits(facts, ENDPOINT, UNIT), *kubelet_edits(facts, ENDPOINT, UNIT))
 
 
@@ -247,6 +247,7 @@ def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
 CONTAINERD = Target(
     name="containerd",
     title="containerd",
+    asked="--to containerd",
     prefix="containerd://",
     unit=UNIT,
     socket=SOCKET,
@@ -256,5 +257,6 @@ CONTAINERD = Target(
     installed=installed,
     unsupported=unsupported,
     edits=edits,
+    node_part="containerd.sh",
     low_ports_from=(2, 0),
 )

@@ -60,7 +60,7 @@ def edits(facts: NodeFacts, *, keep_docker_defaults: bool = True) -> tuple[Edit,
     changes = _changes(facts, version.parse(facts.crio.version), keep_docker_defaults)
     why = "the kubelet's cgroup driver and sandbox image, Docker's runtimes" + (", capabilities and limits" if keep_docker_defaults else "")
     prepared = (
-        Edit("crio-config", DROP_IN, why, partial(_set, changes), early=True),
+        Edit("runtime-config", DROP_IN, why, partial(_set, changes), early=True),
         *_storage_edit(facts),
         *_registry_edits(facts),
         *_policy_edit(facts),
@@ -229,6 +229,7 @@ def _release(text: str) -> tuple[int, int]:
 CRIO = Target(
     name="crio",
     title="CRI-O",
+    asked="--to crio",
     prefix="cri-o://",
     unit=UNIT,
     socket=SOCKET,
@@ -238,11 +239,14 @@ CRIO = Target(
     installed=installed,
     unsupported=unsupported,
     edits=edits,
+    node_part="crio.sh",
+    tools=("skopeo", "crictl"),
     takes_short_names=False,
 )
 CRIO_OWN_DEFAULTS = replace(
     CRIO,
     name="crio-own-defaults",
+    asked="--to crio --crio-defaults",
     edits=partial(edits, keep_docker_defaults=False),
     default_capabilities_dropped=frozenset(LOST_CAPABILITIES),
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from migrate.targets import Target
 from migrate.targets.containerd import CONTAINERD
+from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS
 
-TARGETS: tuple[Target, ...] = (CONTAINERD,)
+TARGETS: tuple[Target, ...] = (CONTAINERD, CRIO, CRIO_OWN_DEFAULTS)
 
 
 def target_named(name: str) -> Target | None:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from tests.manifests.seen import FIXTURES
+from tests.run.api_server import ApiServer, serving
+from tests.run.test_kube import kubeconfig
 
 PROGRAM = Path(sys.executable).parent / "docker2cri"
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: n}\nspec:\n"
@@ -250,6 +252,45 @@ def test_what_was_passed_over_is_told_and_can_be_asked_for(tmp_path: Path) -> No
     }
     asked = document("a.yaml", "--all-workloads", cwd=tmp_path)
     assert [(one["name"], one["pod_security"]) for one in asked["workloads"]] == [("p", "baseline"), ("p", "privileged")]
+
+
+def test_nothing_or_both_is_usage() -> None:
+    wanted = "\n  expected: files, folders or - for standard input; or --live\n  next: docker2cri scan PATH\n"
+    assert run() == (2, "", f"nothing to scan{wanted}")
+    assert run("--live", "-") == (2, "", f"--live and paths{wanted}")
+
+
+def test_a_live_cluster_is_judged_through_its_api(tmp_path: Path) -> None:
+    server = ApiServer()
+    pods = [
+        {
+            "metadata": {
+                "name": f"agent-{n}",
+                "namespace": "ops",
+                "ownerReferences": [{"kind": "DaemonSet", "name": "agent", "controller": True}],
+            },
+            "spec": {"nodeName": f"w{n}", "containers": [], "volumes": [{"name": "s", "hostPath": {"path": "/run/docker.sock"}}]},
+        }
+        for n in range(3)
+    ]
+    node = {"metadata": {"name": "w0"}, "status": {"nodeInfo": {"containerRuntimeVersion": "docker://20.10.24"}}}
+    server.lists = {**server.lists, "/api/v1/pods": pods, "/api/v1/nodes": [node]}
+    server.refuse["/apis/batch/v1/jobs"] = (403, "jobs is forbidden")
+    with serving(server):
+        code, out, err = run("--live", "--kubeconfig", str(kubeconfig(tmp_path / "config", server.url)), "-o", "json")
+    report = json.loads(out)
+    assert (code, err) == (3, "")
+    assert [(one["code"], one["workload"], one["location"]) for one in report["findings"]] == [("D2C301", "DaemonSet ops/agent", None)]
+    assert [(one["name"], one["pods"], one["nodes"], one["pod_security"]) for one in report["workloads"]] == [
+        ("agent", 3, ["w0", "w1", "w2"], "privileged")
+    ]
+    assert {one["what"]: one["reason"] for one in report["not_checked"]}["API: jobs"] == "HTTP 403: jobs is forbidden"
+
+
+def test_a_cluster_that_does_not_answer_exits_with_4(tmp_path: Path) -> None:
+    code, out, err = run("--live", "--kubeconfig", str(kubeconfig(tmp_path / "config", "http://127.0.0.1:9")))
+    assert (code, out) == (4, "")
+    assert err.startswith("http://127.0.0.1:9: no connection: ")
 
 
 def test_sarif_has_file_and_line(tmp_path: Path) -> None:

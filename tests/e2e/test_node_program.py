@@ -56,7 +56,7 @@ class Worker:
     def run(self, guard_seconds: int = 600) -> Run:
         """A new run, laid onto the node, `prepare` finished."""
         self.runs += 1
-        made = Run(self, render(self.plan, self.changes, f"run-{self.runs}", fixed_files(), guard_seconds=guard_seconds))
+        made = Run(self, render(self.plan, self.changes, f"run-{self.runs}", fixed_files("containerd.sh"), guard_seconds=guard_seconds))
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for file in made.program.files:

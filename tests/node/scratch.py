@@ -94,7 +94,7 @@ class Scratch:
         self.root = root
         self.shell = tuple(shell)
         self.plan, self.changes = planned()
-        self.program: NodeProgram = render(self.plan, self.changes, RUN, fixed_files())
+        self.program: NodeProgram = render(self.plan, self.changes, RUN, fixed_files("containerd.sh"))
         self.run = root / "var/lib/docker2cri" / RUN
         if not made:
             self._files()

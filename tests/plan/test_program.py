@@ -62,7 +62,7 @@ def test_the_steps_of_a_captured_node() -> None:
 
 def test_every_host_step_of_the_plan_became_one_or_more() -> None:
     plan, changes = planned()
-    program = render(plan, changes, "run-1", fixed_files())
+    program = render(plan, changes, "run-1", fixed_files("containerd.sh"))
     there = {number for number, one in enumerate(plan.steps) if one.segment in ("prepare", "switch")}
     assert {number for number in range(len(plan.steps)) if program.of(number)} == there
     assert sorted(index for number in there for index in program.of(number)) == [step.index for step in program.steps]
@@ -70,7 +70,7 @@ def test_every_host_step_of_the_plan_became_one_or_more() -> None:
 
 def test_the_files_of_a_run() -> None:
     plan, changes = planned()
-    program = render(plan, changes, "run-1", fixed_files(), guard_seconds=90)
+    program = render(plan, changes, "run-1", fixed_files("containerd.sh"), guard_seconds=90)
     files = {file.path: file for file in program.files}
     assert program.directory == f"{HOME}/run-1"
     assert len(files) == len(program.files)
@@ -95,16 +95,16 @@ def test_what_does_not_hash_as_planned_is_refused() -> None:
     first, *rest = changes
     for other, side in ((dataclasses.replace(first, after=b"other"), "after"), (dataclasses.replace(first, before=b"other"), "before")):
         with pytest.raises(NotAsPlanned) as refused:
-            render(plan, (other, *rest), "run-1", fixed_files())
+            render(plan, (other, *rest), "run-1", fixed_files("containerd.sh"))
         assert (refused.value.path, refused.value.side) == (first.path, side)
     with pytest.raises(NotAsPlanned):
-        render(plan, rest, "run-1", fixed_files())
+        render(plan, rest, "run-1", fixed_files("containerd.sh"))
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", ".hidden", "x" * 101, "a\n"])
 def test_a_name_that_is_none(name: str) -> None:
     with pytest.raises(ValueError, match="is no name for a run"):
-        render(*planned(), name, fixed_files())
+        render(*planned(), name, fixed_files("containerd.sh"))
 
 
 @pytest.mark.parametrize("reference", ["a\tb", "a\nb", ""])
@@ -129,7 +129,7 @@ def test_a_runtime_that_was_found_stopped_is_stopped_on_the_way_back() -> None:
 
 def test_a_configuration_that_stays_is_not_validated() -> None:
     plan, _ = planned()
-    kept = tuple(one for one in plan.steps if not (isinstance(one.step, WriteFile) and "containerd-config" in one.step.edits))
+    kept = tuple(one for one in plan.steps if not (isinstance(one.step, WriteFile) and "runtime-config" in one.step.edits))
     steps = host_steps(replace(plan, steps=kept))
     said = [(step.segment, step.text, step.arguments) for step in steps if step.kind == "validate"]
     assert said == [(segment, "check that systemd reads the new unit files", ("-",)) for segment in ("prepare", "switch")]

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 
 from migrate.facts.api import Condition, Metadata
-from migrate.facts.cluster import ClusterFacts, LocalPath, NodeInfo, OwnerSpec, PersistentVolume, PersistentVolumeSpec, VolumeClaimRef
+from migrate.facts.cluster import (
+    ClusterFacts,
+    LocalPath,
+    NodeInfo,
+    OwnerSpec,
+    OwnerStatus,
+    PersistentVolume,
+    PersistentVolumeSpec,
+    VolumeClaimRef,
+)
 from migrate.facts.live import ContainerState, LiveContainer, LivePod, Waiting
 from migrate.facts.pod import PodSpec
 from migrate.facts.pod_volumes import Claim, Volume
@@ -276,6 +286,19 @@ def test_b_is_content_with_a_job_that_succeeded() -> None:
         found.add_pod("", "w2", "ReplicaSet shop/web")
     assert b(found, before) == Pending(reasons=("Job shop/import: no pod runs or has succeeded",))
     found.add_pod("shop/import-2", "w2", "Job shop/import", phase="Succeeded", ready=False)
+    assert b(found, before) == Passed()
+
+
+@pytest.mark.parametrize("how", ["Complete", "Failed"])
+def test_b_does_not_wait_for_a_job_that_ended_and_whose_last_pod_was_evicted(how: str) -> None:
+    found = scene()
+    found.add_owner("Job shop/import", ["w1"])
+    before = evicted(found)
+    switched(found)
+    for _ in range(2):
+        found.add_pod("", "w2", "ReplicaSet shop/web")
+    ended = OwnerStatus(conditions=(Condition(type=how, status="True"),))
+    found.owners = [replace(one, status=ended) if one.kind == "Job" else one for one in found.owners]
     assert b(found, before) == Passed()
 
 

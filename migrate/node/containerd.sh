@@ -1,0 +1,134 @@
+# The new runtime's part of the program, for containerd: its configuration, its images, its pods.
+
+runtime=containerd
+image_store=/var/lib/containerd
+# a node need not have it; the function of its name does not count
+crictl=$(unset -f crictl && command -v crictl)
+cri_state=$root/run/containerd/io.containerd.grpc.v1.cri
+cri_data=$root/var/lib/containerd/io.containerd.grpc.v1.cri
+
+# read_config PATH: what containerd makes of its new file is kept, to compare with later.
+read_config() {
+  step_of_file "$1" || return 1
+  source=$run/files/$each.after
+  target "$1"
+  temporary
+  [ ! -e "$beside" ] || source=$beside
+  containerd -c "$source" config dump >"$planned_dump.staged" 2>"$run/validate.err" ||
+    because "containerd refuses the new $1: $(oneline <"$run/validate.err")" || return 1
+  # the dump names the file that it was read from
+  said=$( { sed "s|\"$source\"|\"$root$1\"|" "$planned_dump.staged" >"$planned_dump"; } 2>&1) || cannot written "$planned_dump" "$said"
+}
+
+# config_of PATH: what it would load now.
+config_of() { containerd -c "$root$1" config dump; }
+
+# cri_answers SOCKET: a broken CRI section does not stop containerd, it only loses the plugin.
+cri_answers() {
+  plugins=$(ctr -a "$root$1" plugins ls 2>&1)
+  listed_plugins=$?
+  cri_said=$(printf '%s\n' "$plugins" | grep -w cri)
+  [ $listed_plugins -eq 0 ] || return 1
+  state=$(printf '%s\n' "$plugins" | sed -n 's/^[^ ]* *cri  *[^ ]*  *\([^ ]*\) *$/\1/p')
+  [ "$state" = ok ] || return 1
+  [ -z "$crictl" ] || crictl -r "unix://$1" version >/dev/null 2>&1
+}
+
+# forget_sockets: a socket that it leaves behind would mislead dockerd.
+forget_sockets() { rm -f -- "$root/run/containerd/containerd.sock" "$root/run/containerd/containerd.sock.ttrpc"; }
+
+# image_there CANONICAL ID: the image is there under its name, complete and unpacked, with the same configuration (Docker's image ID).
+image_there() {
+  manifest=$(ctr -n k8s.io images ls "name==$1" 2>/dev/null | sed -n 's/^[^ ]* *[^ ]* *\(sha256:[0-9a-f]*\).*/\1/p')
+  [ -n "$manifest" ] || because "$1 is not in containerd" || return 1
+  config=$(ctr -n k8s.io content get "$manifest" 2>/dev/null | tr -d ' \n\t' | sed -n 's/.*"config":{\([^}]*\)}.*/\1/p' | sed -n 's/.*"digest":"\([^"]*\)".*/\1/p')
+  [ "$config" = "$2" ] || because "$1 in containerd has configuration ${config:-unknown}, expected $2" || return 1
+  [ "$(ctr -n k8s.io images check -q "name==$1" 2>/dev/null)" = "$1" ] || because "$1 in containerd is not complete"
+}
+
+# image_named CANONICAL: something, when an image of that name is there.
+image_named() { ctr -n k8s.io images ls -q "name==$1" 2>/dev/null; }
+
+drop_image() { ctr -n k8s.io images rm --sync "$1" >/dev/null 2>&1; }
+
+# bring INDEX REFERENCE CANONICAL SIZE: streamed; there is no second copy on the disk.
+bring() {
+  progress=noxfer
+  ! dd if=/dev/null of=/dev/null status=progress 2>/dev/null || progress=progress
+  rm -f -- "$run/images/$1.save"
+  (
+    { command docker save "$2" 2>"$run/images/$1.err" || echo $? >"$run/images/$1.save"; } |
+      dd bs=1048576 status=$progress 2>"$run/images/$1" |
+      command ctr -n k8s.io images import - >"$run/images/$1.out" 2>&1
+  ) 9>&-
+  imported=$?
+  [ $imported -ne 0 ] || [ -e "$run/images/$1.save" ] || return 0
+  because "$(cat "$run/images/$1.err" "$run/images/$1.out" | tail -n 3 | oneline)"
+}
+
+containerd_lists_nothing() {
+  because "containerd does not list its containers: $(ctr -a "$root$1" -n k8s.io containers ls -q 2>&1 | tail -n 1 | oneline); look with: journalctl -u containerd"
+}
+
+# stop_new_pods SOCKET: stopped by their grace period and removed, with their network namespaces, so that nothing of them comes back.
+stop_new_pods() {
+  if ! active containerd.service && ! start_unit containerd.service; then
+    [ -n "$(shims)" ] || return 0
+    because "containerd does not start, and containers of its pods still run: $(shims | oneline)"
+    return 1
+  fi
+  containers=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"==container') &&
+    sandboxes=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"==sandbox') ||
+    containerd_lists_nothing "$1" || return 1
+  for id in $sandboxes; do remember new "$id" running || return 1; done
+  if [ -n "$crictl" ] && over_cri "$1" version >/dev/null 2>&1; then
+    for id in $containers; do { over_cri "$1" stop -t "$(grace_of "$1" "$id")" "$id" >/dev/null 2>&1; } 9>&- & done
+    wait
+    for id in $sandboxes; do { over_cri "$1" stopp "$id" && over_cri "$1" rmp -f "$id"; } >/dev/null 2>&1 9>&- & done
+    wait
+  fi
+  for id in $containers; do { end_task "$1" "$id" "$(grace_of "$1" "$id")"; } 9>&- & done
+  wait
+  for id in $sandboxes; do { end_task "$1" "$id" 5; } 9>&- & done
+  wait
+  left=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"') || containerd_lists_nothing "$1" || return 1
+  [ -z "$left" ] || because "containers of pods are still in containerd: $(printf %s "$left" | oneline); it says why: ctr -n k8s.io tasks kill -s SIGKILL ID; ctr -n k8s.io containers delete ID"
+}
+
+# grace_of SOCKET ID: its pod's grace period; CRI keeps it as an annotation in its own record, base64 in what ctr shows.
+grace_of() {
+  grace=$(ctr -a "$root$1" -n k8s.io containers info "$2" 2>/dev/null | sed -n 's/^ *"value": "\([A-Za-z0-9+\/=]*\)".*/\1/p' | base64 -d 2>/dev/null |
+    sed -n 's/.*"io\.kubernetes\.pod\.terminationGracePeriod":"\([0-9]*\)".*/\1/p')
+  echo "${grace:-$grace_default}"
+}
+
+# shims: the processes that hold containers of pods.
+shims() {
+  for line in "$root"/proc/[0-9]*/cmdline; do
+    tr '\0' ' ' <"$line" 2>/dev/null | grep -e 'containerd-shim.*-namespace k8s.io'
+  done
+}
+
+# end_task SOCKET ID SECONDS: SIGTERM, after so long SIGKILL; then the task, the container, its namespace, mount and folders are removed.
+end_task() {
+  spec=$(ctr -a "$root$1" -n k8s.io containers info "$2" 2>/dev/null) || return 0
+  netns=$(printf %s "$spec" | sed -n 's/.*"path": "\(\/var\/run\/netns\/[^"]*\|\/run\/netns\/[^"]*\)".*/\1/p' | head -n 1)
+  case $spec in *'"io.cri-containerd.kind": "sandbox"'*) ;; *) netns= ;; esac
+  if task_runs "$1" "$2"; then
+    ctr -a "$root$1" -n k8s.io tasks kill -s SIGTERM "$2" >/dev/null 2>&1
+    settled "$3" task_over "$1" "$2" || ctr -a "$root$1" -n k8s.io tasks kill -s SIGKILL "$2" >/dev/null 2>&1
+    settled 10 task_over "$1" "$2"
+  fi
+  ctr -a "$root$1" -n k8s.io tasks delete "$2" >/dev/null 2>&1
+  ctr -a "$root$1" -n k8s.io containers delete "$2" >/dev/null 2>&1
+  if [ -n "$netns" ] && [ -e "$root$netns" ]; then
+    umount "$root$netns" 2>/dev/null
+    rm -f -- "$root$netns"
+  fi
+  [ ! -d "$cri_state/sandboxes/$2/shm" ] || umount "$cri_state/sandboxes/$2/shm" 2>/dev/null
+  rm -rf -- "$cri_state/sandboxes/$2" "$cri_state/containers/$2" "$cri_data/sandboxes/$2" "$cri_data/containers/$2"
+}
+
+task_runs() { ctr -a "$root$1" -n k8s.io tasks ls 2>/dev/null | grep -q "^$2 .*\(RUNNING\|PAUSED\|CREATED\)"; }
+
+task_over() { ! task_runs "$@"; }

@@ -1,0 +1,83 @@
+# The new runtime's part of the program, for CRI-O: its configuration, its images, its pods.
+
+runtime=crio
+image_store=/var/lib/containers
+cri_socket=/var/run/crio/crio.sock
+
+# Whoever dies leaves no child that keeps the lock: descriptor 9 is closed for every tool that may take long.
+skopeo() { command skopeo "$@" 9>&-; }
+crio() { command crio "$@" 9>&-; }
+
+# read_config PATH: CRI-O has its files since prepare; what it makes of all of them together is kept, to compare with later.
+read_config() {
+  crio config >"$planned_dump.staged" 2>"$run/validate.err" ||
+    because "CRI-O refuses its configuration with the new $1: $(tail -n 3 "$run/validate.err" | oneline); look with: crio config" || return 1
+  change mv -f -- "$planned_dump.staged" "$planned_dump"
+}
+
+# config_of PATH: what it would load now; the log on standard error has times in it.
+config_of() { crio config 2>/dev/null; }
+
+# cri_answers SOCKET: both conditions that the kubelet asks for may be false while it answers.
+cri_answers() {
+  cri_said=$(over_cri "$1" info 2>&1) || return 1
+  case $cri_said in *'"type": "RuntimeReady",'*'"status": true'*) ;; *) return 1 ;; esac
+}
+
+forget_sockets() { rm -f -- "$root$cri_socket"; }
+
+# image_there CANONICAL ID: the image is there under its name with the same configuration (Docker's image ID).
+image_there() {
+  stored=$(image_named "$1")
+  [ -n "$stored" ] || because "$1 is not in CRI-O's store" || return 1
+  [ "sha256:$stored" = "$2" ] || because "$1 in CRI-O's store is $(printf %s "$stored" | oneline), expected $2"
+}
+
+# image_named CANONICAL: the ID of the image of that name, nothing when there is none.
+image_named() { over_cri "$cri_socket" images -q --no-trunc "$1" 2>/dev/null; }
+
+drop_image() { over_cri "$cri_socket" rmi "$1" >/dev/null 2>&1; }
+
+# bring INDEX REFERENCE CANONICAL SIZE: skopeo keeps one image at a time in its folder for temporary files (TMPDIR, else /var/tmp).
+bring() {
+  if skopeo copy --quiet "docker-daemon:$2" "containers-storage:$3" >"$run/images/$1.out" 2>&1; then
+    write_whole "$run/images/$1" "$4 bytes copied"
+  else
+    because "$(tail -n 3 "$run/images/$1.out" | oneline)"
+  fi
+}
+
+crio_lists_nothing() {
+  because "CRI-O does not list its pods: $(over_cri "$1" pods -q 2>&1 | tail -n 1 | oneline); look with: journalctl -u crio"
+}
+
+# stop_new_pods SOCKET: stopped by their grace period and removed, with their addresses, so that nothing of them comes back.
+stop_new_pods() {
+  if ! active crio.service && ! start_unit crio.service; then
+    [ -n "$(monitors)" ] || return 0
+    because "CRI-O does not start, and containers of its pods still run: $(monitors | oneline); look with: journalctl -u crio"
+    return 1
+  fi
+  settled 30 cri_answers "$1" || because "CRI-O does not answer on $1: $(printf %s "$cri_said" | oneline); look with: journalctl -u crio" || return 1
+  containers=$(over_cri "$1" ps -q) && sandboxes=$(over_cri "$1" pods -q) || crio_lists_nothing "$1" || return 1
+  for id in $sandboxes; do remember new "$id" running || return 1; done
+  for id in $containers; do { over_cri "$1" stop -t "$(grace_of "$1" "$id")" "$id" >/dev/null 2>&1; } 9>&- & done
+  wait
+  for id in $sandboxes; do { over_cri "$1" stopp "$id" && over_cri "$1" rmp -f "$id"; } >/dev/null 2>&1 9>&- & done
+  wait
+  left=$(over_cri "$1" pods -q) || crio_lists_nothing "$1" || return 1
+  [ -z "$left" ] || because "pods are still in CRI-O: $(printf %s "$left" | oneline); it says why: crictl stopp ID; crictl rmp -f ID"
+}
+
+# grace_of SOCKET ID: its pod's grace period, which the kubelet gives as an annotation.
+grace_of() {
+  grace=$(over_cri "$1" inspect -o go-template --template '{{index .status.annotations "io.kubernetes.pod.terminationGracePeriod"}}' "$2" 2>/dev/null)
+  case $grace in '' | *[!0-9]*) echo "$grace_default" ;; *) echo "$grace" ;; esac
+}
+
+# monitors: the processes that hold containers of pods.
+monitors() {
+  for line in "$root"/proc/[0-9]*/cmdline; do
+    tr '\0' ' ' <"$line" 2>/dev/null | grep -e '^[^ ]*conmon .*-c [0-9a-f]'
+  done
+}
