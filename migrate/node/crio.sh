@@ -4,8 +4,10 @@ runtime=crio
 image_store=/var/lib/containers
 cri_socket=/var/run/crio/crio.sock
 
+# The directories that it makes become the root of containers: with this program's own umask nobody but root could enter them.
+skopeo() { (umask 022 && exec skopeo "$@") 9>&-; }
+
 # Whoever dies leaves no child that keeps the lock: descriptor 9 is closed for every tool that may take long.
-skopeo() { command skopeo "$@" 9>&-; }
 crio() { command crio "$@" 9>&-; }
 
 # read_config PATH: CRI-O has its files since prepare; what it makes of all of them together is kept, to compare with later.

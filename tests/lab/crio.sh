@@ -6,9 +6,13 @@ apt-get update -qq
 apt-get install -y -qq --no-install-recommends conmon skopeo >/dev/null 2>&1
 mkdir -p /etc/crio/crio.conf.d /var/lib/crio
 cat >/etc/crio/crio.conf <<'CONF'
-# CRI-O's main file, as the package ships it: nothing but its place for logs.
+# CRI-O's main file: its place for logs, and sandboxes with a process of their own, for without one CRI-O makes their cgroups itself in
+# hierarchies (net_cls) that a node in a container may not write to.
 [crio]
 log_dir = "/var/log/crio/pods"
+
+[crio.runtime]
+drop_infra_ctr = false
 CONF
 cat >/etc/systemd/system/crio.service <<'UNIT'
 [Unit]
