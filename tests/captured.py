@@ -11,17 +11,19 @@ from migrate.facts.model import NodeFacts
 from migrate.facts.node import facts_from
 from migrate.run.store import load_directory
 
-BUNDLE = Path(__file__).resolve().parent.parent / "fixtures" / "clusters" / "debian12-kubeadm-1.23-dockershim"
+CLUSTERS = Path(__file__).resolve().parent.parent / "fixtures" / "clusters"
+BUNDLE = CLUSTERS / "debian12-kubeadm-1.23-dockershim"
+WITH_CRIO = CLUSTERS / "debian12-kubeadm-1.23-crio"  # lab-w8 on dockershim, CRI-O 1.23.5 installed and stopped
 
 
-def capture_of(host: str = "lab-w1") -> Capture:
+def capture_of(host: str = "lab-w1", bundle: Path = BUNDLE) -> Capture:
     """The capture of one lab node."""
-    return next(one for one in load_directory(BUNDLE)[0] if one.host == host)
+    return next(one for one in load_directory(bundle)[0] if one.host == host)
 
 
-def cluster() -> ClusterFacts:
+def cluster(bundle: Path = BUNDLE) -> ClusterFacts:
     """The lab's API reading."""
-    found = load_directory(BUNDLE)[1]
+    found = load_directory(bundle)[1]
     assert found is not None
     return found
 

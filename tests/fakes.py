@@ -91,6 +91,7 @@ class FakeCluster:
     nodes: dict[str, LiveNode] = field(default_factory=dict)
     alive: dict[str, LivePod] = field(default_factory=dict)
     owners: list[Owner] = field(default_factory=list)
+    warned: dict[str, tuple[str, ...]] = field(default_factory=dict)  # pod -> what its events say
     pdbs: dict[str, Budget] = field(default_factory=dict)
     attachments: list[VolumeAttachment] = field(default_factory=list)
     behaviour: dict[str, Behaviour] = field(default_factory=dict)
@@ -201,6 +202,9 @@ class FakeCluster:
     def read_pod(self, namespace: str, name: str) -> LivePod | None:
         self._up()
         return next((pod for pod in self.alive.values() if pod.key == f"{namespace}/{name}"), None)
+
+    def warnings(self, pod: Pod) -> tuple[str, ...]:
+        return self.warned.get(pod.key, ())
 
     def workloads(self, namespaces: Iterable[str]) -> ClusterFacts:
         wanted, facts = set(namespaces), self.read()

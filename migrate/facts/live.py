@@ -107,6 +107,21 @@ class LivePod(Pod, frozen=True):
         return mask(printable("; ".join(said))) or self.status.reason
 
 
+class PodEvent(Model, frozen=True):
+    """A core/v1 Event about a pod; times are RFC 3339, `last_timestamp` is null in those of the newer API."""
+
+    metadata: Metadata
+    reason: str = ""
+    message: str = ""
+    last_timestamp: str | None = None
+    event_time: str | None = None
+
+    @property
+    def told(self) -> str:
+        """`Reason: message` on one line, at most 300 characters, without secrets."""
+        return mask(printable(" ".join(f"{self.reason}: {self.message}".split())))[:300]
+
+
 class AttachedVolume(Model, frozen=True):
     """A volume that the attach-detach controller holds attached to a node."""
 

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from migrate.facts import daemon
 from migrate.facts.capture import PathReading
+from migrate.facts.daemon import Given
 
 if TYPE_CHECKING:
     from migrate.facts.runtimes import Runtime
@@ -211,6 +213,15 @@ class Docker:
         """Containers that the kubelet did not make."""
         return tuple(container for container in self.containers if container.pod is None)
 
+    @property
+    def given(self) -> tuple[Given, ...]:
+        """Every key that the daemon is told, by daemon.json and by its flags; those of the file are missing where it is unreadable."""
+        return daemon.given(self.daemon_json, self.argv)
+
+    def told(self, key: str) -> Given | None:
+        """The first word on one key, or None."""
+        return next((one for one in self.given if one.key == key), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Containerd:
@@ -244,6 +255,7 @@ class Cni:
     """Pod networking as files.
 
     `config` is the first configuration by name, the one in force (libcni); `leases` are host-local's (network, address, container).
+    `speaks` are the versions of the specification that plugins in /opt/cni/bin support, by plugin, of those that were asked and answered.
     """
 
     config_dir: str
@@ -253,6 +265,7 @@ class Cni:
     plugins: tuple[str, ...]
     leases: tuple[tuple[str, str, str], ...]
     cache: tuple[str, ...]
+    speaks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,12 +424,13 @@ class NodeFacts:
     docker_certificates: tuple[str, ...] = ()
     runtimes: tuple[Runtime, ...] = ()
     inside: str = ""
+    # tool -> the first line of its --version, None where it is not there; one that was not asked about, or did not answer, is left out
+    tools: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def daemon_settings(self) -> Mapping[str, Any]:
-        """daemon.json as far as it could be read; empty where there is none, no Docker, or it is unreadable (a rule says so)."""
-        found = self.docker.daemon_json if isinstance(self.docker, Docker) else None
-        return found if isinstance(found, Mapping) else {}
+        """What Docker is told, by daemon.json and by flags; empty where it is not there or could not be read (a rule says so)."""
+        return daemon.merged(self.docker.given) if isinstance(self.docker, Docker) else {}
 
     def unit(self, name: str) -> Unit | None:
         """The loaded unit of this name, or None."""

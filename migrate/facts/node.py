@@ -64,6 +64,7 @@ def facts_from(capture: Capture) -> NodeFacts:
         docker_certificates=leaning.docker_certificates(reading),
         runtimes=runtimes(reading, node_kubelet, node_endpoint, node_docker, node_containerd, node_crio),
         inside=inside(machine.virtualization),
+        tools=system.tools(reading),
         unreadable=reading.unreadable,
         files=capture.paths,
     )

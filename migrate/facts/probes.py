@@ -99,6 +99,8 @@ RUNTIME_STATE_FILES = (
     "/run/systemd/machines /run/libvirt/qemu /run/libvirt/lxc /var/lib/containers/storage/overlay-containers/containers.json "
     "/var/lib/containers/storage/vfs-containers/containers.json /var/lib/containers/storage/btrfs-containers/containers.json"
 )
+CNI_BIN = "/opt/cni/bin"  # where dockershim looks for plugins unless told otherwise
+CNI_ASKED = ("loopback", "bridge", "portmap")
 CREDENTIAL_FILES = (
     "/root/.docker/config.json /root/.dockercfg /.docker/config.json /.dockercfg /var/lib/kubelet/config.json /var/lib/kubelet/.dockercfg"
 )
@@ -168,6 +170,7 @@ PROBES: tuple[Probe, ...] = (
     Probe("crio config", "crio config"),
     Probe("cri-dockerd version", "cri-dockerd --version"),
     Probe("crictl version", "crictl --version"),
+    Probe("skopeo version", "skopeo --version"),
     Probe("podman version", "podman --version"),
     Probe("runsc version", "runsc --version"),
     Probe("kata-runtime version", "kata-runtime --version"),
@@ -200,6 +203,8 @@ PROBES: tuple[Probe, ...] = (
     Probe("cni leases", "grep -r -s -m 1 '' /var/lib/cni/networks"),
     Probe("cni cache", "find /var/lib/cni/cache /var/lib/cni/results -type f"),
     Probe("cni plugins", "find /opt/cni/bin/ /usr/lib/cni/ /usr/libexec/cni/ -maxdepth 1 -type f -perm -u+x"),
+    # the question that every plugin answers without doing anything (CNI specification, VERSION)
+    *(Probe(f"cni {name} speaks", f"env CNI_COMMAND=VERSION {CNI_BIN}/{name}", 5, there=f"{CNI_BIN}/{name}") for name in CNI_ASKED),
     Probe("static pods", "find /etc/kubernetes/manifests -maxdepth 1 -type f"),
     Probe("docker users", _search(f"(^|[^[:alnum:]_./-])(/usr/bin/)?docker[[:space:]]+({DOCKER_VERBS})([^[:alnum:]_-]|$)")),
     Probe("timers", "systemctl list-timers --all --no-legend --no-pager"),

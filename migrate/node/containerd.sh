@@ -34,6 +34,9 @@ cri_answers() {
   [ -z "$crictl" ] || crictl -r "unix://$1" version >/dev/null 2>&1
 }
 
+# docker_runs_in_it: Docker has taken to it and has its containers there.
+docker_runs_in_it() { [ -n "$(ctr -n moby tasks ls -q 2>/dev/null)" ]; }
+
 # forget_sockets: a socket that it leaves behind would mislead dockerd.
 forget_sockets() { rm -f -- "$root/run/containerd/containerd.sock" "$root/run/containerd/containerd.sock.ttrpc"; }
 

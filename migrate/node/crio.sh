@@ -26,13 +26,16 @@ cri_answers() {
   case $cri_said in *'"type": "RuntimeReady",'*'"status": true'*) ;; *) return 1 ;; esac
 }
 
+# docker_runs_in_it: Docker never does.
+docker_runs_in_it() { false; }
+
 forget_sockets() { rm -f -- "$root$cri_socket"; }
 
 # image_there CANONICAL ID: the image is there under its name with the same configuration (Docker's image ID).
 image_there() {
   stored=$(image_named "$1")
   [ -n "$stored" ] || because "$1 is not in CRI-O's store" || return 1
-  [ "sha256:$stored" = "$2" ] || because "$1 in CRI-O's store is $(printf %s "$stored" | oneline), expected $2"
+  [ "sha256:${stored#sha256:}" = "$2" ] || because "$1 in CRI-O's store is $(printf %s "$stored" | oneline), expected $2"
 }
 
 # image_named CANONICAL: the ID of the image of that name, nothing when there is none.

@@ -133,7 +133,6 @@ undo_all() {
     fi
     i=$((i - 1))
   done
-  # those of the files that prepare put
   remove_made
   [ -z "$grave" ] || reasons="$reasons; the kubelet stays stopped, its gate closed"
   [ -z "$reasons" ] || park "$reasons"
@@ -177,7 +176,6 @@ close_early() { arm && close_gate; }
 # go_home: the very last: gate, guard and boot unit go, the kubelet runs as it was found.
 go_home() {
   disarm_units all || return 1
-  remove_made
   as_found "$kubelet"
 }
 

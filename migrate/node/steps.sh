@@ -103,7 +103,7 @@ unit_up() {
 
 unit_as_found() {
   if [ "$3" != active ] && active "$1"; then
-    if [ -n "$(ctr -n moby tasks ls -q 2>/dev/null)" ]; then
+    if docker_runs_in_it; then
       note "Docker's containers run in $1 now, so it stays started; Docker has its own again after a boot"
     else
       attempt systemctl stop "$1" || return 1

@@ -9,7 +9,7 @@ from migrate.facts.pod_context import PodSecurityContext, SecurityContext
 from migrate.facts.workload import Pointer
 from migrate.rules import Severity
 from migrate.rules.pod_security import APPARMOR
-from migrate.rules.pods import privileged
+from migrate.rules.pods import of_control_plane, privileged
 from migrate.rules.sight import Sign, WorkloadView, workload_rule
 
 SECCOMP = "seccomp.security.alpha.kubernetes.io/"
@@ -44,7 +44,8 @@ def runtime_default_profile_changes(view: WorkloadView) -> Iterator[Sign]:
 
     Why: RuntimeDefault (and `docker/default`) is the runtime's own: seccomp lists that differ in a few calls (containerd 2.0 refuses
     io_uring), and AppArmor's cri-containerd.apparmor.d in place of docker-default. A `seccomp-profile` of daemon.json, which stood for
-    RuntimeDefault, ends with Docker.
+    RuntimeDefault, ends with Docker. The control plane's own static pods, which kubeadm writes so, run under every runtime's profile and
+    are not told.
 
     Remedy: Try the pod on the first node that moves. To keep a profile of your own, put it below /var/lib/kubelet/seccomp and name it:
 
@@ -53,6 +54,8 @@ def runtime_default_profile_changes(view: WorkloadView) -> Iterator[Sign]:
     Sources: containerd docs/containerd-2.0.md; containerd container_create_linux.go; moby daemon/apparmor_default.go; Kubernetes
     v1.20.2 pkg/kubelet/dockershim/helpers.go.
     """
+    if of_control_plane(view.workload):
+        return
     own = f", now {view.ground.habits.seccomp}" if view.ground.habits.seccomp else ""
     armed = view.ground.habits.apparmor is not False
     fields = False  # the API server of 1.19 to 1.26 has a seccomp annotation's value in the field too

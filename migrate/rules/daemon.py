@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from migrate.facts.daemon import twice
 from migrate.facts.model import Setting
 from migrate.formats import FormatError, image_ref, quantity
-from migrate.rules import NodeView, Seen, Severity, daemon_given, daemon_keys, rule
+from migrate.rules import NodeView, Seen, Severity, daemon_keys, rule
 from migrate.rules.daemon_keys import Verdict
 from migrate.targets.host import sandbox_image
+from migrate.targets.registries import half_pairs
 
 # Key of daemon.json -> what `docker info` calls the value in force.
 IN_FORCE = {"data-root": "DockerRootDir", "log-driver": "LoggingDriver", "storage-driver": "Driver", "default-runtime": "DefaultRuntime"}
@@ -25,7 +27,7 @@ def docker_config_drifted(view: NodeView) -> Iterator[Seen]:
     """Docker's configuration was changed and Docker has not been restarted since.
 
     Why: a rollback starts Docker anew and so brings the waiting change into force. With another cgroup driver or data root the node
-    would not come back as it was.
+    would not come back as it was; with a key that daemon.json and a flag both give, Docker would not start at all.
 
     Remedy: Bring the change into force before the migration, or take it back:
 
@@ -33,11 +35,14 @@ def docker_config_drifted(view: NodeView) -> Iterator[Seen]:
         systemctl restart docker     # on the node
         kubectl uncordon NODE
 
-    Sources: docker2cri docs/design, section 7 (the way back); dockerd reference, configuration reloading.
+    Sources: docker2cri docs/design, section 7 (the way back); dockerd reference, configuration reloading; moby v20.10.24
+    daemon/config/config.go (findConfigurationConflicts).
     """
     if view.docker is None or view.docker.info is None:
         return
-    wanted = {key: one for key in IN_FORCE if (one := daemon_given.value_of(view.docker, key))}
+    for file, flag in twice(view.docker.given):
+        yield Seen(file.key, f"{file.where} and {flag.where} both give it: Docker runs on, and would not start again")
+    wanted = {key: one for key in IN_FORCE if (one := view.docker.told(key))}
     for key, one in wanted.items():
         runs = view.docker.info.get(IN_FORCE[key])
         if isinstance(runs, str) and runs and isinstance(one.value, str) and one.value.rstrip("/") != runs.rstrip("/"):
@@ -83,7 +88,7 @@ def log_rotation_moves(view: NodeView) -> Iterator[Seen]:
     default. Docker's sizes are decimal (10m is 10M there, not 10Mi), and the kubelet keeps at least 2 files. Without log-opts
     Docker kept everything.
 
-    Remedy: The plan carries max-size and max-file of daemon.json over where the kubelet has no setting of its own. Otherwise set them:
+    Remedy: The plan carries max-size and max-file over where the kubelet has no setting of its own. Otherwise set them:
 
         containerLogMaxSize: 10M
         containerLogMaxFiles: 5
@@ -94,7 +99,7 @@ def log_rotation_moves(view: NodeView) -> Iterator[Seen]:
         return
     size = view.kubelet.setting("container-log-max-size", "containerLogMaxSize", "10Mi")
     files = view.kubelet.setting("container-log-max-files", "containerLogMaxFiles", 5)
-    options = daemon_given.value_of(view.docker, "log-opts")
+    options = view.docker.told("log-opts")
     given = options.value if options and isinstance(options.value, Mapping) else {}
     docker = f"Docker: max-size {_size(given.get('max-size'))}, max-file {given.get('max-file', 1)}"
     if options:
@@ -117,7 +122,7 @@ def log_format_changes(view: NodeView) -> Iterator[Seen]:
     Sources: KEP-2221; kubernetes pkg/kubelet/kuberuntime/logs; amazon-cloudwatch-container-insights issue 116; loki issue 2180.
     """
     if view.on_docker and view.docker:
-        driver = daemon_given.value_of(view.docker, "log-driver")
+        driver = view.docker.told("log-driver")
         now = (view.docker.info or {}).get("LoggingDriver") or (driver.value if driver else "json-file")
         yield Seen("container logs", f"log driver now: {now}; then: files in CRI format (`TIME stdout F message`)")
 
@@ -126,8 +131,9 @@ def log_format_changes(view: NodeView) -> Iterator[Seen]:
 def proxy_left_behind(view: NodeView) -> Iterator[Seen]:
     """Docker pulls through a proxy that the plan does not carry over.
 
-    Why: containerd inherits nothing of Docker's environment. The plan carries proxies from unit files of docker.service and from
-    `proxies` in daemon.json; what stands in an environment file, or reaches dockerd in another way, is left: pulls then time out.
+    Why: the new runtime inherits nothing of Docker's environment. The plan carries proxies from unit files of docker.service and
+    their environment files, from `proxies` in daemon.json and from dockerd's flags; what reaches dockerd in another way is left
+    (the manager's own environment, a wrapper script): pulls then time out.
 
     Remedy: Give the new runtime the same variables, NO_PROXY with the cluster's addresses included:
 
@@ -139,36 +145,30 @@ def proxy_left_behind(view: NodeView) -> Iterator[Seen]:
     if view.docker is None or not view.on_docker:
         return
     remedy = proxy_left_behind.remedy.replace("containerd.service", view.target.unit)
-    for name, place in daemon_keys.outside_unit(view.facts, view.docker):
-        yield Seen(name, f"{place} sets it for docker.service; the value is not shown", remedy)
     proxies = view.facts.daemon_settings.get("proxies")
     told = {name for name, _ in view.docker.environment} | set(proxies if isinstance(proxies, Mapping) else ())
-    given = {one.key for one in daemon_given.given(view.docker)}
     for field, names in IN_INFO.items():
-        if (view.docker.info or {}).get(field) and not told & names and not given & names:
-            yield Seen(min(names), f"docker info: {field} is set, and neither a unit file nor daemon.json nor a flag sets it", remedy)
+        if (view.docker.info or {}).get(field) and not told & names:
+            yield Seen(min(names), f"docker info: {field} is set, and neither a unit's files nor daemon.json nor a flag sets it", remedy)
 
 
 @rule("D2C161", "registry-certificate-left", Severity.WARNING)
 def registry_certificate_left(view: NodeView) -> Iterator[Seen]:
-    """Docker presents a client certificate to a registry.
+    """A client certificate for a registry lies without its key, or a key without its certificate.
 
-    Why: the plan carries CAs of /etc/docker/certs.d over to containerd, not client certificates and keys. Without them the registry
-    refuses every pull. CRI-O reads that folder by itself.
+    Why: a pair has one name, NAME.cert and NAME.key. Docker refuses the registry as long as a half is missing; the plan carries whole
+    pairs to containerd's hosts.toml and leaves the half. CRI-O reads the folder by itself, and refuses as Docker does.
 
-    Remedy: Name certificate and key in the registry's hosts.toml; containerd reads them where they lie:
+    Remedy: Bring the missing half, or take the other away:
 
-        client = [["/etc/docker/certs.d/HOST/client.cert", "/etc/docker/certs.d/HOST/client.key"]]     # below [host."https://HOST"]
+        ls -l /etc/docker/certs.d/*/     # on the node
 
-    Sources: docs.docker.com, Verify repository client with certificates; containerd docs/hosts.md (client).
+    Sources: docs.docker.com, Verify repository client with certificates; moby registry/registry.go (ReadCertsDirectory); containerd
+    docs/hosts.md (client).
     """
-    found: dict[str, list[str]] = {}
-    for path in view.facts.docker_certificates if view.on_docker and not daemon_keys.on_crio(view.target) else ():
-        if path.endswith((".cert", ".key")):
-            folder, _, file = path.rpartition("/")
-            found.setdefault(folder, []).append(file)
-    for folder, files in found.items():
-        yield Seen(f"registry {folder.rpartition('/')[2]}", f"{folder} holds {', '.join(files)}")
+    for registry, path in half_pairs(view.facts) if view.on_docker else ():
+        other = path.removesuffix(".cert") + ".key" if path.endswith(".cert") else path.removesuffix(".key") + ".cert"
+        yield Seen(f"registry {registry}", f"{path} is there, {other} is not")
 
 
 @rule("D2C162", "pause-image-needs-login", Severity.WARNING)
@@ -230,7 +230,7 @@ def gpu_node(view: NodeView) -> Iterator[Seen]:
 
 def configured_cgroup_driver(view: NodeView) -> tuple[str, str] | None:
     """The cgroup driver that Docker is told to use, and where; None when nothing says it."""
-    one = daemon_given.value_of(view.docker, "exec-opts") if view.docker else None
+    one = view.docker.told("exec-opts") if view.docker else None
     if one is None:
         return None
     options = one.value if isinstance(one.value, list) else [one.value]
@@ -239,7 +239,7 @@ def configured_cgroup_driver(view: NodeView) -> tuple[str, str] | None:
 
 
 def _keys(view: NodeView, verdict: Verdict) -> Iterator[Seen]:
-    for one in daemon_given.given(view.docker) if view.docker and view.on_docker else ():
+    for one in view.docker.given if view.docker and view.on_docker else ():
         key = daemon_keys.decided(one, view.target)
         if key is None:
             continue

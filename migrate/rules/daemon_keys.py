@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from migrate.facts.model import Docker, NodeFacts, Place
+from migrate.facts.daemon import FILE, PROXIES, Given
+from migrate.facts.model import Docker, NodeFacts
+from migrate.facts.parse.docker import DAEMON_JSON, flag
 from migrate.facts.redact import mask, printable
 from migrate.formats import FormatError
-from migrate.rules.daemon_given import FILE, Given, given
 from migrate.rules.daemon_table import CRIO, KEYS, UNKNOWN, Key, Verdict
 from migrate.targets import Target
-from migrate.targets.registries import DOCKER_CERTS, PROXY_NAMES, proxy_lines
+from migrate.targets.registries import DOCKER_CERTS, PROXY_NAMES, half_pairs, proxy_lines
 
-__all__ = ["Key", "KeyVerdict", "Verdict", "decided", "judge", "left_behind", "on_crio", "outside_unit", "shown", "verdicts"]
+__all__ = ["Key", "KeyVerdict", "Verdict", "decided", "judge", "left_behind", "on_crio", "shown", "verdicts"]
 
 LONGEST = 300  # characters of a value that are shown
 
@@ -52,16 +53,10 @@ def on_crio(target: Target) -> bool:
 
 
 def decided(one: Given, target: Target) -> Key | None:
-    """The verdict on a key as this node gives it: one that the plan carries from the file only is lost elsewhere. None as for `judge`."""
-    key = judge(one.key, one.value, target)
-    if key is None or key.verdict is not Verdict.CARRIED:
-        return key
-    if one.where != FILE:
-        owner = "the kubelet" if one.key == "log-opts" else target.title
-        return Key(Verdict.LOST, f"the plan carries it from daemon.json only; move it there, or set it in {owner} by hand")
-    if one.key in ("http-proxy", "https-proxy", "no-proxy"):
-        return Key(Verdict.LOST, f'write it below `proxies` ({{"proxies": {{"{one.key}": ...}}}}): the plan carries it from there only')
-    return key
+    """The verdict on a key as this node gives it; None as for `judge`."""
+    if one.key in PROXIES:
+        return Key(Verdict.LOST, f'write it below `proxies` ({{"proxies": {{"{one.key}": ...}}}}): Docker and the plan read it there only')
+    return judge(one.key, one.value, target)
 
 
 def left_behind(key: str, value: Any, target: Target) -> tuple[str, ...]:
@@ -101,22 +96,16 @@ def verdicts(facts: NodeFacts, target: Target) -> tuple[KeyVerdict, ...]:
     docker = facts.docker
     if not isinstance(docker, Docker):
         return ()
-    keys = [_of_key(one, target) for one in given(docker)]
+    file = flag(docker.argv, "config-file") or DAEMON_JSON
+    keys = [_of_key(one, file, target) for one in docker.given]
     return (*keys, *_of_environment(facts, docker, target), *_of_certificates(facts, target))
 
 
-def _of_key(one: Given, target: Target) -> KeyVerdict:
+def _of_key(one: Given, file: str, target: Target) -> KeyVerdict:
     key = decided(one, target) or Key(Verdict.NOT_NEEDED, f"{target.title} does the same with this value, or pods never felt it")
     note = "; ".join((key.text, *left_behind(one.key, one.value, target)))
-    place = "/etc/docker/daemon.json" if one.where == FILE else one.where
+    place = file if one.where == FILE else one.where
     return KeyVerdict(printable(one.key)[:LONGEST], shown(one), printable(place)[:LONGEST], key.verdict, note)
-
-
-def outside_unit(facts: NodeFacts, docker: Docker) -> tuple[tuple[str, Place], ...]:
-    """Proxy variables that dockerd takes from an environment file: those of unit files are carried, these are not."""
-    unit = facts.unit("docker.service")
-    files = unit.files if unit else ()
-    return tuple((name, place) for name, place in docker.environment if name in PROXY_NAMES and place.path not in files)
 
 
 def _of_environment(facts: NodeFacts, docker: Docker, target: Target) -> Iterator[KeyVerdict]:
@@ -124,26 +113,26 @@ def _of_environment(facts: NodeFacts, docker: Docker, target: Target) -> Iterato
         values = {(name, str(place)): value for name, value, place in proxy_lines(facts, "docker.service")}
     except FormatError:  # a finding already
         values = {}
-    left = outside_unit(facts, docker)
     for name, place in docker.environment:
-        if (name, place) in left:
-            text = f"the plan reads proxies from unit files and daemon.json: write it into a drop-in of {target.unit}"
-            yield KeyVerdict(name, "(not shown)", str(place), Verdict.LOST, text)
-        elif name in PROXY_NAMES:
-            value = mask(printable(values.get((name, str(place)), "")))[:LONGEST] or "(not shown)"
+        if name in PROXY_NAMES and (name, str(place)) in values:
+            value = mask(printable(values[name, str(place)]))[:LONGEST]
             yield KeyVerdict(name, value, str(place), Verdict.CARRIED, f"becomes a drop-in of {target.unit}")
+        elif name in PROXY_NAMES:
+            yield KeyVerdict(name, "(not shown)", str(place), Verdict.LOST, f"its value could not be read: set it in {target.unit} by hand")
         else:
             text = "concerns Docker alone; flags that come from it are listed by themselves"
             yield KeyVerdict(name, "(not shown)", str(place), Verdict.NOT_NEEDED, text)
 
 
 def _of_certificates(facts: NodeFacts, target: Target) -> Iterator[KeyVerdict]:
+    halves = {path for _, path in half_pairs(facts)}
     for path in facts.docker_certificates:
-        if on_crio(target):
-            yield KeyVerdict("certificate", "(not shown)", path, Verdict.CARRIED, "CRI-O reads /etc/docker/certs.d by itself")
-        elif path.endswith(".crt"):
-            text = f"becomes `ca` in certs.d/{path.removeprefix(DOCKER_CERTS).partition('/')[0]}/hosts.toml"
-            yield KeyVerdict("CA certificate", "(not shown)", path, Verdict.CARRIED, text)
-        elif path.endswith((".cert", ".key")):
-            text = "a client certificate or its key: set `client` in the registry's hosts.toml"
-            yield KeyVerdict("client certificate", "(not shown)", path, Verdict.LOST, text)
+        name = "CA certificate" if path.endswith(".crt") else "client key" if path.endswith(".key") else "client certificate"
+        key = "ca" if path.endswith(".crt") else "client"
+        if path in halves:
+            yield KeyVerdict(name, "(not shown)", path, Verdict.LOST, "its other half is missing, and Docker refuses the registry")
+        elif on_crio(target):
+            yield KeyVerdict(name, "(not shown)", path, Verdict.CARRIED, "CRI-O reads /etc/docker/certs.d by itself")
+        elif path.endswith((".crt", ".cert", ".key")):
+            text = f"becomes `{key}` in certs.d/{path.removeprefix(DOCKER_CERTS).partition('/')[0]}/hosts.toml"
+            yield KeyVerdict(name, "(not shown)", path, Verdict.CARRIED, text)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from migrate.facts.daemon import PROXIES
+
 
 class Verdict(StrEnum):
     """What becomes of a key: the plan carries it over, its effect changes, it cannot be carried, or pods never felt it."""
@@ -86,9 +88,7 @@ KEYS: Mapping[str, Key] = {
     "insecure-registries": Key(Verdict.CARRIED, "each host becomes a hosts.toml that tries HTTPS unverified, then HTTP"),
     "default-ulimits": Key(Verdict.CARRIED, "becomes limits of containerd.service, which containers inherit"),
     "proxies": _PROXY,
-    "http-proxy": _PROXY,
-    "https-proxy": _PROXY,
-    "no-proxy": _PROXY,
+    **dict.fromkeys(PROXIES, _PROXY),
     "runtimes": Key(Verdict.CARRIED, "each becomes an entry below containerd.runtimes"),
     "default-runtime": Key(Verdict.CARRIED, "becomes default_runtime_name", _one_of("runc", "io.containerd.runc.v2")),
     "max-concurrent-downloads": Key(Verdict.CARRIED, "becomes max_concurrent_downloads", _one_of(3)),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
+from migrate.facts import daemon
 from migrate.facts.model import Docker
-from migrate.rules import daemon_given
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def habits(docker: Docker | None) -> Habits:
     """The habits of one node's Docker; those of an unknown one when it was not read."""
     if docker is None:
         return Habits()
-    given = {one.key: one.value for one in daemon_given.given(docker)}
+    given = daemon.merged(docker.given)
     runtime = str((docker.info or {}).get("DefaultRuntime") or given.get("default-runtime") or "")
     seccomp = str(given.get("seccomp-profile") or "")
     options = (docker.info or {}).get("SecurityOptions")

@@ -1,7 +1,8 @@
-"""D2C501 to D2C503, D2C505 and D2C520 to D2C522: pods' network, which is no longer Docker's affair."""
+"""D2C501 to D2C503, D2C505 and D2C520 to D2C523: pods' network, which is no longer Docker's affair."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -151,6 +152,43 @@ def cni_version_too_new(view: NodeView) -> Iterator[Seen]:
         if _at_least(declared, 1, 1):
             file = cni.files[0] if cni.files else cni.config_dir
             yield Seen(f"cniVersion {declared}", f"{file} declares it, containerd is {view.containerd.version}")
+
+
+@rule("D2C523", "cni-plugin-too-old", Severity.BLOCKER)
+def cni_plugin_too_old(view: NodeView) -> Iterator[Seen]:
+    """A CNI plugin does not speak the version that it will be called with.
+
+    Why: containerd calls `loopback` for every sandbox with cniVersion 0.3.1 (1.6.0 to 1.6.3 with 1.0.0), where dockershim said 0.2.0,
+    and the plugins of the configuration with the version that it declares. One that does not speak it fails every pod
+    (`incompatible CNI versions`).
+
+    Remedy: Install current plugins:
+
+        env CNI_COMMAND=VERSION /opt/cni/bin/loopback     # on the node: what it speaks
+        apt-get install kubernetes-cni
+
+    Sources: containerd go-cni v1.1.5 opts.go (WithLoNetwork) and its revert of 1.0.0; kubernetes.io, Troubleshooting CNI plugin-related
+    errors; Kubernetes v1.20.2 pkg/kubelet/dockershim/network/cni/cni.go.
+    """
+    cni = view.facts.cni
+    if "/opt/cni/bin" not in cni.bin_dirs:
+        return
+    wanted = _called_with(view)
+    for plugin, versions in cni.speaks.items():
+        asked = wanted.get(plugin)
+        if asked and asked not in versions:
+            yield Seen(f"plugin {plugin}", f"/opt/cni/bin/{plugin} speaks {', '.join(versions) or 'nothing'}; it is called with {asked}")
+
+
+def _called_with(view: NodeView) -> dict[str, str]:
+    """The cniVersion that each plugin is called with; a configuration without one is of 0.1.0 or of none, which every plugin takes."""
+    config = view.facts.cni.config
+    wanted = {}
+    if isinstance(config, Mapping) and (declared := config.get("cniVersion")):
+        wanted = dict.fromkeys(_plugin_types(config), str(declared))
+    if view.target.name == "containerd" and view.containerd:
+        wanted["loopback"] = "1.0.0" if re.match(r"1\.6\.[0-3](?![0-9])", view.containerd.version) else "0.3.1"
+    return wanted
 
 
 def _networks(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from migrate.facts.cluster import ClusterFacts, Owner
 from migrate.facts.pod import Pod, PodContainer
+from migrate.facts.workload import Workload
 from migrate.rules import NodeView, Seen
 
 
@@ -73,6 +74,11 @@ def canonical_path(path: str) -> str:
 def within(path: str, folder: str) -> bool:
     """Whether a canonical path is the folder or lies below it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def of_control_plane(workload: Workload) -> bool:
+    """Whether it is a static pod of the control plane as kubeadm writes them: on a node, in the API, or as a file of its manifests."""
+    return workload.kind == "Pod" and workload.namespace == "kube-system" and workload.labels.get("tier") == "control-plane"
 
 
 def privileged(container: PodContainer) -> bool:

@@ -10,7 +10,7 @@ from migrate.facts.workload import Pointer
 from migrate.rules import Severity
 from migrate.rules.pod_security import APPARMOR
 from migrate.rules.pod_security_table import ADDABLE
-from migrate.rules.pods import privileged, within
+from migrate.rules.pods import of_control_plane, privileged, within
 from migrate.rules.sight import Sign, WorkloadView, workload_rule
 from migrate.rules.workloads import of_docker
 
@@ -20,7 +20,7 @@ HOST_FOLDERS = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/pro
 
 @workload_rule("D2C304", "privileged-pod", Severity.WARNING)
 def privileged_pod(view: WorkloadView) -> Iterator[Sign]:
-    """A privileged container runs on this node.
+    """A container is privileged.
 
     Why: it can reach Docker without any mount (through the host's namespaces or devices), and no manifest shows whether it does.
 
@@ -56,7 +56,7 @@ def pod_near_host(view: WorkloadView) -> Iterator[Sign]:
     """A pod is not privileged, but holds some power over the host.
 
     Why: what it may do to the node stays the same on any runtime; what it finds there does not: processes, cgroups, mounts and files of
-    containers have other names and places.
+    containers have other names and places. The control plane's own static pods are not told: they look for nothing there.
 
     Remedy: Ask its owner what it does on the host; most of these are network and storage agents that never knew Docker:
 
@@ -64,7 +64,7 @@ def pod_near_host(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: kubernetes.io, Pod Security Standards (Baseline); kubernetes.io, Volumes (hostPath).
     """
-    if not any(privileged(one) for _, one in view.containers):
+    if not any(privileged(one) for _, one in view.containers) and not of_control_plane(view.workload):
         yield from _pod_signs(view)
         yield from _container_signs(view)
 

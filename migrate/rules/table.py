@@ -149,6 +149,7 @@ RULES: tuple[Rule, ...] = (
     network.docker_user_rules,
     network.docker_firewall_stays,
     network.cni_version_too_new,
+    network.cni_plugin_too_old,
     target.target_not_installed,
     target.target_too_old,
     target.target_kubelet_mismatch,

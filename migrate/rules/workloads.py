@@ -29,7 +29,7 @@ TOOL_NAMES = frozenset({"library/docker", "docker/compose", "docker/docker"})
 
 @workload_rule("D2C301", "docker-socket-mounted", Severity.BLOCKER, acceptable=True)
 def docker_socket_mounted(view: WorkloadView) -> Iterator[Sign]:
-    """A workload on this node reaches Docker's socket.
+    """A workload reaches Docker's socket.
 
     Why: nobody answers there once Docker is shelved: builds, agents and CI runners fail. A hostPath without a type even makes an
     empty directory in the socket's place, which later stands in Docker's own way. A mount of /, /var, /run or /var/run reaches the
@@ -47,7 +47,7 @@ def docker_socket_mounted(view: WorkloadView) -> Iterator[Sign]:
 
 @workload_rule("D2C302", "docker-data-mounted", Severity.WARNING)
 def docker_data_mounted(view: WorkloadView) -> Iterator[Sign]:
-    """A workload on this node reads Docker's own files.
+    """A workload reads Docker's own files.
 
     Why: below the data root nothing changes any more: a log agent that follows /var/lib/docker/containers falls silent, a metrics
     agent loses its containers. Real log files lie in /var/log/pods then.

@@ -6,7 +6,7 @@ Sources: containerd docs/cri/config.md, docs/hosts.md, RELEASES.md; behaviour of
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from migrate.facts.model import Containerd, Docker, NodeFacts
@@ -195,16 +195,18 @@ def _docker_habits(
 
 
 def _hosts_edits(facts: NodeFacts, found: Containerd) -> tuple[Edit, ...]:
-    return tuple(_hosts_edit(one, config_path(found)) for one in registries(facts))
+    known = registries(facts)
+    return tuple(_hosts_edit(one, known, config_path(found)) for one in known)
 
 
-def _hosts_edit(registry: Registry, folder: str) -> Edit:
+def _hosts_edit(registry: Registry, known: Sequence[Registry], folder: str) -> Edit:
     path = posixpath.join(folder, registry.name, "hosts.toml")
-    content = hosts_toml(registry)
+    content = hosts_toml(registry, known)
     what = [
         f"mirrors {', '.join(registry.mirrors)}" if registry.mirrors else "",
         "plain http and unverified TLS allowed, as in Docker's insecure-registries" if registry.insecure else "",
         f"CAs {', '.join(registry.authorities)}" if registry.authorities else "",
+        f"client certificates {', '.join(certificate for certificate, _ in registry.clients)}" if registry.clients else "",
     ]
     why = f"pulls from {registry.name}: {'; '.join(part for part in what if part)}"
 
@@ -216,16 +218,31 @@ def _hosts_edit(registry: Registry, folder: str) -> Edit:
     return Edit("registry", path, why, rewrite)
 
 
-def hosts_toml(registry: Registry) -> str:
-    """A hosts.toml that pulls in Docker's order: mirrors first, the registry itself last; insecure is https unverified, then http."""
+def hosts_toml(registry: Registry, known: Sequence[Registry] = ()) -> str:
+    """A hosts.toml that pulls in Docker's order: mirrors first, the registry itself last; insecure is https unverified, then http.
+
+    What Docker is told of a mirror's own name (`known`: CAs, client certificates, insecure) holds for it here too.
+    """
     document: dict[str, Any] = {"server": HUB_SERVER if registry.name == HUB else f"https://{registry.name}"}
-    hosts: dict[str, Any] = {url: {"capabilities": ["pull", "resolve"]} for url in registry.mirrors}
+    of_name = {one.name: one for one in known}
+    hosts: dict[str, Any] = {}
+    for url in registry.mirrors:
+        scheme, _, rest = url.partition("://")
+        mirror = of_name.get(rest.partition("/")[0])
+        hosts[url] = {"capabilities": ["pull", "resolve"]} | (_tls(mirror) if mirror and scheme == "https" else {})
+    if tls := _tls(registry):
+        hosts[f"https://{registry.name}"] = {"capabilities": ["pull", "resolve", "push"]} | tls
     if registry.insecure:
-        hosts[f"https://{registry.name}"] = {"capabilities": ["pull", "resolve", "push"], "skip_verify": True}
         hosts[f"http://{registry.name}"] = {"capabilities": ["pull", "resolve", "push"]}
-    elif registry.authorities:
-        hosts[f"https://{registry.name}"] = {"capabilities": ["pull", "resolve", "push"], "ca": list(registry.authorities)}
     return toml_doc.render(document | {"host": hosts})
+
+
+def _tls(registry: Registry) -> dict[str, Any]:
+    """How Docker speaks TLS with it, as the keys of a host table (containerd docs/hosts.md)."""
+    tls: dict[str, Any] = {"skip_verify": True} if registry.insecure else {"ca": list(registry.authorities)} if registry.authorities else {}
+    if registry.clients:
+        tls["client"] = [list(pair) for pair in registry.clients]
+    return tls
 
 
 def _release(text: str) -> tuple[int, int]:

@@ -70,13 +70,15 @@ def _crictl_edit(endpoint: str) -> Edit:
 
 def _proxy_edit(facts: NodeFacts, unit: str) -> tuple[Edit, ...]:
     lines = proxy_lines(facts, "docker.service")
-    variables = {name: value for name, value, _ in lines} or dict(daemon_proxies(facts))
+    told = daemon_proxies(facts)
+    variables = {name: value for name, value, _ in lines} | dict(told)
     own = {name for name, _, _ in proxy_lines(facts, unit)}
     missing = {name: value for name, value in variables.items() if name not in own}
     if not missing:
         return ()
     content = unit_file.render_dropin({"Service": [("Environment", _assignment(name, value)) for name, value in missing.items()]})
-    source = ", ".join(dict.fromkeys(place.path for _, _, place in lines)) or "daemon.json"
+    given = facts.docker.told("proxies") if isinstance(facts.docker, Docker) else None
+    source = ", ".join(dict.fromkeys((*(place.path for _, _, place in lines), *([given.where] if told and given else ()))))
     why = f"pulls went through the proxy of {source}; {unit} does not inherit it"
     # as readable as the file it comes from: a proxy URL may hold a password
     modes = {facts.files[place.path].mode for _, _, place in lines if place.path in facts.files}
@@ -101,7 +103,7 @@ def _limits_edit(facts: NodeFacts, unit: str) -> tuple[Edit, ...]:
     if not lines:
         return ()
     content = unit_file.render_dropin({"Service": lines})
-    why = f"containers had these limits from daemon.json default-ulimits; under CRI they inherit {unit}'s"
+    why = f"containers had these limits from Docker's default-ulimits; under CRI they inherit {unit}'s"
     return (Edit("ulimits", f"/etc/systemd/system/{unit}.d/docker2cri-limits.conf", why, lambda text: content),)
 
 

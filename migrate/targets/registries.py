@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrate.facts.model import Docker, NodeFacts, Place
-from migrate.formats import FormatError, image_ref, unit_file
+from migrate.formats import FormatError, env_file, image_ref, unit_file
 
 DOCKER_CERTS = "/etc/docker/certs.d/"
 HUB = "docker.io"
@@ -17,12 +17,15 @@ PROXY_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_pro
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """One registry namespace: mirrors in order (URLs), whether TLS may fail, and the CA files that Docker trusts for it."""
+    """One registry namespace: mirrors in order (URLs), whether TLS may fail, the CA files that Docker trusts for it, and its client
+    certificates as (certificate, key) files.
+    """
 
     name: str
     mirrors: tuple[str, ...] = ()
     insecure: bool = False
     authorities: tuple[str, ...] = ()
+    clients: tuple[tuple[str, str], ...] = ()
 
 
 def registries(facts: NodeFacts) -> tuple[Registry, ...]:
@@ -30,6 +33,7 @@ def registries(facts: NodeFacts) -> tuple[Registry, ...]:
 
     `registry-mirrors` hold for Docker Hub only; a mirror without a scheme is https; an insecure entry that is a CIDR names no registry, so
     the registries of images on this node inside it stand for it (Docker 20.10 registry/config.go; 127.0.0.0/8 is always insecure).
+    Certificates are those of /etc/docker/certs.d/NAME, by which Docker also knows a mirror of that name.
     """
     docker = facts.docker
     if not isinstance(docker, Docker):
@@ -44,24 +48,49 @@ def registries(facts: NodeFacts) -> tuple[Registry, ...]:
             found[name] = Registry(name, insecure=True)
     for path, _ in sorted(facts.files.items()):
         if path.startswith(DOCKER_CERTS) and path.endswith(".crt"):
-            name = path.removeprefix(DOCKER_CERTS).partition("/")[0]
-            one = found.get(name, Registry(name))
-            found[name] = Registry(name, one.mirrors, one.insecure, (*one.authorities, path))
+            one = found.get(_named(path), Registry(_named(path)))
+            found[one.name] = replace(one, authorities=(*one.authorities, path))
+    for certificate in facts.docker_certificates:
+        key = f"{certificate.removesuffix('.cert')}.key"
+        if certificate.endswith(".cert") and key in facts.docker_certificates:
+            one = found.get(_named(certificate), Registry(_named(certificate)))
+            found[one.name] = replace(one, clients=(*one.clients, (certificate, key)))
     return tuple(found.values())
 
 
+def half_pairs(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
+    """Client certificates without their key and keys without their certificate, as (registry, path)."""
+    whole = {path for one in registries(facts) for pair in one.clients for path in pair}
+    return tuple((_named(path), path) for path in facts.docker_certificates if path.endswith((".cert", ".key")) and path not in whole)
+
+
+def _named(path: str) -> str:
+    return path.removeprefix(DOCKER_CERTS).partition("/")[0]
+
+
 def proxy_lines(facts: NodeFacts, unit: str) -> tuple[tuple[str, str, Place], ...]:
-    """The proxy variables of a unit's files as (name, value, place); empty when there are none. Raises FormatError."""
+    """The proxy variables of a unit as (name, value, place), those in force last; empty when there are none. Raises FormatError.
+
+    Files named by EnvironmentFile= come after the unit's own Environment= and win over it, later ones over earlier (systemd.exec(5)).
+    """
     found = facts.unit(unit)
-    texts = [(path, facts.files[path].text) for path in (found.files if found else ()) if path in facts.files]
-    if not texts:
+    if found is None:
         return ()
-    merged = unit_file.merge(texts[0], texts[1:])
-    return tuple((one.name, one.value, Place(one.path, one.line)) for one in unit_file.environment(merged) if one.name in PROXY_NAMES)
+    texts = [(path, facts.files[path].text) for path in found.files if path in facts.files]
+    lines = (
+        [(one.name, one.value, Place(one.path, one.line)) for one in unit_file.environment(unit_file.merge(texts[0], texts[1:]))]
+        if texts
+        else []
+    )
+    for path in found.environment_files:
+        # a file without them may be as odd as it likes
+        if (file := facts.files.get(path)) and any(name in file.text for name in PROXY_NAMES):
+            lines += [(one.name, one.value, Place(path, one.line)) for one in env_file.parse(file.text)]
+    return tuple(line for line in lines if line[0] in PROXY_NAMES)
 
 
 def daemon_proxies(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
-    """`proxies` of daemon.json (Docker 23 and later) as environment variables."""
+    """`proxies` of daemon.json, or dockerd's flags of these names (Docker 23 and later), as environment variables, which they override."""
     proxies = facts.daemon_settings.get("proxies")
     if not isinstance(proxies, Mapping):
         return ()

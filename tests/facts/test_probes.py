@@ -31,6 +31,7 @@ READ_ONLY: dict[str, tuple[str, ...] | None] = {
     "crun": ("--root /run --version", "list"),
     "ctr": ("--version", "plugins ls", "images ls -q", "tasks ls -q"),
     "date": ("-u +%s",),
+    "env": tuple(f"CNI_COMMAND=VERSION /opt/cni/bin/{plugin}" for plugin in ("loopback", "bridge", "portmap")),
     "docker": (
         *("version --format", "info --format", "ps -a -q --no-trunc", "ps -q --filter", "images -q --no-trunc"),
         *("inspect --type container --format", "image inspect --format"),
@@ -42,6 +43,7 @@ READ_ONLY: dict[str, tuple[str, ...] | None] = {
     "kubeadm": ("version -o short",),
     "kubelet": ("--version",),
     "podman": ("--version",),
+    "skopeo": ("--version",),
     "rpm": ("-q --qf",),
     "runc": ("--version", "list"),
     "runsc": ("--version", "list"),

@@ -31,6 +31,43 @@ from tests import captured
 
 STUBS = Path(__file__).parent / "stubs" / "machine.sh"
 TOOLS = "systemctl systemd-analyze docker ctr containerd iptables-save iptables-restore ip6tables-save modprobe sleep".split()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a scratch node of one target is made of, and how it shows itself there.
+
+    `host` in `bundle` is its capture, `tools` are simulated besides TOOLS; `config` is the runtime's file, `reader` the tool and words that
+    read it, `refuses` what the program says of one that is not read.
+    """
+
+    host: str
+    bundle: Path
+    tools: tuple[str, ...]
+    config: str
+    reader: tuple[str, str]
+    refuses: str
+
+
+KINDS = {
+    "containerd": Kind(
+        "lab-w1",
+        captured.BUNDLE,
+        (),
+        "/etc/containerd/config.toml",
+        ("containerd", "*dump"),
+        "containerd refuses the new /etc/containerd/config.toml: containerd: failed to load TOML ",
+    ),
+    "crio": Kind(
+        "lab-w8",
+        captured.WITH_CRIO,
+        ("crio", "crictl", "skopeo"),
+        "/etc/crio/crio.conf.d/99-docker2cri.conf",
+        ("crio", "config"),
+        "CRI-O refuses its configuration with the new /etc/crio/crio.conf.d/99-docker2cri.conf: "
+        "crio: toml: line 1: expected '.' or '=', but got 'U' instead ; look with: crio config",
+    ),
+}
 RUN = "run-1"
 OWNER = f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
 PODS = {"pod-proxy": 30, "pod-portal": 5, "pod-tuner": 3}
@@ -51,11 +88,12 @@ append() { die_at; append_whole "$1" || return 1; die_at; }
 
 
 @functools.cache
-def planned() -> tuple[NodePlan, tuple[FileChange, ...]]:
-    """The plan of the captured lab-w1, with two standalone containers accepted, and its file changes; owned by whoever runs the tests."""
-    target = target_named("containerd")
+def planned(name: str) -> tuple[NodePlan, tuple[FileChange, ...]]:
+    """The plan of a captured worker, with two standalone containers accepted, and its file changes; owned by whoever runs the tests."""
+    target = target_named(name)
     assert target is not None
-    capture, cluster = captured.capture_of(), captured.cluster()
+    kind = KINDS[name]
+    capture, cluster = captured.capture_of(kind.host, kind.bundle), captured.cluster(kind.bundle)
     facts = captured.facts(capture)
     nodes = [one.node for one in match([machine(facts)], cluster.nodes) if isinstance(one, Matched)]
     found = judge(cluster, [(capture.host, capture, cluster.node(nodes[0]), None)], target, {})[0]
@@ -90,11 +128,15 @@ class Ended:
 class Scratch:
     """A node in a directory. `tree` and `state` are what a test compares."""
 
-    def __init__(self, root: Path, shell: Sequence[str] = SHELLS["dash"], *, made: bool = False) -> None:
+    def __init__(self, root: Path, shell: Sequence[str] = SHELLS["dash"], *, target: str = "containerd", made: bool = False) -> None:
         self.root = root
         self.shell = tuple(shell)
-        self.plan, self.changes = planned()
-        self.program: NodeProgram = render(self.plan, self.changes, RUN, fixed_files("containerd.sh"))
+        found = target_named(target)
+        assert found is not None
+        self.target = found
+        self.kind = KINDS[target]
+        self.plan, self.changes = planned(target)
+        self.program: NodeProgram = render(self.plan, self.changes, RUN, fixed_files(found.node_part))
         self.run = root / "var/lib/docker2cri" / RUN
         if not made:
             self._files()
@@ -102,9 +144,9 @@ class Scratch:
             self._lay()
 
     @classmethod
-    def at(cls, root: Path, shell: Sequence[str]) -> Scratch:
+    def at(cls, root: Path, shell: Sequence[str], target: str = "containerd") -> Scratch:
         """The node that lies in a directory already."""
-        return cls(root, shell, made=True)
+        return cls(root, shell, target=target, made=True)
 
     def _files(self) -> None:
         for change in self.changes:
@@ -128,10 +170,12 @@ class Scratch:
     def _services(self) -> None:
         tools = self.root / ".tools"
         tools.mkdir()
-        for tool in TOOLS:
+        for tool in (*TOOLS, *self.kind.tools):
             (tools / tool).symlink_to(STUBS)
         for unit in ("kubelet.service", "docker.socket", "docker.service", "containerd.service"):
             self.write(f"/.state/enabled/{unit}", b"enabled\n")
+        if self.target.unit != "containerd.service":
+            self.write(f"/.state/enabled/{self.target.unit}", b"disabled\n")
         self.write("/.state/driver", b"cgroupfs\n")
         self.write("/.state/nat", NAT)
         self.write("/.state/pods", "".join(f"{pod} {grace}\n" for pod, grace in PODS.items()).encode())
@@ -151,6 +195,10 @@ class Scratch:
                 text = data.decode().replace("\nappend() {", "\nappend_whole() {", 1)
                 data = text.replace('\nmain "$@"', f'\n{KILL}\nmain "$@"').encode()
             self.write(f"/var/lib/docker2cri/{RUN}/{file.path}", data, int(file.mode, 8))
+
+    def step(self, kind: str) -> str:
+        """The first step of a kind, as the program names it: `28 runtime-restart`."""
+        return next(f"{one.index} {one.kind}" for one in self.program.steps if one.kind == kind)
 
     def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Put a file into the scratch root."""
@@ -187,8 +235,9 @@ class Scratch:
             one.write_text(one.read_text().replace("running=yes", "running=no"))
         self.write("/.state/nat", NAT)
         self.tool("systemctl", "daemon-reload")
-        for unit in ("containerd.service", "docker.socket", "docker.service", "kubelet.service"):
-            self.tool("systemctl", "start", unit)
+        for unit in ("containerd.service", "crio.service", "docker.socket", "docker.service", "kubelet.service"):
+            if (self.root / ".state/enabled" / unit).exists() and self.read(f"/.state/enabled/{unit}") == b"enabled\n":
+                self.tool("systemctl", "start", unit)
         if (self.root / "etc/systemd/system/multi-user.target.wants/docker2cri-boot.service").is_symlink():
             assert not (self.root / "run/docker2cri/boot").exists()
             self.verb("boot")

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from migrate.node import fixed_files
+from migrate.targets.table import TARGETS
 from tests.node.conftest import Known
-from tests.node.scratch import RUN, SHELLS, STANDALONE, Scratch
+from tests.node.scratch import RUN, SHELLS, STANDALONE, STUBS, Scratch
 
 Prepared = Callable[..., Scratch]
+UNITS = {"kubelet.service", "containerd.service", "docker2cri-guard.timer"}  # Docker may have used containerd, so it runs on
 AFTER = {
-    "units": {"kubelet.service", "containerd.service", "docker2cri-guard.timer"},
     "running": {"docker": [], "k8s": ["pod-portal", "pod-proxy", "pod-tuner"]},
     "leaked": [],
     "rules": 13,
@@ -38,12 +39,25 @@ def is_new(node: Scratch, known: Known) -> None:
     assert node.state() == known.state_after
 
 
-def test_shellcheck_is_silent() -> None:
+@pytest.mark.parametrize("part", sorted({one.node_part for one in TARGETS}))
+def test_shellcheck_is_silent(part: str) -> None:
     for name in ("program.sh", "restore.sh"):
-        checked = subprocess.run(
-            ["shellcheck", "-s", "dash", "-"], input=fixed_files("containerd.sh")[name], capture_output=True, check=False
-        )
+        checked = subprocess.run(["shellcheck", "-s", "dash", "-"], input=fixed_files(part)[name], capture_output=True, check=False)
         assert checked.stdout.decode() == ""
+
+
+def test_the_simulated_node_s_own_script_is_clean() -> None:
+    checked = subprocess.run(["shellcheck", "-s", "dash", str(STUBS)], capture_output=True, check=False)
+    assert checked.stdout.decode() == ""
+
+
+def test_each_runtime_s_part_has_the_same_functions_for_the_others() -> None:
+    calls = (
+        "read_config config_of cri_answers docker_runs_in_it forget_sockets image_there image_named drop_image bring stop_new_pods".split()
+    )
+    for part in sorted({one.node_part for one in TARGETS}):
+        program = fixed_files(part)["program.sh"].decode()
+        assert [name for name in calls if f"\n{name}() {{" not in program] == [], part
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -52,6 +66,7 @@ def test_there_and_back(shell: str, prepared: Prepared, known: Known) -> None:
     there = node.verb("forward", "switch")
     assert (there.code, there.out, there.err) == (0, f"{RUN}: switch is finished\n", "")
     assert {key: node.state()[key] for key in AFTER} == AFTER
+    assert node.state()["units"] == UNITS | {node.target.unit}
     assert {change.path: node.read(change.path) for change in node.changes} == {change.path: change.after for change in node.changes}
     assert node.status() | {"at": ""} == {
         "run": RUN,
@@ -106,7 +121,8 @@ def test_docker_is_not_woken_by_a_touch_of_its_socket(prepared: Prepared) -> Non
 def test_a_file_that_somebody_changed_since_the_plan_is_refused_before_the_kubelet_stops(prepared: Prepared, known: Known) -> None:
     node = prepared()
     node.write("/var/lib/kubelet/config.yaml", b"edited: by hand\n")
-    edited = node.tree()
+    path = "var/lib/kubelet/config.yaml"
+    edited = {**known.tree_before, path: node.tree()[path]}
     ended = node.verb("forward", "switch")
     assert ended.code == 5
     assert "/var/lib/kubelet/config.yaml is not as planned" in ended.out
@@ -159,9 +175,9 @@ def test_a_full_directory_in_the_place_of_dockers_socket_parks_and_the_way_back_
     [
         (
             "new-config-fails",
-            "step 28 runtime-restart failed: systemctl restart containerd.service exited with 1: Job for containerd.service failed",
+            "step {restart} failed: systemctl restart {unit} exited with 1: Job for {unit} failed",
         ),
-        ("new-config-without-cri", "step 29 cri-wait failed: CRI does not answer on /run/containerd/containerd.sock within 1 s"),
+        ("new-config-without-cri", "step {wait} failed: CRI does not answer on {socket} within 1 s"),
     ],
 )
 def test_a_runtime_that_does_not_serve_sends_the_node_back_at_once(broken: str, said: str, prepared: Prepared, known: Known) -> None:
@@ -170,38 +186,34 @@ def test_a_runtime_that_does_not_serve_sends_the_node_back_at_once(broken: str, 
     steps.write_text(steps.read_text().replace("\t60\t", "\t1\t"))
     (node.root / ".state" / broken).touch()
     ended = node.verb("forward", "switch")
+    target = node.target
+    said = said.format(restart=node.step("runtime-restart"), wait=node.step("cri-wait"), unit=target.unit, socket=target.socket)
     assert (ended.code, said in ended.out) == (5, True), ended.out
+    (node.root / ".state" / broken).unlink()
     is_old(node, known)
 
 
-def test_a_configuration_that_containerd_refuses_stops_prepare_and_nothing_was_touched(tmp_path: Path) -> None:
-    node = Scratch(tmp_path / "root")
-    before = node.tree(), node.state()
-    index = next(
-        step.index for step in node.program.steps if step.arguments[:1] == ("/etc/containerd/config.toml",) and step.kind == "file"
-    )
-    (node.run / f"files/{index}.after").write_text("UNREADABLE")
-    ended = node.verb("forward", "prepare")
-    assert (ended.code, ended.out.splitlines()[-1]) == (
-        1,
-        f"{RUN}: step 6 validate failed: containerd refuses the new /etc/containerd/config.toml: containerd: failed to load TOML ",
-    )
-    assert (node.tree(), {**node.state(), "current": False}) == before
+def test_a_configuration_that_the_runtime_refuses_stops_prepare_and_nothing_is_left(fresh: Scratch, known: Known) -> None:
+    (fresh.root / ".state/new-config-unreadable").touch()
+    ended = fresh.verb("forward", "prepare")
+    assert (ended.code, ended.out.splitlines()[-1]) == (1, f"{RUN}: step {fresh.step('validate')} failed: {fresh.kind.refuses}")
+    assert fresh.tree() == known.tree_prepared
+    assert fresh.state()["running"] == known.state_before["running"]
+    assert fresh.verb("back").code == 0
+    is_old(fresh, known)
 
 
-def test_a_full_disk_while_images_are_carried(tmp_path: Path) -> None:
-    node = Scratch(tmp_path / "root")
-    before = node.tree(), node.state()
-    (node.root / ".state/disk-full").touch()
-    ended = node.verb("forward", "prepare")
+def test_a_full_disk_while_images_are_carried(fresh: Scratch, known: Known) -> None:
+    (fresh.root / ".state/disk-full").touch()
+    ended = fresh.verb("forward", "prepare")
     assert ended.code == 1
     assert "image k8s.gcr.io/pause:3.6 was not carried over: the disk of" in ended.out
-    assert [path.name for path in (node.root / ".state/images").iterdir() if path.name.startswith("ctr-")] == []
-    assert (node.tree(), {**node.state(), "current": False}) == before
-    (node.root / ".state/disk-full").unlink()
-    assert node.verb("forward", "prepare").code == 0
-    assert node.verb("back").code == 0
-    assert (node.tree(), node.state()) == before
+    assert [path.name for path in (fresh.root / ".state/images").iterdir() if not path.name.startswith("docker-")] == []
+    assert fresh.tree() == known.tree_prepared
+    (fresh.root / ".state/disk-full").unlink()
+    assert fresh.verb("forward", "prepare").code == 0
+    assert fresh.verb("back").code == 0
+    is_old(fresh, known)
 
 
 def full_disk(node: Scratch, pattern: str, count: int) -> None:
@@ -364,19 +376,20 @@ def test_once_an_undo_began_only_the_way_back_is_open(prepared: Prepared) -> Non
         assert node.verb(*verb).code == 7, verb
 
 
-def test_prepare_pauses_after_its_step_and_goes_on(tmp_path: Path) -> None:
-    node = Scratch(tmp_path / "root")
+def test_prepare_pauses_after_its_step_and_goes_on(fresh: Scratch) -> None:
+    node = fresh
     stub = node.root / ".tools/docker"
     real = stub.readlink()
     stub.unlink()
-    saved = f"case $1 in save) sh {node.run}/program.sh pause ;; esac\n"
+    saved = f"case $1 in save|inspect) sh {node.run}/program.sh pause ;; esac\n"
     (node.root / ".tools/inner").mkdir()
     (node.root / ".tools/inner/docker").symlink_to(real)
     stub.write_text(f'#!/bin/sh\n{saved}exec {node.root}/.tools/inner/docker "$@"\n')
     stub.chmod(0o755)
     paused = node.verb("forward", "prepare")
-    assert (paused.code, paused.out) == (7, f"{RUN}: paused before step 2 of prepare; it goes on with: forward prepare\n")
-    assert [(entry.event, entry.index) for entry in node.entries()] == [("begin", 1), ("done", 1)]
+    carried = int(node.step("carry").split()[0])
+    assert (paused.code, paused.out) == (7, f"{RUN}: paused before step {carried + 1} of prepare; it goes on with: forward prepare\n")
+    assert [(entry.event, entry.index) for entry in node.entries()][-2:] == [("begin", carried), ("done", carried)]
     stub.unlink()
     stub.symlink_to(real)
     assert node.verb("forward", "prepare").code == 0

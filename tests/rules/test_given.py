@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrate.facts.capture import PathReading
+from migrate.facts.daemon import FLAGS
 from migrate.facts.model import Firewall, Kernel, Login, NodeFacts, Place, ProcessLimits, SocketUser
 from migrate.rules import NodeView, check
-from migrate.rules.daemon_given import FLAGS
 from migrate.rules.daemon_keys import KeyVerdict, Verdict, verdicts
 from migrate.rules.daemon_table import CRIO, KEYS
 from migrate.rules.table import RULES
@@ -24,6 +24,10 @@ from tests.rules.case import Case
 UNIT = "/lib/systemd/system/docker.service"
 DROP_IN = "/etc/systemd/system/docker.service.d/proxy.conf"
 ENV = "/etc/default/docker"
+OLD = ("0.1.0", "0.2.0")
+CLIENT = "/etc/docker/certs.d/reg:5000/client"
+LONE = "/etc/docker/certs.d/reg:5000/lone"
+LOST = "/etc/docker/certs.d/other/lost"
 NOFILE = {"open files": ("1048576", "1048576"), "processes": ("unlimited", "unlimited")}
 
 
@@ -49,23 +53,19 @@ def gpus(count: str) -> Any:
     return msgspec.structs.replace(plain, status=msgspec.structs.replace(plain.status, allocatable={"nvidia.com/gpu": count, "cpu": "8"}))
 
 
-def cni(version: str) -> Any:
-    return replace(make.facts().cni, config={**make.CONFLIST, "cniVersion": version})
+def cni(version: str, **given_: Any) -> Any:
+    return replace(make.facts().cni, config={**make.CONFLIST, "cniVersion": version}, **given_)
 
 
 CASES = (
     Case(
         "D2C160",
-        "in the environment file",
-        docker(environment=(("HTTPS_PROXY", Place(ENV, 4)), ("DOCKER_OPTS", Place(ENV, 5)), ("NO_PROXY", Place(UNIT, 9)))),
-        (("HTTPS_PROXY", f"{ENV}:4 sets it for docker.service; the value is not shown"),),
-    ),
-    Case(
-        "D2C160",
         "from nowhere that was read",
         docker(info={**(make.docker().info or {}), "HttpsProxy": "http://proxy:3128", "HttpProxy": ""}),
-        (("HTTPS_PROXY", "docker info: HttpsProxy is set, and neither a unit file nor daemon.json nor a flag sets it"),),
+        (("HTTPS_PROXY", "docker info: HttpsProxy is set, and neither a unit's files nor daemon.json nor a flag sets it"),),
     ),
+    Case("D2C160", "by a flag", docker(argv=("dockerd", "--http-proxy=http://p"), info={"HttpProxy": "http://p"})),
+    Case("D2C160", "in the environment file", docker(environment=(("HTTPS_PROXY", Place(ENV, 4)),), info={"HttpsProxy": "http://p"})),
     Case(
         "D2C160",
         "in a unit file, and in daemon.json",
@@ -78,16 +78,23 @@ CASES = (
     Case("D2C160", "odd proxies", docker(daemon_json={"proxies": 7}, info={"HttpProxy": ""})),
     Case(
         "D2C161",
-        "a client certificate",
-        node(
-            docker_certificates=(
-                "/etc/docker/certs.d/reg:5000/ca.crt",
-                "/etc/docker/certs.d/reg:5000/client.cert",
-                "/etc/docker/certs.d/reg:5000/client.key",
-            )
+        "two halves",
+        node(docker_certificates=("/etc/docker/certs.d/reg:5000/ca.crt", f"{CLIENT}.cert", f"{CLIENT}.key", f"{LONE}.cert", f"{LOST}.key")),
+        (
+            ("registry other", f"{LOST}.key is there, {LOST}.cert is not"),
+            ("registry reg:5000", f"{LONE}.cert is there, {LONE}.key is not"),
         ),
-        (("registry reg:5000", "/etc/docker/certs.d/reg:5000 holds client.cert, client.key"),),
     ),
+    Case("D2C161", "a whole pair", node(docker_certificates=(f"{CLIENT}.cert", f"{CLIENT}.key"))),
+    Case(
+        "D2C117",
+        "a key in both places",
+        docker(
+            daemon_json={"log-opts": {"max-size": "1m"}, "runtimes": {}}, argv=("dockerd", "--log-opt", "max-file=3", "--add-runtime=a=/a")
+        ),
+        (("log-opts", "daemon.json and dockerd --log-opt both give it: Docker runs on, and would not start again"),),
+    ),
+    Case("D2C117", "each in its place", docker(daemon_json={"proxies": {"no-proxy": "x"}}, argv=("dockerd", "--http-proxy", "http://p"))),
     Case("D2C161", "a CA", node(docker_certificates=("/etc/docker/certs.d/reg:5000/ca.crt",))),
     Case(
         "D2C162",
@@ -187,6 +194,23 @@ CASES = (
     Case("D2C522", "1.0.0", node(cni=cni("1.0.0"))),
     Case("D2C522", "1.1.0 and containerd 2", node(cni=cni("1.1.0"), containerd=make.containerd(version="2.0.4"))),
     Case("D2C522", "none", node(cni=cni(""))),
+    Case(
+        "D2C523",
+        "old plugins",
+        node(cni=cni("0.4.0", speaks={"loopback": OLD, "bridge": (*OLD, "0.3.1"), "portmap": (*OLD, "0.3.1", "0.4.0")})),
+        (
+            ("plugin bridge", "/opt/cni/bin/bridge speaks 0.1.0, 0.2.0, 0.3.1; it is called with 0.4.0"),
+            ("plugin loopback", "/opt/cni/bin/loopback speaks 0.1.0, 0.2.0; it is called with 0.3.1"),
+        ),
+    ),
+    Case(
+        "D2C523",
+        "containerd 1.6.2",
+        node(cni=cni("0.3.1", speaks={"loopback": (*OLD, "0.3.1", "0.4.0")}), containerd=make.containerd(version="1.6.2")),
+        (("plugin loopback", "/opt/cni/bin/loopback speaks 0.1.0, 0.2.0, 0.3.1, 0.4.0; it is called with 1.0.0"),),
+    ),
+    Case("D2C523", "containerd 1.6.20", node(cni=cni("", speaks={"loopback": ("0.3.1",), "bridge": ("0.3.0",)}))),
+    Case("D2C523", "another folder", node(cni=cni("0.3.1", speaks={"loopback": OLD}, bin_dirs=("/usr/lib/cni",)))),
 )
 
 
@@ -203,8 +227,9 @@ def test_the_registries_of_a_login_are_named() -> None:
 
 
 def told() -> NodeFacts:
-    unit = make.unit("docker.service", files=(UNIT, DROP_IN))
+    unit = make.unit("docker.service", files=(UNIT, DROP_IN), environment_files=(ENV,))
     files = {
+        ENV: PathReading("file", data=b"#\n#\nNO_PROXY=.cluster.local\nDOCKER_OPTS=--debug\n"),
         UNIT: PathReading("file", data=b"[Service]\nExecStart=/usr/bin/dockerd\n"),
         DROP_IN: PathReading("file", data=b'[Service]\nEnvironment="HTTPS_PROXY=http://u:p4ssw0rd@proxy:3128"\n'),
     }
@@ -221,10 +246,10 @@ def told() -> NodeFacts:
             "data-root": "/data",
             "http-proxy": "http://p",
         },
-        argv=("/usr/bin/dockerd", "--insecure-registry", "reg:5000"),
+        argv=("/usr/bin/dockerd", "--insecure-registry", "reg:5000", "--https-proxy=http://u:p4ssw0rd@p"),
         environment=(("HTTPS_PROXY", Place(DROP_IN, 2)), ("NO_PROXY", Place(ENV, 3)), ("DOCKER_OPTS", Place(ENV, 4))),
     )
-    certificates = ("/etc/docker/certs.d/reg:5000/ca.crt", "/etc/docker/certs.d/reg:5000/client.key")
+    certificates = ("/etc/docker/certs.d/reg:5000/ca.crt", f"{CLIENT}.cert", f"{CLIENT}.key", f"{LOST}.key")
     return make.facts(docker=found, units={"docker.service": unit}, files=files, docker_certificates=certificates)
 
 
@@ -264,25 +289,22 @@ def test_every_setting_has_a_verdict() -> None:
             '"http://p"',
             file,
             Verdict.LOST,
-            'write it below `proxies` ({"proxies": {"http-proxy": ...}}): the plan carries it from there only',
+            'write it below `proxies` ({"proxies": {"http-proxy": ...}}): Docker and the plan read it there only',
         ),
         KeyVerdict(
             "insecure-registries",
             '["reg:5000"]',
             "dockerd --insecure-registry",
-            Verdict.LOST,
-            "the plan carries it from daemon.json only; move it there, or set it in containerd by hand",
+            Verdict.CARRIED,
+            KEYS["insecure-registries"].text,
+        ),
+        KeyVerdict(
+            "proxies", '{"https-proxy": "http://REDACTED:REDACTED@p"}', "dockerd --https-proxy", Verdict.CARRIED, KEYS["proxies"].text
         ),
         KeyVerdict(
             "HTTPS_PROXY", "http://REDACTED:REDACTED@proxy:3128", f"{DROP_IN}:2", Verdict.CARRIED, "becomes a drop-in of containerd.service"
         ),
-        KeyVerdict(
-            "NO_PROXY",
-            "(not shown)",
-            f"{ENV}:3",
-            Verdict.LOST,
-            "the plan reads proxies from unit files and daemon.json: write it into a drop-in of containerd.service",
-        ),
+        KeyVerdict("NO_PROXY", ".cluster.local", f"{ENV}:3", Verdict.CARRIED, "becomes a drop-in of containerd.service"),
         KeyVerdict(
             "DOCKER_OPTS",
             "(not shown)",
@@ -298,12 +320,10 @@ def test_every_setting_has_a_verdict() -> None:
             "becomes `ca` in certs.d/reg:5000/hosts.toml",
         ),
         KeyVerdict(
-            "client certificate",
-            "(not shown)",
-            "/etc/docker/certs.d/reg:5000/client.key",
-            Verdict.LOST,
-            "a client certificate or its key: set `client` in the registry's hosts.toml",
+            "client certificate", "(not shown)", f"{CLIENT}.cert", Verdict.CARRIED, "becomes `client` in certs.d/reg:5000/hosts.toml"
         ),
+        KeyVerdict("client key", "(not shown)", f"{CLIENT}.key", Verdict.CARRIED, "becomes `client` in certs.d/reg:5000/hosts.toml"),
+        KeyVerdict("client key", "(not shown)", f"{LOST}.key", Verdict.LOST, "its other half is missing, and Docker refuses the registry"),
     )
 
 
@@ -312,10 +332,10 @@ def test_cri_o_has_verdicts_of_its_own() -> None:
     found = {one.key: (one.verdict, one.note) for one in verdicts(told(), target)}
     assert found["registry-mirrors"] == (Verdict.CARRIED, CRIO["registry-mirrors"].text)
     assert found["bip"] == (Verdict.NOT_NEEDED, KEYS["bip"].text)
-    assert found["insecure-registries"][1].endswith("or set it in CRI-O by hand")
+    assert found["insecure-registries"] == (Verdict.CARRIED, CRIO["insecure-registries"].text)
     assert found["runtimes"][1].endswith("kata is a shim (io.containerd.kata.v2): add it to the runtimes of CRI-O by hand")
     assert found["HTTPS_PROXY"] == (Verdict.CARRIED, "becomes a drop-in of crio.service")
-    assert found["certificate"] == (Verdict.CARRIED, "CRI-O reads /etc/docker/certs.d by itself")
+    assert found["CA certificate"] == (Verdict.CARRIED, "CRI-O reads /etc/docker/certs.d by itself")
     assert "containerd" not in "".join(note for _, note in found.values()).replace("io.containerd.kata.v2", "")
     assert set(CRIO) <= set(KEYS)
 

@@ -335,6 +335,24 @@ def test_exec_that_is_refused(server: Acting, cluster: ActingKube) -> None:
     assert cluster.execute("a", "b", ("/missing",)) == Said(500, "error dialing backend")
 
 
+def test_warnings_about_a_pod_are_told_newest_first_and_each_once(server: Acting, cluster: ActingKube) -> None:
+    def event(reason: str, message: str, **when: str) -> dict[str, Any]:
+        return {"metadata": {"name": reason}, "type": "Warning", "reason": reason, "message": message, **when}
+
+    pod = Pod(metadata=Metadata(name="web-1", namespace="shop", uid="u1"))
+    server.lists["/api/v1/namespaces/shop/events"] = [
+        event("FailedMount", "timed out", lastTimestamp="2026-01-01T00:00:00Z"),
+        event("FailedCreatePodSandBox", "rpc error:\n password=hunter2secret", eventTime="2026-01-01T00:00:09Z"),
+        event("FailedMount", "timed out", lastTimestamp="2026-01-01T00:00:05Z"),
+    ]
+    sandbox, mount = cluster.warnings(pod)
+    assert mount == "FailedMount: timed out"
+    assert sandbox.startswith("FailedCreatePodSandBox: rpc error: password=")
+    assert "hunter2" not in sandbox
+    server.lists.clear()
+    assert cluster.warnings(pod) == ()
+
+
 def test_volume_attachments_of_one_node(server: Acting, cluster: ActingKube) -> None:
     path = "/apis/storage.k8s.io/v1/volumeattachments"
     specs = [("b", "w1"), ("a", "w1"), ("c", "w2")]

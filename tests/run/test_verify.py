@@ -108,6 +108,22 @@ def test_a_passes_soon_after_the_pods_are_back(scene: Scene) -> None:
     assert ("ops/agent-x1: no container of containerd:// yet",) in reasons
 
 
+def test_a_pod_whose_sandbox_is_not_made_is_told_with_what_the_events_say(scene: Scene) -> None:
+    scene.comes_back(node=5.0, pods=None)
+    (pod,) = scene.cluster.pods_on("w1")
+    state = ContainerState(waiting=Waiting(reason="ContainerCreating"))
+    scene.cluster.change(pod, container_statuses=(LiveContainer(name="c", state=state),), conditions=())
+    scene.cluster.warned[pod.key] = ("FailedCreatePodSandBox: mkdir: read-only file system", "FailedMount: timed out", "BackOff: later")
+    with pytest.raises(VerificationFailed) as error:
+        scene.a(timeout=60)
+    assert error.value.seen == (
+        "verification A failed after 60 s:\n"
+        "    ops/agent-x1: c: ContainerCreating\n"
+        "    ops/agent-x1 was warned of: FailedCreatePodSandBox: mkdir: read-only file system\n"
+        "    ops/agent-x1 was warned of: FailedMount: timed out"
+    )
+
+
 def test_a_node_that_is_ready_and_whose_pods_are_not_fails_and_says_why(scene: Scene) -> None:
     scene.comes_back(node=5.0, pods=None)
     (pod,) = scene.cluster.pods_on("w1")

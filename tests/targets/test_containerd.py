@@ -151,6 +151,61 @@ def test_hosts_toml_has_dockers_order() -> None:
     assert text.index("a.example") < text.index("b.example")
 
 
+def test_client_certificates_are_named_where_they_lie() -> None:
+    pair = ("/etc/docker/certs.d/reg.example/client.cert", "/etc/docker/certs.d/reg.example/client.key")
+    verified = Registry("reg.example", authorities=("/etc/docker/certs.d/reg.example/ca.crt",), clients=(pair,))
+    every = ["pull", "resolve", "push"]
+    assert tomllib.loads(hosts_toml(verified))["host"] == {
+        "https://reg.example": {"capabilities": every, "ca": ["/etc/docker/certs.d/reg.example/ca.crt"], "client": [list(pair)]}
+    }
+    assert tomllib.loads(hosts_toml(Registry("reg.example", insecure=True, clients=(pair,))))["host"] == {
+        "https://reg.example": {"capabilities": every, "skip_verify": True, "client": [list(pair)]},
+        "http://reg.example": {"capabilities": every},
+    }
+
+
+def test_certificates_of_a_mirror_hold_where_it_is_asked_for_docker_hub() -> None:
+    ca = "/etc/docker/certs.d/mirror.example:5000/ca.crt"
+    capture = with_file(
+        daemon(capture_of(), registry_mirrors=["mirror.example:5000", "http://plain.example"]), ca, "-----BEGIN CERTIFICATE-----\n"
+    )
+    hub = tomllib.loads(changed(capture)["/etc/containerd/certs.d/docker.io/hosts.toml"].after.decode())
+    assert hub["host"] == {
+        "https://mirror.example:5000": {"capabilities": ["pull", "resolve"], "ca": [ca]},
+        "http://plain.example": {"capabilities": ["pull", "resolve"]},
+    }
+
+
+def test_what_flags_say_is_carried_like_the_file() -> None:
+    given = (
+        "--registry-mirror=https://m.example\0--max-concurrent-downloads\0" + "7\0--default-ulimit=nofile=1024:2048\0--add-runtime=kata=/k"
+    )
+    flags = "\0".join(("/usr/sbin/dockerd", "--log-opt=max-size=5m", "--log-opt=max-file=2", given)) + "\0"
+    by_flags = changed(with_output(with_file(capture_of(), DAEMON, "{}"), "cmdline docker.service", flags))
+    limits = {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 2048}}
+    file = json.dumps(
+        {
+            "registry-mirrors": ["https://m.example"],
+            "max-concurrent-downloads": 7,
+            "default-ulimits": limits,
+            "runtimes": {"kata": {"path": "/k"}},
+            "log-opts": {"max-size": "5m", "max-file": "2"},
+        }
+    )
+    by_file = changed(with_file(capture_of(), DAEMON, file))
+    assert by_flags == by_file
+    assert "LimitNOFILE=1024:2048" in by_flags["/etc/systemd/system/containerd.service.d/docker2cri-limits.conf"].after.decode()
+
+
+def test_a_proxy_of_an_environment_file_is_carried_and_wins_over_the_units_own() -> None:
+    env = "/etc/default/docker"
+    capture = with_file(capture_of(), env, "HTTPS_PROXY=http://file:1\nNO_PROXY='a, b'\n", mode="640")
+    drop_in = changed(capture)["/etc/systemd/system/containerd.service.d/docker2cri-proxy.conf"]
+    assert drop_in.mode == "640"
+    assert '"HTTPS_PROXY=http://file:1"' in drop_in.after.decode()
+    assert '"NO_PROXY=a, b"' in drop_in.after.decode()
+
+
 def test_a_proxy_of_containerd_itself_is_left_alone() -> None:
     own = "/etc/systemd/system/containerd.service.d/own.conf"
     capture = with_file(capture_of(), own, '[Service]\nEnvironment="HTTP_PROXY=http://p:1" "HTTPS_PROXY=http://p:1" "NO_PROXY=x"\n')

@@ -9,6 +9,7 @@ from typing import Any
 
 from migrate.facts.model import Cni, Unreadable
 from migrate.facts.parse.reading import Reading
+from migrate.facts.probes import CNI_ASKED
 
 LEASES = "/var/lib/cni/networks/"
 
@@ -29,7 +30,22 @@ def cni(reading: Reading, config_dir: str, bin_dirs: tuple[str, ...]) -> Cni:
         plugins=tuple(sorted({path.rpartition("/")[2] for path in plugins})),
         leases=_leases(reading),
         cache=tuple(sorted((reading.output("cni cache", (0, 1)) or "").split())),
+        speaks=_speaks(reading),
     )
+
+
+def _speaks(reading: Reading) -> dict[str, tuple[str, ...]]:
+    """`supportedVersions` of the answer to VERSION; an earlier version's capture did not ask."""
+    found = {}
+    for name in CNI_ASKED:
+        key = f"cni {name} speaks"
+        if key in reading.capture.commands and (answer := reading.json(key)) is not None:
+            versions = answer.get("supportedVersions") if isinstance(answer, dict) else None
+            if isinstance(versions, list):
+                found[name] = tuple(map(str, versions))
+            else:
+                reading.note(key, "it does not list supportedVersions")
+    return found
 
 
 def _config(reading: Reading, path: str) -> Mapping[str, Any] | Unreadable:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+from migrate.facts.capture import NOT_FOUND
 from migrate.facts.model import Filesystem, HostUse, Kernel, Listener, OperatingSystem, Package
 from migrate.facts.parse.actors import calls
 from migrate.facts.parse.reading import Reading
 from migrate.facts.probes import LOOKS
+
+TOOLS = ("crictl", "skopeo")  # that a move to some runtime needs
 
 SYSCTLS = {
     "net.ipv4.ip_forward": "/proc/sys/net/ipv4/ip_forward",
@@ -39,6 +42,18 @@ def operating_system(reading: Reading) -> OperatingSystem:
         systemd=int(systemd[1]) if systemd else 0,
         virtualization=(reading.output("virtualization", (0, 1)) or "").strip(),
     )
+
+
+def tools(reading: Reading) -> dict[str, str | None]:
+    """Programs that a move may need -> the first line of their `--version`, None where there is none; without those that did not answer."""
+    found: dict[str, str | None] = {}
+    for name in TOOLS:
+        asked = reading.capture.commands.get(f"{name} version")
+        if asked is not None and asked.rc == NOT_FOUND:
+            found[name] = None
+        elif asked is not None and (text := reading.output(f"{name} version")):
+            found[name] = text.splitlines()[0]
+    return found
 
 
 def filesystems(reading: Reading) -> tuple[Filesystem, ...]:

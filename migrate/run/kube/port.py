@@ -107,6 +107,9 @@ class ActingCluster(Cluster, Protocol):
     def read_pod(self, namespace: str, name: str) -> LivePod | None:
         """One pod, None when there is none."""
 
+    def warnings(self, pod: Pod) -> tuple[str, ...]:
+        """What events warn about a pod, newest first, each once; empty where they may not be read. It does not wait for an API."""
+
     def workloads(self, namespaces: Iterable[str]) -> ClusterFacts:
         """Pods and their owners of some namespaces; nothing else is in it."""
 

@@ -18,6 +18,7 @@ B_SECONDS = 300.0
 SMOKE_SECONDS = 60.0
 PATIENCE = 120.0  # seconds that the API may be away, besides the bound
 TICK = 1.0
+WARNED_PODS = 5
 FLOOR = 0.2  # seconds between two looks, however much changes
 
 
@@ -41,7 +42,7 @@ def verify_a(
         def look() -> Verdict:
             return judge_a(before, view.node(), view.pods(), says.evidence(), prefix)
 
-        passed = _until(look, view, before.node, "A", clock, tell, timeout)
+        passed = _until(look, cluster, view, before.node, "A", clock, tell, timeout)
     smoked = smoke(cluster, before.node, image, prefix, before.driver, says, run, clock, tell, SMOKE_SECONDS)
     if isinstance(smoked, Failed):
         raise _failed(before.node, "A", smoked.reasons, 0.0, None)
@@ -65,10 +66,12 @@ def verify_b(
             reasons = silent(wanted, says.network(wanted))
             return Pending(reasons=reasons) if reasons else verdict
 
-        return _until(look, view, before.node, "B", clock, tell, timeout)
+        return _until(look, cluster, view, before.node, "B", clock, tell, timeout)
 
 
-def _until(look: Callable[[], Verdict], view: Watch, node: str, phase: str, clock: Clock, tell: Tell, timeout: float) -> Passed:
+def _until(
+    look: Callable[[], Verdict], cluster: ActingCluster, view: Watch, node: str, phase: str, clock: Clock, tell: Tell, timeout: float
+) -> Passed:
     """Look at each change and once a second; time in which the API is away does not count, up to PATIENCE."""
     start, away = clock.monotonic(), 0.0
     while True:
@@ -78,12 +81,18 @@ def _until(look: Callable[[], Verdict], view: Watch, node: str, phase: str, cloc
         if isinstance(verdict, Passed):
             return verdict
         if isinstance(verdict, Failed) or spent - min(away, PATIENCE) >= timeout:
-            raise _failed(node, phase, verdict.reasons, spent, timeout)
+            raise _failed(node, phase, (*verdict.reasons, *_warned(cluster, view)), spent, timeout)
         lost = view.away()
         tell(VerifyWaits(phase, verdict.reasons, spent, timeout) if lost is None else ApiAway(f"verifying {node}", lost, away, PATIENCE))
         view.wait(TICK)
         clock.sleep(max(0.0, FLOOR - (clock.monotonic() - begun)))
         away += clock.monotonic() - begun if lost else 0.0
+
+
+def _warned(cluster: ActingCluster, view: Watch) -> tuple[str, ...]:
+    """What events say of the first pods that are not Ready: a sandbox or a mount that fails is in no container's status."""
+    waiting = [pod for pod in view.pods() if not (pod.ready or pod.finished or pod.leaving)][:WARNED_PODS]
+    return tuple(f"{pod.key} was warned of: {warning}" for pod in waiting for warning in cluster.warnings(pod)[:2])
 
 
 def _failed(node: str, phase: str, reasons: tuple[str, ...], spent: float, timeout: float | None) -> VerificationFailed:

@@ -17,7 +17,7 @@ import msgspec
 
 from migrate.errors import ClusterUnreachable, Refused
 from migrate.facts.cluster import ClusterFacts, M, Owner, decode_list, without_secrets
-from migrate.facts.live import LiveNode, LivePod, VolumeAttachment
+from migrate.facts.live import LiveNode, LivePod, PodEvent, VolumeAttachment
 from migrate.facts.pod import Pod
 from migrate.facts.resolve import resolve
 from migrate.plan.mark import MANAGER, RUN_ANNOTATION, Mark, mark_of, stranger
@@ -78,6 +78,17 @@ class ActingKube(KubeCluster):
         path = _pod(namespace, name)
         answer = self._insist(f"reading pod {namespace}/{name}", "GET", path)
         return None if answer.status == 404 else msgspec.json.decode(self._good(answer, "GET", path).body, type=LivePod)
+
+    def warnings(self, pod: Pod) -> tuple[str, ...]:
+        """What events warn about a pod."""
+        about = {"fieldSelector": f"involvedObject.uid={pod.metadata.uid},type=Warning", "limit": "50"}
+        try:
+            answer = self.door.send("GET", f"/api/v1/namespaces/{quote(pod.metadata.namespace)}/events", query=about)
+        except ClusterUnreachable:
+            return ()
+        found = msgspec.json.decode(answer.body, type=_Events).items or () if answer.status == 200 else ()
+        newest = sorted(found, key=lambda one: one.last_timestamp or one.event_time or "", reverse=True)
+        return tuple(dict.fromkeys(one.told for one in newest))
 
     def workloads(self, namespaces: Iterable[str]) -> ClusterFacts:
         """Pods and owners of some namespaces."""
@@ -251,6 +262,10 @@ class ActingKube(KubeCluster):
         )
 
 
+class _Events(msgspec.Struct, frozen=True):
+    items: tuple[PodEvent, ...] | None = None
+
+
 class _Attachments(msgspec.Struct, frozen=True):
     items: tuple[VolumeAttachment, ...] | None = None
 
@@ -264,4 +279,4 @@ def _within(path: str, place: str) -> str:
     return f"{group}{place}/{plural}"
 
 
-resolve(_Attachments)
+resolve(_Attachments, _Events)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A simulated node: systemctl, docker, ctr, containerd, iptables and modprobe over files in $D2C_ROOT/.state. It behaves where the node program
+# A simulated node: systemctl, docker, ctr, containerd, crio, crictl, skopeo, iptables and modprobe over files in $D2C_ROOT/.state. It behaves where the node program
 # relies on it: systemd sees drop-ins after a daemon-reload only, conditions keep a unit from starting, a touch of docker.socket wakes Docker,
 # a kubelet makes new containers in the runtime that its flags name, and whoever makes a pod leaves a lease and nat rules behind.
 set -u
@@ -60,10 +60,12 @@ tear_down() {
 }
 
 kubelet_started() {
-  runtime=docker
-  grep -q remote "$D2C_ROOT/var/lib/kubelet/kubeadm-flags.env" && runtime=k8s
-  unit=docker.service
-  [ $runtime = docker ] || { unit=containerd.service; cri_up || return 0; }
+  case $(cat "$D2C_ROOT/var/lib/kubelet/kubeadm-flags.env") in
+    *=remote*/crio.sock*) runtime=k8s unit=crio.service ;;
+    *=remote*) runtime=k8s unit=containerd.service ;;
+    *) runtime=docker unit=docker.service ;;
+  esac
+  [ $runtime = docker ] || cri_up $unit || return 0
   is_active $unit || return 0
   if [ $runtime = docker ]; then tear_down; fi
   while read -r pod seconds; do
@@ -76,7 +78,17 @@ kubelet_started() {
   done <"$state/pods"
 }
 
-cri_up() { is_active containerd.service && ! { [ -e "$state/new-config-without-cri" ] && grep -q sandbox_image "$state/running-config"; }; }
+cri_up() { is_active "$1" && ! { [ -e "$state/new-config-without-cri" ] && grep -q "$new_config" "$state/running-$1"; }; }
+
+new_config='sandbox_image\|pause_image' # stands in the planned configuration only
+
+# config UNIT: what the new runtime makes of its files.
+config() {
+  case $1 in
+    containerd.service) cat "$D2C_ROOT/etc/containerd/config.toml" ;;
+    crio.service) for file in "$D2C_ROOT"/etc/crio/crio.conf.d/*.conf; do [ ! -e "$file" ] || cat "$file"; done ;;
+  esac
+}
 
 # --- systemd
 conditions_hold() {
@@ -106,11 +118,11 @@ unit_start() {
       unit_start docker.socket
       [ ! -e "$state/docker-broken" ] || die "Job for docker.service failed"
       ;;
-    containerd.service)
-      [ -e "$state/new-config-fails" ] && grep -q sandbox_image "$D2C_ROOT/etc/containerd/config.toml" && die "Job for containerd.service failed because the control process exited with error code."
-      cp "$D2C_ROOT/etc/containerd/config.toml" "$state/running-config"
+    containerd.service | crio.service)
+      [ -e "$state/new-config-fails" ] && config "$1" | grep -q "$new_config" && die "Job for $1 failed because the control process exited with error code."
+      config "$1" >"$state/running-$1"
       tick
-      echo "$n" >"$state/containerd-start"
+      echo "$n" >"$state/start-$1"
       ;;
   esac
   true >"$state/active/$1"
@@ -161,7 +173,7 @@ systemctl() {
       case $2 in
         Listen) echo 'Listen=/run/docker.sock (Stream)' ;;
         FragmentPath) printf 'FragmentPath=' && for one in /etc /lib; do [ ! -e "$D2C_ROOT$one/systemd/system/$3" ] || { echo "$one/systemd/system/$3" && break; }; done ;;
-        ExecMainStartTimestampMonotonic) printf '%s=' "$2" && cat "$state/containerd-start" ;;
+        ExecMainStartTimestampMonotonic) printf '%s=' "$2" && cat "$state/start-$3" ;;
       esac
       ;;
     *) die "systemctl $verb is not simulated" ;;
@@ -270,13 +282,14 @@ canonical() {
 ctr() {
   is_active containerd.service || die "ctr: failed to dial: connection refused"
   [ "$1" != -a ] || shift 2
-  [ "$1" != -n ] || shift 2
+  place=k8s
+  [ "$1" != -n ] || { [ "$2" != moby ] || place=docker; shift 2; }
   what="$1 $2"
   shift 2
   case $what in
     'plugins ls')
       echo 'TYPE ID PLATFORMS STATUS'
-      if cri_up; then echo 'io.containerd.grpc.v1           cri                      linux/amd64    ok        '; fi
+      if cri_up containerd.service; then echo 'io.containerd.grpc.v1           cri                      linux/amd64    ok        '; fi
       ;;
     'containers ls')
       for one in "$state/k8s"/*; do
@@ -292,7 +305,7 @@ ctr() {
       printf '{\n "Labels": {"io.cri-containerd.kind": "x"},\n "value": "%s"\n}\n' "$(printf %s "$record" | base64 | tr -d '\n')"
       ;;
     'containers delete') rm -f "$state/k8s/$1" ;;
-    'tasks ls') for one in "$state/k8s"/*; do [ -e "$one" ] && know "$one" && [ "$running" = yes ] && echo "${one##*/} 1 RUNNING"; done ;;
+    'tasks ls') for one in "$state/$place"/*; do [ -e "$one" ] && know "$one" && [ "$running" = yes ] && echo "${one##*/} 1 RUNNING"; done ;;
     'tasks kill') put "$state/k8s/$3" running no ;;
     'tasks delete') ;;
     'images ls')
@@ -318,14 +331,63 @@ ctr() {
   esac
 }
 
+# --- CRI-O
+crio() { # config
+  if [ -e "$state/new-config-unreadable" ]; then die "crio: toml: line 1: expected '.' or '=', but got 'U' instead"; fi
+  config crio.service
+}
+
+crictl() { # --timeout N -r ADDRESS WORD...
+  shift 4
+  cri_up crio.service || die "FATA[0000] connect: connect endpoint 'unix:///var/run/crio/crio.sock', make sure you are running as root and the endpoint has been started"
+  verb=$1
+  shift
+  case $verb in
+    info) printf '{\n  "status": {\n    "conditions": [\n      {\n        "type": "RuntimeReady",\n        "status": true,\n' ;;
+    images)
+      file=$state/images/crio-$(echo "$3" | tr / _)
+      [ ! -e "$file" ] || sed 's/^sha256://' "$file"
+      ;;
+    rmi) rm "$state/images/crio-$(echo "$1" | tr / _)" ;;
+    ps | pods)
+      for one in "$state/k8s"/*; do
+        [ -e "$one" ] || continue
+        know "$one"
+        case $verb:$type:$running in ps:container:yes | pods:podsandbox:*) echo "${one##*/}" ;; esac
+      done
+      ;;
+    inspect) eval "id=\${$#}"; [ -e "$state/k8s/$id" ] || die "container not found"; know "$state/k8s/$id"; echo "$grace" ;;
+    stop) put "$state/k8s/$3" running no ;;
+    stopp | rmp)
+      eval "id=\${$#}"
+      [ -e "$state/k8s/$id" ] || die "sandbox not found"
+      know "$state/k8s/$id"
+      pod=$uid
+      for one in "$state/k8s"/*; do
+        know "$one"
+        [ "$uid" != "$pod" ] || if [ "$verb" = stopp ]; then put "$one" running no; else rm -f "$one"; fi
+      done
+      ;;
+    *) die "crictl $verb is not simulated" ;;
+  esac
+}
+
+skopeo() { # copy --quiet docker-daemon:REFERENCE containers-storage:NAME
+  awake
+  image=$state/images/docker-$(echo "${3#docker-daemon:}" | tr / _)
+  stored=$state/images/crio-$(echo "${4#containers-storage:}" | tr / _)
+  [ ! -e "$state/disk-full" ] || die 'FATA[0001] writing blob: adding layer with blob "sha256:1": write /x: no space left on device'
+  cp "$image" "$stored"
+}
+
 containerd() {
   [ "$1" != -c ] || { file=$2 && shift 2; }
-  if grep -q UNREADABLE "$file"; then die "containerd: failed to load TOML"; fi
+  if [ -e "$state/new-config-unreadable" ]; then die "containerd: failed to load TOML"; fi
   cat "$file"
 }
 
 case $me in
-  systemctl | docker | ctr | containerd) "$me" "$@" ;;
+  systemctl | docker | ctr | containerd | crio | crictl | skopeo) "$me" "$@" ;;
   systemd-analyze) systemd_analyze "$@" ;;
   iptables-save) cat "$state/nat" ;;
   iptables-restore)
@@ -339,5 +401,4 @@ case $me in
   ip6tables-save) ;;
   modprobe) mkdir -p "$D2C_ROOT/sys/module/$1" ;;
   sleep) exec /bin/sleep 0.01 ;;
-  crictl) exit 127 ;;
 esac
