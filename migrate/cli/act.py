@@ -53,6 +53,7 @@ def apply(
 ) -> int:
     """Apply a plan: exactly its steps, node after node; continue one that was interrupted. Refused when the plan no longer holds."""
     from migrate.run.operate import jobs_of
+    from migrate.targets.table import titled
 
     plan = load_plan(plan_file)
     chosen = jobs_of(plan, nodes)
@@ -61,7 +62,7 @@ def apply(
         raise Refused(seen=f"{plan_file} has no steps for {_names(chosen)}", expected="a plan without blockers", next="docker2cri plan")
     if not all(job.node.applicable for job in ready):
         raise Refused(seen=f"{plan_file} was made from redacted readings", expected="a plan of live nodes", next="docker2cri plan -o FILE")
-    _confirm(f"Move {_names(ready)} to {plan.target}?", yes, f"docker2cri apply {plan_file} --yes")
+    _confirm(f"Move {_names(ready)} to {titled(plan.target)}?", yes, f"docker2cri apply {plan_file} --yes")
     outcomes, stopped = _run(
         options, events, lambda operator: operator.apply(plan, ready, serial=serial, on_failure=on_failure, guard=guard)
     )

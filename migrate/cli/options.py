@@ -86,11 +86,12 @@ def target_options(command: F) -> F:
 
 def chosen_target(target: str, crio_defaults: bool) -> Target:
     """The target that `target_options` ask for; raises UsageError for CRI-O's defaults without CRI-O."""
+    from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS
     from migrate.targets.table import target_named
 
-    if crio_defaults and target != "crio":
+    if crio_defaults and target != CRIO.name:
         raise UsageError(seen=f"--crio-defaults with --to {target}", expected="--to crio", next="docker2cri plan --help")
-    found = target_named("crio-own-defaults" if crio_defaults else target)
+    found = target_named(CRIO_OWN_DEFAULTS.name if crio_defaults else target)
     assert found is not None  # click checked the choice
     return found
 

@@ -59,6 +59,7 @@ def _check(path: str, nodes: tuple[str, ...], color: str, options: dict[str, Any
     from migrate.plan.inputs import inputs, moved
     from migrate.report.plan_text import moved_text
     from migrate.run.session import look
+    from migrate.targets.table import target_named
 
     saved = load_plan(path)
     planned = [node for node in saved.nodes if not nodes or node.host in nodes or node.node in nodes]
@@ -79,7 +80,8 @@ def _check(path: str, nodes: tuple[str, ...], color: str, options: dict[str, Any
         if machine.error:
             click.echo(str(machine.error), err=True)
     if stale:
-        again = f"docker2cri plan --to {saved.target} {' '.join(stale)} -o {path}"
+        target = target_named(saved.target)
+        again = f"docker2cri plan {target.asked if target else f'--to {saved.target}'} {' '.join(stale)} -o {path}"
         click.echo(
             str(StalePlan(seen=f"{path} no longer holds for {', '.join(stale)}", expected="nodes as they were planned", next=again)),
             err=True,

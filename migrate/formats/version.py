@@ -36,3 +36,11 @@ def parse(text: str) -> Version:
     if not found:
         raise FormatError(FORMAT, f"{text!r} does not start with three numbers like 1.23.17")
     return Version(int(found[1]), int(found[2]), int(found[3]), found[4] or "")
+
+
+def known(text: str | None) -> Version | None:
+    """The version that `parse` reads, None for none and for a text that is no version."""
+    try:
+        return parse(text) if text else None
+    except FormatError:
+        return None

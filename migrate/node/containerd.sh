@@ -2,6 +2,7 @@
 
 runtime=containerd
 image_store=/var/lib/containerd
+cri_socket=/run/containerd/containerd.sock
 # a node need not have it; the function of its name does not count
 crictl=$(unset -f crictl && command -v crictl)
 cri_state=$root/run/containerd/io.containerd.grpc.v1.cri
@@ -72,6 +73,9 @@ bring() {
 containerd_lists_nothing() {
   because "containerd does not list its containers: $(ctr -a "$root$1" -n k8s.io containers ls -q 2>&1 | tail -n 1 | oneline); look with: journalctl -u containerd"
 }
+
+# new_pods_there SOCKET: something of pods is in it, when it runs at all.
+new_pods_there() { active containerd.service && [ -n "$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"' 2>/dev/null)" ]; }
 
 # stop_new_pods SOCKET: stopped by their grace period and removed, with their network namespaces, so that nothing of them comes back.
 stop_new_pods() {

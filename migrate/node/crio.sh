@@ -43,7 +43,7 @@ image_named() { over_cri "$cri_socket" images -q --no-trunc "$1" 2>/dev/null; }
 
 drop_image() { over_cri "$cri_socket" rmi "$1" >/dev/null 2>&1; }
 
-# bring INDEX REFERENCE CANONICAL SIZE: skopeo keeps one image at a time in its folder for temporary files (TMPDIR, else /var/tmp).
+# bring INDEX REFERENCE CANONICAL SIZE: meanwhile skopeo has the image twice in /var/tmp, whatever TMPDIR is: what Docker saves, and its layers.
 bring() {
   if skopeo copy --quiet "docker-daemon:$2" "containers-storage:$3" >"$run/images/$1.out" 2>&1; then
     write_whole "$run/images/$1" "$4 bytes copied"
@@ -55,6 +55,9 @@ bring() {
 crio_lists_nothing() {
   because "CRI-O does not list its pods: $(over_cri "$1" pods -q 2>&1 | tail -n 1 | oneline); look with: journalctl -u crio"
 }
+
+# new_pods_there SOCKET: something of pods is in it, when it runs at all.
+new_pods_there() { active crio.service && [ -n "$(over_cri "$1" pods -q 2>/dev/null)" ]; }
 
 # stop_new_pods SOCKET: stopped by their grace period and removed, with their addresses, so that nothing of them comes back.
 stop_new_pods() {

@@ -8,7 +8,12 @@ carry() {
   change mkdir -p -- "$run/images" || return 1
   known=$(image_named "$3")
   if bring "$1" "$2" "$3" "$5" && image_there "$3" "$4"; then return 0; fi
-  case $reason in *'no space left'*) reason="the disk of $root$image_store is full ($(df -P -h "$root$image_store" | tail -n 1 | oneline))" ;; esac
+  case $reason in
+    *' /var/tmp/'*'no space left'*) full_place=$root/var/tmp ;;
+    *'no space left'*) full_place=$root$image_store ;;
+    *) full_place= ;;
+  esac
+  [ -z "$full_place" ] || reason="the disk of $full_place is full ($(df -P -h "$full_place" | tail -n 1 | oneline))"
   # what came over half goes again; what was there before stays
   [ -n "$known" ] || drop_image "$3"
   because "image $2 was not carried over: $reason"

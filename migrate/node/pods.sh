@@ -59,6 +59,12 @@ stop_in_docker() {
   [ -z "$left" ] || because "containers of the kubelet still run in Docker: $(printf %s "$left" | oneline); docker says why: docker stop ID; journalctl -u docker"
 }
 
+# stop_all_new_pods SOCKET: what the kubelet asked for in its last moment may come into being while the others are stopped.
+stop_all_new_pods() {
+  stop_new_pods "$1" || return 1
+  ! settled 1 new_pods_there "$1" || stop_new_pods "$1"
+}
+
 # over_cri SOCKET WORD...: its own two seconds are too short for a slow CNI plugin.
 over_cri() {
   socket=$1

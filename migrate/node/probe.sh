@@ -159,7 +159,7 @@ there() {
 
 disks() {
   set --
-  for directory in / /var/lib/docker /var/lib/containerd /var/lib/containers /var/lib/kubelet /var/lib /var/log "$docker_root"; do
+  for directory in / /var/lib/docker /var/lib/containerd /var/lib/containers /var/lib/kubelet /var/lib /var/log /var/tmp "$docker_root"; do
     [ -n "$directory" ] && [ -d "$directory" ] && set -- "$@" "$directory"
   done
   run 'df' 10 df -P -k "$@"

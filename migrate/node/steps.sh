@@ -74,7 +74,7 @@ back_of() {
     stage) unstage_all ;;
     kubelet-stop) open_gate ;;
     pods-back) with_arguments wait_for_pods ;;
-    pods-stop-back) with_arguments stop_new_pods ;;
+    pods-stop-back) with_arguments stop_all_new_pods ;;
     addresses-back) with_arguments release ;;
     standalone) start_standalone ;;
     shelve) with_arguments unshelve ;;
@@ -228,6 +228,7 @@ restart_runtime() {
 # runtime_as_found UNIT ACTIVE: on its old files, or stopped as it was; a socket that it leaves behind would mislead dockerd.
 runtime_as_found() {
   [ -z "$reload" ] || attempt systemctl daemon-reload || return 1
+  ! new_pods_there "$cri_socket" || stop_new_pods "$cri_socket" || return 1
   if [ "$2" = active ]; then
     systemctl reset-failed "$1" >/dev/null 2>&1
     attempt systemctl restart "$1" || return 1

@@ -11,6 +11,8 @@ from typing import TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from migrate.targets.table import titled
+
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
     """`why` is told to the reader beside the step."""
@@ -237,7 +239,7 @@ def describe(step: Step, *, back: bool = False) -> str:
         case StopStandalone(containers=containers, after=after):
             return f"{'start' if after else 'stop'} standalone containers {', '.join(one.name for one in containers)}"
         case StopPodContainers(runtime=runtime):
-            return f"stop the pods' containers in {runtime}, sandboxes last"
+            return f"stop the pods' containers in {titled(runtime)}, sandboxes last"
         case ReleaseAddresses(networks=networks):
             return f"release the stopped sandboxes' addresses in {', '.join(networks) or 'no network'}"
         case CarryImages(images=images):

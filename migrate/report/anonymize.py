@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from migrate.report.model import Report
 
@@ -24,7 +25,9 @@ CONTAINER = re.compile(r"(?<=\bcontainer )[a-z0-9][\w.-]*[\w]")
 MEMBERS = re.compile(r"^members: (.+)")
 TITLED = re.compile(r"\b([A-Z][A-Za-z]+) ([a-z0-9][\w.-]*)/([a-z0-9][\w.-]*)")
 PODS = re.compile(r"\((pods?) ([^)]+)\)")
-PUBLIC = frozenset(("kube-system", "kube-public", "kube-node-lease", "default", "docker", "containerd", "kubelet", "logs"))
+REGISTRY = re.compile(r"(?<=/certs\.d/)[^/\s]+(?=/)")
+HIDDEN = "(not shown)"
+PUBLIC = frozenset(("kube-system", "kube-public", "kube-node-lease", "default", "docker", "containerd", "kubelet", "logs", "docker.io"))
 
 
 def anonymized(report: Report, key: bytes) -> Report:
@@ -34,6 +37,7 @@ def anonymized(report: Report, key: bytes) -> Report:
         names.learn("node", node.host, node.node, node.host.partition(".")[0], node.node.partition(".")[0])
         names.learn("pool", node.pool)
         names.learn("zone", node.zone)
+        names.learn("container", *(name for one in (node.machine.runtimes if node.machine else ()) for name in one.own))
     for one in report.workloads:
         names.learn("ns", one.namespace)
         names.learn("app", one.name)
@@ -44,8 +48,11 @@ def anonymized(report: Report, key: bytes) -> Report:
         names.learn("image", *IMAGE.findall(text))
         names.learn("container", *CONTAINER.findall(text))
         names.learn("user", *(name for found in MEMBERS.findall(text) for name in found.split(", ")))
+        names.learn("registry", *REGISTRY.findall(text))
     names.learn("cluster", report.cluster)
-    value = msgspec.to_builtins(report)
+    # mirrors, proxies, networks: what a setting says is worth no guess at what of it tells who somebody is
+    nodes = tuple(replace(node, settings=tuple(replace(one, value=HIDDEN) for one in node.settings)) for node in report.nodes)
+    value = msgspec.to_builtins(replace(report, nodes=nodes))
     kept = {name: value[name] for name in ("format", "kind", "tool", "taken", "server", "target", "next_kubernetes", "rules", "asked")}
     return msgspec.convert({**_walk(value, names), **kept}, Report)
 
@@ -79,7 +86,25 @@ class _Names:
         return USER.sub(lambda found: self.alias("user", found[0]), text)
 
 
-FIXED = frozenset(("code", "slug", "severity", "what", "state", "pod_security", "kind", "kubelet", "kernel", "os", "beside", "stack"))
+FIXED = frozenset(
+    (
+        "code",
+        "slug",
+        "severity",
+        "what",
+        "state",
+        "pod_security",
+        "kind",
+        "kubelet",
+        "kernel",
+        "os",
+        "role",
+        "kubernetes",
+        "inside",
+        "verdict",
+        "stack",
+    )
+)
 
 
 def _walk(value: Any, names: _Names) -> Any:
@@ -93,3 +118,5 @@ def _walk(value: Any, names: _Names) -> Any:
 def _texts(report: Report) -> Iterator[str]:
     for one in report.findings:
         yield from (one.subject, one.evidence, one.workload)
+    yield from (one.path for one in report.files)
+    yield from (one.place for node in report.nodes for one in node.settings)

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from migrate.report.model import Finding, Node, Report, Summary
 from migrate.rules import Severity
+from migrate.targets.table import titled
 
 STATES = ("blocked", "not read", "needs work", "ready")
 
@@ -78,8 +79,8 @@ def headline(report: Report) -> str:
     if report.kind == "scan":
         found = report.summary
         counts = f"{plural(found.blockers, 'blocker')}, {plural(found.warnings, 'warning')}, {found.infos} info"
-        return f"To {report.target}: {counts} in {plural(found.workloads, 'workload')}"
-    return f"To {report.target}: {verdict(report.summary)}"
+        return f"To {titled(report.target)}: {counts} in {plural(found.workloads, 'workload')}"
+    return f"To {titled(report.target)}: {verdict(report.summary)}"
 
 
 def subtitle(report: Report) -> str:

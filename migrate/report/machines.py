@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from migrate.facts.model import Containerd, Docker, Kubelet
-from migrate.facts.runtimes import Role
+from migrate.facts.model import Containerd, Docker, Kubelet, Unreadable
+from migrate.facts.runtimes import Runtime
 from migrate.installers.table import identify
-from migrate.report.model import Beside, Machine, Node, State
+from migrate.report.model import DockerSetting, Machine, Node, State
+from migrate.report.model import Runtime as Told
 from migrate.rules import NodeView, Severity
+from migrate.rules.daemon_keys import verdicts
 from migrate.rules.judge import Inspected
 from migrate.targets import Target
 from migrate.targets.kubelet import cgroup_driver
 
+MOST_NAMED = 20  # of what one runtime runs
 ROLE = "node-role.kubernetes.io/"
 ZONES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
 POOLS = (
@@ -45,6 +48,7 @@ def node_of(one: Inspected, target: Target, stack: str) -> Node:
         zone=_first(labels, ZONES),
         machine=machine_of(view, target) if view else None,
         stack=stack,
+        settings=_settings(view, target) if view and not view.settled else (),
     )
 
 
@@ -64,17 +68,35 @@ def machine_of(view: NodeView, target: Target) -> Machine:
         installer=identify(facts, view.node).name,
         runtime=facts.endpoint.kind,
         runtime_version=_runtime_version(view),
-        next_runtime=facts.endpoint.kind if settled else target.name,
+        next_runtime=facts.endpoint.kind if settled else target.runtime,
         next_version=_runtime_version(view) if settled else target.installed(facts) or "",
         images=len(docker.images) if asked and docker else None,
         image_bytes=sum(image.size for image in docker.images) if asked and docker else None,
         standalone=len(docker.standalone) if asked and docker else None,
-        beside=tuple(
-            Beside(name=one.name, role=one.role.value, version=one.version, live=len(one.live))
-            for one in facts.runtimes
-            if not one.kubernetes.now and one.role is not Role.OCI
-        ),
+        inside=facts.inside,
+        runtimes=tuple(map(_runtime, facts.runtimes)),
         pods=sum(not pod.finished for pod in view.pods),
+    )
+
+
+def _settings(view: NodeView, target: Target) -> tuple[DockerSetting, ...]:
+    return tuple(
+        DockerSetting(key=one.key, value=one.value_masked, place=one.place, verdict=one.verdict.value, note=one.note)
+        for one in verdicts(view.facts, target)
+    )
+
+
+def _runtime(one: Runtime) -> Told:
+    unread = one.runs.reason if isinstance(one.runs, Unreadable) else ""
+    own = [of.name for of in one.live if of.owner is None or of.owner.startswith("namespace ")]
+    return Told(
+        name=one.name,
+        role=one.role.value,
+        version=one.version,
+        kubernetes=one.kubernetes.value,
+        live=None if unread else len(own),
+        own=tuple(own[:MOST_NAMED]),
+        unread=unread,
     )
 
 

@@ -19,6 +19,8 @@ FORMAT = "docker2cri/v1"
 
 State = Literal["ready", "needs work", "blocked", "not read"]
 Mark = Literal["kept", "removed", "new", "changed"]
+Use = Literal["directly", "below another", "could", "no"]
+SettingVerdict = Literal["carried", "changed", "cannot be carried", "not needed"]
 PodSecurity = Literal["privileged", "baseline", "restricted", ""]
 
 
@@ -66,20 +68,40 @@ class Finding(_Model, frozen=True, kw_only=True):
         return self.accepted is not None or self.waived is not None
 
 
-class Beside(_Model, frozen=True, kw_only=True):
-    """A container or VM runtime on a machine that Kubernetes does not use: its role (`engine`, `virtual machines` ...), and how many
-    things it runs now.
+class Runtime(_Model, frozen=True, kw_only=True):
+    """A container or VM runtime on a machine: its role (`engine`, `virtual machines` ...), and whether pods run through it.
+
+    `live` counts what has processes now that neither Kubernetes nor another runtime asked for, None where it could not be read (`unread`
+    says why); `own` are the names of the first 20.
     """
 
     name: str
     role: str
     version: str = ""
-    live: int = 0
+    kubernetes: Use
+    live: int | None = 0
+    own: tuple[str, ...] = ()
+    unread: str = ""
+
+
+class DockerSetting(_Model, frozen=True, kw_only=True):
+    """One setting of a machine's Docker and what becomes of it.
+
+    `key` is a key of daemon.json, a variable of dockerd's environment or a kind of certificate; `value` is short JSON without secrets;
+    `place` is the file, or the flag of dockerd; `note` is a sentence.
+    """
+
+    key: str
+    value: str
+    place: str
+    verdict: SettingVerdict
+    note: str
 
 
 class Machine(_Model, frozen=True, kw_only=True):
     """One machine as it was read. `images` are those in Docker's store, `image_bytes` their sizes added up (layers shared by images count
     again); `standalone` counts containers that the kubelet did not make; None where Docker was not asked. `pods` have not run to their end.
+    `inside` is what the machine itself is (`a virtual machine of KVM`); `runtimes` are all that were found.
     """
 
     os: str
@@ -97,14 +119,15 @@ class Machine(_Model, frozen=True, kw_only=True):
     image_bytes: int | None = None
     standalone: int | None = None
     pods: int = 0
-    beside: tuple[Beside, ...] = ()
+    inside: str = ""
+    runtimes: tuple[Runtime, ...] = ()
 
 
 class Node(_Model, frozen=True, kw_only=True):
     """One machine of the fleet: `host` is the inventory's name, `node` the cluster's (empty when unknown).
 
     `error` is the whole message of why it was not read, then `machine` is None. `pool` and `zone` come from its labels. The counts are of
-    all findings on it, accepted ones too. `stack` names one of the report's stacks.
+    all findings on it, accepted ones too. `stack` names one of the report's stacks. `settings` are those of its Docker, empty without one.
     """
 
     host: str
@@ -119,6 +142,7 @@ class Node(_Model, frozen=True, kw_only=True):
     zone: str = ""
     machine: Machine | None = None
     stack: str = ""
+    settings: tuple[DockerSetting, ...] = ()
 
 
 class Layer(_Model, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from migrate.plan.steps import CarryImages, WriteFile, acts, describe, size, und
 from migrate.report.findings_text import findings_text
 from migrate.report.style import Style
 from migrate.rules import Severity
+from migrate.targets.table import titled
 
 TITLES = {
     "prepare": "prepare (on the node, nothing is disturbed)",
@@ -23,7 +24,7 @@ TITLES = {
 def plan_text(plan: Plan, style: Style, *, diffs: bool = True) -> str:
     """The whole plan as text, one section a node."""
     steps = sum(bool(node.steps) for node in plan.nodes)
-    head = f"Plan to {plan.target}: {steps} of {len(plan.nodes)} nodes can be migrated, {len(plan.nodes) - steps} refused"
+    head = f"Plan to {titled(plan.target)}: {steps} of {len(plan.nodes)} nodes can be migrated, {len(plan.nodes) - steps} refused"
     return "\n\n".join([style.paint(head, "bold"), *("\n\n".join(_node(node, style, diffs)) for node in plan.nodes)]) + "\n"
 
 

@@ -59,15 +59,15 @@ def _docker(facts: NodeFacts) -> Layers:
 
 def _after(facts: NodeFacts, target: Target, before: dict[str, Layer]) -> Layers:
     version = target.installed(facts) or ""
-    mark: Mark = "changed" if target.name in before else "new"
+    mark: Mark = "changed" if target.runtime in before else "new"
     runtime = Layer(
-        name=target.name,
+        name=target.runtime,
         version=version,
         link=f"CRI, {target.endpoint}",
         mark=mark,
-        note="its CRI plugin, namespace k8s.io" if target.name == "containerd" else "" if version else "to be installed",
+        note=target.layer or ("" if version else "to be installed"),
     )
-    shims = tuple(_marked(layer, "kept" if layer.name in before else "new") for layer in _shim(target.name))
+    shims = tuple(_marked(layer, "kept" if layer.name in before else "new") for layer in _shim(target.runtime))
     kubelet = Layer(name="kubelet", version=_kubelet(facts), mark="changed", note="another endpoint")
     return (kubelet, runtime, *shims, *(_marked(layer, "kept") for layer in _runc(facts)))
 

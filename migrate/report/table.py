@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from migrate.plan.steps import size
 from migrate.report.causes import Cause, answer, by_weight, causes, counts, headline, plural, shown, subtitle, where
+from migrate.report.machine_text import machines_text
 from migrate.report.model import Node, Report, Workload
 from migrate.report.style import Style
 from migrate.rules import Severity
@@ -32,13 +33,15 @@ ALL = Limits(None, None, None, 1000)
 
 
 def table(report: Report, style: Style, *, show_info: bool = False, headers: bool = True, wide: bool = False) -> str:
-    """The whole report as text; `wide` leaves nothing out and has more columns."""
+    """The whole report as text; `wide` leaves nothing out and has more columns. What machines are is told there, and of a single node."""
     limits = ALL if wide else Limits()
     parts = [f"{style.paint(headline(report), 'bold')}\n{style.paint(style.wrap(subtitle(report)), 'dim')}"]
     parts += [style.paint(style.wrap(f"note: {note}", 0, 6), "yellow") for note in report.notes]
     parts += _causes(report, style, limits, show_info=show_info or wide)
     if report.nodes:
         parts.append(_nodes(report.nodes, style, limits, headers, wide))
+    if wide or len(report.nodes) == 1:
+        parts += machines_text(report.nodes, style, headers=headers)
     if report.workloads:
         parts.append(_workloads(report.workloads, style, limits, headers))
     unread = [node for node in report.nodes if node.error]

@@ -22,6 +22,7 @@ NEEDS = {
     **dict.fromkeys(("ping", "ping6", "arping", "traceroute", "tcpdump", "nmap", "fping", "hping3", "mtr", "keepalived"), "NET_RAW"),
     **dict.fromkeys(("chroot", "sshd", "vsftpd"), "SYS_CHROOT"),
     "mknod": "MKNOD",
+    "sudo": "AUDIT_WRITE",
     "setcap": "SETFCAP",
 }
 _PLACE = r"(?<![\w./-])(?:/(?:[\w.-]{1,60}/){0,6})?"
@@ -33,10 +34,10 @@ PINGS = re.compile(_PLACE + r"ping6?(?![\w./=:-])")
 def runtime_class_set(view: WorkloadView) -> Iterator[Sign]:
     """A pod names a RuntimeClass.
 
-    Why: dockershim knows the one handler `docker` only. containerd looks the handler up in its configuration and starts no pod
-    whose handler it does not have.
+    Why: dockershim knows the one handler `docker` only. containerd and CRI-O look the handler up in their configuration and start no
+    pod whose handler they do not have.
 
-    Remedy: Compare the class's handler with the runtimes in containerd's configuration:
+    Remedy: Compare the class's handler with the runtimes in the new runtime's configuration:
 
         kubectl get runtimeclass
 
@@ -50,8 +51,8 @@ def runtime_class_set(view: WorkloadView) -> Iterator[Sign]:
 def exec_probe_untimed(view: WorkloadView) -> Iterator[Sign]:
     """An exec probe with a timeout of a second or less was never held to it.
 
-    Why: dockershim ignored the timeout of exec probes up to 1.19, and later with the gate ExecProbeTimeout off. containerd keeps to
-    it: a slow check that always passed now fails and restarts its container.
+    Why: dockershim ignored the timeout of exec probes up to 1.19, and later with the gate ExecProbeTimeout off. Any CRI runtime
+    keeps to it: a slow check that always passed now fails and restarts its container.
 
     Remedy: Time the command and give the probe what it needs:
 
@@ -161,13 +162,15 @@ def low_port_without_root(view: WorkloadView) -> Iterator[Sign]:
     """A container that does not run as root has a port below 1024, or uses ping.
 
     Why: Docker 20.10 and later lets any process of a pod bind such ports, and use ping. containerd before 2.0 does so only with
-    enable_unprivileged_ports and enable_unprivileged_icmp; the plan sets both unless the file already says otherwise.
+    enable_unprivileged_ports and enable_unprivileged_icmp, which the plan sets unless the file already says otherwise; CRI-O with
+    default_sysctls, which the plan sets unless its own defaults were asked for.
 
     Remedy: See that the plan sets them, or give the pod the sysctl:
 
         docker2cri plan --to containerd NODE
 
-    Sources: moby v20.10.24 daemon/oci_linux.go; containerd v1.6.20 sandbox_run_linux.go; containerd issue 2516; kubespray issue 9517.
+    Sources: moby v20.10.24 daemon/oci_linux.go; containerd v1.6.20 sandbox_run_linux.go; crio.conf(5); containerd issue 2516;
+    kubespray issue 9517.
     """
     docker, runtime, gives = view.ground.docker, view.ground.runtime, view.ground.target.low_ports_from
     spec = view.workload.spec

@@ -27,7 +27,8 @@ def docker_apparmor_profile(view: WorkloadView) -> Iterator[Sign]:
         container.apparmor.security.beta.kubernetes.io/CONTAINER: runtime/default
         appArmorProfile: {type: RuntimeDefault}     # Kubernetes 1.30 and later
 
-    Sources: moby v20.10.24 daemon/apparmor_default.go; containerd container_create_linux.go (cri-containerd.apparmor.d).
+    Sources: moby v20.10.24 daemon/apparmor_default.go; containerd container_create_linux.go (cri-containerd.apparmor.d); cri-o
+    internal/config/apparmor (crio-default).
     """
     for key, value in sorted(view.workload.annotations.items()):
         if key.startswith(APPARMOR) and value == "localhost/docker-default":
@@ -43,9 +44,9 @@ def runtime_default_profile_changes(view: WorkloadView) -> Iterator[Sign]:
     """A pod asks for the runtime's default profile, which is another one then.
 
     Why: RuntimeDefault (and `docker/default`) is the runtime's own: seccomp lists that differ in a few calls (containerd 2.0 refuses
-    io_uring), and AppArmor's cri-containerd.apparmor.d in place of docker-default. A `seccomp-profile` of daemon.json, which stood for
-    RuntimeDefault, ends with Docker. The control plane's own static pods, which kubeadm writes so, run under every runtime's profile and
-    are not told.
+    io_uring), and AppArmor's cri-containerd.apparmor.d (crio-default with CRI-O) in place of docker-default. A `seccomp-profile` of
+    daemon.json, which stood for RuntimeDefault, ends with Docker. The control plane's own static pods, which kubeadm writes so, run
+    under every runtime's profile and are not told.
 
     Remedy: Try the pod on the first node that moves. To keep a profile of your own, put it below /var/lib/kubelet/seccomp and name it:
 

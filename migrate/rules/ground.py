@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from migrate.facts.cluster import ClusterFacts
 from migrate.facts.config_use import ConfigUse
 from migrate.facts.model import NodeFacts
-from migrate.formats import FormatError, version
+from migrate.formats import version
 from migrate.rules import NodeView
 from migrate.rules.habits import Habits, habits, together
 from migrate.rules.pods import canonical_path
@@ -51,7 +51,7 @@ def node_ground(view: NodeView) -> Ground:
         kubernetes=_minor(view.kubelet.version) if view.kubelet else None,
         next_kubernetes=view.next_kubernetes,
         docker=_minor(view.docker.version) if view.docker else None,
-        runtime=_minor(view.containerd.version) if view.containerd else None,
+        runtime=_minor(view.target.installed(view.facts) or ""),
         cluster=view.cluster,
         node=view.facts,
         sockets=frozenset({canonical_path(socket)} if view.on_docker and socket.startswith("/") else ()),
@@ -88,10 +88,8 @@ def _docker(runtime: str) -> Minor | None:
 
 
 def _minor(text: str) -> Minor | None:
-    try:
-        return version.parse(text).release
-    except FormatError:
-        return None
+    found = version.known(text)
+    return found.release if found else None
 
 
 def _timeouts_ignored(view: NodeView) -> bool:

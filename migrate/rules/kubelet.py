@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from migrate.facts.kubelet_table import BOOLEANS, gone, refusal
 from migrate.facts.redact import mask
 from migrate.formats import FormatError, flags, version
-from migrate.formats.version import Version
 from migrate.rules import NodeView, Seen, Severity, rule
 from migrate.rules.host import DOCKER_UNITS
 
@@ -130,7 +129,7 @@ def kubelet_upgrade_pending(view: NodeView) -> Iterator[Seen]:
     Sources: kubernetes.io, Version skew policy and Upgrading kubeadm clusters; docker2cri docs/design, section 8.
     """
     reported = view.node.status.node_info.kubelet_version if view.node else ""
-    runs, disk = _version(reported), _version(view.kubelet.version if view.kubelet else "")
+    runs, disk = version.known(reported), version.known(view.kubelet.version if view.kubelet else None)
     if runs and disk and runs.release != disk.release:
         yield Seen("kubelet", f"the Node reports v{runs}, the program on disk is v{disk}")
 
@@ -148,7 +147,7 @@ def kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
 
     Sources: Kubernetes release notes 1.15 to 1.37; kubernetes/website issues 34755, 36896.
     """
-    disk = _version(view.kubelet.version if view.kubelet else "")
+    disk = version.known(view.kubelet.version if view.kubelet else None)
     if view.kubelet and disk:
         for flag in view.kubelet.flags:
             if dropped := gone(flag.name, disk.minor):
@@ -192,11 +191,3 @@ def _plain(value: str | None) -> str:
 def _shown(name: str, value: str | None) -> str:
     """A flag as it is written, what is secret masked."""
     return "not given" if value is None else mask(f"--{name}={value}")
-
-
-def _version(text: str) -> Version | None:
-    """A version, or None for none and for one that D2C101 speaks of."""
-    try:
-        return version.parse(text)
-    except FormatError:
-        return None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from migrate.formats import FormatError, version
+from migrate.formats import version
 from migrate.rules import NodeView, Seen, Severity, rule
 
 SHOWN_RULES = 10
@@ -207,7 +207,5 @@ def _ipam_types(config: Mapping[str, Any]) -> list[str]:
 
 
 def _at_least(text: str, major: int, minor: int) -> bool:
-    try:
-        return version.parse(text).release >= (major, minor)
-    except FormatError:
-        return False
+    found = version.known(text)
+    return found is not None and found.release >= (major, minor)

@@ -166,7 +166,7 @@ def next_runtime_mismatch(view: NodeView) -> Iterator[Seen]:
     whys = (view.target.unsupported(Version(1, minor, 0), runtime) for minor in range(ahead.have, ahead.to + 1))
     now, *later = whys
     if now is None and (why := next(filter(None, later), None)):
-        yield Seen(f"{view.target.name} {runtime}", why)
+        yield Seen(f"{view.target.title} {runtime}", why)
 
 
 @rule("D2C236", "next-kubelet-flag-deprecated", Severity.INFO, always=True)

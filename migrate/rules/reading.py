@@ -169,4 +169,4 @@ def _versions(view: NodeView) -> Iterator[tuple[str, str]]:
     if view.kubelet:
         yield "kubelet version", view.kubelet.version
     if (installed := view.target.installed(view.facts)) is not None:
-        yield f"{view.target.name} version", installed
+        yield f"{view.target.program} version", installed

@@ -111,14 +111,14 @@ def runtime_needs_its_shim(view: NodeView) -> Iterator[Seen]:
 
     Sources: gvisor.dev, Containerd Quick Start; kata-containers docs/how-to/containerd-kata.md; docs.docker.com, Alternative runtimes.
     """
-    docker, target = view.facts.runtime("docker"), view.facts.runtime(view.target.name)
+    docker, target = view.facts.runtime("docker"), view.facts.runtime(view.target.runtime)
     there = {link.to for link in target.links if link.to not in SHIMS or SHIMS[link.to] in link.how} if target else set()
     if view.on_docker and docker:
         typed = _typed(view)
         for link in docker.links:
             if link.to not in there and (link.to in SHIMS or _named(link) in typed):
                 default = ", and it is Docker's default" if link.default else ""
-                yield Seen(f"runtime {_named(link)}", f"{link.how}{default}; {view.target.name} has no handler of type {_type(link)}")
+                yield Seen(f"runtime {_named(link)}", f"{link.how}{default}; {view.target.title} has no handler of type {_type(link)}")
 
 
 @rule("D2C144", "runtime-project-ended", Severity.INFO)
@@ -159,7 +159,7 @@ def pod_network_of_another_tool(view: NodeView) -> Iterator[Seen]:
 def _others(view: NodeView) -> Iterator[Runtime]:
     """Every runtime that is not what Kubernetes uses now or will use; runc and containerd below these may still run others' containers."""
     for one in view.facts.runtimes:
-        if (one.kubernetes is not Use.DIRECTLY and one.name not in ("docker", view.target.name) and not one.kubernetes.now) or _own(one):
+        if (one.kubernetes is not Use.DIRECTLY and one.name not in ("docker", view.target.runtime) and not one.kubernetes.now) or _own(one):
             yield one
 
 

@@ -14,8 +14,8 @@ from migrate.rules.pods import by_owner, live, owner_name
 DEFAULT_EVICTION: Mapping[str, str] = {"nodefs.available": "10%", "imagefs.available": "15%"}
 DEFAULT_GC_PERCENT = 85
 KUBELET_ROOT = "/var/lib/kubelet"
-# An imported image lies there twice: its layers as they came, and unpacked.
-COPIES = 2
+# skopeo has the image that it copies twice: what Docker saves, and its layers
+MEANWHILE = 2
 
 
 @rule("D2C401", "disk-too-small", Severity.BLOCKER)
@@ -23,7 +23,8 @@ def disk_too_small(view: NodeView) -> Iterator[Seen]:
     """There is no room for a second image store beside Docker's.
 
     Why: until the cleanup both stores lie on the node. Below evictionHard the kubelet evicts pods, above
-    imageGCHighThresholdPercent it deletes the very images that were carried over.
+    imageGCHighThresholdPercent it deletes the very images that were carried over. skopeo, which copies into CRI-O's store, has one image
+    at a time twice in /var/tmp besides.
 
     Remedy: Make room, or put the new store on another disk; then read the node again:
 
@@ -32,23 +33,35 @@ def disk_too_small(view: NodeView) -> Iterator[Seen]:
         docker2cri inspect NODE
 
     Sources: kubernetes.io, Node-pressure eviction and Garbage collection; containerd content store and snapshotter; kURL's
-    preflight of twice the size.
+    preflight of twice the size; skopeo 1.9.3 (observed).
     """
     disk = view.facts.filesystem(view.target.data_root)
     if disk is None or view.docker is None or view.kubelet is None or view.docker.info is None:
         return
     images = _needed(view, view.docker)
-    need = COPIES * sum(image.size for image in images)
+    copies, place = view.target.copies, view.target.temporary
+    need = copies * sum(image.size for image in images)
+    meanwhile = MEANWHILE * max((image.size for image in images), default=0) if place else 0
+    room = view.facts.filesystem(place) if place else None
+    shared = room is not None and room.device == disk.device
+    if room and not shared and room.available < meanwhile:
+        evidence = (
+            f"{place} is on {room.device} at {room.mount}: {_gib(room.available)} of {_gib(room.size)} free; "
+            f"the largest image takes {_gib(meanwhile)} there while it is copied (twice its {_gib(meanwhile // MEANWHILE)})"
+        )
+        yield Seen(f"filesystem {room.mount}", evidence)
     try:
         reserves = tuple(_reserves(view, view.kubelet, disk))
     except FormatError as wrong:
         yield Seen(f"filesystem {disk.mount}", f"the kubelet's threshold cannot be read, so nothing is known of the room: {wrong}")
         return
     reserve = max(reserves, key=lambda one: one.size, default=Reserve(0, "no threshold"))
-    if images and disk.available - need < reserve.size:
+    if images and disk.available - need - meanwhile * shared < reserve.size:
+        twice = f" (twice their {_gib(need // copies)})" if copies > 1 else ""
+        copied = f", the largest {_gib(meanwhile)} more in {place} while it is copied" if shared and meanwhile else ""
         evidence = (
             f"{view.target.data_root} is on {disk.device} at {disk.mount}: {_gib(disk.available)} of {_gib(disk.size)} free; "
-            f"{len(images)} images need {_gib(need)} (twice their {_gib(need // COPIES)}), "
+            f"{len(images)} images need {_gib(need)}{twice}{copied}, "
             f"and {_gib(reserve.size)} must stay free ({reserve.why})"
         )
         yield Seen(f"filesystem {disk.mount}", evidence)
@@ -106,7 +119,7 @@ class Reserve:
 
 def _needed(view: NodeView, docker: Docker) -> tuple[Image, ...]:
     """The images of this node's pods (the pause image too) that the target does not have yet. Layers shared by two count for both."""
-    there = set(view.containerd.images) if view.containerd and view.target.name == "containerd" else set()
+    there = view.target.stored(view.facts)
     running = {container.image_id for container in docker.containers if container.pod}
     wanted = {image.id for _, one in _containers(view) if (image := _local(docker, one.image))}
     return tuple(image for image in docker.images if image.id in running | wanted and not there & {image.id, *map(_canonical, image.tags)})
@@ -161,7 +174,7 @@ def _without_tag(reference: str) -> str:
 
 
 def _unobtainable(view: NodeView, docker: Docker, container: PodContainer) -> str | None:
-    if container.image_pull_policy != "Never" or (view.containerd and _canonical(container.image) in view.containerd.images):
+    if container.image_pull_policy != "Never" or _canonical(container.image) in view.target.stored(view.facts):
         return None
     if "@" in container.image:
         return f"container {container.name}: {container.image} with imagePullPolicy Never: the digest is not kept"

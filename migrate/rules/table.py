@@ -156,5 +156,7 @@ RULES: tuple[Rule, ...] = (
     target.cri_plugin_disabled,
     target.target_runs_containers,
     target.file_edit_uncertain,
+    target.target_tool_missing,
+    target.target_own_limits,
     *files.FILE_RULES,
 )

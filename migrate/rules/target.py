@@ -1,4 +1,4 @@
-"""D2C601 to D2C606: whether the new runtime can take the node."""
+"""D2C601 to D2C608: whether the new runtime can take the node."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from migrate.formats.version import Version
 from migrate.rules import NodeView, Seen, Severity, rule
 from migrate.targets.compose import compose
 
+INSTALL = "Install it without letting it replace Docker's packages"
+UPGRADE = "Upgrade it while Docker still serves the node (containers of Docker survive a restart of the system's containerd)"
 CRI_IDS = frozenset({"cri", "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"})
 
 
@@ -20,22 +22,29 @@ def target_not_installed(view: NodeView) -> Iterator[Seen]:
     Why: docker2cri does not install packages yet, and nothing else on the node could run its pods.
 
     Remedy: Install it without letting it replace Docker's packages, then read the node again. With Docker's own repository
-    containerd.io is the package (docker-ce needs it), with Debian's and Ubuntu's docker.io it is containerd:
+    containerd.io is the package (docker-ce needs it), with Debian's and Ubuntu's docker.io it is containerd; CRI-O has a repository for
+    each minor version of Kubernetes, and needs skopeo and crictl beside it:
 
         apt-get install --no-remove containerd.io     # on the node
         docker2cri inspect NODE
 
-    Sources: containerd docs/getting-started.md; docker/containerd-packaging debian/control.
+    Sources: containerd docs/getting-started.md; docker/containerd-packaging debian/control; cri-o/packaging README.
     """
-    if view.target.installed(view.facts) is None and not isinstance(view.facts.containerd, Unreadable):
-        yield Seen(view.target.name, f"no {view.target.name} program answered; {view.target.unit} {_unit_state(view)}")
+    target = view.target
+    found = target.read(view.facts)
+    if found is None:
+        yield Seen(target.title, f"no {target.program} program answered; {target.unit} {_unit_state(view)}", _install(view, INSTALL))
+    elif view.facts.unit(target.unit) is None and not isinstance(found, Unreadable):
+        seen = f"{target.title} {target.installed(view.facts)} is there, {target.unit} {_unit_state(view)}"
+        yield Seen(target.unit, seen, _install(view, INSTALL))
 
 
 @rule("D2C602", "target-too-old", Severity.BLOCKER)
 def target_too_old(view: NodeView) -> Iterator[Seen]:
     """The runtime to move to is too old.
 
-    Why: containerd before 1.6 has no CRI v1, no options for Docker's port behaviour, and no support from anyone.
+    Why: containerd before 1.6 has no CRI v1 and no options for Docker's port behaviour, CRI-O before 1.20 no CRI v1; neither has
+    support from anyone.
 
     Remedy: Upgrade it while Docker still serves the node (containers of Docker survive a restart of the system's containerd), then
     read it again:
@@ -43,11 +52,11 @@ def target_too_old(view: NodeView) -> Iterator[Seen]:
         apt-get install --no-remove containerd.io     # on the node
         docker2cri inspect NODE
 
-    Sources: containerd RELEASES.md.
+    Sources: containerd RELEASES.md; cri-o server at v1.19.0 and v1.20.0.
     """
     found = _version(view.target.installed(view.facts))
     if found and found < view.target.minimum:
-        yield Seen(f"{view.target.name} {found}", f"docker2cri needs {view.target.minimum} or later")
+        yield Seen(f"{view.target.title} {found}", f"docker2cri needs {view.target.minimum} or later", _install(view, UPGRADE))
 
 
 @rule("D2C603", "target-kubelet-mismatch", Severity.BLOCKER)
@@ -55,7 +64,7 @@ def target_kubelet_mismatch(view: NodeView) -> Iterator[Seen]:
     """This kubelet and this version of the runtime cannot work together.
 
     Why: the kubelet would not register the node, or no pod would start: they speak different versions of CRI, or the runtime has a
-    known defect.
+    known defect. A minor version of CRI-O is made and tested for the same minor of Kubernetes.
 
     Remedy: Install the version that the evidence names, then read the node again:
 
@@ -63,12 +72,14 @@ def target_kubelet_mismatch(view: NodeView) -> Iterator[Seen]:
         docker2cri inspect NODE
 
     Sources: containerd RELEASES.md; Kubernetes release notes 1.23 PR 106501, 1.26 PR 110618; kubernetes.io, Troubleshooting CNI
-    errors.
+    errors; cri-o README (compatibility matrix).
     """
     runtime = _version(view.target.installed(view.facts))
     kubelet = _version(view.kubelet.version if view.kubelet else None)
     if runtime and kubelet and (why := view.target.unsupported(kubelet, runtime)):
-        yield Seen(f"{view.target.name} {runtime}", why)
+        versions = f"apt-cache madison {view.target.packages}     # on the node"
+        remedy = f"Install the version that the evidence names, then read the node again:\n\n    {versions}\n    docker2cri inspect NODE"
+        yield Seen(f"{view.target.title} {runtime}", why, remedy)
 
 
 @rule("D2C604", "cri-plugin-disabled", Severity.WARNING)
@@ -100,19 +111,20 @@ def cri_plugin_disabled(view: NodeView) -> Iterator[Seen]:
 
 @rule("D2C605", "target-runs-containers", Severity.WARNING)
 def target_runs_containers(view: NodeView) -> Iterator[Seen]:
-    """containerd already runs containers for Kubernetes, while the kubelet uses Docker.
+    """The new runtime already runs containers for Kubernetes, while the kubelet uses Docker.
 
     Why: they are left from an earlier attempt, or belong to another kubelet. They hold ports, addresses and files that the node's
     pods will want, and the kubelet removes those that it does not know.
 
     Remedy: Look at them, and remove what is left over:
 
-        ctr -n k8s.io tasks ls     # on the node
+        ctr -n k8s.io tasks ls     # on the node; with CRI-O: crictl -r unix:///var/run/crio/crio.sock ps
 
     Sources: kubernetes pkg/kubelet/kuberuntime/kuberuntime_gc.go; rke2 issue 3387.
     """
-    if view.containerd and view.containerd.tasks and view.on_docker:
-        yield Seen("namespace k8s.io", f"{view.containerd.tasks} tasks run in containerd")
+    if view.on_docker and (count := view.target.containers(view.facts)):
+        remedy = f"Look at them, and remove what is left over:\n\n    {view.target.look}     # on the node"
+        yield Seen(view.target.title, f"{count} {'container runs' if count == 1 else 'containers run'} in it for Kubernetes", remedy)
 
 
 @rule("D2C606", "file-edit-uncertain", Severity.BLOCKER)
@@ -130,7 +142,56 @@ def file_edit_uncertain(view: NodeView) -> Iterator[Seen]:
     unread = {one.what for one in view.facts.unreadable}
     for one in compose(view.target, view.facts)[1] if view.on_docker else ():
         if one.path not in unread:
-            yield Seen(one.path, one.reason)
+            remedy = (
+                f"Bring the file into the form that the evidence asks for, then plan again:\n\n    docker2cri plan {view.target.asked} NODE"
+            )
+            yield Seen(one.path, one.reason, remedy)
+
+
+@rule("D2C607", "target-tool-missing", Severity.BLOCKER)
+def target_tool_missing(view: NodeView) -> Iterator[Seen]:
+    """A program that the move needs is not on the node.
+
+    Why: images are copied into CRI-O's store by skopeo, and its containers are seen and stopped through crictl. Without them the move
+    would fail before anything stops, or its way back could not stop what runs.
+
+    Remedy: Install it, then read the node again:
+
+        apt-get install --no-remove skopeo     # on the node
+        docker2cri inspect NODE
+
+    Sources: skopeo-copy(1), docker-daemon: and containers-storage:; cri-tools docs/crictl.md.
+    """
+    unread = {one.what for one in view.facts.unreadable}
+    for tool, package in view.target.tools if view.on_docker else ():
+        again = "\n    docker2cri inspect NODE"
+        if tool not in view.facts.tools and f"{tool} version" not in unread:
+            yield Seen(tool, "this reading does not tell whether it is there", f"Read the node again:\n{again}")
+        elif view.facts.tools.get(tool, "") is None:
+            command = f"apt-get install --no-remove {package}     # on the node"
+            yield Seen(tool, f"no {tool} program answered", f"Install it, then read the node again:\n\n    {command}{again}")
+
+
+@rule("D2C608", "target-own-limits", Severity.WARNING)
+def target_own_limits(view: NodeView) -> Iterator[Seen]:
+    """Containers get the new runtime's own defaults in place of Docker's.
+
+    Why: this was asked for (--crio-defaults). What a workload had from Docker without asking for it, it must ask for then; what does not
+    start is seen by the verification after the move, which goes back.
+
+    Remedy: Let the workloads ask for what they need, or keep what Docker gave:
+
+        docker2cri plan --to crio NODE
+
+    Sources: cri-o pkg/config/config.go and crio.conf(5) at v1.23.5 to v1.30.0; moby oci/caps/defaults.go, daemon/oci_linux.go.
+    """
+    for setting, comes in view.target.own_defaults(view.facts) if view.on_docker else ():
+        yield Seen(f"{view.target.title} {setting}", comes)
+
+
+def _install(view: NodeView, first: str) -> str:
+    """What to do first, how the runtime is installed by its package, and that the node is read again."""
+    return f"{first}, then read the node again. {view.target.install}\n    docker2cri inspect NODE"
 
 
 def _unit_state(view: NodeView) -> str:

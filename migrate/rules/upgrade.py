@@ -83,16 +83,9 @@ def configs(view: NodeView, kubelet: Kubelet) -> Iterator[Config]:
 
 def disk_version(view: NodeView) -> Version | None:
     """The version of the kubelet on disk, None when it is not known (D2C101 speaks of it)."""
-    return _version(view.kubelet.version if view.kubelet else None)
+    return version.known(view.kubelet.version if view.kubelet else None)
 
 
 def installed_version(view: NodeView) -> Version | None:
     """The version of the runtime to move to, None when it is not installed or not known."""
-    return _version(view.target.installed(view.facts))
-
-
-def _version(text: str | None) -> Version | None:
-    try:
-        return version.parse(text) if text else None
-    except FormatError:
-        return None
+    return version.known(view.target.installed(view.facts))

@@ -77,7 +77,7 @@ def _ended(work: Work, progress: Progress) -> Outcome | None:
     if progress.parked is not None:
         return _parked(work, progress.parked)
     if settled and not work.marked():
-        return Outcome(work.plan.host, "new", f"nothing to do: it runs on {work.target.name} and was verified", 0)
+        return Outcome(work.plan.host, "new", f"nothing to do: it runs on {work.target.title} and was verified", 0)
     return None
 
 
@@ -174,7 +174,7 @@ def _settle(work: Work, on_failure: str) -> Outcome:
         return work.outcome(
             "parked",
             6,
-            f"{wrong_now.seen}; it runs on {work.target.name} and was verified while cordoned, its workloads were not",
+            f"{wrong_now.seen}; it runs on {work.target.title} and was verified while cordoned, its workloads were not",
             expected="an API that answers, to uncordon it and to verify its workloads",
             next=f"docker2cri apply with the same plan, which goes on there; or docker2cri rollback {work.plan.host}",
         )
@@ -194,7 +194,7 @@ def _release(work: Work, on_failure: str) -> Outcome:
     if wrong is not None:
         return _unproved(work, f"verify B: {wrong}", on_failure)
     work.remote.verb("mark", SETTLED)
-    return Outcome(work.plan.host, "new", f"runs on {work.target.name}, verified{f'; it stays cordoned: {stays}' if stays else ''}", 0)
+    return Outcome(work.plan.host, "new", f"runs on {work.target.title}, verified{f'; it stays cordoned: {stays}' if stays else ''}", 0)
 
 
 def _unproved(work: Work, why: str, on_failure: str) -> Outcome:
@@ -205,7 +205,7 @@ def _unproved(work: Work, why: str, on_failure: str) -> Outcome:
     return work.outcome(
         "parked",
         6,
-        f"{why}\n  now: left on {work.target.name} as it is, cordoned, its guard disarmed (--on-failure stop)",
+        f"{why}\n  now: left on {work.target.title} as it is, cordoned, its guard disarmed (--on-failure stop)",
         expected="a verified node",
         next=f"docker2cri apply with the same plan, which verifies again; or docker2cri rollback {work.plan.host}",
     )

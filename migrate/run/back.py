@@ -113,7 +113,7 @@ def _vacated(work: Work, why: str) -> Outcome | None:
         work.cluster.uncordon(work.node, work.run)
         raise Interrupted(
             node=work.plan.host,
-            seen=f"interrupted before the way back began; it runs on {work.target.name} as before",
+            seen=f"interrupted before the way back began; it runs on {work.target.title} as before",
             expected="a rollback from its beginning to its end",
             next=f"docker2cri rollback {work.plan.host}",
         ) from None
@@ -123,7 +123,7 @@ def _vacated(work: Work, why: str) -> Outcome | None:
         if why:
             raise
         work.cluster.uncordon(work.node, work.run)
-        text = f"{wrong.seen}\n  now: the way back was not begun; it runs on {work.target.name} as before"
+        text = f"{wrong.seen}\n  now: the way back was not begun; it runs on {work.target.title} as before"
         return work.outcome("new", 5, text, expected=wrong.expected, next=wrong.next)
     return None
 
@@ -138,7 +138,7 @@ def _restore(work: Work, progress: Progress, why: str) -> Outcome | None:
         return None
     reason = now.parked or now.failed or work.remote.result("back")
     begun = (
-        "the way back stopped" if now.direction == "back" else f"the way back was not begun, the node runs on {work.target.name} as before"
+        "the way back stopped" if now.direction == "back" else f"the way back was not begun, the node runs on {work.target.title} as before"
     )
     return _parked(work, why, f"{begun}: {reason}")
 
@@ -172,7 +172,7 @@ def _settle(work: Work, why: str, code: int, *, switched: bool) -> Outcome:
     if code == 0:
         return Outcome(work.plan.host, "old", f"{_then(why)}{now}", 0)
     seen = f"{why}\n  now: {now}"
-    return work.outcome("old", code, seen, expected=f"a node on {work.target.name}", next=f"mend what was seen, then: {work.again}")
+    return work.outcome("old", code, seen, expected=f"a node on {work.target.title}", next=f"mend what was seen, then: {work.again}")
 
 
 def _then(why: str) -> str:

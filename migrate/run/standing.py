@@ -49,7 +49,7 @@ def standing(work: Work) -> tuple[str, int]:
 
 
 def _sentence(work: Work, progress: Progress, mark: Mark | None) -> tuple[str, int]:
-    host, target = work.plan.host, work.target.name
+    host, target = work.plan.host, work.target.title
     back, on = f"\n  next: docker2cri rollback {host}", "\n  next: docker2cri apply with the same plan, which goes on"
     if progress.restored:
         if mark is not None:

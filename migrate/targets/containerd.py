@@ -183,8 +183,8 @@ def _docker_habits(
     containerd 1.6 and 1.7 have the options off, 2.0 on (docs/containerd-2.0.md).
     """
     changes: dict[tuple[str, ...], Any] = {}
-    docker = facts.docker
-    if version.parse(found.version).major < 2 and isinstance(docker, Docker) and _release(docker.version) >= (20, 10):
+    docker = version.known(facts.docker.version) if isinstance(facts.docker, Docker) else None
+    if version.parse(found.version).major < 2 and docker and docker.release >= (20, 10):
         for key in ("enable_unprivileged_ports", "enable_unprivileged_icmp"):
             if _at(values, (*runtime, key)) is None:
                 changes[(*runtime, key)] = True
@@ -245,13 +245,6 @@ def _tls(registry: Registry) -> dict[str, Any]:
     return tls
 
 
-def _release(text: str) -> tuple[int, int]:
-    try:
-        return version.parse(text).release
-    except FormatError:
-        return (0, 0)
-
-
 def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     current: Any = values
     for key in path:
@@ -265,15 +258,28 @@ CONTAINERD = Target(
     name="containerd",
     title="containerd",
     asked="--to containerd",
+    runtime="containerd",
     prefix="containerd://",
     unit=UNIT,
     socket=SOCKET,
     endpoint=ENDPOINT,
     data_root="/var/lib/containerd",
     minimum=Version(1, 6, 0),
+    read=lambda facts: facts.containerd,
     installed=installed,
+    stored=lambda facts: frozenset(facts.containerd.images) if isinstance(facts.containerd, Containerd) else frozenset(),
+    containers=lambda facts: facts.containerd.tasks if isinstance(facts.containerd, Containerd) else 0,
+    look="ctr -n k8s.io tasks ls",
+    program="containerd",
+    packages="containerd.io containerd",
+    install=(
+        "With Docker's own repository containerd.io is the package (docker-ce needs it), with Debian's and Ubuntu's docker.io it is "
+        "containerd:\n\n    apt-get install --no-remove containerd.io     # on the node"
+    ),
     unsupported=unsupported,
     edits=edits,
     node_part="containerd.sh",
+    copies=2,  # its layers as they came, and unpacked
     low_ports_from=(2, 0),
+    layer="its CRI plugin, namespace k8s.io",
 )

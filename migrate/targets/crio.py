@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from migrate.facts.model import Docker, NodeFacts
+from migrate.facts.model import Crio, Docker, NodeFacts, Unreadable
 from migrate.formats import FormatError, image_ref, toml_doc, version
 from migrate.formats.version import Version
 from migrate.targets import Edit, Target
@@ -26,7 +26,7 @@ UNIT = "crio.service"
 DROP_IN = "/etc/crio/crio.conf.d/99-docker2cri.conf"
 STORAGE = "/etc/containers/storage.conf"
 REGISTRIES = "/etc/containers/registries.conf"
-REGISTRIES_DROP_IN = "/etc/containers/registries.conf.d/99-docker2cri.conf"
+REGISTRIES_DROP_IN = "/etc/containers/registries.conf.d/zz-docker2cri.conf"  # the last wins, and Debian has a shortnames.conf there
 POLICY = "/etc/containers/policy.json"
 DATA_ROOT = "/var/lib/containers/storage"
 # moby oci/caps/defaults.go; CRI-O leaves out the last five (internal/config/capabilities)
@@ -40,6 +40,35 @@ Changes = dict[tuple[str, ...], Any]
 def installed(facts: NodeFacts) -> str | None:
     """The version of CRI-O, None when it is not installed."""
     return facts.crio.version if facts.crio else None
+
+
+def read(facts: NodeFacts) -> Crio | Unreadable | None:
+    """What was read of CRI-O: None when it is not there, Unreadable when its program did not answer."""
+    return facts.crio or next((one for one in facts.unreadable if one.what == "crio version"), None)
+
+
+def own_defaults(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
+    """What a container gets by CRI-O's own defaults that Docker's had not: the setting, and what comes of it.
+
+    Sources: CRI-O pkg/config/config.go and docs/crio.conf.5.md at v1.23.5, v1.24.6, v1.28.11 and v1.30.0.
+    """
+    if facts.crio is None:
+        return ()
+    found = version.parse(facts.crio.version)
+    lost = ", ".join(LOST_CAPABILITIES)
+    told = [("default_capabilities", f"containers that do not ask for them lose {lost}")]
+    if found.release < (1, 24):
+        told.append(("pids_limit", "a container that has 1024 processes and threads cannot start another"))
+    if isinstance(facts.docker, Docker) and _release(facts.docker.version) >= (20, 10):
+        told.append(("default_sysctls", "a process that is not root binds no port below 1024 and cannot ping"))
+    if (1, 24) <= found.release < (1, 30):
+        told.append(("seccomp_use_default_when_empty", "a pod without a seccomp profile, which ran unconfined, gets CRI-O's own"))
+    return tuple(told)
+
+
+def _containers(facts: NodeFacts) -> int:
+    runtime = facts.runtime("cri-o")
+    return sum(one.kind == "container" for one in runtime.live) if runtime else 0
 
 
 def unsupported(kubelet: Version, runtime: Version) -> str | None:
@@ -230,17 +259,29 @@ CRIO = Target(
     name="crio",
     title="CRI-O",
     asked="--to crio",
+    runtime="cri-o",
     prefix="cri-o://",
     unit=UNIT,
     socket=SOCKET,
     endpoint=ENDPOINT,
     data_root=DATA_ROOT,
     minimum=Version(1, 20, 0),
+    read=read,
     installed=installed,
+    stored=lambda facts: frozenset(),  # crictl lists only what a CRI-O that runs would tell
+    containers=_containers,
+    look=f"crictl -r {ENDPOINT} ps",
+    program="crio",
+    packages="cri-o",
+    install=(
+        "It has a repository for each minor version of Kubernetes: take the kubelet's:\n\n"
+        "    apt-get install --no-remove cri-o skopeo cri-tools     # on the node"
+    ),
     unsupported=unsupported,
     edits=edits,
     node_part="crio.sh",
-    tools=("skopeo", "crictl"),
+    tools=(("skopeo", "skopeo"), ("crictl", "cri-tools")),
+    temporary="/var/tmp",  # skopeo 1.9.3 takes no other, whatever TMPDIR says (observed; containers/image internal/tmpdir)
     takes_short_names=False,
 )
 CRIO_OWN_DEFAULTS = replace(
@@ -249,4 +290,5 @@ CRIO_OWN_DEFAULTS = replace(
     asked="--to crio --crio-defaults",
     edits=partial(edits, keep_docker_defaults=False),
     default_capabilities_dropped=frozenset(LOST_CAPABILITIES),
+    own_defaults=own_defaults,
 )

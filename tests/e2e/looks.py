@@ -24,7 +24,7 @@ LISTING = f"""
 """
 UNITS = """
     systemctl list-unit-files --no-legend --no-pager
-    for unit in kubelet.service docker.socket docker.service containerd.service; do
+    for unit in kubelet.service docker.socket docker.service containerd.service crio.service; do
         systemctl show -p Id,ActiveState,SubState --value $unit | tr '\\n' ' '; echo
     done
 """
@@ -36,8 +36,12 @@ ADDRESSES = r"""
     iptables-save -t nat | sed -n 's/.* id: \\"\([0-9a-f]*\)\\".*/rule - \1/p; s/^:\(CNI-[^ ]*\).*/chain \1 -/p'
     iptables-save -t nat | sed -n 's/.*-j \(CNI-[^ ]*\).*/jump \1 -/p'
 """
-IN_DOCKER = "docker ps --no-trunc --format '{{.ID}} {{.Names}}'"
-IN_CONTAINERD = "ctr -n k8s.io tasks ls | sed -n 's/^\\([0-9a-f]*\\) .*RUNNING.*/\\1 k8s_/p'"
+CRICTL = "crictl -r unix:///var/run/crio/crio.sock"
+RUNS = {  # runtime -> what lists its containers and sandboxes that run, as `ID NAME`
+    "docker": "docker ps --no-trunc --format '{{.ID}} {{.Names}}'",
+    "containerd": "ctr -n k8s.io tasks ls | sed -n 's/^\\([0-9a-f]*\\) .*RUNNING.*/\\1 k8s_/p'",
+    "cri-o": f"{{ {CRICTL} ps -q --no-trunc; {CRICTL} pods -q --no-trunc --state ready; }} | sed 's/$/ k8s_/'",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def look(lab: Lab, node: str) -> Look:
     """See a worker as it is; what is in flight gets a few seconds to settle."""
     said = json.loads(lab.kubectl("get", "node", node, "-o", "json"))
     runtime = said["status"]["nodeInfo"]["containerRuntimeVersion"].partition("://")[0]
-    listed = on(lab, node, IN_DOCKER if runtime == "docker" else IN_CONTAINERD).splitlines()
+    listed = on(lab, node, RUNS[runtime]).splitlines()
     deadline = time.monotonic() + SETTLES
     while (lost := leaked(lab, node, runtime)) and time.monotonic() < deadline:
         time.sleep(1)
@@ -103,7 +107,7 @@ def leaked(lab: Lab, node: str, runtime: str) -> tuple[str, ...]:
     for line in on(lab, node, ADDRESSES).splitlines():
         kind, name, identity = line.split()
         found.setdefault(kind, []).append((name, identity))
-    alive = [line.split()[0] for line in on(lab, node, IN_DOCKER if runtime == "docker" else IN_CONTAINERD).splitlines()]
+    alive = [line.split()[0] for line in on(lab, node, RUNS[runtime]).splitlines()]
     lost = [f"{kind} {name} {identity}" for kind in ("lease", "rule") for name, identity in found.get(kind, []) if identity not in alive]
     lost += [f"cached {name}" for _, name in found.get("cached", []) if not any(f"-{one}-" in name for one in alive)]
     jumped = {name for name, _ in found.get("jump", [])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,25 +70,25 @@ def images(lab: Lab, node: str) -> str:
     return " ".join(on(lab, node, "ctr -n k8s.io images ls -q").split())
 
 
-def shop(lab: Lab, folder: Path) -> None:
-    """The lab's web application once more, on the two workers only, with a port of its own."""
+def shop(lab: Lab, folder: Path, namespace: str = NAMESPACE, port: int = NODE_PORT, workers: Sequence[str] = WORKERS) -> None:
+    """The lab's web application once more, on these workers only, with a port of its own."""
     yaml = YAML()
     with (HERE / "manifests" / "10-web.yaml").open() as text:
         documents = [one for one in yaml.load_all(text) if one is not None]
-    here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [*WORKERS]}]}
+    here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [*workers]}]}
     for one in documents:
-        one["metadata"]["namespace"] = NAMESPACE
+        one["metadata"]["namespace"] = namespace
         if one["kind"] == "Service":
-            one["spec"]["ports"][0]["nodePort"] = NODE_PORT
+            one["spec"]["ports"][0]["nodePort"] = port
         if one["kind"] == "Deployment":
             required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [here]}}
             one["spec"]["template"]["spec"]["affinity"] = {"nodeAffinity": required}
     file = folder / "shop.yaml"
     with file.open("w") as text:
-        yaml.dump_all([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, *documents], text)
-    lab.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+        yaml.dump_all([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, *documents], text)
+    lab.kubectl("delete", "namespace", namespace, "--ignore-not-found")
     lab.kubectl("apply", "-f", str(file))
-    lab.kubectl("-n", NAMESPACE, "rollout", "status", "deployment/web", "--timeout=60s")
+    lab.kubectl("-n", namespace, "rollout", "status", "deployment/web", "--timeout=60s")
 
 
 def tidy(lab: Lab, known: dict[str, str]) -> None:

@@ -26,12 +26,14 @@ class Tool:
 
     lab: Lab
 
-    def __call__(self, *argv: str, kubeconfig: str | None = None, stdin: str = "") -> Ran:
-        """Run it with the lab's kubeconfig, and no configuration of this machine's user."""
+    def __call__(self, *argv: str, kubeconfig: str | None = None, stdin: str = "", seconds: float = 300) -> Ran:
+        """Run it for so long at most, with the lab's kubeconfig, and no configuration of this machine's user."""
         program = Path(sys.executable).parent / "docker2cri"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER2CRI_", "KUBE", "SSH_"))}
         environment |= {"KUBECONFIG": kubeconfig or str(self.lab.kubeconfig)}
-        done = subprocess.run([str(program), *argv], input=stdin, capture_output=True, text=True, env=environment, timeout=300, check=False)
+        done = subprocess.run(
+            [str(program), *argv], input=stdin, capture_output=True, text=True, env=environment, timeout=seconds, check=False
+        )
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def reach(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Every runtime at once on one worker: Podman, crun, gVisor, LXC, LXD, systemd-nspawn, QEMU, libvirt and Docker Swarm, each with something."""
+"""Every runtime that Debian packages at once on one worker, each with something in it; zoo.sh says which."""
 
 from . import nodes
 from .shell import LabError

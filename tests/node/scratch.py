@@ -37,16 +37,16 @@ TOOLS = "systemctl systemd-analyze docker ctr containerd iptables-save iptables-
 class Kind:
     """What a scratch node of one target is made of, and how it shows itself there.
 
-    `host` in `bundle` is its capture, `tools` are simulated besides TOOLS; `config` is the runtime's file, `reader` the tool and words that
-    read it, `refuses` what the program says of one that is not read.
+    `host` in `bundle` is its capture, `tools` are simulated besides TOOLS; `reader` are the tool and words that read the runtime's
+    configuration, `refuses` is what the program says of one that is not read; `filled` is where an image that is copied fills a disk.
     """
 
     host: str
     bundle: Path
     tools: tuple[str, ...]
-    config: str
     reader: tuple[str, str]
     refuses: str
+    filled: str
 
 
 KINDS = {
@@ -54,18 +54,18 @@ KINDS = {
         "lab-w1",
         captured.BUNDLE,
         (),
-        "/etc/containerd/config.toml",
         ("containerd", "*dump"),
         "containerd refuses the new /etc/containerd/config.toml: containerd: failed to load TOML ",
+        "var/lib/containerd",
     ),
     "crio": Kind(
         "lab-w8",
         captured.WITH_CRIO,
         ("crio", "crictl", "skopeo"),
-        "/etc/crio/crio.conf.d/99-docker2cri.conf",
         ("crio", "config"),
         "CRI-O refuses its configuration with the new /etc/crio/crio.conf.d/99-docker2cri.conf: "
         "crio: toml: line 1: expected '.' or '=', but got 'U' instead ; look with: crio config",
+        "var/tmp",
     ),
 }
 RUN = "run-1"
@@ -88,7 +88,7 @@ append() { die_at; append_whole "$1" || return 1; die_at; }
 
 
 @functools.cache
-def planned(name: str) -> tuple[NodePlan, tuple[FileChange, ...]]:
+def planned(name: str = "containerd") -> tuple[NodePlan, tuple[FileChange, ...]]:
     """The plan of a captured worker, with two standalone containers accepted, and its file changes; owned by whoever runs the tests."""
     target = target_named(name)
     assert target is not None

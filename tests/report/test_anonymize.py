@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from migrate.report.anonymize import anonymized
 from migrate.report.compare import compare
-from migrate.report.model import Report, dump_report
+from migrate.report.model import Machine, Node, Report, dump_report
 from tests.report.make import captured, fleet
 
 NAMES = (
@@ -28,6 +28,18 @@ def bare(report: Report) -> str:
     return dump_report(replace(report, rules=(), asked=()))
 
 
+def known(node: Node) -> Machine | None:
+    """What of a machine is no secret."""
+    found = node.machine
+    return replace(found, runtimes=tuple(replace(one, own=("",) * len(one.own)) for one in found.runtimes)) if found else None
+
+
+def test_registries_and_values_of_settings_are_hidden() -> None:
+    hidden = bare(anonymized(captured(), b"key"))
+    assert "certs.d/registry.lab:5000" in bare(captured())
+    assert [text for text in ("registry.lab:5000", "10.213.0") if text in hidden] == []
+
+
 def test_no_name_is_left(report: Report) -> None:
     before, after = bare(report), bare(anonymized(report, b"key"))
     assert [name for name in NAMES if name in before][:3] == list(NAMES[:3])
@@ -40,7 +52,10 @@ def test_everything_else_is_as_it_was(report: Report) -> None:
     assert [(one.code, one.severity, len(one.nodes)) for one in hidden.findings] == [
         (one.code, one.severity, len(one.nodes)) for one in report.findings
     ]
-    assert [(one.state, one.machine) for one in hidden.nodes] == [(one.state, one.machine) for one in report.nodes]
+    assert [(one.state, known(one)) for one in hidden.nodes] == [(one.state, known(one)) for one in report.nodes]
+    assert [[(one.key, one.verdict) for one in node.settings] for node in hidden.nodes] == [
+        [(one.key, one.verdict) for one in node.settings] for node in report.nodes
+    ]
     assert [(one.kind, one.pod_security) for one in hidden.workloads] == [(one.kind, one.pod_security) for one in report.workloads]
     for finding in hidden.findings:
         assert set(finding.nodes) <= {node.host for node in hidden.nodes}

@@ -75,7 +75,7 @@ def test_texts_can_be_read(browser: Browser, page: Path, dark: bool) -> None:
 
 
 def shown(browser: Browser) -> list[str]:
-    rows = "[...document.querySelectorAll('#nodes-table tbody')].filter((one) => !one.hidden)"
+    rows = "[...document.querySelectorAll('#nodes-table > tbody')].filter((one) => !one.hidden)"
     return list(browser.run(f"{rows}.map((one) => one.querySelector('th').textContent)"))
 
 

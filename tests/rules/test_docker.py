@@ -6,7 +6,6 @@ import pytest
 
 from migrate.facts.model import HostUse, Listener, Package, Unreadable
 from migrate.rules import NodeView, check
-from migrate.rules.daemon_given import given
 from migrate.rules.daemon_keys import shown
 from migrate.rules.docker import standalone_container
 from tests.rules import make
@@ -157,7 +156,7 @@ CASES = (
     Case("D2C117", "odd values", told(data_root=7, exec_opts={"native.cgroupdriver": "x"}, storage_driver=None)),
     Case(
         "D2C118",
-        "lost, ranges, unknown, by flag",
+        "lost, ranges, unknown, and by flag what is carried",
         docker(
             daemon_json={
                 "userns-remap": "default",
@@ -190,11 +189,6 @@ CASES = (
             (
                 "brand-new",
                 "daemon.json: brand-new = (not shown): docker2cri does not know this key: look up what it does, nothing of it is carried",
-            ),
-            (
-                "registry-mirrors",
-                'dockerd --registry-mirror: registry-mirrors = ["https://m"]: the plan carries it from daemon.json only; '
-                "move it there, or set it in containerd by hand",
             ),
             (
                 "hosts",
@@ -342,18 +336,34 @@ def test_names_from_docker_are_quoted_in_the_command_to_type() -> None:
             ("--live-restore", "--iptables=false"),
             [("live-restore", True, "dockerd --live-restore"), ("iptables", False, "dockerd --iptables")],
         ),
-        (("--max-concurrent-downloads", "3"), [("max-concurrent-downloads", "3", "dockerd --max-concurrent-downloads")]),
+        (("--max-concurrent-downloads", "3"), [("max-concurrent-downloads", 3, "dockerd --max-concurrent-downloads")]),
+        (
+            ("--default-ulimit", "nofile=1024:2048", "--default-ulimit=core=-1", "--default-ulimit=none"),
+            [
+                (
+                    "default-ulimits",
+                    {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 2048}, "core": {"Name": "core", "Soft": -1, "Hard": -1}},
+                    "dockerd --default-ulimit",
+                )
+            ],
+        ),
+        (("--add-runtime", "kata=/k"), [("runtimes", {"kata": {"path": "/k"}}, "dockerd --add-runtime")]),
+        (("--feature=containerd-snapshotter",), [("features", {"containerd-snapshotter": True}, "dockerd --feature")]),
+        (
+            ("--http-proxy=http://p", "--no-proxy", "x"),
+            [("proxies", {"http-proxy": "http://p", "no-proxy": "x"}, "dockerd --http-proxy --no-proxy")],
+        ),
         (("--data-root",), [("data-root", True, "dockerd --data-root")]),
         ((), []),
     ],
 )
 def test_flags_of_dockerd_are_keys(words: tuple[str, ...], keys: list[tuple[str, object, str]]) -> None:
-    assert [(one.key, one.value, one.where) for one in given(make.docker(daemon_json=None, argv=("dockerd", *words)))] == keys
+    assert [(one.key, one.value, one.where) for one in make.docker(daemon_json=None, argv=("dockerd", *words)).given] == keys
 
 
 def test_secrets_in_settings_are_masked() -> None:
     view = told(log_opts={"splunk-token": "abc-secret-1"}, proxies={"http-proxy": "http://u:p4ss@proxy:3128"})
-    text = "".join(shown(one) for one in given(view.docker)) if view.docker else ""
+    text = "".join(shown(one) for one in view.docker.given) if view.docker else ""
     assert "proxy:3128" in text
     assert "abc-secret-1" not in text
     assert "p4ss" not in text

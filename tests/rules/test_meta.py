@@ -17,6 +17,7 @@ from migrate.rules.table import RULES
 from tests.rules import (
     make,
     test_actors,
+    test_crio,
     test_docker,
     test_files,
     test_given,
@@ -44,6 +45,7 @@ CASES = (
     *test_workloads_docker.CASES,
     *test_workloads_behaviour.CASES,
     *test_target.CASES,
+    *test_crio.CASES,
 )
 # What an admin may let happen: a loss or an interruption of workloads that he knows, never an unknown and never a node that cannot come up.
 ACCEPTABLE = {

@@ -10,6 +10,7 @@ import pytest
 from migrate.facts.model import Cni, Firewall, Unreadable
 from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
 from migrate.rules import NodeView
+from migrate.targets.crio import CRIO
 from tests.rules import make
 from tests.rules.case import Case
 
@@ -36,7 +37,7 @@ def view(*others: Runtime, **given: Any) -> NodeView:
 
 def with_cri_o(*others: Runtime) -> NodeView:
     seen = view(*others)
-    return replace(seen, target=replace(seen.target, name="cri-o", data_root="/var/lib/containers/storage"))
+    return replace(seen, target=CRIO)
 
 
 def docker_with(*links: Link, **settings: Any) -> NodeView:

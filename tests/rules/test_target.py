@@ -168,6 +168,12 @@ CASES = (
         make.view(of=make.facts(containerd=None)),
         (("containerd", "no containerd program answered; containerd.service is active"),),
     ),
+    Case(
+        "D2C601",
+        "a program without its unit",
+        make.view(of=make.facts(units={one.name: one for one in (make.unit("kubelet.service"), make.unit("docker.service"))})),
+        (("containerd.service", "containerd 1.6.20~ds1 is there, containerd.service is not loaded in systemd"),),
+    ),
     Case("D2C601", "unreadable is D2C101", make.view(of=make.facts(containerd=Unreadable("containerd", "x")))),
     Case("D2C602", "1.5", target(version="1.5.18"), (("containerd 1.5.18", "docker2cri needs 1.6.0 or later"),)),
     Case("D2C602", "1.6", target(version="1.6.20~ds1")),
@@ -188,7 +194,7 @@ CASES = (
     ),
     Case("D2C604", "it does not load", target(cri="error"), (("CRI plugin", "ctr plugins ls: error"),)),
     Case("D2C604", "on, or not running", target(cri=None, loaded={"disabled_plugins": ["io.containerd.internal.v1.opt"]})),
-    Case("D2C605", "leftovers", target(tasks=3), (("namespace k8s.io", "3 tasks run in containerd"),)),
+    Case("D2C605", "leftovers", target(tasks=3), (("containerd", "3 containers run in it for Kubernetes"),)),
     Case("D2C605", "none", make.view()),
     Case(
         "D2C606",

@@ -32,6 +32,13 @@ def secured(**context: Any) -> NodeView:
     return web(securityContext=context)
 
 
+RUNTIME_DEFAULT = {"seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def control_plane(**given: Any) -> NodeView:
+    return make.view(make.pod("etcd-w1", "kube-system", ("Node", "w1"), labels={"component": "etcd", "tier": "control-plane"}, **given))
+
+
 def said(*evidence: str) -> tuple[tuple[str, str], ...]:
     return ((WEB, "; ".join(evidence) + " (pod web-1)"),)
 
@@ -102,6 +109,17 @@ CASES = (
             "container web has /proc unmasked",
             "container web sets appArmorProfile Unconfined",
         ),
+    ),
+    *(
+        Case(code, "a static pod of the control plane", control_plane(hostNetwork=True, securityContext=RUNTIME_DEFAULT))
+        for code in ("D2C309", "D2C310")
+    ),
+    *(
+        Case(code, "another pod of kube-system", one(namespace="kube-system", hostNetwork=True, securityContext=RUNTIME_DEFAULT), evidence)
+        for code, evidence in (
+            ("D2C309", (("ReplicaSet kube-system/web-5d", "hostNetwork (pod web-1)"),)),
+            ("D2C310", (("ReplicaSet kube-system/web-5d", "the pod sets seccompProfile RuntimeDefault (pod web-1)"),)),
+        )
     ),
     Case("D2C309", "privileged is D2C304", one(hostNetwork=True, container={"securityContext": {"privileged": True}})),
     Case("D2C309", "read-only, and a folder that is its own", one(**make.host_path("/etc/ssl", readOnly=True))),

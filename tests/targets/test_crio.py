@@ -18,7 +18,7 @@ from tests.captured import capture_of, facts, with_file
 
 DAEMON = "/etc/docker/daemon.json"
 DROP_IN = "/etc/crio/crio.conf.d/99-docker2cri.conf"
-REGISTRIES = "/etc/containers/registries.conf.d/99-docker2cri.conf"
+REGISTRIES = "/etc/containers/registries.conf.d/zz-docker2cri.conf"
 
 
 def node(release: str = "1.23.5") -> Capture:

@@ -1,7 +1,8 @@
 """The report inside its own page: JSON that no HTML parser takes for markup, and short, for a fleet's page has to stay small.
 
 It is the published model with three abbreviations: what has its default is left out, a finding's `what` and `remedy` where they are its
-rule's own, and `nodes` is an index into `sets`, where each list of hosts stands once.
+rule's own, and lists that many have alike (hosts, a node's `settings`, a machine's `runtimes`) are an index into `sets`, where each
+stands once.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ import msgspec
 from msgspec.structs import replace
 
 from migrate.report.markup import Markup
-from migrate.report.model import FORMAT, Finding, Report, RuleText
+from migrate.report.model import FORMAT, Finding, Node, Report, RuleText
 
+SHARED = ("nodes", "settings", "runtimes")
 SCRIPT = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
 
 
 def embedded(report: Report) -> Markup:
     """The report as the content of a script element."""
     texts = {rule.code: rule for rule in report.rules}
-    sets: dict[tuple[str, ...], int] = {}
+    sets: dict[tuple[Any, ...], int] = {}
     short = _short(replace(report, findings=tuple(_without(one, texts.get(one.code)) for one in report.findings)), sets)
-    text = msgspec.json.encode({**short, "sets": list(sets)}).decode()
+    text = msgspec.json.encode({**short, "sets": [_short(one, sets) for one in sets]}).decode()
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
@@ -38,9 +40,10 @@ def load_page(text: str) -> Report:
         if value.get("format") != FORMAT:
             raise ValueError(f"it has format {value.get('format')}, this version reads {FORMAT}")
         sets = value.pop("sets")
-        for one in (*value.get("findings", ()), *value.get("workloads", ()), *value.get("files", ())):
-            if "nodes" in one:
-                one["nodes"] = sets[one["nodes"]]
+        nodes = value.get("nodes", ())
+        machines = (one["machine"] for one in nodes if "machine" in one)
+        for one in (*value.get("findings", ()), *value.get("workloads", ()), *value.get("files", ()), *nodes, *machines):
+            one.update({name: sets[one[name]] for name in SHARED if name in one})
         report = msgspec.convert(value, Report)
     except (msgspec.ValidationError, KeyError, IndexError, TypeError, AttributeError) as wrong:
         raise ValueError(f"it is no docker2cri report page: {wrong}") from wrong
@@ -58,14 +61,14 @@ def _with(finding: Finding, rule: RuleText | None) -> Finding:
     return finding if rule is None else replace(finding, what=finding.what or rule.what, remedy=finding.remedy or rule.remedy)
 
 
-def _short(value: Any, sets: dict[tuple[str, ...], int]) -> Any:
+def _short(value: Any, sets: dict[tuple[Any, ...], int]) -> Any:
     if isinstance(value, msgspec.Struct):
         given = ((field.name, getattr(value, field.name), field.default) for field in msgspec.structs.fields(value))
         kept = {name: one for name, one, default in given if one != default}
-        return {name: sets.setdefault(one, len(sets)) if _hosts(name, one) else _short(one, sets) for name, one in kept.items()}
+        return {name: sets.setdefault(one, len(sets)) if _shared(name, one) else _short(one, sets) for name, one in kept.items()}
     return [_short(one, sets) for one in value] if isinstance(value, tuple) else value
 
 
-def _hosts(name: str, value: Any) -> bool:
-    """Whether it is a list of host names: a report's own `nodes` are Nodes."""
-    return name == "nodes" and all(isinstance(one, str) for one in value)
+def _shared(name: str, value: Any) -> bool:
+    """Whether it is a list that stands in `sets`: a report's own `nodes` do not."""
+    return name in SHARED and not any(isinstance(one, Node) for one in value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from migrate.report.causes import Cause, causes, shown, where
-from migrate.report.html.parts import chip, finding_line, prose, ticks
+from migrate.report.html.parts import finding_line, prose, rule_summary
 from migrate.report.markup import Markup, element, join
 from migrate.report.model import Finding, Report
 from migrate.rules import Severity
@@ -26,12 +26,7 @@ def fix(report: Report) -> Markup:
 
 
 def _card(cause: Cause) -> Markup:
-    summary = element(
-        "summary",
-        chip(cause.severity),
-        element("span", ticks(cause.what), class_="what"),
-        element("span", f"{cause.code} {cause.slug} · {cause.extent}", class_="extent"),
-    )
+    summary = rule_summary(cause.severity, cause.what, f"{cause.code} {cause.slug} · {cause.extent}")
     lines = [finding_line(one, hosts(one)) for one in shown(cause.findings, None)]
     more = element("details", element("summary", f"{len(lines) - FIRST:,} more"), element("ul", *lines[FIRST:])) if lines[FIRST:] else ""
     remedies = [prose(one) for one in cause.remedies[:1]]

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from migrate.plan.steps import size
 from migrate.report.causes import STATES, counts, plural
+from migrate.report.html.machine import firsts, tables
 from migrate.report.html.parts import rows_table, search
 from migrate.report.html.stacks import picture
 from migrate.report.markup import Markup, element, join
@@ -28,8 +29,14 @@ def nodes(report: Report) -> Markup:
             changed.setdefault(host, []).append(index)
     paths = {index: change.path for index, change in enumerate(report.files)}
     pictures = {one.name: picture(one) for one in report.stacks}
+    first = firsts(report.nodes)
     rows = [
-        _node(index, node, on.get(node.host, []), {at: paths[at] for at in changed.get(node.host, [])}, pictures)
+        _node(
+            index,
+            node,
+            _card(node, on.get(node.host, []), {at: paths[at] for at in changed.get(node.host, [])}, pictures),
+            tables(index, node, first, report.nodes),
+        )
         for index, node in enumerate(report.nodes)
     ]
     states = [state for state in STATES if any(node.state == state for node in report.nodes)]
@@ -37,7 +44,7 @@ def nodes(report: Report) -> Markup:
     return join(tools, rows_table(HEADER, rows, name="nodes", numbers=(6,)))
 
 
-def _node(index: int, node: Node, found: list[Finding], files: Mapping[int, str], pictures: Mapping[str, Markup]) -> Markup:
+def _node(index: int, node: Node, card: Iterator[Markup], facts: Iterator[Markup]) -> Markup:
     machine = node.machine
     now = f"{machine.runtime} {machine.runtime_version}".strip() if machine else "-"
     then = f"{machine.next_runtime} {machine.next_version}".strip() if machine else "-"
@@ -49,11 +56,11 @@ def _node(index: int, node: Node, found: list[Finding], files: Mapping[int, str]
         *(element("td", text) for text in (machine.kubelet if machine else "-", now, then, machine.os if machine else "-")),
         element("td", found_here, data_v=str(weight)),
     )
-    card = element("details", element("summary", "Details"), *_card(node, found, files, pictures))
+    details = element("details", element("summary", "Details"), *card, *facts)
     return element(
         "tbody",
         element("tr", cells),
-        element("tr", element("td", card, colspan=str(len(HEADER)))),
+        element("tr", element("td", details, colspan=str(len(HEADER)))),
         id=f"n{index}",
         data_s=node.state,
     )
@@ -96,4 +103,4 @@ def _facts(node: Node, machine: Machine) -> Iterator[str]:
     yield plural(machine.pods, "pod")
     yield "" if machine.images is None else f"{plural(machine.images, 'image')}, {size(machine.image_bytes or 0)}"
     yield plural(machine.standalone, "standalone container") if machine.standalone else ""
-    yield from (f"also {one.name} {one.version}".strip() + (f" ({one.live} running)" if one.live else "") for one in machine.beside)
+    yield f"inside {machine.inside}" if machine.inside.startswith("a") else ""

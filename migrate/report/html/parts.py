@@ -39,6 +39,11 @@ def chip(severity: Severity) -> Markup:
     return element("span", severity.value, class_=f"chip {severity.value}")
 
 
+def rule_summary(severity: Severity, what: str, extent: str) -> Markup:
+    """The line of a folded rule: its severity, what it is about, and its code with what else is to say."""
+    return element("summary", chip(severity), element("span", ticks(what), class_="what"), element("span", extent, class_="extent"))
+
+
 def finding_line(one: Finding, nodes: Markup) -> Markup:
     """One finding: where, what was seen, and the answer when there is one."""
     place = element("code", str(one.location), class_="place") if one.location else ""

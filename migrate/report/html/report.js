@@ -33,7 +33,7 @@ for (const field of all(".tools [data-for]")) {
   field.addEventListener("input", () => filter(field.dataset.for));
   if (field.type === "search") filter(field.dataset.for);
 }
-for (const head of all("table.rows thead th")) {
+for (const head of all("table.rows > thead th")) {
   const button = document.createElement("button");
   button.type = "button";
   button.append(...head.childNodes);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from migrate.report.causes import plural
-from migrate.report.html.parts import chip, prose, ticks
+from migrate.report.html.parts import prose, rule_summary
 from migrate.report.markup import Markup, element, join
 from migrate.report.model import FileChange, Report, RuleText
 
@@ -41,12 +41,7 @@ def rules(report: Report) -> Markup:
 
 
 def _rule(one: RuleText) -> Markup:
-    summary = element(
-        "summary",
-        chip(one.severity),
-        element("span", ticks(one.what), class_="what"),
-        element("span", f"{one.code} {one.slug}{' · acceptable' if one.acceptable else ''}", class_="extent"),
-    )
+    summary = rule_summary(one.severity, one.what, f"{one.code} {one.slug}{' · acceptable' if one.acceptable else ''}")
     why = f"{one.why[:1].upper()}{one.why[1:]}"
     parts = (element("h4", "Why"), prose(why), element("h4", "Remedy"), prose(one.remedy), element("h4", "Sources"), prose(one.sources))
     return element("details", summary, *parts, id=f"rule-{one.code}")

@@ -12,9 +12,7 @@ MARKS = {"kept": "", "removed": "goes", "new": "new", "changed": "changed"}
 
 def stacks(report: Report) -> Markup:
     """Every distinct stack with the number of its nodes."""
-    shapes = [
-        join(_column(f"{one.name}a", "Now", one.before), _column(f"{one.name}b", "After the move", one.after)) for one in report.stacks
-    ]
+    shapes = [_columns(one) for one in report.stacks]
     figures = []
     for one in report.stacks:
         count = sum(node.stack == one.name for node in report.nodes)

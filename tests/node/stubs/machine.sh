@@ -362,10 +362,9 @@ crictl() { # --timeout N -r ADDRESS WORD...
       eval "id=\${$#}"
       [ -e "$state/k8s/$id" ] || die "sandbox not found"
       know "$state/k8s/$id"
-      pod=$uid
-      for one in "$state/k8s"/*; do
-        know "$one"
-        [ "$uid" != "$pod" ] || if [ "$verb" = stopp ]; then put "$one" running no; else rm -f "$one"; fi
+      # other pods are removed at the same time
+      grep -lx "uid=$uid" "$state/k8s"/* 2>/dev/null | while read -r one; do
+        if [ "$verb" = stopp ]; then put "$one" running no; else rm -f "$one"; fi
       done
       ;;
     *) die "crictl $verb is not simulated" ;;
@@ -376,7 +375,7 @@ skopeo() { # copy --quiet docker-daemon:REFERENCE containers-storage:NAME
   awake
   image=$state/images/docker-$(echo "${3#docker-daemon:}" | tr / _)
   stored=$state/images/crio-$(echo "${4#containers-storage:}" | tr / _)
-  [ ! -e "$state/disk-full" ] || die 'FATA[0001] writing blob: adding layer with blob "sha256:1": write /x: no space left on device'
+  [ ! -e "$state/disk-full" ] || die 'level=fatal msg="writing blob: storing blob to file \"/var/tmp/storage3106133913/1\": write /var/tmp/storage3106133913/1: no space left on device"'
   cp "$image" "$stored"
 }
 
