@@ -146,7 +146,7 @@ def recap(ran: Ran) -> list[str]:
         ("to containerd", [NODE, "new", "0", "runs on containerd, verified"]),
         ("back from containerd", [NODE, "old", "0", "back on Docker, verified"]),
         ("to CRI-O", [NODE, "new", "0", "runs on CRI-O, verified"]),
-        ("verify", [NODE, "new", "0", "verified on CRI-O"]),
+        ("verify", [NODE, "new", "0", "verified on cri-o"]),
         ("back from CRI-O", [NODE, "old", "0", "back on Docker, verified"]),
     ],
 )

@@ -88,7 +88,7 @@ def test_processes_with_the_same_limits_are_counted() -> None:
 
 def test_limits_of_a_unit() -> None:
     facts = parsed(limits_containerd_unit=OWN)
-    assert facts.unit_limits == {"containerd.service": ProcessLimits(1, {"open files": ("20000", "20000")})}
+    assert facts.unit_limits["containerd.service"] == ProcessLimits(1, {"open files": ("20000", "20000")})
 
 
 def test_the_firewall_tells_what_is_dockers_own() -> None:

@@ -121,10 +121,10 @@ unit_start() {
     containerd.service | crio.service)
       [ -e "$state/new-config-fails" ] && config "$1" | grep -q "$new_config" && die "Job for $1 failed because the control process exited with error code."
       config "$1" >"$state/running-$1"
-      tick
-      echo "$n" >"$state/start-$1"
       ;;
   esac
+  tick
+  echo "$n" >"$state/start-$1"
   true >"$state/active/$1"
   case $1 in
     kubelet.service) kubelet_started ;;
