@@ -67,6 +67,7 @@ def test_the_dirty_worker_shows_each_planted_problem_and_nothing_else(tool: Tool
         ("D2C302", "DaemonSet ops/log-agent"),
         ("D2C320", "Pod shop/legacy-import"),
         ("D2C321", "Pod shop/legacy-import"),
+        ("D2C325", "DaemonSet ops/log-agent"),
         ("D2C604", "CRI plugin"),
     }
     assert "DaemonSet kube-system/kube-proxy" in everywhere
