@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from migrate.facts.cluster import ClusterFacts, Owner
 from migrate.facts.model import Place
@@ -97,17 +97,17 @@ def _revision(pod: Pod) -> str:
 
 
 def _living(title: Title, pods: list[Pod], replicas: int | None) -> Workload:
-    first = pod_workload(pods[0], title)
     names = tuple(sorted(pod.metadata.name for pod in pods))
     nodes = tuple(sorted({pod.spec.node_name for pod in pods} - {""}))
-    return Workload(*title[1::-1], title[2], first.spec, first.labels, first.annotations, replicas, names, nodes)
+    return replace(pod_workload(pods[0], title), replicas=replicas, pods=names, nodes=nodes)
 
 
 def _idle(title: Title, owner: Owner, replicas: int | None) -> Workload:
     template = owner.template
     assert template is not None
     meta = template.metadata
-    return Workload(*title[1::-1], title[2], template.spec, meta.labels or {}, meta.annotations or {}, replicas)
+    namespace, kind, name = title
+    return Workload(kind, namespace, name, template.spec, meta.labels or {}, meta.annotations or {}, replicas)
 
 
 class Owners:
@@ -143,8 +143,3 @@ class Owners:
         """How many pods the owner wants, None when it has no such number or is not known."""
         known = self._known.get(title)
         return known.spec.replicas if known else None
-
-
-def on_node(found: Iterable[Workload], node: str) -> Iterator[Workload]:
-    """The workloads with a live pod on the node."""
-    return (one for one in found if node in one.nodes)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from migrate.facts.model import Unreadable
-from migrate.formats import FormatError, version
-from migrate.formats.version import Version
+from migrate.formats import version
 from migrate.rules import NodeView, Seen, Severity, rule
 from migrate.targets.compose import compose
 
@@ -54,7 +53,7 @@ def target_too_old(view: NodeView) -> Iterator[Seen]:
 
     Sources: containerd RELEASES.md; cri-o server at v1.19.0 and v1.20.0.
     """
-    found = _version(view.target.installed(view.facts))
+    found = version.known(view.target.installed(view.facts))
     if found and found < view.target.minimum:
         yield Seen(f"{view.target.title} {found}", f"docker2cri needs {view.target.minimum} or later", _install(view, UPGRADE))
 
@@ -74,8 +73,8 @@ def target_kubelet_mismatch(view: NodeView) -> Iterator[Seen]:
     Sources: containerd RELEASES.md; Kubernetes release notes 1.23 PR 106501, 1.26 PR 110618; kubernetes.io, Troubleshooting CNI
     errors; cri-o README (compatibility matrix).
     """
-    runtime = _version(view.target.installed(view.facts))
-    kubelet = _version(view.kubelet.version if view.kubelet else None)
+    runtime = version.known(view.target.installed(view.facts))
+    kubelet = version.known(view.kubelet.version if view.kubelet else None)
     if runtime and kubelet and (why := view.target.unsupported(kubelet, runtime)):
         versions = f"apt-cache madison {view.target.packages}     # on the node"
         remedy = f"Install the version that the evidence names, then read the node again:\n\n    {versions}\n    docker2cri inspect NODE"
@@ -197,11 +196,3 @@ def _install(view: NodeView, first: str) -> str:
 def _unit_state(view: NodeView) -> str:
     unit = view.facts.unit(view.target.unit)
     return f"is {unit.active}" if unit else "is not loaded in systemd"
-
-
-def _version(text: str | None) -> Version | None:
-    """A version, or None for none and for one that D2C101 speaks of."""
-    try:
-        return version.parse(text) if text else None
-    except FormatError:
-        return None

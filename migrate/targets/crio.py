@@ -59,7 +59,7 @@ def own_defaults(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
     told = [("default_capabilities", f"containers that do not ask for them lose {lost}")]
     if found.release < (1, 24):
         told.append(("pids_limit", "a container that has 1024 processes and threads cannot start another"))
-    if isinstance(facts.docker, Docker) and _release(facts.docker.version) >= (20, 10):
+    if _low_ports_under_docker(facts):
         told.append(("default_sysctls", "a process that is not root binds no port below 1024 and cannot ping"))
     if (1, 24) <= found.release < (1, 30):
         told.append(("seccomp_use_default_when_empty", "a pod without a seccomp profile, which ran unconfined, gets CRI-O's own"))
@@ -123,7 +123,7 @@ def _docker_defaults(facts: NodeFacts, found: Version) -> Changes:
     changes: Changes = {(*runtime, "default_capabilities"): [*CRIO_CAPABILITIES, *LOST_CAPABILITIES]}
     # no limit: 0 up to 1.28, -1 since (CRI-O pkg/config); the default was 1024 up to 1.23
     changes[(*runtime, "pids_limit")] = 0 if found.release < (1, 29) else -1
-    if isinstance(facts.docker, Docker) and _release(facts.docker.version) >= (20, 10):
+    if _low_ports_under_docker(facts):
         changes[(*runtime, "default_sysctls")] = list(DOCKER_SYSCTLS)
     if (1, 24) <= found.release < (1, 30):
         # dockershim left a pod without a seccomp profile unconfined; the key is gone by 1.30
@@ -244,15 +244,14 @@ def _policy_edit(facts: NodeFacts) -> tuple[Edit, ...]:
     )
 
 
+def _low_ports_under_docker(facts: NodeFacts) -> bool:
+    """Whether Docker let any process bind ports below 1024 and ping, as 20.10 and later do."""
+    found = version.known(facts.docker.version) if isinstance(facts.docker, Docker) else None
+    return found is not None and found.release >= (20, 10)
+
+
 def _present(facts: NodeFacts, path: str) -> bool:
     return path in facts.files and facts.files[path].kind != "absent"
-
-
-def _release(text: str) -> tuple[int, int]:
-    try:
-        return version.parse(text).release
-    except FormatError:
-        return (0, 0)
 
 
 CRIO = Target(
