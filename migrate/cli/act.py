@@ -62,7 +62,7 @@ def apply(
         raise Refused(seen=f"{plan_file} has no steps for {_names(chosen)}", expected="a plan without blockers", next="docker2cri plan")
     if not all(job.node.applicable for job in ready):
         raise Refused(seen=f"{plan_file} was made from redacted readings", expected="a plan of live nodes", next="docker2cri plan -o FILE")
-    _confirm(f"Move {_names(ready)} to {titled(plan.target)}?", yes, f"docker2cri apply {plan_file} --yes")
+    _confirm(_question(ready, titled(plan.target)), yes, f"docker2cri apply {plan_file} --yes")
     outcomes, stopped = _run(
         options, events, lambda operator: operator.apply(plan, ready, serial=serial, on_failure=on_failure, guard=guard)
     )
@@ -173,7 +173,7 @@ def _confirm(question: str, yes: bool, again: str) -> None:
 def _recap(outcomes: Sequence[Outcome], untried: Sequence[str], refused: Sequence[str], *, stopped: bool = False) -> int:
     """One line a node, then the whole text of those that need one; the exit code of all."""
     rows = [(one.node, one.state, str(one.exit_code), one.text.splitlines()[0].removeprefix(f"{one.node}: ")) for one in outcomes]
-    why = "interrupted" if stopped and all(one.state == "new" for one in outcomes) else "a node before it did not end new"
+    why = "interrupted" if stopped and all(one.exit_code == 0 for one in outcomes) else "a node before it did not end new"
     rows += [(name, "not attempted", "-", why) for name in untried]
     rows += [(name, "refused", "-", "the plan has blockers for it") for name in refused]
     if rows:
@@ -182,6 +182,15 @@ def _recap(outcomes: Sequence[Outcome], untried: Sequence[str], refused: Sequenc
         if "\n" in one.text:
             click.echo(f"{one.node}: {one.text.removeprefix(f'{one.node}: ')}", err=True)
     return worst([*(one.exit_code for one in outcomes), *([130] if stopped and untried else []), *([3] if refused else [])])
+
+
+def _question(jobs: Sequence[Job], target: str) -> str:
+    """What is asked before anything is done."""
+    moved, readied = ([job for job in jobs if job.node.moves is moves] for moves in (True, False))
+    if not readied:
+        return f"Move {_names(moved)} to {target}?"
+    install = f"nstall on {_names(readied)} what a move to {target} needs"
+    return f"Move {_names(moved)} to {target}, and i{install}?" if moved else f"I{install}?"
 
 
 def _names(jobs: Sequence[Job]) -> str:

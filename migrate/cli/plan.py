@@ -13,6 +13,8 @@ from migrate.errors import StalePlan
 
 if TYPE_CHECKING:
     from migrate.plan.model import NodePlan
+    from migrate.rules.judge import Inspected
+    from migrate.targets import Target
 
 
 @click.command()
@@ -21,11 +23,27 @@ if TYPE_CHECKING:
 @judge_options
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="What is printed.")
 @click.option("-o", "--output", type=click.Path(), help="Write the plan to this file (JSON).")
+@click.option(
+    "--install",
+    multiple=True,
+    metavar="packages|FILE",
+    help="Where a node lacks the runtime or a tool, plan that first: from its package manager, or an official static tarball "
+    "(checked against FILE.sha256sum beside it, or FILE@sha256:HEX).",
+)
 @click.option("--no-diff", is_flag=True, help="Leave the file diffs out of the text.")
 @click.option(
     "--check", "checked", type=click.Path(), metavar="PLAN", help="Read the nodes of a saved plan again and tell what moved since."
 )
-def plan(nodes: tuple[str, ...], form: str, color: str, output: str | None, no_diff: bool, checked: str | None, **options: Any) -> int:
+def plan(
+    nodes: tuple[str, ...],
+    form: str,
+    color: str,
+    output: str | None,
+    no_diff: bool,
+    checked: str | None,
+    install: tuple[str, ...],
+    **options: Any,
+) -> int:
     """Say exactly what a migration would do to each node, and how the way back would go. Reads; changes nothing on nodes."""
     from migrate.plan.build import build_plan
     from migrate.plan.model import FORMAT, Plan, dump_plan, sealed
@@ -34,6 +52,7 @@ def plan(nodes: tuple[str, ...], form: str, color: str, output: str | None, no_d
     if checked is not None:
         return _check(checked, nodes, color, options)
     target, seen, found = inspected(nodes, options)
+    installing = _installing(install, found, target, options)
     made = sealed(
         Plan(
             format=FORMAT,
@@ -41,7 +60,7 @@ def plan(nodes: tuple[str, ...], form: str, color: str, output: str | None, no_d
             tool=__version__,
             target=target.name,
             server=seen.cluster.server if seen.cluster else "",
-            nodes=tuple(build_plan(one.view, one.findings) for one in found if one.view is not None),
+            nodes=tuple(installing.get(one.host) or build_plan(one.view, one.findings) for one in found if one.view is not None),
         )
     )
     if output is not None:
@@ -53,6 +72,18 @@ def plan(nodes: tuple[str, ...], form: str, color: str, output: str | None, no_d
         if one.error:
             click.echo(one.error, err=True)
     return tell(seen, [3 if node.refusals else 0 for node in made.nodes])
+
+
+def _installing(asked: tuple[str, ...], found: tuple[Inspected, ...], target: Target, options: dict[str, Any]) -> dict[str, NodePlan]:
+    """The plans of the nodes that lack something, where it was said from where that comes."""
+    from migrate.run.bundle import named, read_bundle
+    from migrate.run.install import Sources, install_plans
+
+    if not asked:
+        return {}
+    bundles = tuple(read_bundle(path, (target.bundle,), digest) for path, digest in map(named, asked) if path != "packages")
+    notice("asking what the nodes lack")
+    return install_plans(access(options), found, Sources("packages" in asked, bundles))
 
 
 def _check(path: str, nodes: tuple[str, ...], color: str, options: dict[str, Any]) -> int:

@@ -16,6 +16,7 @@ from migrate.facts.api import Condition, Metadata, Model
 from migrate.facts.config_use import ConfigUse
 from migrate.facts.kubeadm import KUBELET_CONFIG, KubeadmConfig, KubeletConfigMap
 from migrate.facts.model import Unreadable
+from migrate.facts.owners import Owners
 from migrate.facts.pod import Pod, PodTemplate, TemplateMetadata
 from migrate.facts.pod_volumes import HostPath
 from migrate.facts.resolve import resolve
@@ -288,14 +289,8 @@ class ClusterFacts(Model, frozen=True, dict=True):
 
     def owner_of(self, metadata: Metadata) -> str:
         """The topmost known owner as `Kind namespace/name`, or `Pod ...` when nothing manages it."""
-        kind, current = "Pod", metadata
-        while controller := current.controller:
-            kind, name = controller.kind, controller.name
-            owner = self._by_title.get((kind, metadata.namespace, name))
-            if owner is None:
-                return f"{kind} {metadata.namespace}/{name}"
-            current = owner.metadata
-        return f"{kind} {metadata.namespace}/{current.name}"
+        namespace, kind, name = self._owners.of("Pod", metadata)
+        return f"{kind} {namespace}/{name}"
 
     def claimed_volume(self, namespace: str, claim: str) -> PersistentVolume | None:
         """The volume bound to a claim, when it was read."""
@@ -317,8 +312,8 @@ class ClusterFacts(Model, frozen=True, dict=True):
         return {name: tuple(sorted(pods, key=lambda pod: pod.key)) for name, pods in found.items()}
 
     @cached_property
-    def _by_title(self) -> Mapping[tuple[str, str, str], Owner]:
-        return {(owner.kind, owner.metadata.namespace, owner.metadata.name): owner for owner in self.owners}
+    def _owners(self) -> Owners[Owner]:
+        return Owners(self.owners)
 
     @cached_property
     def _by_claim(self) -> Mapping[tuple[str, str], PersistentVolume]:

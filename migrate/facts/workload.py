@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from migrate.facts.cluster import ClusterFacts, Owner
 from migrate.facts.model import Place
+from migrate.facts.owners import Owners, Title
 from migrate.facts.pod import Pod, PodContainer, PodSpec
 
 Pointer = tuple[str | int, ...]
@@ -14,9 +15,6 @@ Pointer = tuple[str | int, ...]
 
 CONFIG_MAP = "ConfigMap"
 """The kind under which a ConfigMap that no workload uses is judged: it has no pods, only lines."""
-
-Title = tuple[str, str, str]
-"""Namespace, kind, name: what a workload is called and ordered by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +77,15 @@ def workloads(cluster: ClusterFacts) -> tuple[Workload, ...]:
     A workload's form is that of a live pod (admission may have changed it), one for each revision that lives; its template where none
     lives. An owner of a kind that is not listed (a Rollout, a custom resource) is known by its pods and ReplicaSets.
     """
-    top = Owners(cluster.owners)
+    owners = Owners(cluster.owners)
     revisions: dict[tuple[Title, str], list[Pod]] = {}
     for pod in cluster.pods:
         if not pod.finished:
-            revisions.setdefault((top.of(pod), _revision(pod)), []).append(pod)
-    found = [_living(title, pods, top.replicas(title)) for (title, _), pods in revisions.items()]
+            revisions.setdefault((_top(owners, pod), _revision(pod)), []).append(pod)
+    found = [_living(title, pods, _replicas(owners, title)) for (title, _), pods in revisions.items()]
     living = {title for title, _ in revisions}
-    idle = {title: owner for owner in cluster.owners if owner.template and (title := top.of(owner)) not in living}
-    found += [_idle(title, owner, top.replicas(title)) for title, owner in idle.items()]
+    idle = {title: owner for owner in cluster.owners if owner.template and (title := _top(owners, owner)) not in living}
+    found += [_idle(title, owner, _replicas(owners, title)) for title, owner in idle.items()]
     return tuple(sorted(found, key=lambda one: (one.namespace, one.kind, one.name)))
 
 
@@ -110,36 +108,15 @@ def _idle(title: Title, owner: Owner, replicas: int | None) -> Workload:
     return Workload(kind, namespace, name, template.spec, meta.labels or {}, meta.annotations or {}, replicas)
 
 
-class Owners:
-    """Who manages what, looked up in one table; what was found is kept, for thousands of pods have one owner."""
+def _top(owners: Owners[Owner], one: Pod | Owner) -> Title:
+    """The topmost known owner; a static pod is a workload of its own."""
+    meta = one.metadata
+    if isinstance(one, Owner):
+        return owners.of(one.kind, meta)
+    return (meta.namespace, "Pod", meta.name) if one.mirror else owners.of("Pod", meta)
 
-    def __init__(self, owners: Iterable[Owner]) -> None:
-        self._known = {(one.metadata.namespace, one.kind, one.metadata.name): one for one in owners}
-        self._top: dict[Title, Title] = {}
 
-    def of(self, one: Pod | Owner) -> Title:
-        """The topmost known owner, the object itself when nothing manages it; a static pod is a workload of its own."""
-        meta = one.metadata
-        kind = one.kind if isinstance(one, Owner) else "Pod"
-        controller = None if isinstance(one, Pod) and one.mirror else meta.controller
-        if controller is None:
-            return meta.namespace, kind, meta.name
-        return self._topmost((meta.namespace, controller.kind, controller.name))
-
-    def _topmost(self, title: Title) -> Title:
-        top = self._top.get(title)
-        if top is None:
-            top, seen = title, {title}
-            while (known := self._known.get(top)) and (controller := known.metadata.controller):
-                above = (top[0], controller.kind, controller.name)
-                if above in seen:  # owners that own each other
-                    break
-                seen.add(above)
-                top = above
-            self._top[title] = top
-        return top
-
-    def replicas(self, title: Title) -> int | None:
-        """How many pods the owner wants, None when it has no such number or is not known."""
-        known = self._known.get(title)
-        return known.spec.replicas if known else None
+def _replicas(owners: Owners[Owner], title: Title) -> int | None:
+    """How many pods the owner wants, None when it has no such number or is not known."""
+    known = owners.known(title)
+    return known.spec.replicas if known else None

@@ -1,13 +1,12 @@
-"""Sizes, thresholds and durations as Docker, Kubernetes and Go write them.
+"""Sizes and thresholds as Docker and Kubernetes write them.
 
-The same letters differ: `10m` is 10,000,000 bytes in Docker's log options, 10 MiB in its memory options, and a hundredth in Kubernetes.
+The same letters differ: `10m` is 10,000,000 bytes in Docker's log options and a hundredth in Kubernetes.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
 
 from migrate.formats import FormatError
 
@@ -31,9 +30,6 @@ _QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:([KMGTPE]i|[numkM
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
-_DURATION = re.compile(r"[+-]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)")
-_PART = re.compile(r"([0-9]*\.?[0-9]*)(ns|us|µs|μs|ms|s|m|h)")
-_NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +43,10 @@ class Threshold:
 
 def docker_size(text: str) -> int:
     """Bytes of a Docker size in powers of 1000, such as the log option `max-size` (go-units FromHumanSize)."""
-    return _docker(text, 1000)
-
-
-def docker_memory(text: str) -> int:
-    """Bytes of a Docker size in powers of 1024, such as `default-shm-size` (go-units RAMInBytes)."""
-    return _docker(text, 1024)
+    found = _DOCKER.fullmatch(text) if len(text) <= _LONGEST else None
+    if not found:
+        raise FormatError(FORMAT, f"{text!r} is no Docker size like 10m")
+    return int(Fraction(found[1]) * 1000 ** ("bkmgtp".index((found[2] or "b").lower())))
 
 
 def quantity(text: str) -> Fraction:
@@ -64,14 +58,6 @@ def quantity(text: str) -> Fraction:
     if suffix in _BINARY:
         return number * _BINARY[suffix]
     return number * Fraction(10) ** (_DECIMAL[suffix] if suffix else int(exponent or 0))
-
-
-def quantity_bytes(text: str) -> int:
-    """A Kubernetes quantity in whole bytes, rounded up as Quantity.Value() does. FormatError below zero or beyond 64 bits."""
-    whole = ceil(quantity(text))
-    if quantity(text) < 0 or whole >= 2**63:
-        raise FormatError(FORMAT, f"{text!r} is no size in bytes")
-    return whole
 
 
 def as_quantity(count: int) -> str:
@@ -114,18 +100,3 @@ def threshold_map(text: str) -> dict[str, str]:
             raise FormatError(FORMAT, f"{part!r} is no threshold like memory.available<100Mi")
         found[signal.strip()] = value.strip()
     return found
-
-
-def duration_ns(text: str) -> int:
-    """Nanoseconds of a Go duration such as "1m30s" or "250ms" (time.ParseDuration), fractions of one cut off."""
-    if len(text) > _LONGEST or not _DURATION.fullmatch(text):
-        raise FormatError(FORMAT, f"{text!r} is no duration like 1m30s")
-    total = sum(int(Fraction(f"0{number.removesuffix('.')}") * _NANOSECONDS[unit]) for number, unit in _PART.findall(text))
-    return -total if text.startswith("-") else total
-
-
-def _docker(text: str, base: int) -> int:
-    found = _DOCKER.fullmatch(text) if len(text) <= _LONGEST else None
-    if not found:
-        raise FormatError(FORMAT, f"{text!r} is no Docker size like 10m")
-    return int(Fraction(found[1]) * base ** ("bkmgtp".index((found[2] or "b").lower())))

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from migrate.facts.workload import Pointer, Title
+from migrate.facts.owners import Title
+from migrate.facts.workload import Pointer
 from migrate.manifests.config_map import config_map
 from migrate.manifests.model import Item, Kind, Problem, Trouble, Use
 from migrate.manifests.nodes import entry, get, items, pairs, text

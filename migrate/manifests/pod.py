@@ -11,8 +11,9 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from migrate.facts.cluster import KEPT_ANNOTATIONS
 from migrate.facts.model import Place
+from migrate.facts.owners import Title
 from migrate.facts.pod import PodTemplate
-from migrate.facts.workload import Pointer, Title, Workload
+from migrate.facts.workload import Pointer, Workload
 from migrate.manifests.model import Problem, Template, Trouble
 from migrate.manifests.nodes import entry, items
 from migrate.manifests.text import Text

@@ -2,7 +2,20 @@
 
 from importlib import resources
 
-PARTS = ("base.sh", "journal.sh", "units.sh", "files.sh", "verify.sh", "pods.sh", "images.sh", "steps.sh", "program.sh")
+PARTS = (
+    "base.sh",
+    "journal.sh",
+    "units.sh",
+    "files.sh",
+    "packages.sh",
+    "bundle.sh",
+    "install.sh",
+    "verify.sh",
+    "pods.sh",
+    "images.sh",
+    "steps.sh",
+    "program.sh",
+)
 RUNTIME_AFTER = "images.sh"
 
 

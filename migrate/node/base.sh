@@ -1,5 +1,5 @@
 # The node program of docker2cri: takes this node to its new runtime (forward) and back again (back), one journalled step after the other.
-# Made of base.sh, journal.sh, units.sh, files.sh, verify.sh, pods.sh, images.sh, the new runtime's part, steps.sh and program.sh, in this order; README says how to use it.
+# Made of base.sh, journal.sh, units.sh, files.sh, packages.sh, bundle.sh, install.sh, verify.sh, pods.sh, images.sh, the new runtime's part, steps.sh and program.sh, in this order; README says how to use it.
 # Floor: dash, busybox ash, coreutils 8.22, util-linux flock, systemd 219. Functions answer 0, or 1 with the reason in $reason.
 set -u
 umask 077

@@ -31,8 +31,8 @@ forward() {
   take_lock 30
   [ "$direction" = forward ] || leave 7 "$name: an undo has begun, only the way back is open: sh $run/restore.sh, then make a new plan"
   [ -z "$disarmed" ] || leave 0 "$name: nothing to do, it is finished and acknowledged"
-  own || leave 7 "$name: $reason"
   ! among "$segment_asked" "$finished" || leave 0 "$name: nothing to do, $segment_asked is finished"
+  own || leave 7 "$name: $reason"
   case $segment_asked:$finished in
     switch:*' prepare '*) ;;
     switch:*) leave 7 "$name: prepare is not finished; first: forward prepare" ;;
@@ -51,6 +51,8 @@ forward() {
     *) failed ;;
   esac
   record finished - "$segment_asked" || leave 1 "$name: $reason"
+  # what only installs something is done with this, and the node is free for the plan of the move
+  [ -n "$(first_of guard)" ] || rm -f -- "$home/current"
   leave 0 "$name: $segment_asked is finished"
 }
 

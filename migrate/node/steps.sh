@@ -46,6 +46,7 @@ with_arguments() {
 forth() {
   recall "$1"
   case $kind in
+    install) with_arguments install_runtime ;;
     unit-up) with_arguments unit_up ;;
     carry) with_arguments carry "$1" ;;
     validate) with_arguments validate ;;
@@ -69,6 +70,7 @@ forth() {
 back_of() {
   recall "$1"
   case $kind in
+    install) with_arguments uninstalled ;;
     unit-up) with_arguments unit_as_found ;;
     guard) go_home ;;
     stage) unstage_all ;;

@@ -11,7 +11,7 @@ from migrate.facts.redact import mask
 from migrate.plan.drain import classify
 from migrate.plan.images import carried
 from migrate.plan.inputs import inputs, unified
-from migrate.plan.model import NodePlan, PlannedStep, Refusal
+from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
 from migrate.plan.steps import (
     Annotate,
     CarryImages,
@@ -66,14 +66,14 @@ def build_plan(view: NodeView, findings: tuple[Finding, ...]) -> NodePlan:
         inputs=inputs(facts, (change.path for change in changes)),
         pods=classify(view.pods, view.cluster, policy) if view.cluster else (),
         pause=sandbox_image(facts) or "",
-        may_differ=MAY_DIFFER if steps else (),
+        may_differ=(*MAY_DIFFER, *view.target.leaves) if steps else (),
     )
 
 
 MAY_DIFFER = (
     "pods are new: names, addresses and container IDs of evicted and restarted pods",
     "images stay in the new runtime's store",
-    "/var/lib/docker2cri keeps the record of the run",
+    RECORD,
 )
 
 

@@ -13,6 +13,7 @@ from migrate.plan.steps import Step
 from migrate.rules import Finding
 
 FORMAT = 1
+RECORD = "/var/lib/docker2cri keeps the record of the run"
 SEGMENTS = ("prepare", "vacate", "switch", "settle")
 
 
@@ -60,6 +61,11 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
     pods: tuple[PodDecision, ...]
     pause: str
     may_differ: tuple[str, ...]
+
+    @property
+    def moves(self) -> bool:
+        """Whether it takes the node off Docker; a plan that only installs what is missing does not."""
+        return any(one.segment == "switch" for one in self.steps)
 
     def of(self, segment: str) -> tuple[Step, ...]:
         """The steps of one segment, in order."""

@@ -6,13 +6,17 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from migrate.plan.describe import describe, size
 from migrate.plan.images import canonical
 from migrate.plan.model import NodePlan
 from migrate.plan.steps import (
+    BundleSource,
     CarryImages,
     FileState,
     Guard,
+    InstallRuntime,
     ReleaseAddresses,
     RestartUnit,
     SetUnit,
@@ -22,10 +26,8 @@ from migrate.plan.steps import (
     StopStandalone,
     WaitFor,
     WriteFile,
-    describe,
-    size,
 )
-from migrate.plan.units import unit_files
+from migrate.plan.units import fence_files, unit_files
 from migrate.targets import Target
 from migrate.targets.compose import FileChange
 from migrate.targets.table import target_named
@@ -94,11 +96,17 @@ class NodeProgram:
 
 
 def render(
-    plan: NodePlan, changes: Sequence[FileChange], run: str, fixed: Mapping[str, bytes], *, guard_seconds: int = GUARD_SECONDS
+    plan: NodePlan,
+    changes: Sequence[FileChange],
+    run: str,
+    fixed: Mapping[str, bytes],
+    *,
+    guard_seconds: int = GUARD_SECONDS,
+    written: Mapping[str, str] = MappingProxyType({}),
 ) -> NodeProgram:
     """The node program of a plan; `changes` are computed again from the node's own bytes.
 
-    `fixed` is `migrate.node.fixed_files` of the target's part.
+    `fixed` is `migrate.node.fixed_files` of the target's part; `written` are the texts of files that a bundle lacks, by their paths.
 
     Raises NotAsPlanned when a change does not hash as planned, ValueError for a run name or an argument that cannot stand in a line.
     """
@@ -113,6 +121,7 @@ def render(
         planned = plan.steps[step.planned].step
         if step.kind == "file" and isinstance(planned, WriteFile):
             files += _bytes(planned, by_path.get(planned.path), step.index)
+    files += _for_installing(plan, directory, written)
     files.append(ProgramFile("steps", "".join(step.line for step in steps).encode(), "600"))
     return NodeProgram(directory, tuple(files), steps)
 
@@ -142,6 +151,10 @@ def _lines(step: Step, plan: NodePlan, config: tuple[int, str] | None) -> Iterat
     """The host steps (kind, text, arguments) that a step becomes, in the order of the way there; without a text it is the step's own."""
     path = config[1] if config else "-"
     match step:
+        case InstallRuntime(bundle=BundleSource(sha256=sha256)):
+            yield "install", "", (*_about_install(step), "bundle", sha256)
+        case InstallRuntime():
+            yield "install", "", (*_about_install(step), step.manager, *(f"{one.name}={one.after}" for one in step.packages))
         case SetUnit(unit="kubelet.service", after=after) if after.active:
             yield "kubelet-start", "", ()
         case SetUnit(unit="kubelet.service"):
@@ -181,6 +194,25 @@ def _lines(step: Step, plan: NodePlan, config: tuple[int, str] | None) -> Iterat
             yield "cri-wait", "", (_target(_new_runtime(plan)).socket, str(timeout), path)
         case _:
             raise ValueError(f"{type(step).__name__} is no step of a node program")
+
+
+def _about_install(step: InstallRuntime) -> tuple[str, str, str]:
+    return step.unit, step.cni_dir, ",".join(step.programs)
+
+
+def _for_installing(plan: NodePlan, directory: str, written: Mapping[str, str]) -> Iterator[ProgramFile]:
+    """What keeps an installation from starting anything, the list of a bundle's files, and those of them that no tarball has."""
+    steps = [one for one in plan.of("prepare") if isinstance(one, InstallRuntime)]
+    for name, text in fence_files(directory).items() if steps else ():
+        yield ProgramFile(f"units/{name}", text.encode(), "600")
+    for one in steps:
+        if one.bundle is not None:
+            own = [file for file in one.bundle.files if not file.member]
+            names = {file.path: f"run:{number}" for number, file in enumerate(own, 1)}
+            lines = "".join(f"{file.sha256} {file.mode} {file.member or names[file.path]} {file.path}\n" for file in one.bundle.files)
+            yield ProgramFile("bundle.list", lines.encode(), "600")
+            for file in own:
+                yield ProgramFile(f"bundle/{names[file.path].removeprefix('run:')}", written[file.path].encode(), "600")
 
 
 def _config(plan: NodePlan) -> tuple[int, str] | None:

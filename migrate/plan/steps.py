@@ -11,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from migrate.targets.table import titled
+from migrate.targets.bundle import BundleFile
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
@@ -125,6 +125,40 @@ class ReleaseAddresses(_Step, frozen=True, kw_only=True):
     forward: bool = True
 
 
+class InstalledPackage(msgspec.Struct, frozen=True, kw_only=True):
+    """A package that is installed or upgraded: its full version before (None: it is not there) and after."""
+
+    name: str
+    before: str | None
+    after: str
+
+
+class BundleSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A static tarball on the operator's machine, its SHA-256 and size in bytes, and every file that the node gets of it."""
+
+    path: str
+    sha256: str
+    size: int
+    files: tuple[BundleFile, ...]
+
+
+class InstallRuntime(_Step, frozen=True, kw_only=True):
+    """Put what is missing onto the node: exactly these packages by `manager`, or the files of a bundle.
+
+    Nothing is started or restarted by it, and nothing lands in `cni_dir`; `programs` must answer afterwards. `unit` is the new runtime's.
+    There is no reverse: what was installed stays, stopped and disabled.
+    """
+
+    title: str
+    unit: str
+    cni_dir: str
+    programs: tuple[str, ...]
+    manager: str = ""
+    packages: tuple[InstalledPackage, ...] = ()
+    bundle: BundleSource | None = None
+    forward: bool = True
+
+
 class CarryImages(_Step, frozen=True, kw_only=True):
     """Copy images from Docker's store to the new runtime's, one by one, and verify them there."""
 
@@ -188,7 +222,8 @@ class VerifyB(_Step, frozen=True, kw_only=True):
 
 
 Step: TypeAlias = (
-    WriteFile
+    InstallRuntime
+    | WriteFile
     | SetUnit
     | RestartUnit
     | ShelveDocker
@@ -219,61 +254,3 @@ def undo(step: Step) -> Step:
 def acts(step: Step) -> bool:
     """Whether the step does something in the direction it is read in: brackets act in the other one only."""
     return bool(getattr(step, "forward", True))
-
-
-def describe(step: Step, *, back: bool = False) -> str:
-    """One line that says what the step does, in the imperative; `back` for a step on the way back."""
-    match step:
-        case WriteFile(path=path, before=None) if not back:
-            return f"write {path} (new)"
-        case WriteFile(path=path, after=None):
-            return f"remove {path}"
-        case WriteFile(path=path):
-            return f"put {path} back as it was" if back else f"edit {path}"
-        case SetUnit(unit=unit, before=before, after=after):
-            return f"systemctl {_verb(before, after)} {unit}"
-        case RestartUnit(unit=unit):
-            return f"restart {unit}"
-        case ShelveDocker(units=units, after=after):
-            return f"stop and shelve {', '.join(units)}" if after else f"unshelve and start {', '.join(units)}"
-        case StopStandalone(containers=containers, after=after):
-            return f"{'start' if after else 'stop'} standalone containers {', '.join(one.name for one in containers)}"
-        case StopPodContainers(runtime=runtime):
-            return f"stop the pods' containers in {titled(runtime)}, sandboxes last"
-        case ReleaseAddresses(networks=networks):
-            return f"release the stopped sandboxes' addresses in {', '.join(networks) or 'no network'}"
-        case CarryImages(images=images):
-            return f"carry {len(images)} images over ({size(sum(one.size for one in images))})"
-        case Cordon(after=after):
-            return "cordon" if after else "uncordon"
-        case Drain():
-            return "drain"
-        case WaitVolumesDetached():
-            return "wait until volumes are detached"
-        case Annotate(key=key, after=after):
-            return f"annotate {key}={after}" if after is not None else f"remove annotation {key}"
-        case Guard(after=after):
-            return "arm the guard" if after else "disarm the guard"
-        case WaitFor(condition=condition, timeout=timeout):
-            return f"wait for {condition} (at most {timeout} s)"
-        case VerifyA():
-            return "verify the node while cordoned"
-        case VerifyB():
-            return "verify the workloads"
-
-
-def size(count: int) -> str:
-    """Bytes for people: `1.2 GB`, `340 MB`, `12 kB` (decimal, as docker prints them)."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} B"
-
-
-def _verb(before: UnitState, after: UnitState) -> str:
-    words = []
-    if before.enabled != after.enabled:
-        words.append("enable" if after.enabled == "enabled" else "disable")
-    if before.active != after.active:
-        words.append("start" if after.active else "stop")
-    return " and ".join(words) or "keep"

@@ -30,6 +30,18 @@ def unit_files(directory: str, guard_seconds: int) -> dict[str, str]:
     }
 
 
+def fence_files(directory: str) -> dict[str, str]:
+    """Names in RUN/units/ and their texts that keep a package's scripts from starting or restarting anything.
+
+    Sources: systemd.unit(5), RefuseManualStart=; Debian's invoke-rc.d, /usr/share/doc/init-system-helpers/README.policy-rc.d.
+    """
+    ends = f"if it was cut off, this goes with: sh {directory}/restore.sh"
+    return {
+        "install.conf": f"# docker2cri installs something: see {directory}/README\n[Unit]\nRefuseManualStart=yes\nRefuseManualStop=yes\n",
+        "policy-rc.d": f"#!/bin/sh\n# docker2cri installs something; {ends}\nexit 101\n",
+    }
+
+
 def _service(what: str, directory: str, verb: str, unit: str = "", install: str = "") -> str:
     return (
         f"[Unit]\nDescription=docker2cri: {what}\nRequiresMountsFor={directory}\n{unit}\n"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrate.plan.describe import describe, size
 from migrate.plan.drain import EVICT, REFUSE
 from migrate.plan.inputs import Moved
 from migrate.plan.model import SEGMENTS, NodePlan, Plan
-from migrate.plan.steps import CarryImages, WriteFile, acts, describe, size, undo
+from migrate.plan.steps import CarryImages, InstallRuntime, WriteFile, acts, undo
 from migrate.report.findings_text import findings_text
 from migrate.report.style import Style
 from migrate.rules import Severity
@@ -23,8 +24,10 @@ TITLES = {
 
 def plan_text(plan: Plan, style: Style, *, diffs: bool = True) -> str:
     """The whole plan as text, one section a node."""
-    steps = sum(bool(node.steps) for node in plan.nodes)
-    head = f"Plan to {titled(plan.target)}: {steps} of {len(plan.nodes)} nodes can be migrated, {len(plan.nodes) - steps} refused"
+    moved = sum(node.moves for node in plan.nodes)
+    readied = sum(bool(node.steps) for node in plan.nodes) - moved
+    counts = f"{moved} of {len(plan.nodes)} nodes can be migrated{f', {readied} first get what they lack' if readied else ''}"
+    head = f"Plan to {titled(plan.target)}: {counts}, {len(plan.nodes) - moved - readied} refused"
     return "\n\n".join([style.paint(head, "bold"), *("\n\n".join(_node(node, style, diffs)) for node in plan.nodes)]) + "\n"
 
 
@@ -44,6 +47,9 @@ def _node(node: NodePlan, style: Style, diffs: bool) -> Iterator[str]:
         )
         return
     yield "\n".join(_steps(node, style))
+    if not node.moves:
+        yield style.wrap(f"Afterwards: {'; '.join(node.may_differ)}. Nothing else changes; the move is planned when it is there.", 0, 2)
+        return
     if diffs:
         yield "\n".join(_diffs(node, style))
     yield "\n".join(_pods(node, style))
@@ -56,16 +62,26 @@ def _steps(node: NodePlan, style: Style) -> Iterator[str]:
     yield style.paint("STEPS", "bold")
     number = 0
     for segment in SEGMENTS:
-        yield f"  {style.paint(TITLES[segment], 'cyan')}"
+        if node.of(segment):
+            yield f"  {style.paint(TITLES[segment], 'cyan')}"
         for step in node.of(segment):
             if not acts(step):
                 continue
             number += 1
             yield style.wrap(f"{number:2}. {describe(step)}", 4, 8)
             yield style.paint(style.wrap(step.why, 8), "dim")
+            if isinstance(step, InstallRuntime):
+                yield from (style.wrap(line, 8, 10) for line in _installed(step))
             if isinstance(step, CarryImages):
                 for image in step.images:
                     yield style.wrap(f"{image.reference} ({size(image.size)}): {image.why}", 8, 10)
+
+
+def _installed(step: InstallRuntime) -> Iterator[str]:
+    for package in step.packages:
+        yield f"{package.name} {f'{package.before} -> {package.after}' if package.before else f'{package.after} (new)'}"
+    for file in step.bundle.files if step.bundle else ():
+        yield f"{file.path} ({size(file.size)}, sha256 {file.sha256[:12]})"
 
 
 def _diffs(node: NodePlan, style: Style) -> Iterator[str]:

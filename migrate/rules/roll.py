@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from migrate.facts.api import Metadata
 from migrate.facts.cluster import Node, NodeStatus, Owner, without_secrets
+from migrate.facts.owners import Title
 from migrate.facts.pod import Pod, PodSpec
-from migrate.facts.workload import Title, Workload, pod_workload
+from migrate.facts.workload import Workload, pod_workload
 from migrate.rules import Finding, Rule
 from migrate.rules.clean import Cleaner
 from migrate.rules.ground import Ground

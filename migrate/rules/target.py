@@ -9,8 +9,8 @@ from migrate.formats import version
 from migrate.rules import NodeView, Seen, Severity, rule
 from migrate.targets.compose import compose
 
-INSTALL = "Install it without letting it replace Docker's packages"
-UPGRADE = "Upgrade it while Docker still serves the node (containers of Docker survive a restart of the system's containerd)"
+INSTALL = "Have it installed beside Docker, which serves on undisturbed, or install it by hand without letting it replace Docker's packages"
+UPGRADE = "Have it upgraded while Docker serves the node (its containers survive a restart of the system's containerd), or do it by hand"
 CRI_IDS = frozenset({"cri", "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"})
 
 
@@ -18,14 +18,14 @@ CRI_IDS = frozenset({"cri", "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.r
 def target_not_installed(view: NodeView) -> Iterator[Seen]:
     """The runtime to move to is not installed.
 
-    Why: docker2cri does not install packages yet, and nothing else on the node could run its pods.
+    Why: nothing else on the node could run its pods.
 
-    Remedy: Install it without letting it replace Docker's packages, then read the node again. With Docker's own repository
-    containerd.io is the package (docker-ce needs it), with Debian's and Ubuntu's docker.io it is containerd; CRI-O has a repository for
-    each minor version of Kubernetes, and needs skopeo and crictl beside it:
+    Remedy: Have it installed beside Docker, which serves on undisturbed: from the node's package manager, or from the official static
+    tarball. By hand: with Docker's own repository containerd.io is the package (docker-ce needs it), with Debian's and Ubuntu's docker.io
+    it is containerd; CRI-O has a repository for each minor version of Kubernetes, and needs skopeo and crictl beside it:
 
-        apt-get install --no-remove containerd.io     # on the node
-        docker2cri inspect NODE
+        docker2cri plan --to containerd --install packages NODE
+        apt-get install --no-remove containerd.io     # by hand, on the node
 
     Sources: containerd docs/getting-started.md; docker/containerd-packaging debian/control; cri-o/packaging README.
     """
@@ -45,11 +45,11 @@ def target_too_old(view: NodeView) -> Iterator[Seen]:
     Why: containerd before 1.6 has no CRI v1 and no options for Docker's port behaviour, CRI-O before 1.20 no CRI v1; neither has
     support from anyone.
 
-    Remedy: Upgrade it while Docker still serves the node (containers of Docker survive a restart of the system's containerd), then
-    read it again:
+    Remedy: Have it upgraded while Docker serves the node (its containers survive a restart of the system's containerd), or do it by
+    hand:
 
-        apt-get install --no-remove containerd.io     # on the node
-        docker2cri inspect NODE
+        docker2cri plan --to containerd --install packages NODE
+        apt-get install --no-remove containerd.io     # by hand, on the node
 
     Sources: containerd RELEASES.md; cri-o server at v1.19.0 and v1.20.0.
     """
@@ -154,10 +154,10 @@ def target_tool_missing(view: NodeView) -> Iterator[Seen]:
     Why: images are copied into CRI-O's store by skopeo, and its containers are seen and stopped through crictl. Without them the move
     would fail before anything stops, or its way back could not stop what runs.
 
-    Remedy: Install it, then read the node again:
+    Remedy: Have it installed, or install it by hand and read the node again:
 
-        apt-get install --no-remove skopeo     # on the node
-        docker2cri inspect NODE
+        docker2cri plan --to crio --install packages NODE
+        apt-get install --no-remove skopeo     # by hand, on the node
 
     Sources: skopeo-copy(1), docker-daemon: and containers-storage:; cri-tools docs/crictl.md.
     """
@@ -167,8 +167,9 @@ def target_tool_missing(view: NodeView) -> Iterator[Seen]:
         if tool not in view.facts.tools and f"{tool} version" not in unread:
             yield Seen(tool, "this reading does not tell whether it is there", f"Read the node again:\n{again}")
         elif view.facts.tools.get(tool, "") is None:
-            command = f"apt-get install --no-remove {package}     # on the node"
-            yield Seen(tool, f"no {tool} program answered", f"Install it, then read the node again:\n\n    {command}{again}")
+            command = f"apt-get install --no-remove {package}     # by hand, on the node"
+            first = "Have it installed, or install it by hand and read the node again"
+            yield Seen(tool, f"no {tool} program answered", f"{first}:\n\n    {_planned(view)}\n    {command}")
 
 
 @rule("D2C608", "target-own-limits", Severity.WARNING)
@@ -189,8 +190,12 @@ def target_own_limits(view: NodeView) -> Iterator[Seen]:
 
 
 def _install(view: NodeView, first: str) -> str:
-    """What to do first, how the runtime is installed by its package, and that the node is read again."""
-    return f"{first}, then read the node again. {view.target.install}\n    docker2cri inspect NODE"
+    """What to do first: docker2cri's own way, and how the runtime is installed by hand."""
+    return f"{first}. {view.target.install}\n    {_planned(view)}"
+
+
+def _planned(view: NodeView) -> str:
+    return f"docker2cri plan {view.target.asked} --install packages NODE"
 
 
 def _unit_state(view: NodeView) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from migrate.errors import ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable, Refused, StalePlan
 from migrate.facts.model import NodeFacts
 from migrate.node import fixed_files
+from migrate.plan.describe import size
 from migrate.plan.inputs import inputs, moved
+from migrate.plan.install import forbidding
 from migrate.plan.journal import Progress
 from migrate.plan.model import alone, dump_plan
 from migrate.plan.program import GUARD_SECONDS, NotAsPlanned, render
-from migrate.plan.steps import Annotate, WriteFile
+from migrate.plan.steps import Annotate, InstallRuntime, WriteFile
 from migrate.rules import Finding, NodeView, accept, check
 from migrate.rules.drain import budget_exhausted
 from migrate.rules.table import RULES
 from migrate.run.back import go_back
+from migrate.run.bundle import bundle_data
 from migrate.run.remote import LOST
 from migrate.run.vacate import cordon, vacate
 from migrate.run.work import SETTLED, Outcome, Overtaken, Stopped, Work
@@ -47,6 +50,8 @@ def apply(work: Work, *, on_failure: str = "back", guard: int = GUARD_SECONDS) -
     work.remote.patience = LOST
     try:
         _segment(work, "prepare", on_failure)
+        if not work.plan.moves:
+            return _installed(work)
         if not work.switching(work.progress()):
             vacate(work, stoppable=True)
         _segment(work, "switch", on_failure)
@@ -70,6 +75,8 @@ def apply(work: Work, *, on_failure: str = "back", guard: int = GUARD_SECONDS) -
 def _ended(work: Work, progress: Progress) -> Outcome | None:
     """How the node stands already when nothing is to be done on the way there; None when there is."""
     settled = SETTLED in progress.notes
+    if not work.plan.moves and progress.direction == "forward" and "prepare" in progress.finished:
+        return _installed(work)
     if progress.direction == "back":
         if progress.restored and not work.marked():
             raise work.refuse("this plan was rolled back on this node", "a plan that was made afterwards", work.again)
@@ -79,6 +86,14 @@ def _ended(work: Work, progress: Progress) -> Outcome | None:
     if settled and not work.marked():
         return Outcome(work.plan.host, "new", f"nothing to do: it runs on {work.target.title} and was verified", 0)
     return None
+
+
+def _installed(work: Work) -> Outcome:
+    """The end of a plan that only installs: everything that a move needs is there, and Docker served on meanwhile."""
+    what = " and ".join(one.title for one in work.plan.of("prepare") if isinstance(one, InstallRuntime))
+    seen = f"{what} installed beside Docker, which was not disturbed"
+    now = "stopped and disabled, pods run on Docker as before"
+    return Outcome(work.plan.host, "installed", f"{seen}\n  now: {now}\n  next: {work.move}", 0)
 
 
 def _lay(work: Work, guard: int) -> None:
@@ -91,14 +106,20 @@ def _lay(work: Work, guard: int) -> None:
         lines = "\n".join(f"{one.what}: planned {one.planned}, now {one.now}\n{one.diff}" for one in gone)
         raise _stale(work, f"the plan no longer holds\n{lines}")
     _refuse_new_blockers(work, facts)
-    changes, refused = compose(work.target, facts)
+    changes, refused = compose(work.target, facts) if work.plan.moves else ((), ())
     if refused:
         raise work.refuse(f"{refused[0].path}: {refused[0].reason}", "files that can be edited with certainty", "mend the file, plan again")
     try:
-        program = render(work.plan, changes, work.run, fixed_files(work.target.node_part), guard_seconds=guard)
+        written = dict(work.target.bundle.written)
+        program = render(work.plan, changes, work.run, fixed_files(work.target.node_part), guard_seconds=guard, written=written)
     except NotAsPlanned as wrong:
         raise _stale(work, str(wrong)) from wrong
+    bundle = next((one.bundle for one in work.plan.of("prepare") if isinstance(one, InstallRuntime) and one.bundle), None)
+    data = bundle_data(bundle) if bundle else b""
     work.remote.lay(program, dump_plan(alone(work.plan, work.target.name)).encode())
+    if bundle is not None:
+        work.say("step.start", f"pushes {bundle.path} ({size(bundle.size)})")
+        work.remote.push(data, "bundle.tar.gz")
 
 
 def _stale(work: Work, seen: str) -> StalePlan:
@@ -129,7 +150,8 @@ def _new_blockers(work: Work, facts: NodeFacts) -> list[Finding]:
     cluster = work.cluster.read()
     view = NodeView(facts, cluster.node(work.node), cluster.pods_on(work.node), cluster, work.target)
     reasons = {finding.code: finding.accepted for finding in work.plan.findings if finding.accepted is not None}
-    return [one for one in accept(check(view, RULES), reasons) if one.blocks]
+    found = accept(check(view, RULES), reasons)
+    return [one for one in (found if work.plan.moves else forbidding(found)) if one.blocks]
 
 
 def _segment(work: Work, segment: str, on_failure: str) -> None:

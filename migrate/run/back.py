@@ -168,7 +168,8 @@ def _settle(work: Work, why: str, code: int, *, switched: bool) -> Outcome:
             expected="as many pods of each owner Ready as before",
             next=f"docker2cri verify {work.plan.host}",
         )
-    now = f"{'back on Docker' if switched else 'it never left Docker'}, verified{also}"
+    stay = f"; {'; '.join(work.plan.may_differ)}" if not work.plan.moves else ""
+    now = f"{'back on Docker' if switched else 'it never left Docker'}, verified{also}{stay}"
     if code == 0:
         return Outcome(work.plan.host, "old", f"{_then(why)}{now}", 0)
     seen = f"{why}\n  now: {now}"

@@ -17,18 +17,15 @@ from migrate.run.apply import apply
 from migrate.run.back import rollback
 from migrate.run.clock import SystemClock
 from migrate.run.hold import held
-from migrate.run.inventory.model import InventoryHost
-from migrate.run.inventory.read import read_inventory
 from migrate.run.kube.client import connect as connect_cluster
 from migrate.run.kube.writes import acting
 from migrate.run.ports import Host, HostTarget
 from migrate.run.remote import Remote
 from migrate.run.runs import RunFolder, run_of
-from migrate.run.session import Access, host_of, target_of
-from migrate.run.ssh.config import Answers
+from migrate.run.session import Access, targets_named
 from migrate.run.ssh.connect import Connector
 from migrate.run.standing import standing, verified
-from migrate.run.work import Interrupt, Outcome, Work
+from migrate.run.work import DONE, Interrupt, Outcome, Work
 from migrate.targets.table import target_named
 
 
@@ -67,7 +64,7 @@ class Operator:
 
         Also an outcome for each node that no run owns or that could not be reached.
         """
-        self._targets = self._resolve(names)
+        self._targets = targets_named(self._access, names)
         jobs, others = [], []
         for name, target in self._targets.items():
             remote = Remote(name, "", self._opener(target), self._clock)
@@ -90,12 +87,12 @@ class Operator:
     def apply(
         self, plan: Plan, jobs: Sequence[Job], *, serial: int = 1, on_failure: str = "back", guard: int = GUARD_SECONDS
     ) -> tuple[Outcome, ...]:
-        """Bring nodes to the target in the order given; those after the first that does not end `new` are not attempted."""
+        """Bring nodes to the target in the order given; those after the first that does not end in DONE are not attempted."""
         self._reach(jobs)
         RunFolder(run_of(plan)).keep_plan(plan)
         outcomes: list[Outcome] = []
         queue = list(jobs)
-        while queue and all(one.state == "new" for one in outcomes) and not self._interrupt.wished.is_set():
+        while queue and all(one.state in DONE for one in outcomes) and not self._interrupt.wished.is_set():
             wave, queue = queue[:serial], queue[serial:]
             with ThreadPoolExecutor(len(wave)) as pool:
                 outcomes += pool.map(lambda job: self._outcome(job, lambda work: apply(work, on_failure=on_failure, guard=guard)), wave)
@@ -168,27 +165,7 @@ class Operator:
     def _reach(self, jobs: Sequence[Job]) -> None:
         wanted = [job.node.host for job in jobs]
         if not set(wanted) <= self._targets.keys():
-            self._targets = self._resolve(wanted)
-
-    def _resolve(self, names: Sequence[str]) -> dict[str, HostTarget]:
-        """How each node is reached, by its inventory name; all of the inventory when no name is given."""
-        answers: Answers = {}
-        hosts: Sequence[InventoryHost]
-        if self._access.inventory is not None:
-            hosts = read_inventory(self._access.inventory).hosts
-        else:
-            found = connect_cluster(
-                kubeconfig=self._access.kubeconfig, context=self._access.context, environ=os.environ, clock=self._clock
-            ).read()
-            hosts = [host_of(node) for node in found.nodes]
-        targets = {host.name: target_of(host, self._access.ssh, answers) for host in hosts if not names or host.name in names}
-        if missing := sorted(set(names) - targets.keys()):
-            raise UsageError(
-                seen=f"{', '.join(missing)}: neither in the cluster nor in the inventory",
-                expected="the inventory that the plan was made with",
-                next="repeat with the same -i",
-            )
-        return targets
+            self._targets = targets_named(self._access, wanted)
 
 
 def _state(wrong: MigrateError) -> str:

@@ -152,6 +152,23 @@ def target_of(host: InventoryHost, flags: SshFlags, answers: Answers) -> HostTar
     return resolve(host, flags, answers=answers)
 
 
+def targets_named(access: Access, names: Sequence[str]) -> dict[str, HostTarget]:
+    """How each node is reached, by its inventory name; all when no name is given. Raises UsageError for names that are nowhere."""
+    answers: Answers = {}
+    hosts: Sequence[InventoryHost]
+    hosts = (
+        read_inventory(access.inventory).hosts if access.inventory is not None else [host_of(node) for node in _read_cluster(access).nodes]
+    )
+    targets = {host.name: target_of(host, access.ssh, answers) for host in hosts if not names or host.name in names}
+    if missing := sorted(set(names) - targets.keys()):
+        raise UsageError(
+            seen=f"{', '.join(missing)}: neither in the cluster nor in the inventory",
+            expected="the inventory that the plan was made with",
+            next="repeat with the same -i",
+        )
+    return targets
+
+
 def _joined(
     hosts: Sequence[InventoryHost],
     captures: Mapping[str, Capture | MigrateError],

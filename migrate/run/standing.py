@@ -68,4 +68,6 @@ def _sentence(work: Work, progress: Progress, mark: Mark | None) -> tuple[str, i
         return f"switched to {target}, not verified yet; its guard is armed{or_back}", 0
     if work.switching(progress):
         return f"in the middle of the switch to {target}; its guard is armed{or_back}", 0
+    if not work.plan.moves and "prepare" in progress.finished:
+        return f"has what it lacked, and runs on Docker as before\n  next: {work.move}", 0
     return f"prepared, on Docker{', cordoned by this run' if mark else ''}{or_back}", 0

@@ -18,6 +18,7 @@ from migrate.plan.journal import Entry, Progress, fold
 from migrate.plan.mark import Mark, mark_of
 from migrate.plan.model import NodePlan
 from migrate.plan.program import host_steps
+from migrate.plan.steps import InstallRuntime
 from migrate.plan.verify import Before
 from migrate.run import told
 from migrate.run.gather import probe
@@ -34,6 +35,7 @@ BY_ITSELF = {  # how the node program says that nobody asked for the way back
     "by the guard unit": "undone by its guard, which no tool had renewed in time",
     "by the boot unit": "undone at its boot, which came within the switch",
 }
+DONE = ("new", "installed")  # the states in which a node is done, and the next may be begun
 SETTLED = "settled"  # the journal's note of a run that is finished and verified
 
 
@@ -41,7 +43,8 @@ SETTLED = "settled"  # the journal's note of a run that is finished and verified
 class Outcome:
     """How a node ended, and the process's exit code for it.
 
-    `state`: `new` or `old` (verified), `parked`; else why it is none of these: `refused`, `stopped`, `lost`, `not reached`, `failed`.
+    `state`: `new` or `old` (verified), `installed` (what was lacking is there, nothing was moved), `parked`; else why it is none of these:
+    `refused`, `stopped`, `lost`, `not reached`, `failed`.
     """
 
     node: str
@@ -98,7 +101,15 @@ class Work:
         """The command that makes a new plan, with what was accepted in this one."""
         accepted = {finding.code: finding.accepted for finding in self.plan.findings if finding.accepted is not None}
         options = "".join(f" --accept {shlex.quote(f'{code}={reason}')}" for code, reason in accepted.items())
+        steps = [one.step for one in self.plan.steps if isinstance(one.step, InstallRuntime)]
+        sources = {f"{one.bundle.path}@sha256:{one.bundle.sha256}" if one.bundle else "packages" for one in steps}
+        options += "".join(f" --install {shlex.quote(one)}" for one in sorted(sources))
         return f"docker2cri plan {self.target.asked} {self.plan.host}{options} -o plan.json"
+
+    @property
+    def move(self) -> str:
+        """The command that plans the move of a node that has all it needs."""
+        return f"docker2cri plan {self.target.asked} {self.plan.host} -o plan.json"
 
     def progress(self) -> Progress:
         """Where the node's own journal says that it stands."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from migrate.facts.model import NodeFacts
 from migrate.formats.version import Version
+from migrate.targets.bundle import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,16 @@ class Target:
 
     What is known of it on a node: `read` gives what was read of it, None where it is not there, Unreadable where nobody knows; `installed`
     its version; `stored` the names of the images that it has, none where its store cannot be listed; `containers` how many it runs for
-    Kubernetes, which `look` lists. `program` is its own, `packages` are what apt calls it, `install` says how to install it (the last line
-    is the command); `tools` are other programs that the move needs, each with its package.
+    Kubernetes, which `look` lists. `program` is its own, `packages` are the names that its package has, `package` the one that fits this
+    node, `bundle` its official static tarball, `install` says how to install it by hand (the last line is the command); `tools` are
+    other programs that the move needs, each with its package.
 
     Room: an image lies `copies` times in its store, and twice in `temporary` while it is copied there.
 
     What it does otherwise than Docker: `low_ports_from` is its first version that lets any process bind ports below 1024 and ping, None
     for none; `default_capabilities_dropped` are those that Docker gives and it does not; `takes_short_names` tells that an image name
     without a registry means Docker Hub; `own_defaults` are limits of its own that the plan leaves in force: what, and what comes of it.
-    `layer` tells what serves the kubelet in it, where it is more than that.
+    `leaves` is what of it a way back does not take away; `layer` tells what serves the kubelet in it, where it is more than that.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Target:
     look: str
     program: str
     packages: str
+    package: Callable[[NodeFacts], str]
+    bundle: Layout
     install: str
     unsupported: Callable[[Version, Version], str | None]
     edits: Callable[[NodeFacts], tuple[Edit, ...]]
@@ -84,4 +88,5 @@ class Target:
     default_capabilities_dropped: frozenset[str] = frozenset()
     takes_short_names: bool = True
     own_defaults: Callable[[NodeFacts], tuple[tuple[str, str], ...]] = _none
+    leaves: tuple[str, ...] = ()
     layer: str = ""

@@ -13,6 +13,7 @@ from migrate.facts.model import Containerd, Docker, NodeFacts
 from migrate.formats import FormatError, toml_doc, version
 from migrate.formats.version import Version
 from migrate.targets import Edit, Target
+from migrate.targets.bundles import CONTAINERD_BUNDLE
 from migrate.targets.host import host_edits, sandbox_image
 from migrate.targets.kubelet import cgroup_driver, kubelet_edits
 from migrate.targets.registries import HUB, HUB_SERVER, Registry, registries
@@ -245,6 +246,14 @@ def _tls(registry: Registry) -> dict[str, Any]:
     return tls
 
 
+def _package(facts: NodeFacts) -> str:
+    """What its package is called here: that of Docker's own repository where Docker came from there, else the distribution's."""
+    names = {one.name for one in facts.packages}
+    if "containerd.io" in names or "docker-ce" in names:
+        return "containerd.io"
+    return "containerd" if "containerd" in names or facts.os.id in ("debian", "ubuntu") else "containerd.io"
+
+
 def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
     current: Any = values
     for key in path:
@@ -272,9 +281,11 @@ CONTAINERD = Target(
     look="ctr -n k8s.io tasks ls",
     program="containerd",
     packages="containerd.io containerd",
+    package=_package,
+    bundle=CONTAINERD_BUNDLE,
     install=(
         "With Docker's own repository containerd.io is the package (docker-ce needs it), with Debian's and Ubuntu's docker.io it is "
-        "containerd:\n\n    apt-get install --no-remove containerd.io     # on the node"
+        "containerd:\n\n    apt-get install --no-remove containerd.io     # by hand, on the node"
     ),
     unsupported=unsupported,
     edits=edits,

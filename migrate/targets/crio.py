@@ -15,6 +15,7 @@ from migrate.facts.model import Crio, Docker, NodeFacts, Unreadable
 from migrate.formats import FormatError, image_ref, toml_doc, version
 from migrate.formats.version import Version
 from migrate.targets import Edit, Target
+from migrate.targets.bundles import CRIO_BUNDLE
 from migrate.targets.host import host_edits, sandbox_image
 from migrate.targets.kubelet import cgroup_driver, kubelet_edits
 from migrate.targets.registries import HUB, Registry, registries
@@ -272,9 +273,11 @@ CRIO = Target(
     look=f"crictl -r {ENDPOINT} ps",
     program="crio",
     packages="cri-o",
+    package=lambda facts: "cri-o",
+    bundle=CRIO_BUNDLE,
     install=(
         "It has a repository for each minor version of Kubernetes: take the kubelet's:\n\n"
-        "    apt-get install --no-remove cri-o skopeo cri-tools     # on the node"
+        "    apt-get install --no-remove cri-o skopeo cri-tools     # by hand, on the node"
     ),
     unsupported=unsupported,
     edits=edits,
@@ -282,6 +285,7 @@ CRIO = Target(
     tools=(("skopeo", "skopeo"), ("crictl", "cri-tools")),
     temporary="/var/tmp",  # skopeo 1.9.3 takes no other, whatever TMPDIR says (observed; containers/image internal/tmpdir)
     takes_short_names=False,
+    leaves=("the empty iptables chain KUBE-HOSTPORTS and the jumps to it stay until the next boot",),
 )
 CRIO_OWN_DEFAULTS = replace(
     CRIO,

@@ -7,7 +7,6 @@ lived through once (some ten minutes) and then looked at from many sides.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ import pytest
 from tests.e2e.looks import CRICTL, Look, look, on
 from tests.e2e.prober import EVERY, Seen, Users, users
 from tests.e2e.story import runtime, shop
-from tests.e2e.tool import Ran, Tool
+from tests.e2e.tool import Ran, Tool, recap
 from tests.lab import cluster, crio
 from tests.lab.cache import only_one
 from tests.lab.fixtures import PATIENCE, Lab
@@ -136,11 +135,6 @@ def read(tale: Story, chapter: str) -> None:
     wanted = "{range .items[*]}{.metadata.name}={.status.readyReplicas} {end}"
     said = tale.lab.kubectl("-n", "habits", "get", "deployments", "-o", f"jsonpath={wanted}")
     tale.habits[chapter] = dict(word.split("=") for word in said.split())
-
-
-def recap(ran: Ran) -> list[str]:
-    """The row of the one node in a recap: host, how it ended, exit code, why."""
-    return re.split(r"\s{2,}", ran.out.strip().splitlines()[-1].strip())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -39,3 +40,8 @@ class Tool:
     def reach(self) -> tuple[str, ...]:
         """The options that reach the lab's nodes when they come from the cluster."""
         return ("--ssh-config", str(self.lab.ssh_config))
+
+
+def recap(ran: Ran) -> list[str]:
+    """The row of the one node in a recap: host, how it ended, exit code, why."""
+    return re.split(r"\s{2,}", ran.out.strip().splitlines()[-1].strip())

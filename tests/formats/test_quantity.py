@@ -8,22 +8,22 @@ from migrate.formats import FormatError, quantity
 from migrate.formats.quantity import Threshold
 
 
-# The numbers are answers of docker/go-units 0.4.0, apimachinery 0.23.17 and Go's time package.
+# The numbers are answers of docker/go-units 0.4.0 and apimachinery 0.23.17.
 @pytest.mark.parametrize(
-    ("text", "decimal", "binary"),
+    ("text", "decimal"),
     [
-        ("10m", 10_000_000, 10_485_760),
-        ("10M", 10_000_000, 10_485_760),
-        ("64MB", 64_000_000, 67_108_864),
-        ("1.5 gib", 1_500_000_000, 1_610_612_736),
-        ("0", 0, 0),
-        ("100", 100, 100),
-        ("7b", 7, 7),
-        ("1t", 10**12, 2**40),
+        ("10m", 10_000_000),
+        ("10M", 10_000_000),
+        ("64MB", 64_000_000),
+        ("1.5 gib", 1_500_000_000),
+        ("0", 0),
+        ("100", 100),
+        ("7b", 7),
+        ("1t", 10**12),
     ],
 )
-def test_docker_sizes(text, decimal, binary):
-    assert (quantity.docker_size(text), quantity.docker_memory(text)) == (decimal, binary)
+def test_docker_sizes(text, decimal):
+    assert quantity.docker_size(text) == decimal
 
 
 @pytest.mark.parametrize("text", ["", "m", "-1", "10x", "10 m b", "1e3", "10mm", "1.", ".5k", "10i", "10ki", "1" * 70])
@@ -38,10 +38,10 @@ def test_no_docker_sizes(text):
         ("10Mi", 10_485_760),
         ("10M", 10_000_000),
         ("1.5Gi", 1_610_612_736),
-        ("100m", 1),
+        ("100m", Fraction(1, 10)),
         ("1E", 10**18),
         ("1e3", 1000),
-        ("5E-1", 1),
+        ("5E-1", Fraction(1, 2)),
         ("0", 0),
         ("+2k", 2000),
         (".5Ki", 512),
@@ -49,7 +49,7 @@ def test_no_docker_sizes(text):
     ],
 )
 def test_kubernetes_quantities(text, value):
-    assert quantity.quantity_bytes(text) == value
+    assert quantity.quantity(text) == value
 
 
 def test_quantities_are_exact():
@@ -63,12 +63,6 @@ def test_no_quantities(text):
         quantity.quantity(text)
 
 
-@pytest.mark.parametrize("text", ["-1", "8Ei", "100E"])
-def test_no_sizes_in_bytes(text):
-    with pytest.raises(FormatError):
-        quantity.quantity_bytes(text)
-
-
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0"), (7, "7"), (10_000_000, "10M"), (10_485_760, "10Mi"), (1000, "1k"), (1024, "1Ki"), (1500, "1500")]
 )
@@ -78,7 +72,7 @@ def test_bytes_are_written_as_quantities(count, text):
 
 @given(st.integers(0, 2**62))
 def test_written_quantities_are_read_back(count):
-    assert quantity.quantity_bytes(quantity.as_quantity(count)) == count
+    assert quantity.quantity(quantity.as_quantity(count)) == count
 
 
 def test_eviction_thresholds():
@@ -106,27 +100,3 @@ def test_thresholds_that_the_kubelet_refuses(signal, value):
 def test_a_threshold_needs_its_sign():
     with pytest.raises(FormatError, match=r"'memory\.available=1' is no threshold"):
         quantity.threshold_map("memory.available=1")
-
-
-@pytest.mark.parametrize(
-    ("text", "nanoseconds"),
-    [
-        ("0", 0),
-        ("0s", 0),
-        ("1m30s", 90 * 10**9),
-        ("1.5h", 5400 * 10**9),
-        ("-2ms", -2_000_000),
-        ("1h2m3s4ms5us6ns", 3_723_004_005_006),
-        ("1µs", 1000),
-        (".5s", 500_000_000),
-        ("1.s", 10**9),
-    ],
-)
-def test_go_durations(text, nanoseconds):
-    assert quantity.duration_ns(text) == nanoseconds
-
-
-@pytest.mark.parametrize("text", ["", "1", "s", "1d", "1m 30s", ".s", "1s0", "--1s"])
-def test_no_durations(text):
-    with pytest.raises(FormatError):
-        quantity.duration_ns(text)

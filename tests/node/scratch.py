@@ -126,17 +126,32 @@ class Ended:
 
 
 class Scratch:
-    """A node in a directory. `tree` and `state` are what a test compares."""
+    """A node in a directory. `tree` and `state` are what a test compares.
 
-    def __init__(self, root: Path, shell: Sequence[str] = SHELLS["dash"], *, target: str = "containerd", made: bool = False) -> None:
+    `plan` is another plan than that of the captured worker's move; `simulated` are sh functions in place of the program's own.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        shell: Sequence[str] = SHELLS["dash"],
+        *,
+        target: str = "containerd",
+        made: bool = False,
+        plan: NodePlan | None = None,
+        simulated: str = "",
+    ) -> None:
         self.root = root
         self.shell = tuple(shell)
         found = target_named(target)
         assert found is not None
         self.target = found
         self.kind = KINDS[target]
-        self.plan, self.changes = planned(target)
-        self.program: NodeProgram = render(self.plan, self.changes, RUN, fixed_files(found.node_part))
+        move, self.changes = planned(target)
+        self.plan = plan or move
+        self.simulated = simulated
+        written = dict(found.bundle.written)
+        self.program: NodeProgram = render(self.plan, self.changes, RUN, fixed_files(found.node_part), written=written)
         self.run = root / "var/lib/docker2cri" / RUN
         if not made:
             self._files()
@@ -193,7 +208,7 @@ class Scratch:
             data = file.data
             if file.path == "program.sh":
                 text = data.decode().replace("\nappend() {", "\nappend_whole() {", 1)
-                data = text.replace('\nmain "$@"', f'\n{KILL}\nmain "$@"').encode()
+                data = text.replace('\nmain "$@"', f'\n{KILL}\n{self.simulated}\nmain "$@"').encode()
             self.write(f"/var/lib/docker2cri/{RUN}/{file.path}", data, int(file.mode, 8))
 
     def step(self, kind: str) -> str:

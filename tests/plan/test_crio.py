@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from migrate.facts.match import Matched, machine, match
 from migrate.plan.build import build_plan
+from migrate.plan.describe import describe
 from migrate.plan.model import NodePlan
 from migrate.plan.program import host_steps
-from migrate.plan.steps import acts, describe, undo
+from migrate.plan.steps import acts, undo
 from migrate.rules.judge import judge
 from migrate.targets import Target
 from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS

@@ -8,7 +8,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrate.plan.steps import Step, WriteFile, acts, describe, undo
+from migrate.plan.describe import describe
+from migrate.plan.steps import Step, WriteFile, acts, undo
 
 KINDS = typing.get_args(Step)
 

@@ -184,18 +184,28 @@ def test_rule(case: Case) -> None:
 @pytest.mark.parametrize(
     ("code", "view", "commands"),
     [
-        ("D2C601", node(crio=None), ["apt-get install --no-remove cri-o skopeo cri-tools     # on the node", "docker2cri inspect w1"]),
+        (
+            "D2C601",
+            node(crio=None),
+            [
+                "apt-get install --no-remove cri-o skopeo cri-tools     # by hand, on the node",
+                "docker2cri plan --to crio --install packages w1",
+            ],
+        ),
         (
             "D2C601",
             make.view(of=make.facts(containerd=None)),
-            ["apt-get install --no-remove containerd.io     # on the node", "docker2cri inspect w1"],
+            [
+                "apt-get install --no-remove containerd.io     # by hand, on the node",
+                "docker2cri plan --to containerd --install packages w1",
+            ],
         ),
         ("D2C603", node(version="1.24.6"), ["apt-cache madison cri-o     # on the node", "docker2cri inspect w1"]),
         ("D2C605", node(runtimes=running("container")), ["crictl -r unix:///var/run/crio/crio.sock ps     # on the node"]),
         (
             "D2C607",
             node(tools={**TOOLS, "crictl": None}),
-            ["apt-get install --no-remove cri-tools     # on the node", "docker2cri inspect w1"],
+            ["docker2cri plan --to crio --install packages w1", "apt-get install --no-remove cri-tools     # by hand, on the node"],
         ),
     ],
 )

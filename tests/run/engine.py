@@ -23,7 +23,6 @@ from migrate.run.kube.writes import PATIENCE
 from migrate.run.ports import COMMAND_TIMEOUT, OUTPUT_LIMIT, CommandResult
 from migrate.run.runs import RunFolder
 from migrate.run.work import Interrupt, Work
-from migrate.targets.containerd import CONTAINERD
 from tests import captured
 from tests.fakes import Behaviour, FakeClock, FakeCluster, FakeWatch, _ready
 from tests.node.scratch import PODS, RUN, STUBS, Scratch
@@ -85,7 +84,9 @@ class ScratchHost:
         return CommandResult(done.returncode, done.stdout, done.stderr)
 
     def put(self, data: bytes, path: str, mode: int, owner: str) -> None:
-        raise NotImplementedError
+        self.boundaries.here("before put")
+        self.scratch.write(path, data, mode)
+        self.boundaries.here("after put")
 
     def get(self, path: str, *, limit: int = OUTPUT_LIMIT) -> bytes:
         raise NotImplementedError
@@ -224,16 +225,17 @@ class ScratchWork(Work):
 
 @dataclass
 class World:
-    """A node, a cluster, and operators that come and go."""
+    """A node, a cluster, and operators that come and go; `made` makes the node, where it is not that of a move to containerd."""
 
     root: Path
     state: Path
+    made: Callable[[Path], Scratch] = Scratch
     clock: FakeClock = field(default_factory=FakeClock)
     away: list[int] = field(default_factory=lambda: [0])
     told: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.scratch = Scratch(self.root)
+        self.scratch = self.made(self.root)
         self._stub("systemctl", SYSTEMCTL)
         self._stub("systemd-run", SYSTEMD_RUN)
         self.cluster = NodeCluster(self.clock)
@@ -258,7 +260,7 @@ class World:
         work = ScratchWork(
             plan=replace(self.scratch.plan, node=NODE, host=NODE),
             run=RUN,
-            target=CONTAINERD,
+            target=self.scratch.target,
             connect=lambda: ScratchHost(self.scratch, boundaries, self.away),
             cluster=self.cluster,
             clock=self.clock,

@@ -9,8 +9,8 @@ from posixpath import basename
 
 from migrate.facts.cluster import ClusterFacts, M, Node, Owner, PersistentVolume, without_secrets
 from migrate.facts.model import Unreadable
+from migrate.facts.owners import Title
 from migrate.facts.pod import Pod
-from migrate.facts.workload import Title
 from migrate.rules import Rule
 from migrate.rules.ground import cluster_ground
 from migrate.rules.judge import JudgedWorkload

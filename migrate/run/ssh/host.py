@@ -10,6 +10,7 @@ from migrate.run.ssh import rootshell
 from migrate.run.ssh.exchange import Answer, Outcome, Stream, converse
 from migrate.run.ssh.text import readable
 
+SLOWEST = 50_000  # bytes a second that a file is given to arrive
 _DIGEST_LINE = 80
 _ASK = "repeat with --ask-become-pass (-K)"
 
@@ -46,7 +47,8 @@ class RootHost:
         """Lay a file onto the node; see ports.Host."""
         _check_path(path)
         sha256 = hashlib.sha256(data).hexdigest()
-        done = self._call(lambda markers: rootshell.put_body(data, sha256, path, mode, owner, markers), COMMAND_TIMEOUT, OUTPUT_LIMIT)
+        seconds = COMMAND_TIMEOUT + len(data) / SLOWEST
+        done = self._call(lambda markers: rootshell.put_body(data, sha256, path, mode, owner, markers), seconds, OUTPUT_LIMIT)
         if done.rc != 0:
             raise TransferFailed(
                 node=self.name,

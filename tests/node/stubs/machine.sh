@@ -133,6 +133,13 @@ unit_start() {
   return 0
 }
 
+# may MANUAL-VERB UNIT...: what RefuseManualStart= and RefuseManualStop= of a drop-in say, once systemd has read it.
+may() {
+  for unit in "$@"; do
+    ! grep -qxF "$unit" "$state/refusing" 2>/dev/null || die "Failed to $verb $unit: Operation refused, unit $unit may be requested by dependency only (it is configured to refuse manual start/stop)." 4
+  done
+}
+
 unit_stop() {
   known "$1" || die "Failed to stop $1: Unit $1 not loaded." 5
   rm -f "$state/active/$1"
@@ -156,12 +163,17 @@ systemctl() {
     is-enabled) [ -e "$state/enabled/$1" ] && cat "$state/enabled/$1" ;;
     enable) echo enabled >"$state/enabled/$1" ;;
     disable) echo disabled >"$state/enabled/$1" ;;
-    start) for unit in "$@"; do unit_start "$unit" || exit; done ;;
-    stop) for unit in "$@"; do unit_stop "$unit" || exit; done ;;
-    restart) for unit in "$@"; do unit_stop "$unit" && unit_start "$unit" || exit; done ;;
+    start) may "$@" && for unit in "$@"; do unit_start "$unit" || exit; done ;;
+    stop) may "$@" && for unit in "$@"; do unit_stop "$unit" || exit; done ;;
+    restart) may "$@" && for unit in "$@"; do unit_stop "$unit" && unit_start "$unit" || exit; done ;;
     reset-failed) ;;
     daemon-reload)
-      rm -f "$state/conditions"/*
+      rm -f "$state/conditions"/* "$state/refusing"
+      for dropin in "$D2C_ROOT/run/systemd/system"/*.d/*.conf; do
+        unit=${dropin%/*}
+        unit=${unit##*/}
+        ! grep -q '^RefuseManualStop=yes' "$dropin" 2>/dev/null || echo "${unit%.d}" >>"$state/refusing"
+      done
       for dropin in "$D2C_ROOT/etc/systemd/system"/*.d/*.conf; do
         unit=${dropin%/*}
         unit=${unit##*/}
@@ -171,6 +183,7 @@ systemctl() {
       ;;
     show)
       case $2 in
+        MainPID) printf 'MainPID=' && if is_active "$3"; then cat "$state/start-$3"; else echo 0; fi ;;
         Listen) echo 'Listen=/run/docker.sock (Stream)' ;;
         FragmentPath) printf 'FragmentPath=' && for one in /etc /lib; do [ ! -e "$D2C_ROOT$one/systemd/system/$3" ] || { echo "$one/systemd/system/$3" && break; }; done ;;
         ExecMainStartTimestampMonotonic) printf '%s=' "$2" && cat "$state/start-$3" ;;

@@ -1,0 +1,46 @@
+"""apt-get -s: a line for each action, and their sum."""
+
+from __future__ import annotations
+
+import re
+
+from migrate.facts.parse.transaction.answer import Answer, complaint, merged
+from migrate.facts.transaction import Change
+
+_ACTION = re.compile(r"(Inst|Conf|Remv|Purg) (\S+)(?: \[([^]\s]+)\])?(?: \((\S+) )?")
+_SUM = re.compile(
+    r"(\d+) upgraded, (\d+) newly installed, (?:(\d+) reinstalled, )?(?:(\d+) downgraded, )?(\d+) to remove and \d+ not upgraded\."
+)
+_HELD = re.compile(r"^The following held packages will be changed:\n((?:  .*\n)+)", re.M)
+_ERROR = re.compile(r"The following packages have unmet dependencies:|E: ")
+
+
+def read_apt(text: str, rc: int) -> Answer | str:
+    """The answer, or what of it is not understood.
+
+    A package of a foreign architecture keeps it, as apt itself writes its name and takes it (`libc6:i386`). One that would be configured
+    without being installed was left half-way by something earlier: its scripts would run now, so it is a change (from a version to itself).
+    """
+    lines = text.splitlines()
+    if rc:
+        return complaint(_ERROR, lines, "W: ")
+    total = next((found for line in lines if (found := _SUM.fullmatch(line))), None)
+    if total is None:
+        return "no sum of the changes"
+    new, gone, half = [], [], []
+    for action, name, before, after in (found.groups() for line in lines if (found := _ACTION.match(line))):
+        if action == "Inst" and after:
+            new.append(Change(name, before, after))
+        elif action in ("Remv", "Purg") and before:
+            gone.append(Change(name, before, None))
+        elif action == "Conf" and after:
+            half.append(Change(name, after, after))
+        else:
+            return f"{action} {name} without a version"
+    *ins, removed = (int(number or 0) for number in total.groups())
+    if (len(new), len(gone)) != (sum(ins), removed):
+        return f"{len(new)} packages installed and {len(gone)} removed, its sum is another: {total[0]}"
+    held = _HELD.search(text)
+    known = {one.name for one in new}
+    changes = merged((*new, *gone, *(one for one in half if one.name not in known)))
+    return Answer(changes, tuple(sorted(held[1].split())) if held else ())

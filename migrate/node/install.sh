@@ -1,0 +1,120 @@
+# Installing what is missing while Docker serves the node: nothing is started or restarted by it, and that is proved afterwards.
+
+install_fence=docker2cri-install.conf
+policy=$root/usr/sbin/policy-rc.d
+running_units="kubelet.service docker.service docker.socket containerd.service cri-docker.service"
+
+# install_runtime UNIT CNI_DIR PROGRAM,... HOW ARGUMENT...: HOW is `bundle` with its SHA-256, or a package manager with NAME=VERSION...
+install_runtime() {
+  new_unit=$1 cni_dir=$2 programs=$3 how=$4
+  shift 4
+  before_install || return 1
+  fence_up && case $how in
+    bundle) bundle_lay "$1" ;;
+    *) packages_there "$how" "$@" || { packages_install "$how" "$cni_dir" "$@" && packages_there "$how" "$@"; } ;;
+  esac
+  laid=$? laid_reason=$reason
+  fence_down || return 1
+  left_idle && cni_as_before && undisturbed || return 1
+  [ $laid -eq 0 ] || because "$laid_reason" || return 1
+  answering && change rm -f -- "$run/bundle.tar.gz"
+}
+
+# before_install: what runs and what is in the CNI folder, kept once; after a boot the processes are other ones, and nobody's fault.
+before_install() {
+  boot=$(cat "$root/proc/sys/kernel/random/boot_id") || because "the boot ID of this node cannot be read" || return 1
+  if [ ! -e "$run/installing" ]; then
+    [ "$how" != apt ] || mended "$cni_dir" || return 1
+    write_whole "$run/install-cni" "$(cni_names)" || return 1
+    new_state=$(systemctl is-active "$new_unit" 2>/dev/null)
+    write_whole "$run/install-unit" "${new_state:-unknown} $(systemctl is-enabled "$new_unit" 2>/dev/null)" || return 1
+  fi
+  ! head -n 1 "$run/installing" 2>/dev/null | grep -qxF "$boot" || return 0
+  write_whole "$run/installing" "$boot$newline$(main_processes)"
+}
+
+# main_processes: `UNIT PID`, of those that run.
+main_processes() {
+  for each_unit in $running_units; do
+    if active "$each_unit"; then echo "$each_unit $(systemctl show -p MainPID "$each_unit" | cut -d= -f2)"; fi
+  done
+}
+
+cni_names() { ls -A "$root$cni_dir" 2>/dev/null; }
+
+# fence_up: whatever a package's scripts call, systemd refuses to start, stop or restart these units until the next boot or fence_down.
+fence_up() {
+  for each_unit in $running_units "$new_unit"; do
+    place=$root/run/systemd/system/$each_unit.d
+    change mkdir -p -- "$place" || return 1
+    change cp -- "$run/units/install.conf" "$place/$install_fence" || return 1
+  done
+  attempt systemctl daemon-reload || return 1
+  [ -d "${policy%/*}" ] || return 0
+  if [ ! -e "$run/policy-rc.d.none" ] && [ ! -e "$run/policy-rc.d.found" ]; then
+    if [ -e "$policy" ]; then
+      change cp -p -- "$policy" "$run/policy-rc.d.new" && change mv -f -- "$run/policy-rc.d.new" "$run/policy-rc.d.found" || return 1
+    else
+      change touch "$run/policy-rc.d.none" || return 1
+    fi
+  fi
+  change cp -- "$run/units/policy-rc.d" "$policy.docker2cri" && change chmod 755 -- "$policy.docker2cri" && change mv -f -- "$policy.docker2cri" "$policy"
+}
+
+# fence_down: as it was found; safe at any time and again.
+fence_down() {
+  for fence in "$root"/run/systemd/system/*/"$install_fence"; do
+    [ -e "$fence" ] || continue
+    change rm -f -- "$fence" || return 1
+    rmdir -- "${fence%/*}" 2>/dev/null
+  done
+  if [ -e "$run/policy-rc.d.found" ]; then
+    change cp -p -- "$run/policy-rc.d.found" "$policy.docker2cri" && change mv -f -- "$policy.docker2cri" "$policy" && change rm -f -- "$run/policy-rc.d.found" || return 1
+  elif [ -e "$run/policy-rc.d.none" ]; then
+    change rm -f -- "$policy" "$run/policy-rc.d.none" || return 1
+  fi
+  attempt systemctl daemon-reload
+}
+
+# left_idle: the new runtime runs and starts at boot only if it did before.
+left_idle() {
+  [ -e "$run/install-unit" ] || return 0
+  read -r was_state was_enabled <"$run/install-unit"
+  if [ "$was_state" != active ] && active "$new_unit"; then attempt systemctl stop "$new_unit" || return 1; fi
+  if [ "${was_enabled:-}" != enabled ] && [ "$(systemctl is-enabled "$new_unit" 2>/dev/null)" = enabled ]; then attempt systemctl disable "$new_unit" || return 1; fi
+}
+
+# cni_as_before: dockershim takes the first file of this folder at once; what landed there is kept in RUN/cni.
+cni_as_before() {
+  landed=$(cni_names | grep -vxF -f "$run/install-cni")
+  [ -n "$landed" ] || return 0
+  change mkdir -p -- "$run/cni" || return 1
+  for each_name in $landed; do
+    change mv -f -- "$root$cni_dir/$each_name" "$run/cni/$each_name" || return 1
+    note "$cni_dir/$each_name came with the installation; it is kept in $run/cni"
+  done
+}
+
+# undisturbed: the same processes serve the node as before.
+undisturbed() {
+  now_running=$(main_processes)
+  tail -n +2 "$run/installing" | while read -r each_unit pid; do
+    case $newline$now_running$newline in *"$newline$each_unit $pid$newline"*) ;; *) echo "$each_unit" ;; esac
+  done >"$run/disturbed"
+  read -r each_unit <"$run/disturbed" || return 0
+  because "the installation disturbed $each_unit: it has not the main process any more that it had before; look with: journalctl -u $each_unit; cat $run/install.out"
+}
+
+# answering: what was asked for is there now.
+answering() {
+  for program in $(printf %s "$programs" | tr , ' '); do
+    has "$program" || because "$program is not there after the installation; look with: cat $run/install.out" || return 1
+    attempt "$program" --version || return 1
+  done
+}
+
+# uninstalled: the way back. What was installed stays, stopped and disabled as the node was without it.
+uninstalled() {
+  new_unit=$1
+  fence_down && left_idle && bundle_tidy
+}

@@ -1,0 +1,114 @@
+"""What nodes lack, asked of their own package managers or taken from bundles, and the plans that install it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from migrate.errors import MigrateError, UsageError
+from migrate.facts.model import Unreadable
+from migrate.facts.package_managers import question
+from migrate.facts.parse.transaction import transaction
+from migrate.facts.transaction import Transaction
+from migrate.plan.install import Lacking, NotInstallable, by_bundle, by_packages, install_plan, lacking, without
+from migrate.plan.model import NodePlan
+from migrate.plan.steps import InstallRuntime
+from migrate.rules.judge import Inspected
+from migrate.run.bundle import Bundle
+from migrate.run.fleet import map_hosts
+from migrate.run.ports import Host, HostTarget
+from migrate.run.session import Access, targets_named
+from migrate.run.ssh.connect import Connector
+
+ASK_SECONDS = 300.0  # a package manager may fetch its repositories' lists first
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where missing things may come from: the nodes' package managers, and bundles on this machine."""
+
+    packages: bool
+    bundles: tuple[Bundle, ...]
+
+
+def install_plans(access: Access, found: Sequence[Inspected], sources: Sources) -> dict[str, NodePlan]:
+    """A plan for every node that lacks something, by host; none for the others.
+
+    Raises UsageError when package managers are to be asked and there are saved readings instead of nodes.
+    """
+    views = {one.host: one for one in found if one.view is not None}
+    wanted = {host: needs for host, one in views.items() if one.view and (needs := lacking(one.view)) is not None}
+    if sources.packages and access.offline and wanted:
+        raise UsageError(
+            seen=f"--install packages with --from {access.offline}",
+            expected="nodes, whose package managers are asked what they would do",
+            next="leave --from out, or name a static tarball: --install FILE",
+        )
+    begun = {host: _from_bundles(views[host], needs, sources.bundles) for host, needs in wanted.items()}
+    asked = {host: rest for host, (_, rest, refused) in begun.items() if rest and not refused} if sources.packages else {}
+    answers = _ask(access, asked)
+    plans = {}
+    for host, (steps, rest, refused) in begun.items():
+        if rest and not refused:
+            more, refused = _rest(views[host], rest, answers.get(host))
+            steps += more
+        view = views[host].view
+        assert view is not None
+        plans[host] = install_plan(view, views[host].findings, steps, refused)
+    return plans
+
+
+Begun = tuple[list[InstallRuntime], Lacking | None, list[NotInstallable]]
+
+
+def _from_bundles(one: Inspected, wanted: Lacking, bundles: Iterable[Bundle]) -> Begun:
+    """What comes from the bundle of this target, and what is still lacking then."""
+    view = one.view
+    assert view is not None
+    mine = next((bundle for bundle in bundles if bundle.layout == view.target.bundle), None)
+    if mine is None or not wanted.runtime:
+        return [], wanted, []
+    try:
+        step = by_bundle(view, wanted, mine.source, mine.version, mine.arch)
+    except NotInstallable as wrong:
+        return [], wanted, [wrong]
+    return [step], without(wanted, step), []
+
+
+def _rest(
+    one: Inspected, rest: Lacking, answer: Transaction | Unreadable | MigrateError | None
+) -> tuple[list[InstallRuntime], list[NotInstallable]]:
+    view = one.view
+    assert view is not None
+    code = "D2C601" if rest.runtime else "D2C607"
+    needs = ", ".join(rest.packages)
+    match answer:
+        case None:
+            what = f"{view.target.title} and its tools" if rest.runtime else ", ".join(program for program, _ in rest.tools)
+            wrong = NotInstallable(code, f"{what}: not in the tarballs that were named", "add --install packages, or install it by hand")
+        case MigrateError():
+            wrong = NotInstallable(code, f"its package manager was not asked about {needs}: {answer.seen}", answer.next)
+        case Unreadable():
+            wrong = NotInstallable(
+                code, f"its package manager's answer about {needs} cannot be read: {answer.reason}", "install it by hand"
+            )
+        case Transaction():
+            try:
+                return [by_packages(view, rest, answer)], []
+            except NotInstallable as refused:
+                wrong = refused
+    return [], [wrong]
+
+
+def _ask(access: Access, wanted: Mapping[str, Lacking]) -> dict[str, Transaction | Unreadable | MigrateError]:
+    if not wanted:
+        return {}
+    connector = Connector()
+
+    def ask(target: HostTarget) -> Transaction | Unreadable:
+        host: Host
+        with connector.open(target) as host:
+            done = host.run(question(wanted[target.name].packages).encode(), timeout=ASK_SECONDS)
+        return transaction(done.stdout.decode("utf-8", "replace"), done.rc)
+
+    return map_hosts(list(targets_named(access, sorted(wanted)).values()), ask, forks=access.forks)
