@@ -19,7 +19,6 @@ from migrate.rules import Finding, NodeView
 from migrate.targets.bundle import fits
 from migrate.targets.host import sandbox_image
 
-ANSWERED = frozenset(("target-not-installed", "target-too-old", "target-kubelet-mismatch", "target-tool-missing"))
 # The blockers that say that nothing may be installed: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.
 # All others are judged when the move is planned.
 FORBIDDING = frozenset(

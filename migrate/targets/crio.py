@@ -1,35 +1,29 @@
-"""CRI-O as a target: one drop-in of its own, the files of containers/image and containers/storage, its limits.
+"""CRI-O as a target: one drop-in of its own beside the files that it shares (containers.py), its limits.
 
-Sources: CRI-O docs/crio.conf.5.md at v1.23.5, v1.30.0 and v1.36.3; containers-registries.conf(5); behaviour of 1.23.5 was observed.
+Sources: CRI-O docs/crio.conf.5.md at v1.23.5, v1.30.0 and v1.36.3; behaviour of 1.23.5 was observed.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from migrate.facts.model import Crio, Docker, NodeFacts, Unreadable
-from migrate.formats import FormatError, image_ref, toml_doc, version
+from migrate.formats import toml_doc, version
 from migrate.formats.version import Version
 from migrate.targets import Edit, Target
 from migrate.targets.bundles import CRIO_BUNDLE
+from migrate.targets.containers import DATA_ROOT, containers_edits
 from migrate.targets.host import host_edits, sandbox_image
 from migrate.targets.kubelet import cgroup_driver, kubelet_edits
-from migrate.targets.registries import HUB, Registry, registries
 
 # A kubelet before 1.29 finds CRI-O's statistics by this very path (kubernetes PR 118704)
 SOCKET = "/var/run/crio/crio.sock"
 ENDPOINT = f"unix://{SOCKET}"
 UNIT = "crio.service"
 DROP_IN = "/etc/crio/crio.conf.d/99-docker2cri.conf"
-STORAGE = "/etc/containers/storage.conf"
-REGISTRIES = "/etc/containers/registries.conf"
-REGISTRIES_DROP_IN = "/etc/containers/registries.conf.d/zz-docker2cri.conf"  # the last wins, and Debian has a shortnames.conf there
-POLICY = "/etc/containers/policy.json"
-DATA_ROOT = "/var/lib/containers/storage"
 # moby oci/caps/defaults.go; CRI-O leaves out the last five (internal/config/capabilities)
 CRIO_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "KILL")
 LOST_CAPABILITIES = ("NET_RAW", "SYS_CHROOT", "MKNOD", "AUDIT_WRITE", "SETFCAP")
@@ -91,9 +85,7 @@ def edits(facts: NodeFacts, *, keep_docker_defaults: bool = True) -> tuple[Edit,
     why = "the kubelet's cgroup driver and sandbox image, Docker's runtimes" + (", capabilities and limits" if keep_docker_defaults else "")
     prepared = (
         Edit("runtime-config", DROP_IN, why, partial(_set, changes), early=True),
-        *_storage_edit(facts),
-        *_registry_edits(facts),
-        *_policy_edit(facts),
+        *containers_edits(facts),
     )
     return (*prepared, *host_edits(facts, ENDPOINT, UNIT), *kubelet_edits(facts, ENDPOINT, UNIT))
 
@@ -160,99 +152,10 @@ def _network(facts: NodeFacts) -> Changes:
     return changes
 
 
-def _storage_edit(facts: NodeFacts) -> tuple[Edit, ...]:
-    """storage.conf where there is none, so that CRI-O and skopeo are sure to mean the same store."""
-    if _present(facts, STORAGE):
-        return ()
-    content = toml_doc.render({"storage": {"driver": "overlay", "graphroot": DATA_ROOT, "runroot": "/run/containers/storage"}})
-    return (Edit("storage", STORAGE, "images are copied into the store that CRI-O reads", lambda text: text or content, early=True),)
-
-
-def _registry_edits(facts: NodeFacts) -> tuple[Edit, ...]:
-    """Short names as Docker reads them, and its mirrors and insecure registries; CAs in /etc/docker/certs.d are read by themselves."""
-    document: dict[str, Any] = {}
-    if not _search(facts):
-        document["unqualified-search-registries"] = [HUB]
-    tables = [_table(one) for one in registries(facts) if one.mirrors or one.insecure]
-    if tables:
-        document["registry"] = tables
-    if aliases := _aliases(facts):
-        document["aliases"] = aliases
-    if not document:
-        return ()
-    content = toml_doc.render(document)
-    why = "an image named without a registry is Docker Hub's, as Docker reads it; its mirrors and insecure registries"
-
-    def rewrite(text: str | None) -> str:
-        if text is not None and toml_doc.load(text) != toml_doc.load(content):
-            raise FormatError("registries.conf", f"{REGISTRIES_DROP_IN} has other settings; remove it or merge them by hand")
-        return content if text is None else text
-
-    return (Edit("registries", REGISTRIES_DROP_IN, why, rewrite, early=True),)
-
-
-def _search(facts: NodeFacts) -> bool:
-    """Whether the node's own files already say where short names are looked for."""
-    return any(one.get("unqualified-search-registries") for one in _own_registries(facts))
-
-
-def _aliases(facts: NodeFacts) -> dict[str, str]:
-    """Short names of images in Docker's store that a packaged alias leads elsewhere (`fedora` to registry.fedoraproject.org), led back.
-
-    An alias is followed whatever the short-name mode (containers/image pkg/shortnames).
-    """
-    docker = facts.docker
-    stored = {_name(tag) for image in docker.images for tag in image.tags} if isinstance(docker, Docker) else set()
-    given = {str(short): str(one) for table in _own_registries(facts) for short, one in table.get("aliases", {}).items()}
-    return {short: _name(short) for short, one in sorted(given.items()) if _name(short) in stored and one != _name(short)}
-
-
-def _own_registries(facts: NodeFacts) -> list[dict[str, Any]]:
-    """registries.conf and its drop-ins, ours not among them, in the order in which later ones win."""
-    paths = [path for path in facts.files if path == REGISTRIES or (path.startswith(f"{REGISTRIES}.d/") and path != REGISTRIES_DROP_IN)]
-    return [toml_doc.load(facts.files[path].text) for path in sorted(paths) if _present(facts, path)]
-
-
-def _name(reference: str) -> str:
-    """The full name without a tag; a text that is no reference stays as it is."""
-    try:
-        return image_ref.parse(reference).name
-    except FormatError:
-        return reference
-
-
-def _table(registry: Registry) -> dict[str, Any]:
-    table: dict[str, Any] = {"prefix": registry.name, "location": registry.name}
-    if registry.insecure:
-        table["insecure"] = True
-    if registry.mirrors:
-        mirrors = (url.partition("://") for url in registry.mirrors)
-        table["mirror"] = [
-            {"location": rest.rstrip("/"), **({"insecure": True} if scheme == "http" else {})} for scheme, _, rest in mirrors
-        ]
-    return table
-
-
-def _policy_edit(facts: NodeFacts) -> tuple[Edit, ...]:
-    """policy.json where there is none: without it nothing is pulled. It accepts every image, as Docker does."""
-    if _present(facts, POLICY):
-        return ()
-    content = json.dumps({"default": [{"type": "insecureAcceptAnything"}]}, indent=2) + "\n"
-    return (
-        Edit(
-            "policy", POLICY, "without it nothing is pulled; as Docker, it demands no signatures", lambda text: text or content, early=True
-        ),
-    )
-
-
 def _low_ports_under_docker(facts: NodeFacts) -> bool:
     """Whether Docker let any process bind ports below 1024 and ping, as 20.10 and later do."""
     found = version.known(facts.docker.version) if isinstance(facts.docker, Docker) else None
     return found is not None and found.release >= (20, 10)
-
-
-def _present(facts: NodeFacts, path: str) -> bool:
-    return path in facts.files and facts.files[path].kind != "absent"
 
 
 CRIO = Target(

@@ -93,16 +93,25 @@ def test_docker_s_runtimes_go_over() -> None:
 
 
 def test_short_names_mirrors_and_insecure_registries_as_docker_reads_them() -> None:
-    capture = daemon(node(), registry_mirrors=["http://mirror.lab:5000", "cache.lab/"], insecure_registries=["registry.lab:5000"])
+    capture = daemon(
+        node(),
+        registry_mirrors=["http://mirror.lab:5000", "cache.lab/", "https://old.lab/hub/"],
+        insecure_registries=["registry.lab:5000", "old.lab"],
+    )
     assert registries(capture) == {
         "unqualified-search-registries": ["docker.io"],
         "registry": [
             {
                 "prefix": "docker.io",
                 "location": "docker.io",
-                "mirror": [{"location": "mirror.lab:5000", "insecure": True}, {"location": "cache.lab"}],
+                "mirror": [
+                    {"location": "mirror.lab:5000", "insecure": True},
+                    {"location": "cache.lab"},
+                    {"location": "old.lab/hub", "insecure": True},
+                ],
             },
             {"prefix": "registry.lab:5000", "location": "registry.lab:5000", "insecure": True},
+            {"prefix": "old.lab", "location": "old.lab", "insecure": True},
         ],
     }
 

@@ -21,7 +21,8 @@ import pytest
 
 from migrate.facts.capture import Capture
 from migrate.targets.compose import compose
-from migrate.targets.crio import CRIO, DROP_IN, POLICY
+from migrate.targets.containers import POLICY
+from migrate.targets.crio import CRIO, DROP_IN
 from tests.captured import WITH_CRIO, capture_of, facts, with_file
 
 DAEMON = "/etc/docker/daemon.json"
