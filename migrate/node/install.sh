@@ -2,6 +2,7 @@
 
 install_fence=docker2cri-install.conf
 policy=$root/usr/sbin/policy-rc.d
+processes=$root/run/docker2cri-install
 running_units="kubelet.service docker.service docker.socket containerd.service cri-docker.service"
 
 # install_runtime UNIT CNI_DIR PROGRAM,... HOW ARGUMENT...: HOW is `bundle` with its SHA-256, or a package manager with NAME=VERSION...
@@ -17,20 +18,19 @@ install_runtime() {
   fence_down || return 1
   left_idle && cni_as_before && undisturbed || return 1
   [ $laid -eq 0 ] || because "$laid_reason" || return 1
-  answering && change rm -f -- "$run/bundle.tar.gz"
+  answering && change rm -f -- "$run/bundle.tar.gz" "$processes"
 }
 
-# before_install: what runs and what is in the CNI folder, kept once; after a boot the processes are other ones, and nobody's fault.
+# before_install: what is in the CNI folder and what runs, kept once; a boot forgets the latter, for then other processes are nobody's fault.
 before_install() {
-  boot=$(cat "$root/proc/sys/kernel/random/boot_id") || because "the boot ID of this node cannot be read" || return 1
   if [ ! -e "$run/installing" ]; then
     [ "$how" != apt ] || mended "$cni_dir" || return 1
     write_whole "$run/install-cni" "$(cni_names)" || return 1
     new_state=$(systemctl is-active "$new_unit" 2>/dev/null)
     write_whole "$run/install-unit" "${new_state:-unknown} $(systemctl is-enabled "$new_unit" 2>/dev/null)" || return 1
+    write_whole "$run/installing" "$new_unit" || return 1
   fi
-  ! head -n 1 "$run/installing" 2>/dev/null | grep -qxF "$boot" || return 0
-  write_whole "$run/installing" "$boot$newline$(main_processes)"
+  [ -e "$processes" ] || write_whole "$processes" "$(main_processes)"
 }
 
 # main_processes: `UNIT PID`, of those that run.
@@ -98,11 +98,15 @@ cni_as_before() {
 # undisturbed: the same processes serve the node as before.
 undisturbed() {
   now_running=$(main_processes)
-  tail -n +2 "$run/installing" | while read -r each_unit pid; do
-    case $newline$now_running$newline in *"$newline$each_unit $pid$newline"*) ;; *) echo "$each_unit" ;; esac
-  done >"$run/disturbed"
-  read -r each_unit <"$run/disturbed" || return 0
-  because "the installation disturbed $each_unit: it has not the main process any more that it had before; look with: journalctl -u $each_unit; cat $run/install.out"
+  while read -r each_unit pid; do
+    case $newline$now_running$newline in
+      *"$newline$each_unit $pid$newline"*) ;;
+      *)
+        because "the installation disturbed $each_unit: it has not the main process any more that it had before; look with: journalctl -u $each_unit; cat $run/install.out"
+        return 1
+        ;;
+    esac
+  done <"$processes"
 }
 
 # answering: what was asked for is there now.
@@ -116,5 +120,5 @@ answering() {
 # uninstalled: the way back. What was installed stays, stopped and disabled as the node was without it.
 uninstalled() {
   new_unit=$1
-  fence_down && left_idle && bundle_tidy
+  fence_down && left_idle && bundle_tidy && change rm -f -- "$processes"
 }

@@ -67,7 +67,6 @@ def node(tmp_path: Path) -> Callable[..., Scratch]:
 
 def lacks_crio(node: Scratch) -> Scratch:
     """The node with what an installation looks at."""
-    node.write("/proc/sys/kernel/random/boot_id", b"one\n")
     node.write("/etc/cni/net.d/10-lab.conflist", b"{}\n")
     for folder in ("usr/sbin", "run/systemd/system"):
         (node.root / folder).mkdir(parents=True)
@@ -119,7 +118,7 @@ def test_an_installation_that_fails_ends_with_its_reason_and_no_fence(node: Call
     failed = one.verb("forward", "prepare")
     reason = "apt-get exited with 100: dpkg: error processing package cri-o"
     assert (failed.code, failed.out) == (1, f"{RUN}: step 1 install failed: {reason}\n" * 2)
-    assert (one.tree(), one.state()) == (tree, {**state, "current": True})
+    assert (one.tree(), one.state()) == (tree, {**state, "current": True, "volatile": ["docker2cri-install", "system", "systemd"]})
     assert one.verb("back").code == 0
     assert (one.tree(), one.state()) == (tree, state)
 
@@ -167,3 +166,19 @@ def test_killed_within_the_installation_and_put_back(node: Callable[..., Scratch
     back = one.verb("back")
     assert (back.code, back.err) == (0, "")
     assert (one.tree(), one.state()) == (tree, {**state, "enabled": {**state["enabled"], "crio.service": "disabled\n"}})  # type: ignore[dict-item]
+
+
+def test_a_boot_in_the_middle_is_not_taken_for_a_disturbance(node: Callable[..., Scratch]) -> None:
+    """/run is empty then: the fence is gone, and other processes serve the node by right."""
+    one = node()
+    tree = one.tree()
+    program = one.read(f"/var/lib/docker2cri/{RUN}/program.sh").decode()
+    one.write(f"/var/lib/docker2cri/{RUN}/program.sh", program.replace("\nscript() {", "\nscript() { kill -9 $$;", 1).encode(), 0o700)
+    assert one.verb("forward", "prepare").code == -9
+    one.write(f"/var/lib/docker2cri/{RUN}/program.sh", program.encode(), 0o700)
+    one.reboot()
+    (one.root / "run/systemd/system").mkdir(parents=True)
+    ended = one.verb("forward", "prepare")
+    assert (ended.code, ended.err) == (0, ""), ended.out
+    assert one.tree() == tree
+    assert sorted(path.name for path in (one.root / "run").rglob("*.conf")) == []
