@@ -170,7 +170,7 @@ def install_plan(
         inputs=inputs(view.facts, ()),
         pods=(),
         pause=sandbox_image(view.facts) or "",
-        may_differ=(f"what was installed stays, stopped and disabled: {', '.join(one.title for one in given)}", RECORD) if given else (),
+        may_differ=(f"what was installed of {', '.join(one.title for one in given)} stays, stopped and disabled", RECORD) if given else (),
     )
 
 

@@ -118,7 +118,7 @@ def test_packages_that_misbehave_disturb_nothing(lab: Lab, lab_node: Callable[[s
     assert (again.code, codes(plan)) == (0, set()), again.out
     assert "1 of 1 nodes can be migrated" in again.out
     back = tool("rollback", NODE, "--yes", *tool.reach())
-    stays = "what was installed stays, stopped and disabled: CRI-O; /var/lib/docker2cri keeps the record of the run"
+    stays = "what was installed of CRI-O stays, stopped and disabled; /var/lib/docker2cri keeps the record of the run"
     assert (back.code, recap(back)) == (0, [NODE, "old", "0", f"it never left Docker, verified; {stays}"]), back.err
     assert serving(node) == before
     assert on(node, f"{state}; :").splitlines()[:2] == ["inactive", "disabled"]

@@ -189,7 +189,7 @@ def test_the_plan_installs_and_moves_nothing() -> None:
     plan = planned()
     assert [one.segment for one in plan.steps] == ["prepare", "prepare"]
     assert (plan.moves, plan.refusals, plan.pods) == (False, (), ())
-    assert plan.may_differ == ("what was installed stays, stopped and disabled: CRI-O, skopeo", RECORD)
+    assert plan.may_differ == ("what was installed of CRI-O, skopeo stays, stopped and disabled", RECORD)
     assert [acts(undo(one.step)) for one in plan.steps] == [False, False]
     assert load_plan(dump_plan(alone(plan, "crio"))) == alone(plan, "crio")
 
@@ -233,7 +233,7 @@ def test_how_it_is_read() -> None:
         "        beside Docker, which serves on: nothing is started or restarted by it\n"
         "        skopeo 1.9.3+ds1-1+b10 (new)\n"
         "\n"
-        "Afterwards: what was installed stays, stopped and disabled: CRI-O, skopeo; /var/lib/docker2cri keeps the record of the\n"
+        "Afterwards: what was installed of CRI-O, skopeo stays, stopped and disabled; /var/lib/docker2cri keeps the record of the\n"
         "  run. Nothing else changes; the move is planned when it is there.\n"
     )
 

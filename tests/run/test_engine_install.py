@@ -28,7 +28,7 @@ DONE = Outcome(
     f"  next: docker2cri plan --to crio {NODE} -o plan.json",
     0,
 )
-STAYS = "what was installed stays, stopped and disabled: CRI-O; /var/lib/docker2cri keeps the record of the run"
+STAYS = "what was installed of CRI-O stays, stopped and disabled; /var/lib/docker2cri keeps the record of the run"
 AGAIN = f"docker2cri plan --to crio {NODE} --install packages -o plan.json"
 POINTS = 4  # boundaries of an apply
 
