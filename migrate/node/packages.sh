@@ -216,12 +216,26 @@ packages_install() {
   fi
   # zypper, done: 102 and 103 something should be restarted, 106 a repository was left out
   case $manager:$code in zypper:10[2367]) code=0 ;; esac
-  [ $code -ne 0 ] || return 0
+  if [ $code -eq 0 ]; then
+    [ "$manager" != apt ] || left_out "$cni" "$@"
+    return 0
+  fi
   left=
   if [ "$manager" = apt ] && [ -n "$(half_done)" ]; then
     left="; packages are left half configured, and their scripts would run with the next installation of anybody: apt-get remove, or dpkg --configure -a"
   fi
   because "$manager exited with $code: $(package_errors)$left; all of it: cat $run/install.out"
+}
+
+# left_out CNI_DIR NAME=VERSION...: dpkg remembers nothing of what it was told to leave out.
+left_out() {
+  packages=
+  for planned in "$@"; do
+    [ "$planned" = "$1" ] || packages="$packages ${planned%=*}"
+  done
+  # shellcheck disable=SC2086 # words
+  files=$(dpkg-query -L $packages 2>/dev/null | grep "^$1/[^/]*$" | oneline)
+  [ -z "$files" ] || note "left out: ${files% }; the next version of its package lays it there: dpkg-divert --no-rename --divert FILE.packaged FILE, or hold the package"
 }
 
 # quietly COMMAND...: nothing asks, and nothing looks for services to restart; what packages make is not as private as this program's own files.
