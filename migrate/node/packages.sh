@@ -234,7 +234,7 @@ left_out() {
     [ "$planned" = "$1" ] || packages="$packages ${planned%=*}"
   done
   # shellcheck disable=SC2086 # words
-  files=$(dpkg-query -L $packages 2>/dev/null | grep "^$1/[^/]*$" | oneline)
+  files=$(dpkg-query -L $packages 2>/dev/null 9>&- | grep "^$1/[^/]*$" | oneline)
   [ -z "$files" ] || note "left out: ${files% }; the next version of its package lays it there: dpkg-divert --no-rename --divert FILE.packaged FILE, or hold the package"
 }
 

@@ -24,6 +24,10 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="dpkg sets owners, which needs root"),
 ]
 CNI = "/etc/cni/net.d"
+LEFT_OUT = (
+    "left out: /etc/cni/net.d/100-crio.conflist; the next version of its package lays it there: "
+    "dpkg-divert --no-rename --divert FILE.packaged FILE, or hold the package\n"
+)
 PLAN = ("cri-o=1.23.5~2", "conmon=2:2.1.2~0")
 DOCKER = ("docker-ce=5:20.10.23~3-0", "containerd.io=1.6.15-1")
 # what a package's script is started with; it fails as long as somebody refuses what it asks of systemd
@@ -145,17 +149,13 @@ def test_what_was_planned_is_installed_and_nothing_lands_in_the_cni_directory(no
         1, "cri-o is not installed at 1.23.5~2 as planned; its manager says: dpkg-query: no packages found matching cri-o", ""
     )
     assert node.call("packages_as_planned", "apt", *PLAN) == Ended(0, "", "")
-    left_out = (
-        "left out: /etc/cni/net.d/100-crio.conflist; the next version of its package lays it there: "
-        "dpkg-divert --no-rename --divert FILE.packaged FILE, or hold the package\n"
-    )
-    assert node.call("packages_install", "apt", CNI, *PLAN) == Ended(0, "", left_out)
+    assert node.call("packages_install", "apt", CNI, *PLAN) == Ended(0, "", LEFT_OUT)
     assert not (node.path / "leaked").exists(), (node.path / "leaked").read_text("utf-8")
     assert node.call("packages_there", "apt", *PLAN, *DOCKER) == Ended(0, "", "")
     assert list((node.root / CNI[1:]).iterdir()) == []
     assert (node.root / "etc/conmon.conf").read_text("utf-8") == "mine\n"
     assert (node.path / "environment").read_text("utf-8") == "noninteractive 1 l none 1\n"
-    assert node.call("packages_install", "apt", CNI, *PLAN) == Ended(0, "", left_out)
+    assert node.call("packages_install", "apt", CNI, *PLAN) == Ended(0, "", LEFT_OUT)
 
 
 def test_the_question_gives_what_packages_as_planned_takes(node: Node) -> None:
@@ -212,7 +212,7 @@ def test_what_this_run_left_unfinished_is_finished_and_what_others_left_is_refus
     assert others.reason.startswith("an earlier installation on this node is unfinished: The following packages are only half configured")
     assert others.reason.endswith("; finish it, then begin again: dpkg --configure -a")
     node.begun()
-    assert node.call("packages_install", "apt", CNI, *PLAN) == Ended(0, "", "")
+    assert node.call("packages_install", "apt", CNI, *PLAN) == Ended(0, "", LEFT_OUT)
     assert node.call("packages_there", "apt", *PLAN) == Ended(0, "", "")
     assert list((node.root / CNI[1:]).iterdir()) == []
 
@@ -224,5 +224,5 @@ def test_a_busy_database_is_waited_for(node: Node) -> None:
     release = threading.Timer(1.5, lambda: [file.close() for file in held])
     began = time.monotonic()
     release.start()
-    assert node.call("packages_install", "apt", CNI, *PLAN) == Ended(0, "", "")
+    assert node.call("packages_install", "apt", CNI, *PLAN) == Ended(0, "", LEFT_OUT)
     assert time.monotonic() - began > 1.5
