@@ -91,13 +91,13 @@ def by_packages(view: NodeView, wanted: Lacking, answer: Transaction) -> Install
         raise NotInstallable(code, f"{answer.manager} cannot install {asked}: {answer.problem}", _repository(view, wanted))
     if answer.removed:
         seen = f"{answer.manager} would remove {', '.join(answer.removed)} to install {asked}"
-        raise NotInstallable(code, seen, "take packages that live beside Docker's, or the static tarball: --install FILE")
+        raise NotInstallable(code, seen, f"take packages that live beside Docker's{_or_tarball(view, wanted)}")
     if answer.held:
         seen = f"{answer.manager} would change {', '.join(answer.held)}, held by somebody, to install {asked}"
-        raise NotInstallable(code, seen, "ask who holds it and why; then release it, or install from the static tarball: --install FILE")
+        raise NotInstallable(code, seen, f"ask who holds it and why, then release it{_or_tarball(view, wanted)}")
     if touched := [_told(one) for one in answer.changes if _serves(view, one, wanted)]:
         seen = f"{answer.manager} would change what the node runs on to install {asked}: {', '.join(touched)}"
-        raise NotInstallable(code, seen, "take packages that live beside Docker's, or the static tarball: --install FILE")
+        raise NotInstallable(code, seen, f"take packages that live beside Docker's{_or_tarball(view, wanted)}")
     names = {one.name for one in answer.changes}
     if answer.changes and (left := [one for one in wanted.packages if one not in names]):
         seen = f"{answer.manager} would not change {', '.join(left)} to install {asked}, but {', '.join(sorted(names))}"
@@ -206,5 +206,13 @@ def _programs(view: NodeView, wanted: Lacking) -> str:
 
 def _repository(view: NodeView, wanted: Lacking) -> str:
     kubelet = version.known(view.kubelet.version if view.kubelet else None)
-    which = f" that has {view.target.title} for Kubernetes {kubelet.major}.{kubelet.minor}" if wanted.runtime and kubelet else ""
-    return f"give the node a repository{which}, or take the static tarball: --install FILE"
+    for_it = f" for Kubernetes {kubelet.major}.{kubelet.minor}" if wanted.runtime and kubelet else ""
+    what = view.target.title if wanted.runtime else ", ".join(program for program, _ in wanted.tools)
+    return f"give the node a repository that has {what}{for_it}{_or_tarball(view, wanted)}"
+
+
+def _or_tarball(view: NodeView, wanted: Lacking) -> str:
+    """The other way, where a tarball may bring it."""
+    if not wanted.runtime or view.target.read(view.facts) is not None:
+        return ""
+    return f"; or take the static tarball: docker2cri plan {view.target.asked} --install FILE {view.facts.host}"
