@@ -27,6 +27,7 @@ from tests.rules import make
 
 NEW = (Change("conmon", None, "2.1.2-1"), Change("cri-o", None, "1.23.5-1.1"), Change("cri-tools", None, "1.23.0-00"))
 WANTED = Lacking(True, (("crictl", "cri-tools"),), ("cri-o", "cri-tools"))
+TARBALL = "; or take the static tarball: docker2cri plan --to crio --install FILE lab-w1"
 SUM = "ab" * 32
 BUNDLE = BundleSource(
     path="/srv/cri-o.amd64.v1.23.5.tar.gz",
@@ -98,28 +99,28 @@ def make_package(name: str) -> Package:
         (
             Transaction("apt", (), problem="E: Unable to locate package cri-o"),
             "apt cannot install cri-o cri-tools: E: Unable to locate package cri-o",
-            "give the node a repository that has CRI-O for Kubernetes 1.23; or take the static tarball: docker2cri plan --to crio --install FILE lab-w1",
+            f"give the node a repository that has CRI-O for Kubernetes 1.23{TARBALL}",
         ),
         (
             Transaction("dnf", (*NEW, Change("containerd.io", "1.6.33-3.1", None), Change("docker-ce", "3:20.10.24-3", None))),
             "dnf would remove containerd.io, docker-ce to install cri-o cri-tools",
-            "take packages that live beside Docker's; or take the static tarball: docker2cri plan --to crio --install FILE lab-w1",
+            f"take packages that live beside Docker's{TARBALL}",
         ),
         (
             Transaction("apt", (*NEW, Change("runc", "1.0.0", "1.1.5")), held=("runc",)),
             "apt would change runc, held by somebody, to install cri-o cri-tools",
-            "ask who holds it and why, then release it; or take the static tarball: docker2cri plan --to crio --install FILE lab-w1",
+            f"ask who holds it and why, then release it{TARBALL}",
         ),
         (
             Transaction("zypper", (*NEW, Change("docker", "20.10.23_ce-1", "24.0.5_ce-1"), Change("kubelet", "1.23.17", "1.24.0"))),
             "zypper would change what the node runs on to install cri-o cri-tools: "
             "docker 20.10.23_ce-1 -> 24.0.5_ce-1, kubelet 1.23.17 -> 1.24.0",
-            "take packages that live beside Docker's; or take the static tarball: docker2cri plan --to crio --install FILE lab-w1",
+            f"take packages that live beside Docker's{TARBALL}",
         ),
         (
             Transaction("apt", (*NEW, Change("containerd", "1.5.9", "1.6.20"))),
             "apt would change what the node runs on to install cri-o cri-tools: containerd 1.5.9 -> 1.6.20",
-            "take packages that live beside Docker's; or take the static tarball: docker2cri plan --to crio --install FILE lab-w1",
+            f"take packages that live beside Docker's{TARBALL}",
         ),
         (
             Transaction("dnf", (Change("cri-tools", None, "1.23.0-0"), Change("podman", None, "4.4-1"))),
@@ -134,7 +135,7 @@ def make_package(name: str) -> Package:
         (
             Transaction("apt", (Change("cri-o", None, "1.30.2-1"), Change("cri-tools", None, "1.30.0-1"))),
             "apt offers cri-o 1.30.2-1: CRI-O 1.30.2-1 is for Kubernetes 1.30, the kubelet is 1.23.17: install CRI-O 1.23",
-            "give the node a repository that has CRI-O for Kubernetes 1.23; or take the static tarball: docker2cri plan --to crio --install FILE lab-w1",
+            f"give the node a repository that has CRI-O for Kubernetes 1.23{TARBALL}",
         ),
     ],
     ids=(
