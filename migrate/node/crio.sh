@@ -3,6 +3,7 @@
 runtime=crio
 image_store=/var/lib/containers
 cri_socket=/var/run/crio/crio.sock
+sandbox_store=$image_store/storage/overlay-containers/containers.json
 
 # The directories that it makes become the root of containers: with this program's own umask nobody but root could enter them.
 skopeo() { (umask 022 && exec skopeo "$@") 9>&-; }
@@ -57,7 +58,7 @@ crio_lists_nothing() {
 }
 
 # new_pods_there SOCKET: something of pods is in it, when it runs at all.
-new_pods_there() { active crio.service && [ -n "$(over_cri "$1" pods -q 2>/dev/null)" ]; }
+new_pods_there() { active crio.service && [ -n "$(over_cri "$1" pods -q 2>/dev/null)$(monitors)" ]; }
 
 # stop_new_pods SOCKET: stopped by their grace period and removed, with their addresses, so that nothing of them comes back.
 stop_new_pods() {
@@ -67,6 +68,7 @@ stop_new_pods() {
     return 1
   fi
   settled 30 cri_answers "$1" || because "CRI-O does not answer on $1: $(printf %s "$cri_said" | oneline); look with: journalctl -u crio" || return 1
+  claim_sandboxes "$1" || crio_lists_nothing "$1" || return 1
   containers=$(over_cri "$1" ps -q) && sandboxes=$(over_cri "$1" pods -q) || crio_lists_nothing "$1" || return 1
   for id in $sandboxes; do remember new "$id" running || return 1; done
   for id in $containers; do { over_cri "$1" stop -t "$(grace_of "$1" "$id")" "$id" >/dev/null 2>&1; } 9>&- & done
@@ -75,6 +77,19 @@ stop_new_pods() {
   wait
   left=$(over_cri "$1" pods -q) || crio_lists_nothing "$1" || return 1
   [ -z "$left" ] || because "pods are still in CRI-O: $(printf %s "$left" | oneline); it says why: crictl stopp ID; crictl rmp -f ID"
+}
+
+# claim_sandboxes SOCKET: a sandbox whose making lost its caller (the kubelet stopped meanwhile) runs, but CRI-O neither lists nor stops it,
+# until somebody asks for it once more by the same name: then it is handed over (CRI-O's internal/resourcestore).
+claim_sandboxes() {
+  [ -e "$root$sandbox_store" ] || return 0
+  listed=$(over_cri "$1" pods -q --no-trunc) || return 1
+  grep -o '"id":"[0-9a-f]*","names":\["k8s_POD_[^"]*"' "$root$sandbox_store" | sed 's/"id":"//; s/",.*k8s_POD_/_/; s/"$//' >"$run/sandboxes.stored"
+  while IFS=_ read -r id pod namespace uid number; do
+    case $listed in *"$id"*) continue ;; esac
+    printf '{"metadata":{"name":"%s","namespace":"%s","uid":"%s","attempt":%s},"linux":{}}\n' "$pod" "$namespace" "$uid" "$number" >"$run/sandbox.json"
+    over_cri "$1" runp "$run/sandbox.json" >/dev/null 2>&1 </dev/null || say "$name: the sandbox $id of $namespace/$pod is not handed over by CRI-O"
+  done <"$run/sandboxes.stored"
 }
 
 # grace_of SOCKET ID: its pod's grace period, which the kubelet gives as an annotation.
@@ -86,6 +101,6 @@ grace_of() {
 # monitors: the processes that hold containers of pods.
 monitors() {
   for line in "$root"/proc/[0-9]*/cmdline; do
-    tr '\0' ' ' <"$line" 2>/dev/null | grep -e '^[^ ]*conmon .*-c [0-9a-f]'
+    { tr '\0' ' ' <"$line"; } 2>/dev/null | grep -e '^[^ ]*conmon .*-c [0-9a-f].* -n k8s_'
   done
 }

@@ -1,4 +1,7 @@
-"""Faults on a real node and what they must end in. Each case begins on a whole node on Docker and leaves one that `back` can put back."""
+"""Faults on a real node and what they must end in. Each case begins on a whole node on Docker and leaves one that `back` can put back.
+
+A moment is named by the node's journal, whose lines differ in number from runtime to runtime.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ import msgspec
 
 from migrate.plan.model import Plan, dump_plan, sealed
 from tests.e2e.fault_kills import reached
-from tests.e2e.faults import PROGRAM, Going, Ground, no_api, no_ssh, run_of, until_true, words
+from tests.e2e.fault_runtimes import CONTAINERD, Runtime
+from tests.e2e.faults import DOCKER, PROGRAM, Going, Ground, no_api, no_ssh, run_of, until_true, words
+from tests.e2e.looks import CRICTL
 from tests.e2e.tool import Ran
 from tests.lab.spec import PAUSE
 
@@ -56,7 +61,14 @@ def going(ground: Ground, point: str, *options: str) -> tuple[Going, str]:
 
 RESTORED = "now: back on Docker, verified"
 UNTOUCHED = "now: it never left Docker, verified"
-PLAN_AGAIN = r"next: mend what was seen, then: docker2cri plan --to containerd lab-w\d -o plan.json"
+PLAN_AGAIN = r"next: mend what was seen, then: docker2cri plan --to \w+ lab-w\d -o plan.json"
+# moments of the switch, by the journal's lines
+CARRIED_TWO = r"journal (done \d+ carry.*){2}begin"
+GUARDED = r"journal done \d+ guard"
+PODS_STOPPING = r"journal begin \d+ pods-stop"
+SHELVED = r"journal done \d+ shelve"
+FILES_HALF = r"journal shelve.*(done \d+ file.*){4}"
+FILES_DONE = r"journal begin \d+ runtime-restart"
 
 
 # reboots
@@ -70,22 +82,22 @@ def rebooted(ground: Ground, point: str) -> Result:
 
 def rebooted_pods_stopping(ground: Ground) -> Result:
     """The node is rebooted while its pods are stopped; the tool goes on and tells what happened."""
-    return rebooted(ground, "journal 24")
+    return rebooted(ground, PODS_STOPPING)
 
 
 def rebooted_files_half(ground: Ground) -> Result:
     """The node is rebooted with half of the files written."""
-    return rebooted(ground, "journal 38")
+    return rebooted(ground, FILES_HALF)
 
 
 def rebooted_unverified(ground: Ground) -> Result:
-    """The node is rebooted after its kubelet started on containerd, before verify A."""
+    """The node is rebooted after its kubelet started on the new runtime, before verify A."""
     return rebooted(ground, "settle ^verify A")
 
 
 def rebooted_operator_gone(ground: Ground) -> Result:
     """The tool is killed and the node rebooted in the switch: it is put back at its boot; the next `apply` settles the cordon."""
-    run, plan = going(ground, "journal 30")
+    run, plan = going(ground, SHELVED)
     run.kill()
     ground.reboot()
     until_true("restored", lambda: any(" restored " in line for line in ground.journal(run_of(plan))()))
@@ -96,12 +108,12 @@ def rebooted_operator_gone(ground: Ground) -> Result:
 
 
 def rebooted_after_success(ground: Ground) -> Result:
-    """The node is rebooted after success: it comes up on containerd."""
+    """The node is rebooted after success: it comes up on the new runtime."""
     plan = ground.plan()
     assert ground.tool("apply", plan).code == 0
     ground.reboot()
-    until_true("its pods are ready on containerd", lambda: not ground.pods_lacking("containerd://"))
-    return ends(ground, ground.tool("verify", ground.name), "new", 0, "verified on containerd")
+    ground.wait_moved()
+    return ends(ground, ground.tool("verify", ground.name), "new", 0, f"verified on {ground.runtime.prefix.removesuffix('://')}")
 
 
 def rebooted_before_rollback(ground: Ground) -> Result:
@@ -110,7 +122,7 @@ def rebooted_before_rollback(ground: Ground) -> Result:
     assert ground.tool("apply", plan).code == 0
     ground.reboot()
     ground.sh("mkdir -p /run/docker.sock /run/dockershim.sock")
-    until_true("its pods are ready on containerd", lambda: not ground.pods_lacking("containerd://"))
+    ground.wait_moved()
     return ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0, "back on Docker, verified")
 
 
@@ -133,14 +145,14 @@ def socket_directory_used(ground: Ground) -> Result:
 
 def sessions_killed(ground: Ground) -> Result:
     """Every SSH session is ended on the node inside the switch."""
-    run, _ = going(ground, "journal 24")
+    run, _ = going(ground, PODS_STOPPING)
     ground.sh("pkill -f '^sshd: root'; true")
     return ends(ground, run.end(), "new", 0)
 
 
 def connection_dropped(ground: Ground) -> Result:
     """Port 22 of the node is dropped for 50 s inside the switch; the node goes on meanwhile."""
-    run, plan = going(ground, "journal 16")
+    run, plan = going(ground, GUARDED)
     with no_ssh(ground):
         until_true("switch finished", lambda: any("finished - switch" in line for line in ground.journal(run_of(plan))()))
         time.sleep(50)
@@ -156,13 +168,13 @@ def guard_fires(ground: Ground) -> Result:
     assert said.code == 6, words(said)
     assert f"{ground.name}: old on the node and not settled (undone by its guard" in said.out, words(said)
     assert f"next: docker2cri rollback {ground.name}, which verifies and uncordons it" in said.out, words(said)
-    until_true("its pods are ready on Docker", lambda: not ground.pods_lacking("docker://"))
+    until_true("its pods are ready on Docker", lambda: not ground.pods_lacking(DOCKER))
     return ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0, "undone by its guard.*back on Docker, verified")
 
 
 def guard_fires_apply_typed(ground: Ground) -> Result:
     """The same, and `apply` is typed: only the way back is open."""
-    run, plan = going(ground, "journal 45", "--guard", "30")
+    run, plan = going(ground, FILES_DONE, "--guard", "30")
     run.kill()
     _guard_fired(ground, plan)
     return ends(ground, ground.tool("apply", plan), "old", 5, "undone by its guard", RESTORED, PLAN_AGAIN)
@@ -254,16 +266,17 @@ def disk_read_only(ground: Ground) -> Result:
     return ended
 
 
+SANDBOXES = "pgrep -a -x conmon | sed -n 's/.* -c \\([0-9a-f]*\\) .* -n k8s_POD_.*/\\1/p'"
 MENDS_ETC = "the file system at /etc is mounted read-only, expected was one to write to; mend it: mount -o remount,rw /etc"
 
 
 def etc_read_only(ground: Ground) -> Result:
-    """/etc is read-only when a rollback is typed: seen before anything is stopped, its pods stay on containerd; mended, it ends old."""
+    """/etc is read-only when a rollback is typed: seen before anything is stopped, its pods stay where they are; mended, it ends old."""
     assert ground.tool("apply", ground.plan()).code == 0
     ground.sh("mount --bind /etc /etc && mount -o remount,bind,ro /etc")
     try:
         ended = ends(ground, ground.tool("rollback", ground.name), "parked", 6, MENDS_ETC, "nothing was changed", "docker2cri rollback")
-        assert not ground.pods_lacking("containerd://")
+        assert not ground.pods_lacking(ground.runtime.prefix)
     finally:
         ground.sh("umount -l /etc")
     ends(ground, ground.tool("rollback", ground.name), "old", 0)
@@ -272,7 +285,7 @@ def etc_read_only(ground: Ground) -> Result:
 
 def etc_read_only_switch(ground: Ground) -> Result:
     """/etc becomes read-only before the files of the switch are laid: gate and guard cannot be taken away; mended, `rollback` ends old."""
-    run, _ = going(ground, "journal 16")
+    run, _ = going(ground, GUARDED)
     ground.sh("mount --bind /etc /etc && mount -o remount,bind,ro /etc")
     try:
         ended = ends(ground, run.end(), "parked", 6, MENDS_ETC, "docker2cri rollback")
@@ -329,6 +342,18 @@ def stop_on_failure(ground: Ground) -> Result:
     return ended
 
 
+def sandbox_disowned(ground: Ground) -> Result:
+    """Sandboxes whose making lost its caller, as when a kubelet stops: CRI-O runs and does not list them; the way back ends them too."""
+    assert ground.tool("apply", ground.plan()).code == 0
+    for number, seconds in enumerate(("0.04", "0.06", "0.08", "0.1")):
+        asked = json.dumps({"metadata": {"name": "disowned", "namespace": "default", "uid": f"d{number}", "attempt": 0}, "linux": {}})
+        ground.sh(f"echo '{asked}' >/tmp/disowned.json; timeout -s KILL {seconds} {CRICTL} runp /tmp/disowned.json; rm /tmp/disowned.json")
+    time.sleep(2)
+    run, listed = (set(ground.sh(script).split()) for script in (SANDBOXES, f"{CRICTL} pods -q --no-trunc"))
+    assert run - listed, "CRI-O lists all sandboxes that run: the fault was not made"
+    return ends(ground, ground.tool("rollback", ground.name), "old", 0)
+
+
 def bare_pod(ground: Ground) -> Result:
     """A bare pod comes to the node after the plan was made and checked: nothing can be drained, the node is as before."""
     run, _ = going(ground, "prepare ^carry")
@@ -382,7 +407,7 @@ def api_short_vacate(ground: Ground) -> Result:
 
 def api_short_switch(ground: Ground) -> Result:
     """The API is away for 20 s in `switch`."""
-    return api_short(ground, "journal 16")
+    return api_short(ground, GUARDED)
 
 
 def api_short_settle(ground: Ground) -> Result:
@@ -406,16 +431,21 @@ def api_long_vacate(ground: Ground) -> Result:
 
 def api_long_switch(ground: Ground) -> Result:
     """The API stays away in `switch`: not verified, so back; that cannot be settled; `rollback` does when the API is there again."""
-    return api_long(ground, "journal 16", "verify A")
+    return api_long(ground, GUARDED, "verify A")
 
 
 def api_long_settle(ground: Ground) -> Result:
-    """The API stays away after the guard was disarmed: parked on containerd; `apply` goes on and ends new."""
+    """The API stays away after the guard was disarmed: parked on the new runtime; `apply` goes on and ends new."""
     run, plan = going(ground, "settle ^disarm")
     with no_api(ground, refused=False):
         ended = run.end(900)
     result = ends(
-        ground, ended, "parked", 6, "it runs on containerd and was verified while cordoned", "docker2cri apply with the same plan"
+        ground,
+        ended,
+        "parked",
+        6,
+        f"it runs on {ground.runtime.title} and was verified while cordoned",
+        "docker2cri apply with the same plan",
     )
     ends(ground, ground.tool("apply", plan), "new", 0)
     return result
@@ -448,7 +478,7 @@ def interrupted(ground: Ground, point: str, number: int) -> Result:
 
 def interrupted_prepare(ground: Ground) -> Result:
     """Ctrl-C while images are carried over; then `apply` goes on."""
-    return interrupted(ground, "journal 5", signal.SIGINT)
+    return interrupted(ground, CARRIED_TWO, signal.SIGINT)
 
 
 def interrupted_vacate(ground: Ground) -> Result:
@@ -463,7 +493,7 @@ def terminated_vacate(ground: Ground) -> Result:
 
 def interrupted_switch(ground: Ground) -> Result:
     """Ctrl-C inside the switch, twice: the node is finished first."""
-    run, _ = going(ground, "journal 24")
+    run, _ = going(ground, PODS_STOPPING)
     run.signal(signal.SIGINT)
     time.sleep(1)
     run.signal(signal.SIGINT)
@@ -479,9 +509,10 @@ def interrupted_rollback(ground: Ground) -> Result:
     run.signal(signal.SIGINT)
     ended = run.end()
     assert ended.code == 130, words(ended)
-    assert "interrupted before the way back began; it runs on containerd as before" in ended.out, words(ended)
+    said = f"interrupted before the way back began; it runs on {ground.runtime.title} as before"
+    assert said in ended.out, words(ended)
     ground.assert_new()
-    return Result("stopped", 130, "interrupted before the way back began; it runs on containerd as before")
+    return Result("stopped", 130, said)
 
 
 def not_confirmed(ground: Ground) -> Result:
@@ -554,7 +585,7 @@ def applied_twice(ground: Ground) -> Result:
     """The second apply of a finished plan does nothing and says so."""
     plan = ground.plan()
     assert ground.tool("apply", plan).code == 0
-    return ends(ground, ground.tool("apply", plan), "new", 0, "nothing to do: it runs on containerd and was verified")
+    return ends(ground, ground.tool("apply", plan), "new", 0, f"nothing to do: it runs on {ground.runtime.title} and was verified")
 
 
 CASES: tuple[Case, ...] = (
@@ -572,8 +603,21 @@ CASES: tuple[Case, ...] = (
         containerd_refuses,
         stop_on_failure,
     ),
-    *(bare_pod, ready_without_pods, unproved_and_stop),
+    *(sandbox_disowned, bare_pod, ready_without_pods, unproved_and_stop),
     *(api_short_vacate, api_short_switch, api_short_settle, api_long_vacate, api_long_switch, api_long_settle),
     *(second_operator, interrupted_prepare, interrupted_vacate, terminated_vacate, interrupted_switch, interrupted_rollback),
     *(not_confirmed, other_kubelet, edited_after_plan, edited_after_success, applied_twice),
 )
+
+# about containerd's own configuration, drop-ins and store, or made with its own tools
+OF_CONTAINERD: tuple[Case, ...] = (
+    *(disk_full_images, disk_full_file, containerd_broken, containerd_refuses, stop_on_failure),
+    *(ready_without_pods, unproved_and_stop, edited_after_plan, edited_after_success),
+)
+OF_CRIO: tuple[Case, ...] = (sandbox_disowned,)
+
+
+def cases(runtime: Runtime) -> tuple[Case, ...]:
+    """The cases that are made with a runtime."""
+    others = OF_CRIO if runtime is CONTAINERD else OF_CONTAINERD
+    return tuple(case for case in CASES if case not in others)

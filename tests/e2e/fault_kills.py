@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from tests.e2e.fault_runtimes import Runtime
 from tests.e2e.faults import Going, Ground, run_of, words
 
 # What the tool does itself is seen by its events, what the node does by the node's journal.
 THERE = (
-    *(f"journal {number}" for number in range(1, 53)),
     "preflight reads the node again",
     "vacate ^cordon",
     "vacate ^drain$",
@@ -25,7 +24,6 @@ THERE = (
     "settle ^verify the workloads",
 )
 BACK = (
-    *(f"journal {number}" for number in range(55, 98)),
     "vacate ^cordon",
     "vacate ^drain",
     "back ^annotate",
@@ -36,53 +34,64 @@ BACK = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Killed:
-    """Where it was meant to be killed, and whether it still ran then; `note` says how it had ended when not."""
+def there(runtime: Runtime) -> tuple[str, ...]:
+    """The points of `apply`."""
+    return (*(f"journal {number}" for number in range(1, runtime.there + 1)), *THERE)
 
-    point: str
-    running: bool
-    note: str = ""
+
+def back(runtime: Runtime) -> tuple[str, ...]:
+    """The points of `rollback`."""
+    first, last = runtime.back
+    return (*(f"journal {number}" for number in range(first, last + 1)), *BACK)
 
 
 def reached(ground: Ground, going: Going, plan: str, point: str) -> Callable[[], bool]:
-    """Whether the tool is at a point: `journal N`, a line of the node's journal; or `SEGMENT PATTERN`, an event of the tool."""
+    """Whether the tool is at a point.
+
+    `journal N` is a line of the node's journal, `journal PATTERN` what is in it, `SEGMENT PATTERN` an event of the tool.
+    """
     segment, _, pattern = point.partition(" ")
     if segment == "journal":
-        journal, number = ground.journal(run_of(plan)), int(pattern)
-        return lambda: len(journal()) >= number
+        journal = ground.journal(run_of(plan))
+        if pattern.isdecimal():
+            return lambda: len(journal()) >= int(pattern)
+        return lambda: re.search(pattern, "\n".join(journal()), re.DOTALL) is not None
     return lambda: any(one.get("segment") == segment and re.search(pattern, one.get("text", "")) for one in going.events())
 
 
-def killed_at(ground: Ground, plan: str, point: str, command: str, *argv: str) -> Killed:
-    """Start the tool and kill it at a point."""
+def killed_at(ground: Ground, plan: str, point: str, command: str, *argv: str) -> str:
+    """Start the tool and kill it at a point, which it has to come to; a note when it had ended by then."""
     going = ground.begin(command, *argv)
-    running = going.until(point, reached(ground, going, plan, point)) and going.process.poll() is None
+    at = reached(ground, going, plan, point)
+    assert not at(), f"{point} is no point of {command}: it was there before"
+    come = going.until(point, at)
+    running = going.process.poll() is None
     going.kill()
     said = going.end()
-    return Killed(point, running, "" if running else f"it had ended before: {said.code} {said.out.splitlines()[-1:]}")
+    assert come, f"{point} is no point of {command}: it ended without\n{words(said)}"
+    return "" if running else f"it had ended by then: {said.code} {said.out.splitlines()[-1:]}"
 
 
 def continued(ground: Ground, point: str) -> str:
     """apply killed, apply typed again: it ends new."""
     plan = ground.plan()
-    killed = killed_at(ground, plan, point, "apply", plan)
+    note = killed_at(ground, plan, point, "apply", plan)
     ended = ground.tool("apply", plan)
     assert ended.code == 0, words(ended)
-    assert re.search(r"new +0 +(runs on containerd, verified|nothing to do)", ended.out), words(ended)
+    assert re.search(rf"new +0 +(runs on {ground.runtime.title}, verified|nothing to do)", ended.out), words(ended)
     ground.assert_new()
     ground.back()
-    return killed.note
+    return note
 
 
 def rolled_back(ground: Ground, point: str) -> str:
     """apply killed, rollback typed on another machine: it ends old."""
     plan = ground.plan()
-    killed = killed_at(ground, plan, point, "apply", plan)
+    note = killed_at(ground, plan, point, "apply", plan)
     ended = ground.tool("rollback", ground.name, state="elsewhere")
     assert ended.code == 0, words(ended)
     ground.assert_old()
-    return killed.note
+    return note
 
 
 def rolled_back_and_apply_typed(ground: Ground, point: str) -> str:
@@ -90,7 +99,9 @@ def rolled_back_and_apply_typed(ground: Ground, point: str) -> str:
     plan = ground.plan()
     done = ground.tool("apply", plan)
     assert done.code == 0, words(done)
-    killed = killed_at(ground, plan, point, "rollback", ground.name)
+    written, (first, _) = len(ground.journal(run_of(plan))()), ground.runtime.back
+    assert written + 1 == first, f"a plan has other steps now: the way back begins with line {written + 1} of the journal, not {first}"
+    note = killed_at(ground, plan, point, "rollback", ground.name)
     begun = "undo-begin" in "".join(ground.journal(run_of(plan))())
     ended = ground.tool("apply", plan)
     if not begun:
@@ -105,4 +116,4 @@ def rolled_back_and_apply_typed(ground: Ground, point: str) -> str:
         assert "now: back on Docker, verified" in ended.err, words(ended)
     else:
         assert "this plan was rolled back on this node" in ended.out, words(ended)
-    return killed.note
+    return note

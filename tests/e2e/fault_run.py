@@ -1,6 +1,6 @@
-"""The whole set of faults on real nodes, and its table in docs/faults.md: `python -m tests.e2e.faults [--only PATTERN] [--again]`.
+"""The whole set of faults on real nodes, and its part of docs/faults.md: `python -m tests.e2e.faults [--to RUNTIME] [--only PATTERN]`.
 
-Every result is a line of test-logs/faults.jsonl; `--again` leaves out what that has as passed. Exit code 1 when anything failed.
+Every result is a line of the runtime's record in test-logs; `--again` leaves out what that has as passed. Exit code 1 when anything failed.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from tests.e2e import fault_kills
-from tests.e2e.fault_cases import CASES
+from tests.e2e.fault_cases import CASES, OF_CONTAINERD, cases
+from tests.e2e.fault_runtimes import CONTAINERD, RUNTIMES, Runtime
 from tests.e2e.faults import Ground, fresh
 from tests.lab import cluster
 from tests.lab.fixtures import Lab, missing
 from tests.lab.shell import LabError
 from tests.lab.spec import CHECKOUT
 
-RECORD = CHECKOUT / "test-logs" / "faults.jsonl"
+LOGS = CHECKOUT / "test-logs"
 PAGE = CHECKOUT / "docs" / "faults.md"
 SCENARIOS = {
-    "continued": (fault_kills.continued, fault_kills.THERE, "`apply` killed, `apply` typed again"),
-    "rolled_back": (fault_kills.rolled_back, fault_kills.THERE, "`apply` killed, `rollback` typed on another machine"),
-    "rolled_back_and_apply_typed": (fault_kills.rolled_back_and_apply_typed, fault_kills.BACK, "`rollback` killed, then `apply` typed"),
+    "continued": (fault_kills.continued, fault_kills.there, "`apply` killed, `apply` typed again"),
+    "rolled_back": (fault_kills.rolled_back, fault_kills.there, "`apply` killed, `rollback` typed on another machine"),
+    "rolled_back_and_apply_typed": (fault_kills.rolled_back_and_apply_typed, fault_kills.back, "`rollback` killed, then `apply` typed"),
 }
 HEAD = """# What happens when something goes wrong
 
-Faults made on real nodes of the lab (a 1.23 cluster on dockershim, one container per machine); `make e2e-full` makes them and writes this
-page. A fault *held* when the command's exit code, state and text were as expected and the node compared equal: on Docker every file of
-/etc, the unit folders and the kubelet's files byte for byte with mode and owner, units, annotation, cordon, pods by container ID, leases
-and nat rules; or on containerd, verified, Docker shelved.
+Faults made on real nodes of the lab (a 1.23 cluster on dockershim, one container per machine). `make e2e-full` makes those of containerd
+and writes their part of this page, `LAB_CRIO_DIR=FOLDER .venv/bin/python -m tests.e2e.faults --to crio` those of CRI-O. A fault *held*
+when the command's exit code, state and text were as expected and the node compared equal: on Docker every file of /etc, the unit folders
+and the kubelet's files byte for byte with mode and owner, units, annotation, cordon, pods by container ID, leases and nat rules; or on the
+new runtime, verified, Docker shelved.
 
 """
 
@@ -53,11 +55,11 @@ class Line:
     said: str
 
 
-def everything() -> list[str]:
-    """The names of all faults, those that take longest first."""
-    kills = [f"{scenario} {point}" for scenario, (_, points, _) in SCENARIOS.items() for point in points]
-    cases = [case.__name__ for case in CASES]
-    return sorted(cases, key=lambda name: "api_long" not in name) + kills
+def everything(runtime: Runtime) -> list[str]:
+    """The names of all faults that are made with a runtime, those that take longest first."""
+    kills = [f"{scenario} {point}" for scenario, (_, points, _) in SCENARIOS.items() for point in points(runtime)]
+    others = [case.__name__ for case in cases(runtime)]
+    return sorted(others, key=lambda name: "api_long" not in name) + kills
 
 
 def one(ground: Ground, name: str) -> Line:
@@ -73,7 +75,7 @@ def one(ground: Ground, name: str) -> Line:
     return Line(name, True, result.state, result.code, seconds, result.said)
 
 
-def work_off(lab: Lab, node: str, names: queue.SimpleQueue[str], done: Callable[[Line], None]) -> None:
+def work_off(lab: Lab, node: str, runtime: Runtime, names: queue.SimpleQueue[str], done: Callable[[Line], None]) -> None:
     """One node takes fault after fault; after a failure it is made anew."""
     ground: Ground | None = None
     while True:
@@ -83,7 +85,7 @@ def work_off(lab: Lab, node: str, names: queue.SimpleQueue[str], done: Callable[
             return
         for attempt in (1, 2):
             try:
-                ground = ground or fresh(lab, node)
+                ground = ground or fresh(lab, node, runtime)
                 line = one(ground, name)
                 break
             except (AssertionError, LabError, OSError, ValueError, KeyError) as wrong:
@@ -98,68 +100,90 @@ def work_off(lab: Lab, node: str, names: queue.SimpleQueue[str], done: Callable[
 def main() -> int:
     """Run, record, write the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.faults", description="Every fault on real nodes.")
+    parser.add_argument("--to", default="containerd", choices=[one.option for one in RUNTIMES], help="the runtime to move to")
     parser.add_argument("--nodes", default="lab-w4,lab-w5,lab-w6", help="workers to use, made anew first; they need not exist")
     parser.add_argument("--only", default="", metavar="PATTERN", help="only faults whose name matches")
     parser.add_argument("--again", action="store_true", help="only faults that did not pass in the last run")
-    parser.add_argument("--page", action="store_true", help="only write the page from what was recorded")
+    parser.add_argument("--page", action="store_true", help="only write its part of the page from what was recorded")
     asked = parser.parse_args()
-    RECORD.parent.mkdir(exist_ok=True)
-    known = recorded() if asked.again or asked.page or asked.only else {}
+    runtime = next(one for one in RUNTIMES if one.option == asked.to)
+    record_of = LOGS / runtime.record
+    LOGS.mkdir(exist_ok=True)
+    known = recorded(runtime) if asked.again or asked.page or asked.only else {}
     names: queue.SimpleQueue[str] = queue.SimpleQueue()
-    wanted = [name for name in everything() if re.search(asked.only, name) and not (asked.again and name in known and known[name].passed)]
+    everyone = everything(runtime)
+    wanted = [name for name in everyone if re.search(asked.only, name) and not (asked.again and name in known and known[name].passed)]
     if not asked.page:
         if reason := missing():
             print(reason)
             return 1
         if not known:
-            RECORD.unlink(missing_ok=True)
+            record_of.unlink(missing_ok=True)
         for name in wanted:
             names.put(name)
         lock = threading.Lock()
 
         def done(line: Line) -> None:
-            with lock, RECORD.open("a", encoding="utf-8") as record:
+            with lock, record_of.open("a", encoding="utf-8") as record:
                 known[line.name] = line
                 record.write(json.dumps(asdict(line)) + "\n")
                 print("ok  " if line.passed else "FAIL", f"{line.seconds:6.1f} s", line.name, "" if line.passed else line.said, flush=True)
 
         lab = Lab(cluster.members())
-        threads = [threading.Thread(target=work_off, args=(lab, node, names, done)) for node in asked.nodes.split(",")]
+        threads = [threading.Thread(target=work_off, args=(lab, node, runtime, names, done)) for node in asked.nodes.split(",")]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    PAGE.write_text(page(known), encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text("utf-8"), runtime, known), encoding="utf-8")
     failed = [line.name for line in known.values() if not line.passed]
-    print(f"{len(known) - len(failed)} of {len(everything())} passed; the table is in {PAGE.relative_to(CHECKOUT)}")
+    print(f"{len(known) - len(failed)} of {len(everyone)} passed; the table is in {PAGE.relative_to(CHECKOUT)}")
     return 1 if failed else 0
 
 
-def recorded() -> dict[str, Line]:
+def recorded(runtime: Runtime) -> dict[str, Line]:
     """The last result of each fault."""
-    if not RECORD.exists():
+    record = LOGS / runtime.record
+    if not record.exists():
         return {}
-    lines = [Line(**json.loads(text)) for text in RECORD.read_text("utf-8").splitlines()]
-    return {line.name: line for line in lines if line.name in everything()}
+    lines = [Line(**json.loads(text)) for text in record.read_text("utf-8").splitlines()]
+    everyone = everything(runtime)
+    return {line.name: line for line in lines if line.name in everyone}
 
 
-def _tally(known: dict[str, Line]) -> str:
+def page(now: str, runtime: Runtime, known: dict[str, Line]) -> str:
+    """The page as it is now, with one runtime's part made anew."""
+    kept = {part.partition("\n")[0]: part.strip() + "\n" for part in re.split(r"(?m)^(?=## )", now)}
+    titles = {one: f"## To {one.title}" for one in RUNTIMES}
+    parts = {one: _part(runtime, title, known) if one is runtime else kept.get(title, "") for one, title in titles.items()}
+    return HEAD + "\n".join(part for part in parts.values() if part)
+
+
+def _tally(every: int, known: dict[str, Line]) -> str:
     """How much of the set was run, and how much of that held: an incomplete record says that it is one."""
-    every, held = len(everything()), sum(line.passed for line in known.values())
+    held = sum(line.passed for line in known.values())
     text = f"**{len(known)} of {every} were run, {held} of these held.**"
     if len(known) < every:
-        text += " This is not the whole set, and what was run may come from several sittings, between which the program was mended."
+        text += " This is not the whole set, and what was run may come from several\nsittings, between which the program was mended."
     return text + "\n\n"
 
 
-def page(known: dict[str, Line]) -> str:
-    """The page."""
+def _left_out(runtime: Runtime) -> str:
+    """What is not of the set."""
+    if runtime is CONTAINERD:
+        return ""
+    return f"{len(OF_CONTAINERD)} faults of containerd's own configuration, drop-ins, store and tools are not of this set.\n\n"
+
+
+def _part(runtime: Runtime, title: str, known: dict[str, Line]) -> str:
     parts = [
-        HEAD,
-        _tally(known),
-        "## The tool killed (kill -9)\n\n| what | points | held | seconds each: least, median, most |\n|---|---|---|---|\n",
+        f"{title}\n\n",
+        _tally(len(everything(runtime)), known),
+        _left_out(runtime),
+        "### The tool killed (kill -9)\n\n| what | points | held | seconds each: least, median, most |\n|---|---|---|---|\n",
     ]
-    for scenario, (_, points, what) in SCENARIOS.items():
+    for scenario, (_, points_of, what) in SCENARIOS.items():
+        points = points_of(runtime)
         lines = [known[name] for point in points if (name := f"{scenario} {point}") in known]
         held = [line.seconds for line in lines if line.passed]
         figures = f"{min(held):.0f}, {statistics.median(held):.0f}, {max(held):.0f}" if held else ""
@@ -168,10 +192,10 @@ def page(known: dict[str, Line]) -> str:
         )
     parts.append(
         "\nA point is a line of the node's journal, or a step of the tool's own. Seconds are those of the whole case, from `plan` to the\n"
-        "comparison; on two cores that were busy with three nodes at once.\n\n## Everything else\n\n"
+        "comparison; on two cores that were busy with two or three nodes at once.\n\n### Everything else\n\n"
         "| fault | ended | exit code | seconds | the tool said |\n|---|---|---|---|---|\n"
     )
-    for case in CASES:
+    for case in cases(runtime):
         line, what = known.get(case.__name__), " ".join((case.__doc__ or "").split())
         if line is None:
             parts.append(f"| {what} | not run | | | |\n")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.fault_runtimes import Runtime
 from tests.e2e.tool import Ran
 from tests.lab import access, cluster, images, nodes
 from tests.lab.cache import only_one
@@ -25,13 +26,13 @@ from tests.lab.spec import ACCESS, MOST_WORKERS, Node
 from tests.lab.spec import nodes as members_of
 
 MARK = "docker2cri.io/run"
+DOCKER = "docker://"
 PROGRAM = str(Path(sys.executable).parent / "docker2cri")
 LISTING = (
     "find /etc /lib/systemd/system /var/lib/kubelet -xdev \\( -path /var/lib/kubelet/pods -o -path /var/lib/kubelet/device-plugins "
     "-o -path /var/lib/kubelet/cpu_manager_state -o -path /var/lib/kubelet/memory_manager_state -o -path /var/lib/kubelet/pki \\) -prune "
     "-o -type f -printf '%p %m %u:%g ' -exec sha256sum {} \\; -o -printf '%p %m %u:%g %l\\n' | awk '{print $1,$2,$3,$4}' | sort"
 )
-UNITS = "systemctl is-active kubelet docker.socket docker containerd; systemctl is-enabled kubelet docker.socket docker containerd; true"
 
 
 @dataclass
@@ -84,10 +85,11 @@ class Going:
 
 @dataclass
 class Ground:
-    """One worker of the lab, whole and on Docker when a case begins; `files` is how it was then."""
+    """One worker of the lab, whole and on Docker when a case begins, to be moved to `runtime`; `files` and `units` are how it was then."""
 
     lab: Lab
     node: Node
+    runtime: Runtime
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="faults-")))
     files: str = ""
     units: str = ""
@@ -132,7 +134,7 @@ class Ground:
         """A new plan of this node; its path. A plan's name is its digest, and one second makes another."""
         self.count += 1
         path = str(self.folder / f"plan-{self.count}.json")
-        words_of = ("--to", "containerd", self.name, "-o", path, "--no-diff", *self.accepts())
+        words_of = ("--to", self.runtime.option, self.name, "-o", path, "--no-diff", *self.accepts())
         for _ in range(60):  # what others drain meanwhile exhausts budgets for a while
             made = self.tool("plan", *words_of)
             if "D2C322" not in made.out:
@@ -174,8 +176,13 @@ class Ground:
 
     def ready(self) -> None:
         """Remember how the node is now, on Docker."""
-        until_true("its pods are ready on Docker", lambda: not self.pods_lacking("docker://"))
-        self.files, self.units = self.sh(LISTING), self.sh(UNITS)
+        until_true("its pods are ready on Docker", lambda: not self.pods_lacking(DOCKER))
+        self.files, self.units = self.sh(LISTING), self.states()
+
+    def states(self) -> str:
+        """What systemd says of the units."""
+        names = " ".join(self.runtime.units)
+        return self.sh(f"systemctl is-active {names}; systemctl is-enabled {names}; true")
 
     def api(self) -> dict[str, Any]:
         """The Node object."""
@@ -187,9 +194,7 @@ class Ground:
         found = json.loads(self.lab.kubectl("get", "pods", "-A", "--field-selector", f"spec.nodeName={self.name}", "-o", "json"))["items"]
         if len(found) < 3:
             return ["its DaemonSets' pods are not there yet"]
-        running = self.sh(
-            "docker ps -q --no-trunc" if prefix == "docker://" else "ctr -n k8s.io tasks ls | awk '$3 == \"RUNNING\" {print $1}'"
-        )
+        running = self.sh("docker ps -q --no-trunc" if prefix == DOCKER else self.runtime.running)
         short = []
         for pod in found:
             if pod["status"]["phase"] in ("Succeeded", "Failed") or pod["metadata"].get("deletionTimestamp"):
@@ -199,9 +204,13 @@ class Ground:
                 short.append(f"{pod['metadata']['name']}: {ids}")
         return short
 
+    def wait_moved(self) -> None:
+        """Wait until its pods are ready in the new runtime."""
+        until_true(f"its pods are ready on {self.runtime.title}", lambda: not self.pods_lacking(self.runtime.prefix))
+
     def leaked(self) -> list[str]:
         """Leases, cached results and nat rules of sandboxes that do not run."""
-        living = self.sh("if systemctl is-active -q docker; then docker ps -q --no-trunc; fi; ctr -n k8s.io tasks ls -q 2>/dev/null; true")
+        living = self.sh(f"if systemctl is-active -q docker; then docker ps -q --no-trunc; fi; {self.runtime.running}")
         named = self.sh(
             "cat /var/lib/cni/networks/*/[0-9]* | tr '\\r' '\\n' | grep -aE '^[0-9a-f]{64}$'; ls /var/lib/cni/cache/results "
             "/var/lib/cni/results 2>/dev/null | grep -oE '[0-9a-f]{64}'; iptables-save -t nat | grep -oE '[0-9a-f]{64}'; true"
@@ -216,27 +225,28 @@ class Ground:
 
     def assert_old(self) -> None:
         """On Docker, byte for byte, with its pods, schedulable, and nothing of ours at work."""
-        until_true("its pods are ready on Docker", lambda: not self.pods_lacking("docker://"))
+        until_true("its pods are ready on Docker", lambda: not self.pods_lacking(DOCKER))
         node = self.api()
-        assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("docker://")
+        assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith(DOCKER)
         assert not node["spec"].get("unschedulable"), "it is cordoned"
         assert MARK not in node["metadata"]["annotations"]
         assert node["metadata"]["annotations"]["kubeadm.alpha.kubernetes.io/cri-socket"] == "/var/run/dockershim.sock"
         assert differing(self.files, self.sh(LISTING)) == []
-        assert self.sh(UNITS) == self.units
+        assert self.states() == self.units
         assert self.sh("ls -d /run/docker2cri /var/lib/docker2cri/docker-shelved /var/lib/docker2cri/current 2>/dev/null; true") == ""
-        assert self.sh("ctr -n k8s.io tasks ls -q") == ""
+        left = self.sh(self.runtime.left)
+        assert left == "", f"left in {self.runtime.title}: {left}"
         until_true("no lease, cached result or nat rule is left of what does not run", lambda: not self.leaked(), 30)
 
     def assert_new(self) -> None:
-        """On containerd with its pods, Docker shelved, schedulable, no guard and no gate."""
-        until_true("its pods are ready on containerd", lambda: not self.pods_lacking("containerd://"))
+        """On the new runtime with its pods, Docker shelved, schedulable, no guard and no gate."""
+        self.wait_moved()
         node = self.api()
-        assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("containerd://")
+        assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith(self.runtime.prefix)
         assert not node["spec"].get("unschedulable"), "it is cordoned"
         assert MARK not in node["metadata"]["annotations"]
-        assert node["metadata"]["annotations"]["kubeadm.alpha.kubernetes.io/cri-socket"] == "unix:///run/containerd/containerd.sock"
-        assert self.sh("systemctl is-active kubelet docker.socket docker containerd; true").split() == [
+        assert node["metadata"]["annotations"]["kubeadm.alpha.kubernetes.io/cri-socket"] == self.runtime.socket
+        assert self.sh(f"systemctl is-active kubelet docker.socket docker {self.runtime.unit}; true").split() == [
             "active",
             "inactive",
             "inactive",
@@ -278,11 +288,12 @@ def run_of(path: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
-def fresh(lab: Lab, name: str) -> Ground:
-    """A worker made anew."""
+def fresh(lab: Lab, name: str, runtime: Runtime) -> Ground:
+    """A worker made anew, with what it needs to move to a runtime."""
     node = _worker(name)
     _made_anew(node)
-    ground = Ground(lab, node)
+    runtime.needs(node)
+    ground = Ground(lab, node, runtime)
     ground.ready()
     return ground
 

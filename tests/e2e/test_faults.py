@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e import fault_cases, fault_kills
 from tests.e2e.fault_run import one
+from tests.e2e.fault_runtimes import CONTAINERD
 from tests.e2e.faults import Ground, dismissed, fresh
 from tests.lab.fixtures import Lab
 
@@ -28,7 +29,7 @@ class Worker:
         self.ground: Ground | None = None
 
     def run(self, name: str) -> None:
-        ground, self.ground = self.ground or fresh(self.lab, WORKER), None
+        ground, self.ground = self.ground or fresh(self.lab, WORKER, CONTAINERD), None
         assert one(ground, name).passed
         self.ground = ground
 

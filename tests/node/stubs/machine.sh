@@ -366,7 +366,10 @@ crictl() { # --timeout N -r ADDRESS WORD...
       for one in "$state/k8s"/*; do
         [ -e "$one" ] || continue
         know "$one"
-        case $verb:$type:$running in ps:container:yes | pods:podsandbox:*) echo "${one##*/}" ;; esac
+        case $verb:$type:$running:$policy in
+          *:disowned) ;; # its making lost its caller: it is not listed, nor known to stopp and rmp, until runp asks for it again
+          ps:container:yes:* | pods:podsandbox:*) echo "${one##*/}" ;;
+        esac
       done
       ;;
     inspect) eval "id=\${$#}"; [ -e "$state/k8s/$id" ] || die "container not found"; know "$state/k8s/$id"; echo "$grace" ;;
@@ -375,10 +378,17 @@ crictl() { # --timeout N -r ADDRESS WORD...
       eval "id=\${$#}"
       [ -e "$state/k8s/$id" ] || die "sandbox not found"
       know "$state/k8s/$id"
+      [ "$policy" != disowned ] || die "specified sandbox not created: $id"
       # other pods are removed at the same time
       grep -lx "uid=$uid" "$state/k8s"/* 2>/dev/null | while read -r one; do
         if [ "$verb" = stopp ]; then put "$one" running no; else rm -f "$one"; fi
       done
+      ;;
+    runp)
+      asked=$(sed 's/.*"uid":"\([^"]*\)".*/\1/' "$1")
+      one=$(grep -lx "uid=$asked" "$state/k8s"/*) || die "crictl runp of something new is not simulated"
+      put "$one" policy no
+      echo "${one##*/}"
       ;;
     *) die "crictl $verb is not simulated" ;;
   esac
