@@ -15,7 +15,7 @@ def verified(work: Work) -> Outcome:
     progress = work.progress()
     new = progress.direction == "forward" and "switch" in progress.finished
     prefix = work.target.prefix if new else DOCKER
-    runtime = prefix.removesuffix("://")
+    runtime = work.target.title if new else "Docker"
     wrong = work.proved_a(prefix) or work.proved_b(prefix)
     if wrong is not None:
         return work.outcome(

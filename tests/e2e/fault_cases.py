@@ -113,7 +113,7 @@ def rebooted_after_success(ground: Ground) -> Result:
     assert ground.tool("apply", plan).code == 0
     ground.reboot()
     ground.wait_moved()
-    return ends(ground, ground.tool("verify", ground.name), "new", 0, f"verified on {ground.runtime.prefix.removesuffix('://')}")
+    return ends(ground, ground.tool("verify", ground.name), "new", 0, f"verified on {ground.runtime.title}")
 
 
 def rebooted_before_rollback(ground: Ground) -> Result:

@@ -143,7 +143,7 @@ def read(tale: Story, chapter: str) -> None:
         ("to containerd", [NODE, "new", "0", "runs on containerd, verified"]),
         ("back from containerd", [NODE, "old", "0", "back on Docker, verified"]),
         ("to CRI-O", [NODE, "new", "0", "runs on CRI-O, verified"]),
-        ("verify", [NODE, "new", "0", "verified on cri-o"]),
+        ("verify", [NODE, "new", "0", "verified on CRI-O"]),
         ("back from CRI-O", [NODE, "old", "0", "back on Docker, verified"]),
     ],
 )

@@ -96,7 +96,7 @@ def test_a_file_edited_after_planning_is_refused_with_its_diff(story: Story) -> 
     ("verify there", "new", "verified on containerd"),
     ("rollback", "old", "back on Docker, verified"),
     ("rollback again", "old", "nothing to do: it is restored"),
-    ("verify back", "old", "verified on docker"),
+    ("verify back", "old", "verified on Docker"),
 ])  # fmt: skip
 def test_each_command_tells_how_both_nodes_ended(story: Story, command: str, state: str, why: str) -> None:
     ran = story.ran[command]

@@ -113,7 +113,7 @@ def test_there_and_back(world: World) -> None:
         f"{NODE}: has what it lacked, and runs on Docker as before",
         f"  next: docker2cri plan --to crio {NODE} -o plan.json",
     ]
-    assert verified(world.work()) == Outcome(NODE, "old", "verified on docker", 0)
+    assert verified(world.work()) == Outcome(NODE, "old", "verified on Docker", 0)
     assert rollback(world.work()) == Outcome(NODE, "old", f"it never left Docker, verified; {STAYS}", 0)
     is_undisturbed(world)
     with pytest.raises(Refused) as refused:
