@@ -29,6 +29,7 @@ test-fast: $(READY)  ## The tests that need neither the lab nor an sshd
 e2e-full: $(READY)  ## Every fault on real nodes of the lab (needs make lab; an hour or so); writes docs/faults.md
 	FULL=1 $(BIN)/python -m pytest -q -m full
 	$(BIN)/python -m tests.e2e.faults
+	[ -z "$$LAB_CRIO_DIR" ] || $(BIN)/python -m tests.e2e.faults --to crio
 
 check: $(READY)  ## Format, lint, types, layers, generated docs in step
 	$(BIN)/ruff format --check --quiet .
