@@ -100,7 +100,8 @@ grace_of() {
 
 # monitors: the processes that hold containers of pods.
 monitors() {
-  for line in "$root"/proc/[0-9]*/cmdline; do
+  # one process for all of /proc: the way back asks this while the node is not ready
+  grep -l -s conmon "$root"/proc/[0-9]*/cmdline | while read -r line; do
     { tr '\0' ' ' <"$line"; } 2>/dev/null | grep -e '^[^ ]*conmon .*-c [0-9a-f].* -n k8s_'
   done
 }
