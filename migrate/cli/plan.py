@@ -14,6 +14,7 @@ from migrate.errors import StalePlan
 if TYPE_CHECKING:
     from migrate.plan.model import NodePlan
     from migrate.rules.judge import Inspected
+    from migrate.run.session import Look
     from migrate.targets import Target
 
 
@@ -52,7 +53,7 @@ def plan(
     if checked is not None:
         return _check(checked, nodes, color, options)
     target, seen, found = inspected(nodes, options)
-    installing = _installing(install, found, target, options)
+    installing = _installing(install, seen, found, target, options)
     made = sealed(
         Plan(
             format=FORMAT,
@@ -74,7 +75,9 @@ def plan(
     return tell(seen, [3 if node.refusals else 0 for node in made.nodes])
 
 
-def _installing(asked: tuple[str, ...], found: tuple[Inspected, ...], target: Target, options: dict[str, Any]) -> dict[str, NodePlan]:
+def _installing(
+    asked: tuple[str, ...], seen: Look, found: tuple[Inspected, ...], target: Target, options: dict[str, Any]
+) -> dict[str, NodePlan]:
     """The plans of the nodes that lack something, where it was said from where that comes."""
     from migrate.run.bundle import named, read_bundle
     from migrate.run.install import Sources, install_plans
@@ -83,7 +86,7 @@ def _installing(asked: tuple[str, ...], found: tuple[Inspected, ...], target: Ta
         return {}
     bundles = tuple(read_bundle(path, (target.bundle,), digest) for path, digest in map(named, asked) if path != "packages")
     notice("asking what the nodes lack")
-    return install_plans(access(options), found, Sources("packages" in asked, bundles))
+    return install_plans(seen, found, Sources("packages" in asked, bundles), forks=options["forks"], saved=options["offline"])
 
 
 def _check(path: str, nodes: tuple[str, ...], color: str, options: dict[str, Any]) -> int:

@@ -289,7 +289,7 @@ class ClusterFacts(Model, frozen=True, dict=True):
 
     def owner_of(self, metadata: Metadata) -> str:
         """The topmost known owner as `Kind namespace/name`, or `Pod ...` when nothing manages it."""
-        namespace, kind, name = self._owners.of("Pod", metadata)
+        namespace, kind, name = self.ownership.of("Pod", metadata)
         return f"{kind} {namespace}/{name}"
 
     def claimed_volume(self, namespace: str, claim: str) -> PersistentVolume | None:
@@ -312,7 +312,8 @@ class ClusterFacts(Model, frozen=True, dict=True):
         return {name: tuple(sorted(pods, key=lambda pod: pod.key)) for name, pods in found.items()}
 
     @cached_property
-    def _owners(self) -> Owners[Owner]:
+    def ownership(self) -> Owners[Owner]:
+        """The owners, to be asked who manages what."""
         return Owners(self.owners)
 
     @cached_property

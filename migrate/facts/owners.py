@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from migrate.facts.api import Metadata
@@ -21,6 +21,15 @@ class Managed(Protocol):
     @property
     def metadata(self) -> Metadata:
         """Its name, namespace and owners."""
+
+
+def topmost(title: Title, above: Callable[[Title], Title | None]) -> Title:
+    """The end of the way up from `title`, also where owners own each other; `above` is None where nothing known manages one."""
+    seen = {title}
+    while (higher := above(title)) and higher not in seen:
+        title = higher
+        seen.add(title)
+    return title
 
 
 M = TypeVar("M", bound=Managed)
@@ -47,12 +56,10 @@ class Owners(Generic[M]):
     def _topmost(self, title: Title) -> Title:
         top = self._top.get(title)
         if top is None:
-            top, seen = title, {title}
-            while (known := self._known.get(top)) and (controller := known.metadata.controller):
-                above = (top[0], controller.kind, controller.name)
-                if above in seen:  # owners that own each other
-                    break
-                seen.add(above)
-                top = above
-            self._top[title] = top
+            top = self._top[title] = topmost(title, self._above)
         return top
+
+    def _above(self, title: Title) -> Title | None:
+        known = self._known.get(title)
+        controller = known.metadata.controller if known else None
+        return (title[0], controller.kind, controller.name) if controller else None

@@ -77,7 +77,7 @@ def workloads(cluster: ClusterFacts) -> tuple[Workload, ...]:
     A workload's form is that of a live pod (admission may have changed it), one for each revision that lives; its template where none
     lives. An owner of a kind that is not listed (a Rollout, a custom resource) is known by its pods and ReplicaSets.
     """
-    owners = Owners(cluster.owners)
+    owners = cluster.ownership
     revisions: dict[tuple[Title, str], list[Pod]] = {}
     for pod in cluster.pods:
         if not pod.finished:

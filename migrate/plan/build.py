@@ -48,7 +48,7 @@ READY_TIMEOUT = 120  # seconds
 def build_plan(view: NodeView, findings: tuple[Finding, ...]) -> NodePlan:
     """The plan of one node; without steps, and with the reasons, when a blocker stands or the cluster does not know the node."""
     facts = view.facts
-    blockers = tuple(Refusal(code=one.code, reason=f"{one.subject}: {one.evidence}", next=one.remedy) for one in findings if one.blocks)
+    blockers = tuple(Refusal.by(one) for one in findings if one.blocks)
     policy = _drain_policy(findings)
     steps: tuple[PlannedStep, ...] = ()
     changes: tuple[FileChange, ...] = ()

@@ -155,7 +155,7 @@ def install_plan(
 ) -> NodePlan:
     """The plan of a node that gets what it lacks, and nothing else; without steps, and with the reasons, where that is not possible."""
     refusals = (
-        *(Refusal(code=one.code, reason=f"{one.subject}: {one.evidence}", next=one.remedy) for one in forbidding(findings)),
+        *map(Refusal.by, forbidding(findings)),
         *(Refusal(code=one.code, reason=one.seen, next=one.instead) for one in refused),
     )
     given = () if refusals else tuple(steps)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from migrate.facts.resolve import resolve
 from migrate.plan.drain import PodDecision
-from migrate.plan.steps import Step
+from migrate.plan.steps import InstallRuntime, Step
 from migrate.rules import Finding
 
 FORMAT = 1
@@ -42,6 +42,11 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     next: str
 
+    @staticmethod
+    def by(finding: Finding) -> Refusal:
+        """What a finding refuses."""
+        return Refusal(code=finding.code, reason=f"{finding.subject}: {finding.evidence}", next=finding.remedy)
+
 
 class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What would be done to one node. Without steps it is refused; `refusals` say why.
@@ -66,6 +71,11 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
     def moves(self) -> bool:
         """Whether it takes the node off Docker; a plan that only installs what is missing does not."""
         return any(one.segment == "switch" for one in self.steps)
+
+    @property
+    def installs(self) -> tuple[InstallRuntime, ...]:
+        """The steps that install what is missing."""
+        return tuple(one.step for one in self.steps if isinstance(one.step, InstallRuntime))
 
     def of(self, segment: str) -> tuple[Step, ...]:
         """The steps of one segment, in order."""

@@ -202,10 +202,9 @@ def _about_install(step: InstallRuntime) -> tuple[str, str, str]:
 
 def _for_installing(plan: NodePlan, directory: str, written: Mapping[str, str]) -> Iterator[ProgramFile]:
     """What keeps an installation from starting anything, the list of a bundle's files, and those of them that no tarball has."""
-    steps = [one for one in plan.of("prepare") if isinstance(one, InstallRuntime)]
-    for name, text in fence_files(directory).items() if steps else ():
+    for name, text in fence_files(directory).items() if plan.installs else ():
         yield ProgramFile(f"units/{name}", text.encode(), "600")
-    for one in steps:
+    for one in plan.installs:
         if one.bundle is not None:
             own = [file for file in one.bundle.files if not file.member]
             names = {file.path: f"run:{number}" for number, file in enumerate(own, 1)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from migrate.facts.api import Metadata
 from migrate.facts.cluster import Node, NodeStatus, Owner, without_secrets
-from migrate.facts.owners import Title
+from migrate.facts.owners import Title, topmost
 from migrate.facts.pod import Pod, PodSpec
 from migrate.facts.workload import Workload, pod_workload
 from migrate.rules import Finding, Rule
@@ -154,8 +154,4 @@ def _off_docker(node: Node) -> bool:
 
 
 def _top(title: Title, known: Mapping[Title, Link]) -> Title:
-    seen = {title}
-    while (link := known.get(title)) and link.above and link.above not in seen:
-        title = link.above
-        seen.add(title)
-    return title
+    return topmost(title, lambda one: link.above if (link := known.get(one)) else None)

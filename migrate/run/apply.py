@@ -11,7 +11,7 @@ from migrate.plan.install import forbidding
 from migrate.plan.journal import Progress
 from migrate.plan.model import alone, dump_plan
 from migrate.plan.program import GUARD_SECONDS, NotAsPlanned, render
-from migrate.plan.steps import Annotate, InstallRuntime, WriteFile
+from migrate.plan.steps import Annotate, WriteFile
 from migrate.rules import Finding, NodeView, accept, check
 from migrate.rules.drain import budget_exhausted
 from migrate.rules.table import RULES
@@ -90,7 +90,7 @@ def _ended(work: Work, progress: Progress) -> Outcome | None:
 
 def _installed(work: Work) -> Outcome:
     """The end of a plan that only installs: everything that a move needs is there, and Docker served on meanwhile."""
-    what = " and ".join(one.title for one in work.plan.of("prepare") if isinstance(one, InstallRuntime))
+    what = " and ".join(one.title for one in work.plan.installs)
     seen = f"{what} installed beside Docker, which was not disturbed"
     now = "stopped and disabled, pods run on Docker as before"
     return Outcome(work.plan.host, "installed", f"{seen}\n  now: {now}\n  next: {work.move}", 0)
@@ -114,7 +114,7 @@ def _lay(work: Work, guard: int) -> None:
         program = render(work.plan, changes, work.run, fixed_files(work.target.node_part), guard_seconds=guard, written=written)
     except NotAsPlanned as wrong:
         raise _stale(work, str(wrong)) from wrong
-    bundle = next((one.bundle for one in work.plan.of("prepare") if isinstance(one, InstallRuntime) and one.bundle), None)
+    bundle = next((one.bundle for one in work.plan.installs if one.bundle), None)
     data = bundle_data(bundle) if bundle else b""
     work.remote.lay(program, dump_plan(alone(work.plan, work.target.name)).encode())
     if bundle is not None:
@@ -151,7 +151,7 @@ def _new_blockers(work: Work, facts: NodeFacts) -> list[Finding]:
     view = NodeView(facts, cluster.node(work.node), cluster.pods_on(work.node), cluster, work.target)
     reasons = {finding.code: finding.accepted for finding in work.plan.findings if finding.accepted is not None}
     found = accept(check(view, RULES), reasons)
-    return [one for one in (found if work.plan.moves else forbidding(found)) if one.blocks]
+    return [one for one in found if one.blocks] if work.plan.moves else list(forbidding(found))
 
 
 def _segment(work: Work, segment: str, on_failure: str) -> None:

@@ -13,11 +13,12 @@ from migrate.facts.transaction import Transaction
 from migrate.plan.install import Lacking, NotInstallable, by_bundle, by_packages, install_plan, lacking, without
 from migrate.plan.model import NodePlan
 from migrate.plan.steps import InstallRuntime
+from migrate.rules import NodeView
 from migrate.rules.judge import Inspected
 from migrate.run.bundle import Bundle
 from migrate.run.fleet import map_hosts
-from migrate.run.ports import Host, HostTarget
-from migrate.run.session import Access, targets_named
+from migrate.run.ports import HostTarget
+from migrate.run.session import Look
 from migrate.run.ssh.connect import Connector
 
 ASK_SECONDS = 300.0  # a package manager may fetch its repositories' lists first
@@ -31,40 +32,37 @@ class Sources:
     bundles: tuple[Bundle, ...]
 
 
-def install_plans(access: Access, found: Sequence[Inspected], sources: Sources) -> dict[str, NodePlan]:
-    """A plan for every node that lacks something, by host; none for the others.
+def install_plans(seen: Look, found: Sequence[Inspected], sources: Sources, *, forks: int, saved: str | None = None) -> dict[str, NodePlan]:
+    """A plan for every node that lacks something, by host; none for the others. `forks` nodes are asked at a time.
 
-    Raises UsageError when package managers are to be asked and there are saved readings instead of nodes.
+    Raises UsageError when package managers are to be asked and there are `saved` readings (their directory) instead of nodes.
     """
-    views = {one.host: one for one in found if one.view is not None}
-    wanted = {host: needs for host, one in views.items() if one.view and (needs := lacking(one.view)) is not None}
-    if sources.packages and access.offline and wanted:
+    views = {one.host: one.view for one in found if one.view is not None}
+    findings = {one.host: one.findings for one in found}
+    wanted = {host: needs for host, view in views.items() if (needs := lacking(view)) is not None}
+    if sources.packages and saved and wanted:
         raise UsageError(
-            seen=f"--install packages with --from {access.offline}",
+            seen=f"--install packages with --from {saved}",
             expected="nodes, whose package managers are asked what they would do",
             next="leave --from out, or name a static tarball: --install FILE",
         )
     begun = {host: _from_bundles(views[host], needs, sources.bundles) for host, needs in wanted.items()}
     asked = {host: rest for host, (_, rest, refused) in begun.items() if rest and not refused} if sources.packages else {}
-    answers = _ask(access, asked)
+    answers = _ask([one.target for one in seen.machines if one.target and one.host in asked], asked, forks)
     plans = {}
     for host, (steps, rest, refused) in begun.items():
         if rest and not refused:
             more, refused = _rest(views[host], rest, answers.get(host))
             steps += more
-        view = views[host].view
-        assert view is not None
-        plans[host] = install_plan(view, views[host].findings, steps, refused)
+        plans[host] = install_plan(views[host], findings[host], steps, refused)
     return plans
 
 
 Begun = tuple[list[InstallRuntime], Lacking | None, list[NotInstallable]]
 
 
-def _from_bundles(one: Inspected, wanted: Lacking, bundles: Iterable[Bundle]) -> Begun:
+def _from_bundles(view: NodeView, wanted: Lacking, bundles: Iterable[Bundle]) -> Begun:
     """What comes from the bundle of this target, and what is still lacking then."""
-    view = one.view
-    assert view is not None
     mine = next((bundle for bundle in bundles if bundle.layout == view.target.bundle), None)
     if mine is None or not wanted.runtime:
         return [], wanted, []
@@ -76,10 +74,8 @@ def _from_bundles(one: Inspected, wanted: Lacking, bundles: Iterable[Bundle]) ->
 
 
 def _rest(
-    one: Inspected, rest: Lacking, answer: Transaction | Unreadable | MigrateError | None
+    view: NodeView, rest: Lacking, answer: Transaction | Unreadable | MigrateError | None
 ) -> tuple[list[InstallRuntime], list[NotInstallable]]:
-    view = one.view
-    assert view is not None
     code = "D2C601" if rest.runtime else "D2C607"
     needs = ", ".join(rest.packages)
     match answer:
@@ -100,15 +96,12 @@ def _rest(
     return [], [wrong]
 
 
-def _ask(access: Access, wanted: Mapping[str, Lacking]) -> dict[str, Transaction | Unreadable | MigrateError]:
-    if not wanted:
-        return {}
+def _ask(targets: Sequence[HostTarget], wanted: Mapping[str, Lacking], forks: int) -> dict[str, Transaction | Unreadable | MigrateError]:
     connector = Connector()
 
     def ask(target: HostTarget) -> Transaction | Unreadable:
-        host: Host
         with connector.open(target) as host:
             done = host.run(question(wanted[target.name].packages).encode(), timeout=ASK_SECONDS)
         return transaction(done.stdout.decode("utf-8", "replace"), done.rc)
 
-    return map_hosts(list(targets_named(access, sorted(wanted)).values()), ask, forks=access.forks)
+    return map_hosts(targets, ask, forks=forks)

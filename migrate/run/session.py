@@ -43,13 +43,14 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine of a look: its capture and facts or the error, its Node when it is known, and the addresses it was reached by."""
+    """One machine of a look: its capture and facts or the error, its Node when it is known, and how it was reached."""
 
     host: str
     capture: Capture | None = None
     facts: NodeFacts | None = None
     node: Node | None = None
     error: MigrateError | str | None = None
+    target: HostTarget | None = None
 
     @property
     def exit_code(self) -> int:
@@ -91,13 +92,13 @@ def look(access: Access, names: Sequence[str], notice: Callable[[str], None]) ->
         else:
             hosts = read_inventory(access.inventory).hosts
         hosts = _chosen(hosts, names)
-        captures, addresses = _read_machines(hosts, access, notice)
+        captures, targets = _read_machines(hosts, access, notice)
         cluster_error = None
         try:
             known: ClusterFacts | None = reading.result()
         except ClusterUnreachable as wrong:
             known, cluster_error = None, wrong
-    return _joined(hosts, captures, addresses, known, cluster_error, named=bool(names))
+    return _joined(hosts, captures, targets, known, cluster_error, named=bool(names))
 
 
 def _read_cluster(access: Access) -> ClusterFacts:
@@ -129,7 +130,7 @@ def _chosen(hosts: Sequence[InventoryHost], names: Sequence[str]) -> list[Invent
 
 def _read_machines(
     hosts: Sequence[InventoryHost], access: Access, notice: Callable[[str], None]
-) -> tuple[dict[str, Capture | MigrateError], dict[str, str]]:
+) -> tuple[dict[str, Capture | MigrateError], dict[str, HostTarget]]:
     results: dict[str, Capture | MigrateError] = {}
     targets: list[HostTarget] = []
     answers: Answers = {}
@@ -140,7 +141,7 @@ def _read_machines(
             results[host.name] = wrong
     notice(f"reading {len(targets)} nodes, {min(access.forks, len(targets))} at a time")
     results |= gather_nodes(targets, Connector().open, forks=access.forks)
-    return results, {target.name: target.address for target in targets}
+    return results, {target.name: target for target in targets}
 
 
 def target_of(host: InventoryHost, flags: SshFlags, answers: Answers) -> HostTarget:
@@ -172,7 +173,7 @@ def targets_named(access: Access, names: Sequence[str]) -> dict[str, HostTarget]
 def _joined(
     hosts: Sequence[InventoryHost],
     captures: Mapping[str, Capture | MigrateError],
-    addresses: Mapping[str, str],
+    targets: Mapping[str, HostTarget],
     cluster: ClusterFacts | None,
     cluster_error: ClusterUnreachable | None,
     *,
@@ -181,7 +182,7 @@ def _joined(
     read = {host: facts_from(one) for host, one in captures.items() if isinstance(one, Capture)}
     unread = {host.name for host in hosts} - read.keys()
     matches = (
-        match([machine(facts, [addresses[host]] if host in addresses else []) for host, facts in read.items()], cluster.nodes)
+        match([machine(facts, [targets[host].address] if host in targets else []) for host, facts in read.items()], cluster.nodes)
         if cluster
         else ()
     )
@@ -191,10 +192,12 @@ def _joined(
     for host in hosts:
         reading = captures[host.name]
         if isinstance(reading, MigrateError):
-            machines.append(Machine(host.name, error=reading, node=cluster.node(host.name) if cluster else None))
+            machines.append(
+                Machine(host.name, error=reading, node=cluster.node(host.name) if cluster else None, target=targets.get(host.name))
+            )
             continue
         node = cluster.node(node_of[host.name]) if cluster and host.name in node_of else None
-        machines.append(Machine(host.name, reading, read[host.name], node, lost.get(host.name)))
+        machines.append(Machine(host.name, reading, read[host.name], node, lost.get(host.name), targets.get(host.name)))
     unclaimed = [one for one in matches if isinstance(one, NodeWithoutHost) and one.node not in unread]
     return Look(tuple(machines), cluster, cluster_error, () if named else tuple(one.message for one in unclaimed))
 

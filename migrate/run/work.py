@@ -18,7 +18,6 @@ from migrate.plan.journal import Entry, Progress, fold
 from migrate.plan.mark import Mark, mark_of
 from migrate.plan.model import NodePlan
 from migrate.plan.program import host_steps
-from migrate.plan.steps import InstallRuntime
 from migrate.plan.verify import Before
 from migrate.run import told
 from migrate.run.gather import probe
@@ -101,15 +100,17 @@ class Work:
         """The command that makes a new plan, with what was accepted in this one."""
         accepted = {finding.code: finding.accepted for finding in self.plan.findings if finding.accepted is not None}
         options = "".join(f" --accept {shlex.quote(f'{code}={reason}')}" for code, reason in accepted.items())
-        steps = [one.step for one in self.plan.steps if isinstance(one.step, InstallRuntime)]
-        sources = {f"{one.bundle.path}@sha256:{one.bundle.sha256}" if one.bundle else "packages" for one in steps}
+        sources = {f"{one.bundle.path}@sha256:{one.bundle.sha256}" if one.bundle else "packages" for one in self.plan.installs}
         options += "".join(f" --install {shlex.quote(one)}" for one in sorted(sources))
-        return f"docker2cri plan {self.target.asked} {self.plan.host}{options} -o plan.json"
+        return self._planning(options)
 
     @property
     def move(self) -> str:
         """The command that plans the move of a node that has all it needs."""
-        return f"docker2cri plan {self.target.asked} {self.plan.host} -o plan.json"
+        return self._planning()
+
+    def _planning(self, options: str = "") -> str:
+        return f"docker2cri plan {self.target.asked} {self.plan.host}{options} -o plan.json"
 
     def progress(self) -> Progress:
         """Where the node's own journal says that it stands."""

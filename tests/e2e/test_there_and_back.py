@@ -7,7 +7,6 @@ application in a namespace of its own, kept on the two workers, so that nothing 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from tests.e2e.looks import on
 from tests.e2e.prober import EVERY
 from tests.e2e.story import EDITED, TOLD, WORKERS, Story, images, live, runtime, shop, tidy
-from tests.e2e.tool import Ran
+from tests.e2e.tool import table
 from tests.lab.fixtures import Lab
 
 pytestmark = pytest.mark.lab
@@ -179,8 +178,3 @@ def test_the_stateful_set_keeps_its_data(story: Story) -> None:
 def test_the_job_finished_once(story: Story) -> None:
     assert story.job["before"].endswith(" 1 ")
     assert (story.job["there"], story.job["back"]) == (story.job["before"], story.job["before"])
-
-
-def table(ran: Ran) -> list[list[str]]:
-    """The rows of a recap; two blanks part the columns."""
-    return [re.split(r"\s{2,}", line.strip()) for line in ran.out.splitlines() if line.strip()]

@@ -42,6 +42,11 @@ class Tool:
         return ("--ssh-config", str(self.lab.ssh_config))
 
 
+def table(ran: Ran) -> list[list[str]]:
+    """The rows of a recap; two blanks part the columns."""
+    return [re.split(r"\s{2,}", line.strip()) for line in ran.out.splitlines() if line.strip()]
+
+
 def recap(ran: Ran) -> list[str]:
     """The row of the one node in a recap: host, how it ended, exit code, why."""
-    return re.split(r"\s{2,}", ran.out.strip().splitlines()[-1].strip())
+    return table(ran)[-1]
