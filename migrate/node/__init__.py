@@ -16,18 +16,19 @@ PARTS = (
     "steps.sh",
     "program.sh",
 )
-RUNTIME_AFTER = "images.sh"
+PARTS_AFTER = "images.sh"  # the parts of the source and of the target follow
 
 
-def fixed_files(runtime: str) -> dict[str, bytes]:
+def fixed_files(target: str, source: str = "docker.sh") -> dict[str, bytes]:
     """The files of a node program that are the same for every node: `program.sh` (its parts in order), `restore.sh`, `README`.
 
-    `runtime` names the part that knows the new runtime (`containerd.sh`, `crio.sh`): each defines the same functions.
+    `target` and `source` name the parts that know the new runtime (`containerd.sh`, `crio.sh`) and the old one: each part of a kind
+    defines the same functions.
     """
     here = resources.files(__name__)
-    at = PARTS.index(RUNTIME_AFTER) + 1
+    at = PARTS.index(PARTS_AFTER) + 1
     return {
-        "program.sh": b"".join(here.joinpath(part).read_bytes() for part in (*PARTS[:at], runtime, *PARTS[at:])),
+        "program.sh": b"".join(here.joinpath(part).read_bytes() for part in (*PARTS[:at], source, target, *PARTS[at:])),
         "restore.sh": here.joinpath("restore.sh").read_bytes(),
         "README": here.joinpath("README.txt").read_bytes(),
     }

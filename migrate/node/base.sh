@@ -1,4 +1,4 @@
-# The node program of docker2cri: takes this node to its new runtime (forward) and back again (back), one journalled step after the other.
+# The node program of docker2cri: takes this node to its new runtime (forward) and rolls it back (rollback), one journalled step after the other.
 # Made of base.sh, journal.sh, units.sh, files.sh, packages.sh, bundle.sh, install.sh, verify.sh, pods.sh, images.sh, the new runtime's part, steps.sh and program.sh, in this order; README says how to use it.
 # Floor: dash, busybox ash, coreutils 8.22, util-linux flock, systemd 219. Functions answer 0, or 1 with the reason in $reason.
 set -u
@@ -102,7 +102,7 @@ add_line() {
 leave() {
   case $verb in
     # where that cannot be written, the unit's own log has the sentence
-    forward | back | guard | boot) { printf '%s %s\n' "$1" "$2" >"$run/exit.$verb.new" && mv -f -- "$run/exit.$verb.new" "$run/exit.$verb"; } 2>/dev/null ;;
+    forward | rollback | guard | boot) { printf '%s %s\n' "$1" "$2" >"$run/exit.$verb.new" && mv -f -- "$run/exit.$verb.new" "$run/exit.$verb"; } 2>/dev/null ;;
   esac
   say "$2"
   exit "$1"
@@ -119,8 +119,8 @@ stopped() {
   done
 }
 
-# settled SECONDS COMMAND...: until the command answers 0, looked at five times a second.
-settled() {
+# until_true SECONDS COMMAND...: until the command answers 0, looked at five times a second.
+until_true() {
   tries=$(($1 * 5))
   shift
   until "$@"; do

@@ -1,5 +1,5 @@
 # The files of a static tarball, laid while Docker serves the node. RUN/bundle.list has a line for each: SHA256 MODE SOURCE PATH, where SOURCE is
-# a member of RUN/bundle.tar.gz, or `run:NAME` for RUN/bundle/NAME. They stay: neither they nor their directories are taken away by the way back.
+# a member of RUN/bundle.tar.gz, or `run:NAME` for RUN/bundle/NAME. They stay: a rollback removes neither them nor their directories.
 
 bundle_tar=$run/bundle.tar.gz
 bundle_one=$run/bundle.member
@@ -14,7 +14,7 @@ bundle_each() {
   done <"$run/bundle.list"
 }
 
-# bundle_free: every path is free, or is the planned file already; nothing that somebody else put there is overwritten.
+# bundle_free: every path is free, or is the planned file already; what is there already is never overwritten.
 bundle_free() { bundle_each bundle_path_free; }
 
 bundle_path_free() {

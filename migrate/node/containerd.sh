@@ -77,7 +77,10 @@ containerd_lists_nothing() {
 # new_pods_there SOCKET: something of pods is in it, when it runs at all.
 new_pods_there() { active containerd.service && [ -n "$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"' 2>/dev/null)" ]; }
 
-# stop_new_pods SOCKET: stopped by their grace period and removed, with their network namespaces, so that nothing of them comes back.
+# holds_pods: containers of pods run, whether it runs or not.
+holds_pods() { [ -n "$(shims)" ]; }
+
+# stop_new_pods SOCKET: stopped by their grace period and removed, with their network namespaces, so that nothing of them runs again.
 stop_new_pods() {
   if ! active containerd.service && ! start_unit containerd.service; then
     [ -n "$(shims)" ] || return 0
@@ -87,7 +90,7 @@ stop_new_pods() {
   containers=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"==container') &&
     sandboxes=$(ctr -a "$root$1" -n k8s.io containers ls -q 'labels."io.cri-containerd.kind"==sandbox') ||
     containerd_lists_nothing "$1" || return 1
-  for id in $sandboxes; do remember new "$id" running || return 1; done
+  for id in $sandboxes; do remember target "$id" running || return 1; done
   if [ -n "$crictl" ] && over_cri "$1" version >/dev/null 2>&1; then
     for id in $containers; do { over_cri "$1" stop -t "$(grace_of "$1" "$id")" "$id" >/dev/null 2>&1; } 9>&- & done
     wait
@@ -123,8 +126,8 @@ end_task() {
   case $spec in *'"io.cri-containerd.kind": "sandbox"'*) ;; *) netns= ;; esac
   if task_runs "$1" "$2"; then
     ctr -a "$root$1" -n k8s.io tasks kill -s SIGTERM "$2" >/dev/null 2>&1
-    settled "$3" task_over "$1" "$2" || ctr -a "$root$1" -n k8s.io tasks kill -s SIGKILL "$2" >/dev/null 2>&1
-    settled 10 task_over "$1" "$2"
+    until_true "$3" task_over "$1" "$2" || ctr -a "$root$1" -n k8s.io tasks kill -s SIGKILL "$2" >/dev/null 2>&1
+    until_true 10 task_over "$1" "$2"
   fi
   ctr -a "$root$1" -n k8s.io tasks delete "$2" >/dev/null 2>&1
   ctr -a "$root$1" -n k8s.io containers delete "$2" >/dev/null 2>&1

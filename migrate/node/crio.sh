@@ -60,17 +60,20 @@ crio_lists_nothing() {
 # new_pods_there SOCKET: something of pods is in it, when it runs at all.
 new_pods_there() { active crio.service && [ -n "$(over_cri "$1" pods -q 2>/dev/null)$(monitors)" ]; }
 
-# stop_new_pods SOCKET: stopped by their grace period and removed, with their addresses, so that nothing of them comes back.
+# holds_pods: containers of pods run, whether it runs or not.
+holds_pods() { [ -n "$(monitors)" ]; }
+
+# stop_new_pods SOCKET: stopped by their grace period and removed, with their addresses, so that nothing of them runs again.
 stop_new_pods() {
   if ! active crio.service && ! start_unit crio.service; then
     [ -n "$(monitors)" ] || return 0
     because "CRI-O does not start, and containers of its pods still run: $(monitors | oneline); look with: journalctl -u crio"
     return 1
   fi
-  settled 30 cri_answers "$1" || because "CRI-O does not answer on $1: $(printf %s "$cri_said" | oneline); look with: journalctl -u crio" || return 1
+  until_true 30 cri_answers "$1" || because "CRI-O does not answer on $1: $(printf %s "$cri_said" | oneline); look with: journalctl -u crio" || return 1
   claim_sandboxes "$1" || crio_lists_nothing "$1" || return 1
   containers=$(over_cri "$1" ps -q) && sandboxes=$(over_cri "$1" pods -q) || crio_lists_nothing "$1" || return 1
-  for id in $sandboxes; do remember new "$id" running || return 1; done
+  for id in $sandboxes; do remember target "$id" running || return 1; done
   for id in $containers; do { over_cri "$1" stop -t "$(grace_of "$1" "$id")" "$id" >/dev/null 2>&1; } 9>&- & done
   wait
   for id in $sandboxes; do { over_cri "$1" stopp "$id" && over_cri "$1" rmp -f "$id"; } >/dev/null 2>&1 9>&- & done
@@ -80,7 +83,7 @@ stop_new_pods() {
 }
 
 # claim_sandboxes SOCKET: a sandbox whose making lost its caller (the kubelet stopped meanwhile) runs, but CRI-O neither lists nor stops it,
-# until somebody asks for it once more by the same name: then it is handed over (CRI-O's internal/resourcestore).
+# until it is asked for once more by the same name: then it is handed over (CRI-O's internal/resourcestore).
 claim_sandboxes() {
   [ -e "$root$sandbox_store" ] || return 0
   listed=$(over_cri "$1" pods -q --no-trunc) || return 1
@@ -100,7 +103,7 @@ grace_of() {
 
 # monitors: the processes that hold containers of pods.
 monitors() {
-  # one process for all of /proc: the way back asks this while the node is not ready
+  # one process for all of /proc: the rollback asks this while the node is not ready
   grep -l -s conmon "$root"/proc/[0-9]*/cmdline | while read -r line; do
     { tr '\0' ' ' <"$line"; } 2>/dev/null | grep -e '^[^ ]*conmon .*-c [0-9a-f].* -n k8s_'
   done

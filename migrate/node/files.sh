@@ -117,7 +117,7 @@ restorable() {
   change dd if=/dev/null of="$beside" && change rm -f -- "$beside"
 }
 
-# keep_found PATH: a copy of what somebody else wrote there, for a person to look at.
+# keep_found PATH: a copy of what others wrote there, for a person to look at.
 keep_found() {
   if [ "$sum" = directory ]; then
     because "$1 is a directory now; move it away, then: sh $run/restore.sh"
@@ -126,7 +126,7 @@ keep_found() {
   [ "$sum" != - ] || return 0
   kept=$run/found$1.docker2cri-found
   if ! change mkdir -p -- "${kept%/*}" || ! change cp -p -- "$real" "$kept"; then
-    because "$1 was changed by somebody, and no copy of it can be kept: $reason"
+    because "$1 was changed meanwhile, and no copy of it can be kept: $reason"
     return 1
   fi
   note "$1 was neither before nor after; kept as $kept"

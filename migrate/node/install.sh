@@ -117,7 +117,7 @@ answering() {
   done
 }
 
-# uninstalled: the way back. What was installed stays, stopped and disabled as the node was without it.
+# uninstalled: the rollback. What was installed stays, stopped and disabled as the node was without it.
 uninstalled() {
   new_unit=$1
   fence_down && left_idle && bundle_tidy && change rm -f -- "$processes"

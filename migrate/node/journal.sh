@@ -77,7 +77,7 @@ recover() {
 
 # fold: reads the journal. begun, done_ and undone hold indices between blanks; `reread` is safe at any time.
 fold() {
-  begun=' ' ended=' ' undone=' ' finished=' ' direction=forward disarmed='' restored='' parked='' uncordoning='' last=- last_at=- why=''
+  begun=' ' ended=' ' undone=' ' finished=' ' direction=forward disarmed='' rolled_back='' attention='' uncordoning='' last=- last_at=- why=''
   seq=0
   [ -e "$run/journal" ] || return 0
   while read -r number _ at event index kind text; do
@@ -87,13 +87,13 @@ fold() {
     case $event in
       begin) begun="$begun$index " ;;
       done) ended="$ended$index " ;;
-      undo-begin) direction=back parked='' ;;
+      undo-begin) direction=rollback attention='' ;;
       undone) undone="$undone$index " ;;
       finished) finished="$finished$kind " ;;
       disarmed) disarmed=yes ;;
       uncordoning) uncordoning=yes ;;
-      restored) restored=yes parked='' ;;
-      parked) parked=yes why=$text ;;
+      rolled-back) rolled_back=yes attention='' ;;
+      needs-attention) attention=yes why=$text ;;
       failed | undo-failed) why=$text ;;
     esac
   done <"$run/journal"
@@ -109,7 +109,7 @@ take_lock() {
   patience=$1
   until flock -n 9; do
     if [ "$patience" -le 0 ]; then
-      read -r holder <"$home/lock" || holder=somebody
+      read -r holder <"$home/lock" || holder="another process"
       leave 7 "$name: the lock $home/lock is held by $holder; look with: sh $run/program.sh status"
     fi
     patience=$((patience - 1))

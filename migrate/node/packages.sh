@@ -192,7 +192,7 @@ package_errors() {
   printf %s "$errors" | oneline
 }
 
-# packages_install MANAGER CNI_DIR NAME=VERSION...: exactly these and nothing else, as packages_as_planned says. Files of configuration that somebody changed
+# packages_install MANAGER CNI_DIR NAME=VERSION...: exactly these and nothing else, as packages_as_planned says. Files of configuration that were changed
 # stay (rpm: those that are packaged so). With apt nothing lands in CNI_DIR; rpm has no such word, the caller looks.
 packages_install() {
   manager=$1 cni=$2
@@ -246,7 +246,7 @@ quietly() (
 
 # mended CNI_DIR: dpkg has nothing half done. What this run's own installation left so is finished; what was so before it is not ours.
 mended() {
-  settled "$busy_seconds" dpkg_free || because "another program holds dpkg's database for $busy_seconds s; look with: fuser -v /var/lib/dpkg/lock" || return 1
+  until_true "$busy_seconds" dpkg_free || because "another program holds dpkg's database for $busy_seconds s; look with: fuser -v /var/lib/dpkg/lock" || return 1
   half=$(half_done)
   [ -n "$half" ] || return 0
   if [ ! -e "$run/installing" ]; then

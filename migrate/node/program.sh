@@ -1,6 +1,6 @@
 # Verbs.
 
-usage="usage: sh program.sh forward prepare|switch [--on-failure stop] | back [--force] | pause | status | renew | disarm | mark WORD"
+usage="usage: sh program.sh forward prepare|switch [--on-failure stop] | rollback [--force] | pause | status | renew | disarm | mark WORD"
 
 # walk SEGMENT: its steps in order; what is done already is not done again. 1: a step failed; 7: another actor took over; 8: paused.
 walk() {
@@ -8,16 +8,15 @@ walk() {
   while [ "$i" -lt "$count" ]; do
     i=$((i + 1))
     recall "$i"
-    on_the_way "$kind"
-    if [ "$segment" != "$1" ] || [ "$way" = back ] || among "$i" "$ended"; then continue; fi
+    if [ "$segment" != "$1" ] || [ "$way" = rollback ] || among "$i" "$ended"; then continue; fi
     ! fenced || return 7
     if [ "$1" = prepare ] && [ -e "$run/paused" ]; then flush && return 8; fi
     current_step="$i $kind"
     record begin "$i" "$kind" || return 1
     among "$i" "$begun" || begun="$begun$i "
-    # on the reserve only the way back goes on
+    # on the reserve only a rollback goes on
     [ -z "$full" ] || because "$full" || return 1
-    forth "$i" || return 1
+    perform "$i" || return 1
     ! fenced || return 7
     recall "$i"
     record_with_next "done" "$i" "$kind"
@@ -29,7 +28,7 @@ walk() {
 forward() {
   segment_asked=$1
   take_lock 30
-  [ "$direction" = forward ] || leave 7 "$name: an undo has begun, only the way back is open: sh $run/restore.sh, then make a new plan"
+  [ "$direction" = forward ] || leave 7 "$name: a rollback has begun; finish it: sh $run/restore.sh, then make a new plan"
   [ -z "$disarmed" ] || leave 0 "$name: nothing to do, it is finished and acknowledged"
   ! among "$segment_asked" "$finished" || leave 0 "$name: nothing to do, $segment_asked is finished"
   own || leave 7 "$name: $reason"
@@ -37,7 +36,7 @@ forward() {
     switch:*' prepare '*) ;;
     switch:*) leave 7 "$name: prepare is not finished; first: forward prepare" ;;
   esac
-  [ -z "$parked" ] || leave 7 "$name: parked: $why; the way back: sh $run/restore.sh"
+  [ -z "$attention" ] || leave 7 "$name: needs attention: $why; roll back with: sh $run/restore.sh"
   read_generation
   [ "$current" -gt 0 ] || write_whole "$home/generation" 1 || leave 1 "$name: $reason"
   read_generation
@@ -56,7 +55,7 @@ forward() {
   leave 0 "$name: $segment_asked is finished"
 }
 
-# failed: in prepare nothing else was changed; in switch the node goes back at once, or is parked where the caller wants to look.
+# failed: in prepare nothing else was changed; in switch the node rolls back at once, or is left for a person where the caller wants to look.
 failed() {
   pending_reason=$reason
   if full_disk; then
@@ -67,22 +66,22 @@ failed() {
   say "$name: step $current_step failed: $pending_reason"
   [ "$segment_asked" = switch ] || leave 1 "$name: step $current_step failed: $pending_reason"
   if [ "$on_failure" = stop ]; then
-    park "step $current_step failed: $pending_reason"
+    give_up "step $current_step failed: $pending_reason"
   fi
-  undo_all "step $current_step failed: $pending_reason"
+  undo_all failed "step $current_step failed: $pending_reason"
 }
 
-# park REASON: nothing more is done by itself.
-park() {
+# give_up REASON: the node needs attention, nothing more is done by itself.
+give_up() {
   systemctl stop docker2cri-guard.timer >/dev/null 2>&1
-  record parked - - "$1"
-  leave 6 "$name: parked: $1; look with: sh $run/program.sh status; the way back: sh $run/restore.sh"
+  record needs-attention - - "$1"
+  leave 6 "$name: needs attention: $1; look with: sh $run/program.sh status; roll back with: sh $run/restore.sh"
 }
 
-# back: asked for by the tool or a person.
-back() {
+# rollback: asked for by the tool or a person.
+rollback() {
   fold
-  [ -z "$restored" ] || leave 0 "$name: nothing to do, it is restored"
+  [ -z "$rolled_back" ] || leave 0 "$name: nothing to do, it is rolled back"
   [ -z "$uncordoning" ] || [ -n "$force" ] || leave 7 "$name: pods may have come back to this node (uncordoning was begun): drain it first, then: sh $run/restore.sh --force"
   # seen now, the node stays whole
   if [ "$direction" = forward ] && among switch "$finished"; then
@@ -92,8 +91,8 @@ back() {
     done
   fi
   take_over
-  [ -z "$restored" ] || leave 0 "$name: nothing to do, it is restored"
-  undo_all 'asked for'
+  [ -z "$rolled_back" ] || leave 0 "$name: nothing to do, it is rolled back"
+  undo_all asked 'it was asked for'
 }
 
 # take_over: whoever goes forward stops before its next step, its unit at once; then the lock is ours.
@@ -108,11 +107,12 @@ take_over() {
   take_lock 120
 }
 
-# undo_all WHY: newest first, what may have happened. Every failure is noted and the rest goes on; restored, or parked with the reasons.
+# undo_all CAUSE WHY: newest first, what may have happened; CAUSE is `asked`, `failed`, `guard` or `boot`. Every failure is noted and the rest
+# goes on; then the node is rolled back, or needs attention for these reasons.
 undo_all() {
   [ "$verb" != forward ] || raise_generation || say "$reason"
   pending=
-  record undo-begin - back "$1" || say "$reason"
+  record undo-begin - rollback "$1" || say "$reason"
   reasons='' grave='' shared_before=''
   if among_kind kubelet-stop; then close_early || collect - kubelet-stop; fi
   newest=0
@@ -120,11 +120,10 @@ undo_all() {
   i=$newest
   while [ "$i" -gt 0 ]; do
     recall "$i"
-    on_the_way "$kind"
-    if [ "$way" != forth ] && ! among "$i" "$undone" && { [ "$way" = back ] || among "$i" "$begun"; } && ! held_back "$kind"; then
+    if [ "$way" != apply ] && ! among "$i" "$undone" && { [ "$way" = rollback ] || among "$i" "$begun"; } && ! held_back "$kind"; then
       record undo-begin "$i" "$kind" || say "$reason"
       shared=
-      if back_of "$i"; then
+      if undo "$i"; then
         recall "$i"
         record undone "$i" "$kind" || say "$reason"
         undone="$undone$i "
@@ -137,23 +136,23 @@ undo_all() {
   done
   remove_made
   [ -z "$grave" ] || reasons="$reasons; the kubelet stays stopped, its gate closed"
-  [ -z "$reasons" ] || park "$reasons"
-  # first given up, then recorded: a restored run never owns the node
+  [ -z "$reasons" ] || give_up "$reasons"
+  # first released, then recorded: a run that is rolled back never owns the node
   rm -f -- "$home/current"
-  record restored - - || say "$reason"
+  record rolled-back - - || say "$reason"
   case $verb in
-    forward) leave 5 "$name: $1; the node is restored" ;;
-    *) leave 0 "$name: the node is restored" ;;
+    forward) leave 5 "$name: $2; the node is rolled back" ;;
+    *) leave 0 "$name: the node is rolled back" ;;
   esac
 }
 
 # held_back KIND: after a grave failure the kubelet stays stopped, or pods might run twice or on a half restored node.
 held_back() {
   [ -n "$grave" ] || return 1
-  case $1 in kubelet-stop | pods-back | guard) ;; *) return 1 ;; esac
+  case $1 in kubelet-stop | pods-wait | guard) ;; *) return 1 ;; esac
 }
 
-# collect INDEX KIND: a failure of the way back; the rest goes on.
+# collect INDEX KIND: an undo that failed; the rest goes on.
 collect() {
   say "undo of $2 failed: $reason"
   if [ -n "$shared" ] && [ "$shared" = "$shared_before" ]; then
@@ -162,7 +161,7 @@ collect() {
     reasons="$reasons${reasons:+; }$2: $reason" like='; the same for '
   fi
   shared_before=$shared
-  case $2 in pods-stop-back | file | shelve | runtime-back) grave=yes ;; esac
+  case $2 in pods-remove | file | source-stop | runtime-restore) grave=yes ;; esac
   record undo-failed "$1" "$2" "$reason" || say "$reason"
 }
 
@@ -175,8 +174,8 @@ among_kind() {
 # close_early: armed again (after a reboot or long after success), and nothing starts containers while the node changes.
 close_early() { arm && close_gate; }
 
-# go_home: the very last: gate, guard and boot unit go, the kubelet runs as it was found.
-go_home() {
+# remove_guard: the very last: gate, guard and boot unit go, the kubelet runs as it was found.
+remove_guard() {
   disarm_units all || return 1
   as_found "$kubelet"
 }
@@ -184,13 +183,13 @@ go_home() {
 # by_itself: the guard and the boot unit. They and `disarm` decide under the lock; whoever journals first wins.
 by_itself() {
   fold
-  if [ -z "$disarmed$restored$parked" ]; then take_over; else take_lock 60; fi
-  if [ -n "$restored$parked" ]; then leave 0 "$name: nothing to do"; fi
+  if [ -z "$disarmed$rolled_back$attention" ]; then take_over; else take_lock 60; fi
+  if [ -n "$rolled_back$attention" ]; then leave 0 "$name: nothing to do"; fi
   if [ "$direction" = forward ] && [ -n "$disarmed" ]; then
     if ! disarm_units || ! as_found "$kubelet"; then leave 1 "$name: $reason"; fi
     leave 0 "$name: nothing to do, it was acknowledged"
   fi
-  undo_all "by the $verb unit: nobody renewed it, or the node was booted"
+  undo_all "$verb" "by the $verb unit: no heartbeat from the operator, or the node was booted"
 }
 
 # as_found UNIT: running, if it ran.
@@ -200,7 +199,7 @@ as_found() {
 
 disarm() {
   take_lock 30
-  [ "$direction" = forward ] || leave 7 "$name: an undo has begun, nothing is left to acknowledge; look with: sh $run/program.sh status"
+  [ "$direction" = forward ] || leave 7 "$name: a rollback has begun, nothing is left to acknowledge; look with: sh $run/program.sh status"
   among switch "$finished" || leave 7 "$name: switch is not finished, there is nothing to acknowledge yet; look with: sh $run/program.sh status"
   read_generation
   generation=$current
@@ -213,19 +212,19 @@ disarm() {
 # pause: a running `forward prepare` stops after its step. Inside switch nothing pauses.
 pause() {
   fold
-  if [ "$direction" = back ] || among_segment switch; then leave 7 "$name: switch has begun, it does not pause"; fi
+  if [ "$direction" = rollback ] || among_segment switch; then leave 7 "$name: switch has begun, it does not pause"; fi
   attempt touch "$run/paused" || leave 1 "$name: $reason"
 }
 
 renew() {
   fold
-  if [ "$direction" = back ] || [ -n "$disarmed" ]; then leave 7 "$name: nothing to renew ($last)"; fi
+  if [ "$direction" = rollback ] || [ -n "$disarmed" ]; then leave 7 "$name: nothing to renew ($last)"; fi
   attempt systemctl restart docker2cri-guard.timer || leave 1 "$name: $reason"
 }
 
 mark() {
   take_lock 30
-  [ "$direction" = forward ] || leave 7 "$name: an undo has begun, no pods may come; look with: sh $run/program.sh status"
+  [ "$direction" = forward ] || leave 7 "$name: a rollback has begun, no pods may come; look with: sh $run/program.sh status"
   read_generation
   generation=$current
   case $1 in
@@ -240,9 +239,9 @@ status() {
   read_generation
   holder=
   if [ -e "$home/lock" ] && ! (flock -s -n 8) 8<"$home/lock"; then read -r holder <"$home/lock"; fi
-  if [ -n "$restored" ]; then state=restored
-  elif [ -n "$parked" ]; then state=parked
-  elif [ "$direction" = back ]; then state=restoring
+  if [ -n "$rolled_back" ]; then state=rolled-back
+  elif [ -n "$attention" ]; then state=needs-attention
+  elif [ "$direction" = rollback ]; then state=rolling-back
   elif [ -n "$disarmed" ]; then state=acknowledged
   elif among switch "$finished"; then state=switched
   elif among_segment switch; then state=switching
@@ -254,7 +253,7 @@ status() {
     "holder=$holder" "why=$why" "uncordoning=${uncordoning:-no}"
   if active docker2cri-guard.timer; then echo guard=armed; else echo guard=off; fi
   if [ ! -e "$(gate_file)" ]; then echo gate=none; elif [ -e "$gate" ]; then echo gate=open; else echo gate=closed; fi
-  if [ -e "$marker" ]; then echo docker=shelved; else echo docker=free; fi
+  if [ -e "$marker" ]; then echo docker=stopped; else echo docker=free; fi
 }
 
 # among_segment SEGMENT: a step of it has begun.
@@ -266,7 +265,7 @@ among_segment() {
   return 1
 }
 
-on_failure=back
+on_failure=rollback
 force=
 main() {
   trap '' HUP PIPE
@@ -275,8 +274,8 @@ main() {
   case $verb:${2:-}:${3:-}:${4:-} in
     forward:prepare:: | forward:switch::) forward "$2" ;;
     forward:switch:--on-failure:stop) on_failure=stop && forward switch ;;
-    back:::) back ;;
-    back:--force::) force=yes && back ;;
+    rollback:::) rollback ;;
+    rollback:--force::) force=yes && rollback ;;
     guard::: | boot:::) by_itself ;;
     status:::) status ;;
     renew:::) renew ;;

@@ -1,5 +1,5 @@
 #!/bin/sh
 # Puts this node back as it was found before the migration. `sh restore.sh` is all; it may be repeated, and a cut connection does not end it.
-# After pods were allowed to come back to the node it asks to be told `--force`: drain the node first.
+# After the node was uncordoned it asks for `--force`: drain the node first.
 here=$(cd -- "$(dirname -- "$0")" && pwd) || exit 1
-exec sh "$here/program.sh" back "$@"
+exec sh "$here/program.sh" rollback "$@"

@@ -1,8 +1,9 @@
-# The kinds of steps: forth SEGMENT's way, and back. A step is one line: INDEX SEGMENT KIND ARGUMENT..., separated by tabs.
+# The kinds of steps: how each is performed and undone. A step is one line: INDEX SEGMENT WAY KIND ARGUMENT..., separated by tabs;
+# WAY is `apply`, `rollback` or `both`.
 
 count=0
 kubelet=kubelet.service
-shelved=
+source_units=
 standalone=' '
 files=' '
 reload=
@@ -12,12 +13,12 @@ planned_dump=$run/config-dump
 load_steps() {
   [ -r "$run/steps" ] || because "$run/steps is missing" || return 1
   IFS=$tab
-  while read -r index segment kind rest; do
-    eval "segment_$index=\$segment kind_$index=\$kind rest_$index=\$rest"
+  while read -r index segment way kind rest; do
+    eval "segment_$index=\$segment way_$index=\$way kind_$index=\$kind rest_$index=\$rest"
     count=$index
     case $kind in
       kubelet-stop) kubelet=$rest ;;
-      shelve) shelved=$(printf %s "$rest" | tr '\t' ' ') ;;
+      source-stop) source_units=$(printf %s "$rest" | tr '\t' ' ') ;;
       standalone) standalone=" $(printf %s "$rest" | tr '\t' ' ') " ;;
       file)
         files="$files$index "
@@ -28,8 +29,8 @@ load_steps() {
   IFS=$blanks
 }
 
-# recall INDEX: $segment, $kind and $rest of a step.
-recall() { eval "segment=\$segment_$1 kind=\$kind_$1 rest=\$rest_$1"; }
+# recall INDEX: $segment, $way, $kind and $rest of a step.
+recall() { eval "segment=\$segment_$1 way=\$way_$1 kind=\$kind_$1 rest=\$rest_$1"; }
 
 # with_arguments FUNCTION WORD...: the words, then the step's own arguments.
 with_arguments() {
@@ -42,8 +43,11 @@ with_arguments() {
   "$@"
 }
 
-# forth INDEX: what the step does on the way there. 1 with $reason when it is not done.
-forth() {
+# unknown: a kind that this program does not know is never done, in neither direction.
+unknown() { because "this program does not know the step $kind; look with: less $run/steps"; }
+
+# perform INDEX: what the step does on apply. 1 with $reason when it is not done.
+perform() {
   recall "$1"
   case $kind in
     install) with_arguments install_runtime ;;
@@ -54,44 +58,36 @@ forth() {
     stage) stage_all ;;
     kernel) kernel ;;
     kubelet-stop) close_gate ;;
-    pods-stop) stop_in_docker ;;
+    pods-stop) stop_source_pods ;;
     addresses) with_arguments release ;;
     standalone) with_arguments stop_standalone ;;
-    shelve) with_arguments shelve ;;
+    source-stop) with_arguments stop_source ;;
     file) with_arguments replace "$1" ;;
     runtime-restart) with_arguments restart_runtime ;;
     cri-wait) with_arguments cri_wait ;;
-    kubelet-start) open_gate && { [ -z "$shelved" ] || still_shelved; } ;;
-    *) because "this program does not know the step $kind" ;;
+    kubelet-start) open_gate && { [ -z "$source_units" ] || still_stopped; } ;;
+    *) unknown ;;
   esac
 }
 
-# back_of INDEX: what undoes the step.
-back_of() {
+# undo INDEX: what the step does on rollback.
+undo() {
   recall "$1"
   case $kind in
     install) with_arguments uninstalled ;;
     unit-up) with_arguments unit_as_found ;;
-    guard) go_home ;;
+    guard) remove_guard ;;
     stage) unstage_all ;;
     kubelet-stop) open_gate ;;
-    pods-back) with_arguments wait_for_pods ;;
-    pods-stop-back) with_arguments stop_all_new_pods ;;
-    addresses-back) with_arguments release ;;
+    pods-wait) with_arguments wait_for_pods ;;
+    pods-remove) with_arguments stop_new_pods ;;
+    addresses) with_arguments release ;;
     standalone) start_standalone ;;
-    shelve) with_arguments unshelve ;;
+    source-stop) with_arguments start_source ;;
     file) with_arguments restore "$1" ;;
-    runtime-back) with_arguments runtime_as_found ;;
+    runtime-restore) with_arguments restore_runtime ;;
     kubelet-start) close_gate ;;
-  esac
-}
-
-# on_the_way KIND: forth, back or both.
-on_the_way() {
-  case $1 in
-    carry | validate | kernel | pods-stop | addresses | runtime-restart | cri-wait) way=forth ;;
-    pods-back | pods-stop-back | addresses-back | runtime-back) way=back ;;
-    *) way=both ;;
+    *) unknown ;;
   esac
 }
 
@@ -133,22 +129,22 @@ validate() {
   read_by_systemd
 }
 
-# guard: how the node was found is noted, then whatever happens next, the node finds its way back by itself.
+# guard: how the node was found is noted; from here on it rolls back by itself, whatever happens next.
 guard() {
   found_states || return 1
   if [ ! -e "$run/found-driver" ]; then
-    docker_answers || because "Docker does not answer: $(printf %s "$driver" | oneline); look with: journalctl -u docker" || return 1
+    source_answers || because "$source_title does not answer: $(printf %s "$driver" | oneline); look with: $source_log" || return 1
     write_whole "$run/found-driver" "$driver" || return 1
   fi
   [ -e "$run/reserve" ] || change dd if=/dev/zero bs=65536 count=4 of="$run/reserve" || return 1
   arm
 }
 
-# stage_all: every file is as planned, and its new bytes lie beside it; nothing runs in Docker that the plan does not know.
+# stage_all: every file is as planned, and its new bytes lie beside it; nothing runs in the source that the plan does not know.
 stage_all() {
   if ! among "$(first_of kubelet-stop)" "$begun"; then
-    unknown=$(strangers) || docker_lists_nothing || return 1
-    [ -z "$unknown" ] || because "containers run in Docker that the plan does not know: $unknown; make a new plan" || return 1
+    others=$(source_strangers) || source_lists_nothing || return 1
+    [ -z "$others" ] || because "containers run in $source_title that the plan does not know: $others; make a new plan" || return 1
   fi
   for each in $files; do
     recall "$each"
@@ -227,27 +223,37 @@ restart_runtime() {
   [ "$before" != "$after" ] || because "$1 did not restart: $after is still its start" || return 1
 }
 
-# runtime_as_found UNIT ACTIVE: on its old files, or stopped as it was; a socket that it leaves behind would mislead dockerd.
-runtime_as_found() {
+# restore_runtime UNIT ACTIVE: on its old files, or stopped as it was; a socket that it leaves behind would mislead dockerd. What the
+# kubelet asked for in its last moment may come into being until then: whoever asked for it is gone with the restart, so it is looked for
+# afterwards, and nothing has to be waited for.
+restore_runtime() {
   [ -z "$reload" ] || attempt systemctl daemon-reload || return 1
-  ! new_pods_there "$cri_socket" || stop_new_pods "$cri_socket" || return 1
+  ! new_pods_there "$cri_socket" || stop_late_pods || return 1
   if [ "$2" = active ]; then
     systemctl reset-failed "$1" >/dev/null 2>&1
     attempt systemctl restart "$1" || return 1
-    settled 10 active "$1" || because "$1 is $(systemctl is-active "$1") on its old configuration"
+    until_true 10 active "$1" || because "$1 is $(systemctl is-active "$1") on its old configuration" || return 1
+    ! new_pods_there "$cri_socket" || stop_late_pods
   else
-    attempt systemctl stop "$1" && forget_sockets
+    attempt systemctl stop "$1" || return 1
+    if holds_pods; then
+      stop_late_pods && attempt systemctl stop "$1" || return 1
+    fi
+    forget_sockets
   fi
 }
+
+# stop_late_pods: as the others, and their addresses, which were released before they came.
+stop_late_pods() { stop_new_pods "$cri_socket" && release target; }
 
 # cri_wait SOCKET SECONDS PATH: CRI answers, and what runs is what was planned.
 cri_wait() {
   cri_said=
-  settled "$2" cri_answers "$1" || because "CRI does not answer on $1 within $2 s: $(printf %s "$cri_said" | oneline); look with: journalctl -u $runtime" || return 1
+  until_true "$2" cri_answers "$1" || because "CRI does not answer on $1 within $2 s: $(printf %s "$cri_said" | oneline); look with: journalctl -u $runtime" || return 1
   [ "$3" = - ] || cmp -s -- "$planned_dump" "$run/config-dump.now" || because "$runtime does not run on the planned configuration; compare $planned_dump and $run/config-dump.now"
 }
 
-still_shelved() {
+still_stopped() {
   # shellcheck disable=SC2086 # units
-  stopped $shelved || because "Docker runs again or cannot be asked about: $(systemctl is-active $shelved 2>&1 | oneline); look with: systemctl status $shelved"
+  stopped $source_units || because "$source_title runs again or cannot be asked about: $(systemctl is-active $source_units 2>&1 | oneline); look with: systemctl status $source_units"
 }

@@ -1,11 +1,11 @@
-# What keeps the node safe while nobody looks: the kubelet gate, the guard, the boot unit, Docker's shelf. Their texts lie in RUN/units/.
+# What keeps the node safe while nobody looks: the kubelet gate, the guard, the boot unit, what keeps Docker stopped. Their texts lie in RUN/units/.
 
-marker=$home/docker-shelved
+marker=$home/docker-stopped
 gate=$volatile/kubelet-may-run
 guard_files="docker2cri-guard.service docker2cri-guard.timer docker2cri-boot.service"
 boot_link=$systemd/multi-user.target.wants/docker2cri-boot.service
 
-# make_dir DIRECTORY: with its parents; what was not there is noted first, so that the way back takes it away.
+# make_dir DIRECTORY: with its parents; what was not there is noted first, so that the rollback removes it.
 make_dir() {
   [ ! -d "$1" ] || return 0
   make_dir "${1%/*}" || return 1
@@ -23,13 +23,13 @@ lay() {
 
 gate_file() { printf %s "$systemd/$kubelet.d/00-docker2cri-gate.conf"; }
 
-# arm: the gate (open while the kubelet runs), the shelf's drop-ins, guard and boot unit; the guard's time starts.
+# arm: the gate (open while the kubelet runs), the drop-ins that keep Docker stopped, guard and boot unit; the guard's time starts.
 arm() {
   make_volatile || return 1
   ! active "$kubelet" || change touch "$gate" || return 1
   lay "$run/units/gate.conf" "$(gate_file)" || return 1
-  for unit in $shelved; do
-    lay "$run/units/shelved.conf" "$systemd/$unit.d/00-docker2cri-shelved.conf" || return 1
+  for unit in $source_units; do
+    lay "$run/units/stopped.conf" "$systemd/$unit.d/00-docker2cri-stopped.conf" || return 1
   done
   for file in $guard_files; do
     lay "$run/units/$file" "$systemd/$file" || return 1
@@ -47,7 +47,7 @@ make_volatile() {
   change mkdir -p -- "$volatile" && change touch "$volatile/boot"
 }
 
-# disarm_units: gate, guard and boot unit go; the shelf's drop-ins stay unless `all` is said.
+# disarm_units: gate, guard and boot unit go; the drop-ins that keep Docker stopped stay unless `all` is said.
 disarm_units() {
   ! active docker2cri-guard.timer || attempt systemctl stop docker2cri-guard.timer || return 1
   change rm -f -- "$(gate_file)" && change rm -f -- "$boot_link" || return 1
@@ -55,15 +55,15 @@ disarm_units() {
     change rm -f -- "$systemd/$file" || return 1
   done
   if [ "${1:-}" = all ]; then
-    for unit in $shelved; do
-      change rm -f -- "$systemd/$unit.d/00-docker2cri-shelved.conf" || return 1
+    for unit in $source_units; do
+      change rm -f -- "$systemd/$unit.d/00-docker2cri-stopped.conf" || return 1
     done
   fi
   attempt systemctl daemon-reload || return 1
   rm -rf -- "$volatile"
 }
 
-# remove_made: the directories that were made, deepest first; one that somebody else uses meanwhile stays.
+# remove_made: the directories that were made, deepest first; one that is used by others meanwhile stays.
 remove_made() {
   [ -e "$run/made" ] || return 0
   sort -r -u "$run/made" | while IFS= read -r directory; do
@@ -75,7 +75,7 @@ remove_made() {
 found_states() {
   [ ! -e "$run/found-units" ] || return 0
   states=
-  for unit in "$kubelet" $shelved; do
+  for unit in "$kubelet" $source_units; do
     state=$(systemctl is-active "$unit" 2>/dev/null)
     [ -n "$state" ] || because "systemctl does not say whether $unit runs: $(systemctl is-active "$unit" 2>&1 | oneline)" || return 1
     states="$states$unit $state $(systemctl is-enabled "$unit" 2>/dev/null)$newline"
@@ -95,7 +95,7 @@ was_active() {
 start_unit() {
   systemctl reset-failed "$1" >/dev/null 2>&1
   attempt systemctl start "$1" || return 1
-  settled 5 active "$1" || because "$1 is $(systemctl is-active "$1") after its start; look with: journalctl -u $1"
+  until_true 5 active "$1" || because "$1 is $(systemctl is-active "$1") after its start; look with: journalctl -u $1"
 }
 
 close_gate() {
@@ -108,22 +108,22 @@ open_gate() {
   change mkdir -p -- "$volatile" && change touch "$gate" && start_unit "$kubelet"
 }
 
-shelve() {
+stop_source() {
   change touch "$marker" || return 1
   attempt systemctl stop "$@" || return 1
   stopped "$@" || because "not all of $* are stopped: $(systemctl is-active "$@" 2>&1 | oneline); look with: systemctl status $*"
 }
 
-# socket_paths UNIT...: where they listen, and dockershim's own, which only a kubelet makes.
+# socket_paths UNIT...: where they listen, and those of the source that no unit tells.
 socket_paths() {
-  printf '%s\n' /run/dockershim.sock
+  printf '%s\n' "$source_sockets"
   for unit in "$@"; do
     case $unit in *.socket) systemctl show -p Listen "$unit" | sed -n 's/^Listen=\(\/[^ ]*\).*/\1/p' ;; esac
   done
 }
 
-# unshelve UNIT...: Docker may start, is started as it was found, and answers with the cgroup driver that it had.
-unshelve() {
+# start_source UNIT...: it may start, is started as it was found, and answers with the cgroup driver that it had.
+start_source() {
   for path in $(socket_paths "$@"); do
     if [ -d "$root$path" ] && ! rmdir -- "$root$path" 2>/dev/null; then
       because "$path is a directory, and not empty: $(find "$root$path" -mindepth 1 | head -n 5 | oneline); move away what is in it, then: sh $run/restore.sh"
@@ -134,10 +134,9 @@ unshelve() {
   for unit in "$@"; do
     ! was_active "$unit" || start_unit "$unit" || return 1
   done
-  was_active docker.service || return 0
-  settled 30 docker_answers || because "Docker does not answer within 30 s: $(printf %s "$driver" | oneline); look with: journalctl -u docker" || return 1
+  was_active "$source_service" || return 0
+  until_true 30 source_answers || because "$source_title does not answer within 30 s: $(printf %s "$driver" | oneline); look with: $source_log" || return 1
   [ ! -e "$run/found-driver" ] || read -r had <"$run/found-driver" || had=
-  [ "$driver" = "${had:-$driver}" ] || because "Docker answers with cgroup driver $driver, it had $had; look for native.cgroupdriver: systemctl cat docker; cat /etc/docker/daemon.json"
+  [ "$driver" = "${had:-$driver}" ] || because "$source_title answers with cgroup driver $driver, it had $had; look for native.cgroupdriver: systemctl cat docker; cat /etc/docker/daemon.json"
 }
 
-docker_answers() { driver=$(timeout 20 docker info -f '{{.CgroupDriver}}' 2>&1 9>&-); }

@@ -9,29 +9,42 @@ from migrate.facts.cluster import CRI_SOCKET, ClusterFacts, Node
 from migrate.facts.model import Docker, NodeFacts, Unit
 from migrate.facts.redact import mask
 from migrate.plan.drain import classify
-from migrate.plan.images import carried
+from migrate.plan.images import canonical, carried
 from migrate.plan.inputs import inputs, unified
+from migrate.plan.limits import Limits
 from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
 from migrate.plan.steps import (
     Annotate,
-    CarryImages,
+    ArmGuard,
+    CarryImage,
+    Complete,
     Cordon,
+    Disarm,
     Drain,
     DrainPolicy,
     FileState,
-    Guard,
+    KernelSettings,
+    RecordWorkloads,
     ReleaseAddresses,
-    RestartUnit,
+    RemovePods,
+    RestartRuntime,
+    RestoreRuntime,
     SetUnit,
-    ShelveDocker,
+    StageFiles,
+    StandaloneContainer,
+    StartKubelet,
     Step,
-    StopPodContainers,
+    StopKubelet,
+    StopPods,
+    StopSource,
     StopStandalone,
+    Uncordon,
     UnitState,
-    VerifyA,
-    VerifyB,
-    Volatile,
-    WaitFor,
+    ValidateFiles,
+    VerifyNode,
+    VerifyWorkloads,
+    WaitForCri,
+    WaitForPods,
     WaitVolumesDetached,
     WriteFile,
 )
@@ -41,20 +54,28 @@ from migrate.targets.compose import FileChange, compose
 from migrate.targets.host import sandbox_image
 
 DOCKER_UNITS = ("docker.socket", "docker.service", "cri-docker.socket", "cri-docker.service")
-DRAIN_TIMEOUT = 600  # seconds; kubectl's own default is for ever
-READY_TIMEOUT = 120  # seconds
+SOURCE_TITLE, SOURCE_PREFIX = "Docker", "docker://"
+CONFIG = "runtime-config"  # the edit of the new runtime's own file, which it reads before anything stops
+UNIT_FOLDER = "/systemd/system/"  # in the path of every unit file and drop-in that systemd reads
+DETACH_SECONDS = 360  # after 6 minutes the attach-detach controller forces a detach (maxWaitForUnmountDuration)
+PODS_SECONDS = 90  # for the source's pods to run again after the kubelet's start on rollback
+MAY_DIFFER = (
+    "pods are new: names, addresses and container IDs of evicted and restarted pods",
+    "images stay in the new runtime's store",
+    RECORD,
+)
 
 
-def build_plan(view: NodeView, findings: tuple[Finding, ...]) -> NodePlan:
+def build_plan(view: NodeView, findings: tuple[Finding, ...], limits: Limits = Limits()) -> NodePlan:
     """The plan of one node; without steps, and with the reasons, when a blocker stands or the cluster does not know the node."""
     facts = view.facts
-    blockers = tuple(Refusal.by(one) for one in findings if one.blocks)
-    policy = _drain_policy(findings)
+    blockers = tuple(Refusal.by(finding) for finding in findings if finding.blocks)
+    policy = _drain_policy(findings, limits)
     steps: tuple[PlannedStep, ...] = ()
     changes: tuple[FileChange, ...] = ()
     if not blockers and view.node is not None and view.cluster is not None:
         changes, _ = compose(view.target, facts)
-        steps = tuple(_story(facts, view.node, view.cluster, view.target, changes, policy))
+        steps = tuple(_story(facts, view.node, view.cluster, view.target, changes, policy, limits))
     return NodePlan(
         node=view.node.name if view.node else "",
         host=facts.host,
@@ -65,75 +86,114 @@ def build_plan(view: NodeView, findings: tuple[Finding, ...]) -> NodePlan:
         steps=steps,
         inputs=inputs(facts, (change.path for change in changes)),
         pods=classify(view.pods, view.cluster, policy) if view.cluster else (),
-        pause=sandbox_image(facts) or "",
         may_differ=(*MAY_DIFFER, *view.target.leaves) if steps else (),
     )
 
 
-MAY_DIFFER = (
-    "pods are new: names, addresses and container IDs of evicted and restarted pods",
-    "images stay in the new runtime's store",
-    RECORD,
-)
-
-
 def _story(
-    facts: NodeFacts, node: Node, cluster: ClusterFacts, target: Target, changes: tuple[FileChange, ...], policy: DrainPolicy
+    facts: NodeFacts,
+    node: Node,
+    cluster: ClusterFacts,
+    target: Target,
+    changes: tuple[FileChange, ...],
+    policy: DrainPolicy,
+    limits: Limits,
 ) -> Iterator[PlannedStep]:
-    """Read it downwards for apply, upwards with every step reversed for rollback; `forward=False`: only the way back does it."""
+    """Read it downwards for apply, upwards with every step reversed for rollback; `on="rollback"`: only the rollback performs it."""
     docker = facts.docker
     assert isinstance(docker, Docker)  # a node without Docker has a blocker
     networks = tuple(sorted({network for network, _, _ in facts.cni.leases}))
+    pause = sandbox_image(facts)
+    config = next((change.path for change in changes if CONFIG in change.edits), "")
+    validate = _validation(changes, config, target)
 
     yield from _in("prepare", [_write(change) for change in changes if change.early])
     yield from _in("prepare", _start_runtime(facts, target))
-    images = carried(docker, cluster.pods_on(node.name), cluster.pods, sandbox_image(facts))
-    yield from _in("prepare", [CarryImages(images=images, why=f"copied to {target.data_root} before the node is disturbed")])
+    images = carried(docker, cluster.pods_on(node.name), cluster.pods, pause)
+    yield from _in("prepare", [CarryImage(image=image, name=canonical(image.reference), why=image.why) for image in images])
+    yield from _in("prepare", validate)
 
-    cordoned = node.spec.unschedulable
+    found = node.spec.unschedulable
     yield from _in(
-        "vacate",
+        "drain",
         [
-            Cordon(before=cordoned, after=True, why="found cordoned, left so" if cordoned else "no new pods while it changes"),
-            WaitFor(condition="the node Ready with docker:// again", timeout=READY_TIMEOUT, forward=False, why="before pods come back"),
+            RecordWorkloads(why="what is compared with afterwards"),
+            VerifyWorkloads(
+                title=SOURCE_TITLE,
+                prefix=SOURCE_PREFIX,
+                timeout=limits.verify_workloads,
+                on="rollback",
+                why="the evicted pods' owners have their ready counts back",
+            ),
+            Cordon(found=found, why="it was found cordoned and stays so" if found else "no new pods while it changes"),
             Drain(policy=policy, why="its pods run elsewhere meanwhile; PodDisruptionBudgets are kept"),
-            WaitVolumesDetached(why="the kubelet detaches volumes; once it is stopped nobody does"),
+            WaitVolumesDetached(timeout=DETACH_SECONDS, why="the kubelet detaches volumes; once it is stopped nobody does"),
         ],
     )
 
     kubelet = facts.units["kubelet.service"]
-    running, stopped = _state(kubelet), UnitState(enabled=kubelet.file_state, active=False)
+    started = facts.unit(target.unit)
+    verify_source = VerifyNode(
+        title=SOURCE_TITLE,
+        prefix=SOURCE_PREFIX,
+        image=pause or "",
+        timeout=limits.verify_node,
+        on="rollback",
+        why=f"Ready with {SOURCE_PREFIX}, DaemonSet and static pods with new container IDs, a smoke pod; before pods come",
+    )
+    socket = node.metadata.annotation(CRI_SOCKET)
+    annotated = [Annotate(key=CRI_SOCKET, value=socket, on="rollback", why="kubeadm upgrade and reset read it")] if socket else []
     yield from _in(
         "switch",
         [
-            Guard(before=False, after=True, why="should nobody be there to finish, the node goes back by itself"),
-            SetUnit(unit=kubelet.name, before=running, after=stopped, why="nothing starts containers from here on"),
-            StopPodContainers(runtime="docker", why="DaemonSet and static pods; with live-restore they would outlive Docker"),
-            ReleaseAddresses(networks=networks, why="nobody calls CNI DEL for them once dockershim is gone"),
+            verify_source,
+            *annotated,
+            ArmGuard(seconds=limits.guard, why="without the operator's heartbeat the node rolls back by itself"),
+            StageFiles(why="the switch only renames them"),
+            *validate,
+            KernelSettings(why="they hold without Docker too"),
+            WaitForPods(title=SOURCE_TITLE, timeout=PODS_SECONDS, on="rollback", why="the rollback ends with the node's own pods"),
+            StopKubelet(unit=kubelet.name, why="nothing starts containers from here on"),
+            StopPods(title=SOURCE_TITLE, why="DaemonSet and static pods; with live-restore they would outlive Docker"),
+            ReleaseAddresses(sandboxes="source", networks=networks, why="nobody calls CNI DEL for them once dockershim is gone"),
             *_standalone(docker),
-            ShelveDocker(units=_present(facts), before=False, after=True, why="a touch of its socket would wake a merely stopped Docker"),
-            RestartUnit(unit=target.unit, forward=False, why="it ran on the new configuration"),
+            StopSource(title=SOURCE_TITLE, units=_present(facts), why="a touch of its socket would wake a merely stopped Docker"),
+            RestoreRuntime(
+                unit=target.unit, active=started is None or started.running, on="rollback", why="it ran on the new configuration"
+            ),
             *(_write(change) for change in changes if not change.early),
-            RestartUnit(unit=target.unit, why="it may run on its old configuration"),
-            WaitFor(condition=f"CRI on {target.endpoint} as planned", timeout=60, why="a unit that is active need not serve CRI"),
-            ReleaseAddresses(networks=networks, forward=False, why="their leases would stay"),
-            StopPodContainers(runtime=target.name, forward=False, why="both runtimes must never run the same pods"),
-            SetUnit(unit=kubelet.name, before=stopped, after=running, why=f"it starts on {target.endpoint}"),
+            RestartRuntime(unit=target.unit, config=config, why="it may run on its old configuration"),
+            WaitForCri(socket=target.socket, config=config, timeout=limits.cri, why="a unit that is active need not serve CRI"),
+            ReleaseAddresses(sandboxes="target", networks=networks, on="rollback", why="their leases would stay"),
+            RemovePods(title=target.title, socket=target.socket, on="rollback", why="both runtimes must never run the same pods"),
+            StartKubelet(why=f"it starts on {target.endpoint}"),
         ],
     )
 
-    socket = node.metadata.annotation(CRI_SOCKET)
-    annotate = [Annotate(key=CRI_SOCKET, before=socket, after=target.endpoint, why="kubeadm upgrade and reset read it")] if socket else []
+    drained_again = "the rollback begins with an empty node"
     yield from _in(
-        "settle",
+        "rejoin",
         [
-            VerifyA(why=f"Ready with {target.prefix}, DaemonSet and static pods with new container IDs, a smoke pod"),
-            Guard(before=True, after=False, why="the node is proved"),
-            *annotate,
-            WaitVolumesDetached(forward=False, why="as above, for the way back"),
-            Drain(policy=policy, forward=False, why="the way back begins with an empty node"),
-            *([] if cordoned else [Cordon(before=True, after=False, why="pods may come")]),
-            VerifyB(why="the evicted pods' owners have their ready counts back"),
+            VerifyNode(
+                title=target.title,
+                prefix=target.prefix,
+                image=pause or "",
+                timeout=limits.verify_node,
+                why=f"Ready with {target.prefix}, DaemonSet and static pods with new container IDs, a smoke pod",
+            ),
+            Disarm(why="the node is verified"),
+            *([Annotate(key=CRI_SOCKET, value=target.endpoint, why="kubeadm upgrade and reset read it")] if socket else []),
+            WaitVolumesDetached(timeout=DETACH_SECONDS, on="rollback", why=drained_again),
+            Drain(policy=policy, on="rollback", why=drained_again),
+            Uncordon(found=found, why="it was found cordoned and stays so" if found else "pods may come"),
+            RecordWorkloads(on="rollback", why="what is compared with after the rollback"),
+            VerifyWorkloads(
+                title=target.title,
+                prefix=target.prefix,
+                timeout=limits.verify_workloads,
+                why="the evicted pods' owners have their ready counts back",
+            ),
+            Complete(why="the next command finds the run finished"),
         ],
     )
 
@@ -142,10 +202,18 @@ def _in(segment: str, steps: Iterable[Step]) -> Iterator[PlannedStep]:
     return (PlannedStep(segment=segment, step=step) for step in steps)
 
 
-def _drain_policy(findings: Iterable[Finding]) -> DrainPolicy:
+def _validation(changes: Iterable[FileChange], config: str, target: Target) -> list[Step]:
+    """Have the new files read before anything stops, where there is anything to read."""
+    readers = [f"{target.title} reads the new {config}"] if config else []
+    if any(UNIT_FOLDER in change.path for change in changes):
+        readers.append("systemd reads the new unit files")
+    return [ValidateFiles(config=config, readers=tuple(readers), why="a file that is refused stops nothing yet")] if readers else []
+
+
+def _drain_policy(findings: Iterable[Finding], limits: Limits) -> DrainPolicy:
     """What an accepted finding allows the drain to lose; nothing else is."""
-    accepted = {one.slug for one in findings if one.accepted is not None}
-    return DrainPolicy(delete_emptydir_data="emptydir-data-lost" in accepted, force="bare-pod" in accepted, timeout=DRAIN_TIMEOUT)
+    accepted = {finding.slug for finding in findings if finding.accepted is not None}
+    return DrainPolicy(delete_emptydir_data="emptydir-data-lost" in accepted, force="bare-pod" in accepted, timeout=limits.drain)
 
 
 def _start_runtime(facts: NodeFacts, target: Target) -> list[Step]:
@@ -168,8 +236,10 @@ def _present(facts: NodeFacts) -> tuple[str, ...]:
 
 
 def _standalone(docker: Docker) -> list[Step]:
-    running = tuple(Volatile(id=one.id, name=one.name, timeout=one.stop_timeout or 10) for one in docker.standalone if one.running)
-    return [StopStandalone(containers=running, before=True, after=False, why="accepted: they stop with Docker")] if running else []
+    running = tuple(
+        StandaloneContainer(id=found.id, name=found.name, timeout=found.stop_timeout or 10) for found in docker.standalone if found.running
+    )
+    return [StopStandalone(containers=running, why="accepted: they stop with Docker")] if running else []
 
 
 def _write(change: FileChange) -> WriteFile:

@@ -17,7 +17,6 @@ from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
 from migrate.plan.steps import BundleSource, InstalledPackage, InstallRuntime
 from migrate.rules import Finding, NodeView
 from migrate.targets.bundle import fits
-from migrate.targets.host import sandbox_image
 
 # The blockers that say that nothing may be installed: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.
 # All others are judged when the move is planned.
@@ -169,7 +168,6 @@ def install_plan(
         steps=tuple(PlannedStep(segment="prepare", step=one) for one in given),
         inputs=inputs(view.facts, ()),
         pods=(),
-        pause=sandbox_image(view.facts) or "",
         may_differ=(f"what was installed of {', '.join(one.title for one in given)} stays, stopped and disabled", RECORD) if given else (),
     )
 

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 EVENTS = frozenset(
-    ("begin", "done", "failed", "finished", "undo-begin", "undone", "undo-failed", "restored", "parked", "disarmed", "uncordoning", "note")
+    (
+        *("begin", "done", "failed", "finished", "undo-begin", "undone", "undo-failed", "rolled-back", "needs-attention"),
+        *("disarmed", "uncordoning", "note"),
+    )
 )
 
 
@@ -30,8 +33,9 @@ class Entry:
 class Progress:
     """Where a node stands, as `fold` makes it of its journal.
 
-    `direction` is `forward` or `back`; `begun`, `done`, `undone` hold host step numbers; `finished` the segments that are; `failed` is the
-    reason of the last failure, `parked` that of having been parked, None while neither.
+    `direction` is `forward` or `rollback`; `begun`, `done`, `undone` hold host step numbers; `finished` the segments that are; `failed` is
+    the entry of the step that failed last, `undo_failed` that of the undo, `attention` why the node needs attention, None while there is
+    none; `cause` is what began the rollback: `asked`, `failed`, `guard` or `boot`, empty while none has begun.
     """
 
     direction: str = "forward"
@@ -42,9 +46,11 @@ class Progress:
     undone: frozenset[int] = frozenset()
     disarmed: bool = False
     uncordoning: bool = False
-    restored: bool = False
-    parked: str | None = None
-    failed: str | None = None
+    rolled_back: bool = False
+    attention: str | None = None
+    failed: Entry | None = None
+    undo_failed: Entry | None = None
+    cause: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -68,7 +74,7 @@ def _entry(number: int, line: str) -> Entry:
 
 
 def fold(entries: Iterable[Entry]) -> Progress:
-    """Where the node stands after these entries. After the first `undo-begin` the direction is `back` for ever."""
+    """Where the node stands after these entries. After the first `undo-begin` the direction is `rollback` for ever."""
     progress = Progress()
     for entry in entries:
         progress = replace(_after(progress, entry), last=entry)
@@ -79,21 +85,24 @@ def _after(progress: Progress, entry: Entry) -> Progress:
     index = frozenset(() if entry.index is None else (entry.index,))
     match entry.event:
         case "begin":
-            return replace(progress, begun=progress.begun | index, failed=None)
+            return replace(progress, begun=progress.begun | index)
         case "done":
             return replace(progress, done=progress.done | index)
         case "finished":
             return replace(progress, finished=(*progress.finished, entry.kind))
-        case "failed" | "undo-failed":
-            return replace(progress, failed=entry.text)
+        case "failed":
+            return replace(progress, failed=entry)
+        case "undo-failed":
+            return replace(progress, undo_failed=entry)
         case "undo-begin":
-            return replace(progress, direction="back", parked=None)
+            cause = progress.cause or (entry.text if entry.index is None else "")
+            return replace(progress, direction="rollback", attention=None, cause=cause)
         case "undone":
             return replace(progress, undone=progress.undone | index)
-        case "restored":
-            return replace(progress, restored=True, parked=None)
-        case "parked":
-            return replace(progress, parked=entry.text)
+        case "rolled-back":
+            return replace(progress, rolled_back=True, attention=None)
+        case "needs-attention":
+            return replace(progress, attention=entry.text)
         case "disarmed":
             return replace(progress, disarmed=True)
         case "uncordoning":

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import msgspec
 from msgspec.structs import replace
 
 from migrate.facts.resolve import resolve
 from migrate.plan.drain import PodDecision
-from migrate.plan.steps import InstallRuntime, Step
+from migrate.plan.steps import API, HOST, ArmGuard, InstallRuntime, Step, WriteFile, acts, kind_of
 from migrate.rules import Finding
 
-FORMAT = 1
+FORMAT = 2
 RECORD = "/var/lib/docker2cri keeps the record of the run"
-SEGMENTS = ("prepare", "vacate", "switch", "settle")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a plan: where its steps act on apply, what it is for, and whether a run may be stopped inside it."""
+
+    name: str
+    where: str
+    title: str
+    stoppable: bool = False
+
+
+SEGMENTS = (
+    Segment("prepare", HOST, "on the node, nothing is disturbed", stoppable=True),
+    Segment("drain", API, "through the API", stoppable=True),
+    Segment("switch", HOST, "on the node, as one program"),
+    Segment("rejoin", API, "through the API"),
+)
 
 
 class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A step in its segment: `prepare` (undisruptive, on the node), `vacate` (API), `switch` (on the node), `settle` (API)."""
+    """A step in its segment, which is the name of one of SEGMENTS."""
 
     segment: str
     step: Step
@@ -52,7 +70,7 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What would be done to one node. Without steps it is refused; `refusals` say why.
 
     `applicable` is False when it was made from a redacted capture; `inputs` are what is compared before anything is done; `pods` tell
-    what the drain does with each pod, `pause` is the sandbox image, `may_differ` what a rollback does not put back byte for byte.
+    what the drain does with each pod, `may_differ` what a rollback does not put back byte for byte.
     """
 
     node: str
@@ -64,22 +82,31 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[PlannedStep, ...]
     inputs: tuple[Input, ...]
     pods: tuple[PodDecision, ...]
-    pause: str
     may_differ: tuple[str, ...]
 
     @property
     def moves(self) -> bool:
         """Whether it takes the node off Docker; a plan that only installs what is missing does not."""
-        return any(one.segment == "switch" for one in self.steps)
+        return any(planned.segment == "switch" for planned in self.steps)
 
     @property
     def installs(self) -> tuple[InstallRuntime, ...]:
         """The steps that install what is missing."""
-        return tuple(one.step for one in self.steps if isinstance(one.step, InstallRuntime))
+        return tuple(planned.step for planned in self.steps if isinstance(planned.step, InstallRuntime))
+
+    @property
+    def guard(self) -> int:
+        """The seconds after which the node rolls back without the operator's heartbeat, 0 for a plan without a guard."""
+        return next((planned.step.seconds for planned in self.steps if isinstance(planned.step, ArmGuard)), 0)
+
+    @property
+    def files(self) -> tuple[WriteFile, ...]:
+        """The steps that write files."""
+        return tuple(planned.step for planned in self.steps if isinstance(planned.step, WriteFile))
 
     def of(self, segment: str) -> tuple[Step, ...]:
-        """The steps of one segment, in order."""
-        return tuple(one.step for one in self.steps if one.segment == segment)
+        """The steps that are performed in one segment on apply, in order."""
+        return tuple(planned.step for planned in self.steps if planned.segment == segment and acts(planned.step, "apply"))
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +149,11 @@ def load_plan(text: str) -> Plan:
         raise ValueError(f"it has plan format {plan.format}, this version reads {FORMAT}")
     if plan.digest != _digest(plan):
         raise ValueError("its content does not match its digest: it was changed after it was made")
+    places = {segment.name: segment.where for segment in SEGMENTS}
+    for node in plan.nodes:
+        for planned in node.steps:
+            if planned.segment not in places or (planned.step.on == "apply" and kind_of(planned.step).where != places[planned.segment]):
+                raise ValueError(f"{node.host}: its step `{kind_of(planned.step).text}` cannot be in segment {planned.segment}")
     return plan
 
 

@@ -1,23 +1,28 @@
-"""The closed union of step kinds: everything that a migration can do to a node, each with its reverse.
+"""The closed union of step kinds: everything that a plan can do to a node, each with its reverse, in one table (`kind_of`).
 
-A step says before and after, so that `undo` computes the way back instead of a second program; kinds that are not symmetric carry
-`forward`, and come in brackets where a plan needs them in both directions (docs/design/plan.md).
+A step is performed on apply, and on rollback its reverse is, where it has one; a step that is planned `on` rollback is performed then only
+(docs/design/plan.md). Steps act on the node, as lines of the node program, or through the API; the node's own guard is disarmed there too.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 from msgspec.structs import replace
 
 from migrate.targets.bundle import BundleFile
 
+Direction: TypeAlias = Literal["apply", "rollback"]
+HOST, API = "host", "api"
+
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
-    """`why` is told to the reader beside the step."""
+    """`why` is told to the reader beside the step; `on` is the direction in which it is performed."""
 
     why: str
+    on: Direction = "apply"
 
 
 class FileState(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +41,8 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     active: bool
 
 
-class Volatile(msgspec.Struct, frozen=True, kw_only=True):
-    """A standalone container: full ID, name, and its own stop timeout in seconds."""
+class StandaloneContainer(msgspec.Struct, frozen=True, kw_only=True):
+    """A container that no kubelet made: full ID, name, and its own stop timeout in seconds."""
 
     id: str
     name: str
@@ -45,7 +50,7 @@ class Volatile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CarriedImage(msgspec.Struct, frozen=True, kw_only=True):
-    """An image to carry over: the reference as Docker knows it, its config digest, its size in bytes, and why it is carried."""
+    """An image to carry over: the reference as the source knows it, its config digest, its size in bytes, and why it is carried."""
 
     reference: str
     id: str
@@ -60,69 +65,6 @@ class DrainPolicy(msgspec.Struct, frozen=True, kw_only=True):
     delete_emptydir_data: bool = False
     force: bool = False
     timeout: int = 600
-
-
-class WriteFile(_Step, frozen=True, kw_only=True):
-    """Put a file: `before` None makes it, `after` None removes it.
-
-    `diff` is unified and masked; at apply the text is computed again from the node's own bytes and must hash as planned. `base` is the
-    file that the text starts from when there is none at `path`; `edits` name what was changed.
-    """
-
-    path: str
-    before: FileState | None
-    after: FileState | None
-    edits: tuple[str, ...]
-    diff: str
-    base: str | None = None
-
-
-class SetUnit(_Step, frozen=True, kw_only=True):
-    """Bring a systemd unit to a state; starting one always reloads systemd first."""
-
-    unit: str
-    before: UnitState
-    after: UnitState
-
-
-class RestartUnit(_Step, frozen=True, kw_only=True):
-    """Restart a unit so that it runs on its new files; observed by a main PID that started after the step began."""
-
-    unit: str
-    forward: bool = True
-
-
-class ShelveDocker(_Step, frozen=True, kw_only=True):
-    """Stop these units and keep them from starting (a touch of docker.socket wakes a merely stopped Docker).
-
-    The reverse lets them start, starts them, and waits until Docker answers with the cgroup driver that it had.
-    """
-
-    units: tuple[str, ...]
-    before: bool
-    after: bool
-
-
-class StopStandalone(_Step, frozen=True, kw_only=True):
-    """Stop exactly these containers (`before` and `after` say whether they run); the reverse starts them."""
-
-    containers: tuple[Volatile, ...]
-    before: bool
-    after: bool
-
-
-class StopPodContainers(_Step, frozen=True, kw_only=True):
-    """Stop the containers that the kubelet made through `runtime`, application containers before sandboxes."""
-
-    runtime: str
-    forward: bool = True
-
-
-class ReleaseAddresses(_Step, frozen=True, kw_only=True):
-    """Free the host-local leases, libcni cache files and nat rules of the sandboxes that were stopped."""
-
-    networks: tuple[str, ...]
-    forward: bool = True
 
 
 class InstalledPackage(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,11 +84,14 @@ class BundleSource(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[BundleFile, ...]
 
 
+# On the node
+
+
 class InstallRuntime(_Step, frozen=True, kw_only=True):
-    """Put what is missing onto the node: exactly these packages by `manager`, or the files of a bundle.
+    """Install what is missing: exactly these packages by `manager`, or the files of a bundle.
 
     Nothing is started or restarted by it, and nothing lands in `cni_dir`; `programs` must answer afterwards. `unit` is the new runtime's.
-    There is no reverse: what was installed stays, stopped and disabled.
+    A rollback leaves what was installed, stopped and disabled.
     """
 
     title: str
@@ -156,101 +101,390 @@ class InstallRuntime(_Step, frozen=True, kw_only=True):
     manager: str = ""
     packages: tuple[InstalledPackage, ...] = ()
     bundle: BundleSource | None = None
-    forward: bool = True
 
 
-class CarryImages(_Step, frozen=True, kw_only=True):
-    """Copy images from Docker's store to the new runtime's, one by one, and verify them there."""
+class WriteFile(_Step, frozen=True, kw_only=True):
+    """Put a file: `before` None makes it, `after` None removes it.
 
-    images: tuple[CarriedImage, ...]
-    forward: bool = True
+    `diff` is unified and masked; at apply the text is computed again from the node's own bytes and must hash as planned. `base` is the
+    file that the text starts from when there is none at `path`; `edits` name what was changed.
+    """
+
+    path: str
+    before: FileState | None
+    after: FileState | None
+    edits: tuple[str, ...]
+    diff: str
+    base: str | None = None
+
+
+class SetUnit(_Step, frozen=True, kw_only=True):
+    """Enable and start the new runtime's unit; a rollback brings it to the state that it had."""
+
+    unit: str
+    before: UnitState
+    after: UnitState
+
+
+class CarryImage(_Step, frozen=True, kw_only=True):
+    """Copy an image from the source's store to the target's, where it gets `name`, and verify it there."""
+
+    image: CarriedImage
+    name: str
+
+
+class ValidateFiles(_Step, frozen=True, kw_only=True):
+    """Have planned files read by those who will read them: the runtime its `config` (empty: it stays as it is), systemd the unit files."""
+
+    config: str
+    readers: tuple[str, ...]
+
+
+class ArmGuard(_Step, frozen=True, kw_only=True):
+    """Arm what rolls the node back by itself: a timer that fires `seconds` after the operator's last heartbeat, a boot unit, the gate."""
+
+    seconds: int
+
+
+class StageFiles(_Step, frozen=True, kw_only=True):
+    """Lay the new files beside the old ones; nothing runs in the source that the plan does not know."""
+
+
+class KernelSettings(_Step, frozen=True, kw_only=True):
+    """Check, and set where they are not, the modules and sysctls that the source provided."""
+
+
+class StopKubelet(_Step, frozen=True, kw_only=True):
+    """Close the gate and stop the kubelet; the reverse opens it and starts the kubelet."""
+
+    unit: str
+
+
+class StopPods(_Step, frozen=True, kw_only=True):
+    """Stop the containers that the kubelet made in the source (`title`), application containers before sandboxes."""
+
+    title: str
+
+
+class WaitForPods(_Step, frozen=True, kw_only=True):
+    """Wait until the node's pods run in the source (`title`) again."""
+
+    title: str
+    timeout: int
+
+
+class ReleaseAddresses(_Step, frozen=True, kw_only=True):
+    """Free the host-local leases, libcni cache files and nat rules of the sandboxes that were stopped in the `source` or the `target`."""
+
+    sandboxes: Literal["source", "target"]
+    networks: tuple[str, ...]
+
+
+class StopStandalone(_Step, frozen=True, kw_only=True):
+    """Stop exactly these containers; the reverse starts those that ran."""
+
+    containers: tuple[StandaloneContainer, ...]
+
+
+class StopSource(_Step, frozen=True, kw_only=True):
+    """Stop the source's units and keep them from starting (a touch of docker.socket wakes a merely stopped Docker).
+
+    The reverse lets them start, starts them, and waits until the source (`title`) answers with the cgroup driver that it had.
+    """
+
+    title: str
+    units: tuple[str, ...]
+
+
+class RestartRuntime(_Step, frozen=True, kw_only=True):
+    """Restart the new runtime on its new files (`config`, empty where it stays); observed by a main PID that started after the step began."""
+
+    unit: str
+    config: str
+
+
+class WaitForCri(_Step, frozen=True, kw_only=True):
+    """Wait until CRI answers on `socket` and the configuration that runs is the planned one."""
+
+    socket: str
+    config: str
+    timeout: int
+
+
+class RemovePods(_Step, frozen=True, kw_only=True):
+    """Stop and remove the containers that the kubelet made in the target (`title`)."""
+
+    title: str
+    socket: str
+
+
+class RestoreRuntime(_Step, frozen=True, kw_only=True):
+    """Bring the target's unit back as it was found: restarted on its old files, or stopped."""
+
+    unit: str
+    active: bool
+
+
+class StartKubelet(_Step, frozen=True, kw_only=True):
+    """Open the gate and start the kubelet, the source still stopped; the reverse closes the gate and stops the kubelet."""
+
+
+# Through the API
+
+
+class RecordWorkloads(_Step, frozen=True, kw_only=True):
+    """Record what runs on the node, to compare with afterwards."""
 
 
 class Cordon(_Step, frozen=True, kw_only=True):
-    """Set the node's spec.unschedulable."""
+    """Cordon the node with the run's mark; the reverse is Uncordon. `found` says whether it was cordoned before."""
 
-    before: bool
-    after: bool
+    found: bool
+
+
+class Uncordon(_Step, frozen=True, kw_only=True):
+    """Remove the run's mark, and uncordon the node unless it was `found` cordoned; the reverse is Cordon."""
+
+    found: bool
 
 
 class Drain(_Step, frozen=True, kw_only=True):
-    """Evict the node's pods, honouring PodDisruptionBudgets; acts in one direction."""
+    """Evict the node's pods, honouring PodDisruptionBudgets."""
 
     policy: DrainPolicy
-    forward: bool = True
 
 
 class WaitVolumesDetached(_Step, frozen=True, kw_only=True):
     """Wait until the API lists no attached volume that the drained pods used."""
 
-    forward: bool = True
+    timeout: int
 
 
 class Annotate(_Step, frozen=True, kw_only=True):
-    """Set an annotation of the Node; None is no annotation."""
+    """Set an annotation of the Node; None removes it."""
 
     key: str
-    before: str | None
-    after: str | None
+    value: str | None
 
 
-class Guard(_Step, frozen=True, kw_only=True):
-    """The dead man's switch on the node: armed, it runs `back` when nobody renews it."""
+class VerifyNode(_Step, frozen=True, kw_only=True):
+    """Verify the cordoned node on the runtime of `prefix`: Ready, DaemonSet and static pods in its containers, a smoke pod of `image`."""
 
-    before: bool
-    after: bool
-
-
-class WaitFor(_Step, frozen=True, kw_only=True):
-    """Wait for a condition with evidence newer than the step's beginning; seconds; acts in one direction."""
-
-    condition: str
+    title: str
+    prefix: str
+    image: str
     timeout: int
-    forward: bool = True
 
 
-class VerifyA(_Step, frozen=True, kw_only=True):
-    """Node, DaemonSet and static pods on the new runtime, smoke pod; while cordoned."""
+class VerifyWorkloads(_Step, frozen=True, kw_only=True):
+    """Verify the workloads after uncordon: evicted owners whole again, pinned pods back, nothing on another runtime than `prefix`."""
 
-    forward: bool = True
-
-
-class VerifyB(_Step, frozen=True, kw_only=True):
-    """Evicted owners whole again, pinned pods back, new container IDs; after uncordon."""
-
-    forward: bool = True
+    title: str
+    prefix: str
+    timeout: int
 
 
-Step: TypeAlias = (
+class Disarm(_Step, frozen=True, kw_only=True):
+    """Disarm the node's guard, and let its program know that pods may come; a rollback arms it again by itself."""
+
+
+class Complete(_Step, frozen=True, kw_only=True):
+    """Record on the node that its migration is verified."""
+
+
+HostStep: TypeAlias = (
     InstallRuntime
     | WriteFile
     | SetUnit
-    | RestartUnit
-    | ShelveDocker
-    | StopStandalone
-    | StopPodContainers
+    | CarryImage
+    | ValidateFiles
+    | ArmGuard
+    | StageFiles
+    | KernelSettings
+    | StopKubelet
+    | StopPods
+    | WaitForPods
     | ReleaseAddresses
-    | CarryImages
-    | Cordon
-    | Drain
-    | WaitVolumesDetached
-    | Annotate
-    | Guard
-    | WaitFor
-    | VerifyA
-    | VerifyB
+    | StopStandalone
+    | StopSource
+    | RestartRuntime
+    | WaitForCri
+    | RemovePods
+    | RestoreRuntime
+    | StartKubelet
 )
+ApiStep: TypeAlias = (
+    RecordWorkloads | Cordon | Uncordon | Drain | WaitVolumesDetached | Annotate | VerifyNode | VerifyWorkloads | Disarm | Complete
+)
+Step: TypeAlias = HostStep | ApiStep
 
 
-def undo(step: Step) -> Step:
-    """The reverse of a step; `undo(undo(step)) == step` for every kind."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the table, for one step: its `name` in journal and node program, where it acts, what it does in the imperative, its
+    arguments in the node program, and its reverse, None where a rollback has nothing to undo.
+    """
+
+    name: str
+    where: str
+    text: str
+    reverse: Step | None = None
+    arguments: tuple[str, ...] = ()
+
+
+def kind_of(step: Step) -> Kind:
+    """The table of kinds: the only place that knows all of a kind but how it is performed (run/perform.py, node/steps.sh)."""
+    undo = step.on == "rollback"
     match step:
-        case WriteFile() | SetUnit() | ShelveDocker() | StopStandalone() | Cordon() | Annotate() | Guard():
-            return replace(step, before=step.after, after=step.before)
+        case InstallRuntime(title=title):
+            text = f"leave {title} installed, stopped and disabled" if undo else f"install {title}{_from(step)}"
+            return Kind("install", HOST, text, _turned(step), _installed(step))
+        case WriteFile(path=path):
+            sides = (*_shape(step.before, step.after), *_shape(step.after, step.before))
+            return Kind("file", HOST, _put(step), _swapped(step), (path, _sha(step.before), _sha(step.after), *sides))
+        case SetUnit(unit=unit, before=before, after=after):
+            verb = _verb(before, after)
+            return Kind("unit-up", HOST, f"systemctl {verb} {unit}", _swapped(step), (unit, before.enabled, _activity(before.active)))
+        case CarryImage(image=image, name=name):
+            text = f"copy image {image.reference} ({size(image.size)})"
+            return Kind("carry", HOST, text, None, (image.reference, name, image.id, str(image.size)))
+        case ValidateFiles(config=config, readers=readers):
+            return Kind("validate", HOST, f"check that {' and '.join(readers)}", None, (config or "-",))
+        case ArmGuard(seconds=seconds):
+            return Kind("guard", HOST, "disarm the guard" if undo else f"arm the guard ({seconds} s)", _turned(step))
+        case StageFiles():
+            return Kind("stage", HOST, "remove staged files" if undo else "stage the new files beside the old ones", _turned(step))
+        case KernelSettings():
+            return Kind("kernel", HOST, "check the kernel modules and sysctls that Docker provided")
+        case StopKubelet(unit=unit):
+            return Kind("kubelet-stop", HOST, "start the kubelet" if undo else "stop the kubelet", _turned(step), (unit,))
+        case StopPods(title=title):
+            return Kind("pods-stop", HOST, f"stop the pods' containers in {title}, sandboxes last")
+        case WaitForPods(title=title, timeout=timeout):
+            return Kind("pods-wait", HOST, f"wait until the pods run in {title} again", None, (str(timeout),))
+        case ReleaseAddresses(sandboxes=sandboxes, networks=networks):
+            text = f"release the addresses of stopped sandboxes in {', '.join(networks) or 'no network'}"
+            return Kind("addresses", HOST, text, None, (sandboxes,))
+        case StopStandalone(containers=found):
+            words = tuple(word for container in found for word in (container.id, str(container.timeout), container.name))
+            text = f"{'start' if undo else 'stop'} standalone containers {', '.join(container.name for container in found)}"
+            return Kind("standalone", HOST, text, _turned(step), words)
+        case StopSource(units=units, title=title):
+            names = ", ".join(units)
+            text = f"start {names}, wait until {title} answers" if undo else f"stop {names}, keep them from starting"
+            return Kind("source-stop", HOST, text, _turned(step), units)
+        case RestartRuntime(unit=unit, config=config):
+            return Kind("runtime-restart", HOST, f"restart {unit}", None, (unit, config or "-"))
+        case WaitForCri(socket=socket, config=config, timeout=timeout):
+            text = f"wait until CRI answers on {socket} (at most {timeout} s)"
+            return Kind("cri-wait", HOST, text, None, (socket, str(timeout), config or "-"))
+        case RemovePods(title=title, socket=socket):
+            return Kind("pods-remove", HOST, f"stop and remove the pods' containers in {title}", None, (socket,))
+        case RestoreRuntime(unit=unit, active=active):
+            text = f"{'restart' if active else 'stop'} {unit}, as it was found"
+            return Kind("runtime-restore", HOST, text, None, (unit, _activity(active)))
+        case StartKubelet():
+            return Kind("kubelet-start", HOST, "stop the kubelet" if undo else "start the kubelet", _turned(step))
+        case RecordWorkloads():
+            return Kind("record", API, "record the workloads")
+        case Cordon(found=found_cordoned):
+            return Kind("cordon", API, "cordon", Uncordon(found=found_cordoned, why=step.why, on=_other(step)))
+        case Uncordon(found=found_cordoned):
+            text = "remove the mark (it was found cordoned and stays so)" if found_cordoned else "uncordon"
+            return Kind("uncordon", API, text, Cordon(found=found_cordoned, why=step.why, on=_other(step)))
+        case Drain():
+            return Kind("drain", API, "drain")
+        case WaitVolumesDetached():
+            return Kind("volumes", API, "wait until volumes are detached")
+        case Annotate(key=key, value=value):
+            return Kind("annotate", API, f"annotate {key}={value}" if value is not None else f"remove annotation {key}")
+        case VerifyNode(title=title):
+            return Kind("verify-node", API, f"verify the cordoned node on {title}")
+        case VerifyWorkloads(title=title):
+            return Kind("verify-workloads", API, f"verify the workloads on {title}")
+        case Disarm():
+            return Kind("disarm", API, "disarm the guard")
+        case Complete():
+            return Kind("complete", API, "record the verified migration")
         case _:
-            return replace(step, forward=not step.forward)
+            assert_never(step)
 
 
-def acts(step: Step) -> bool:
-    """Whether the step does something in the direction it is read in: brackets act in the other one only."""
-    return bool(getattr(step, "forward", True))
+def reverse(step: Step) -> Step | None:
+    """What a rollback performs for a step: its reverse, the step itself where it is planned for the rollback, or nothing."""
+    found = kind_of(step).reverse
+    return step if found is None and step.on == "rollback" else found
+
+
+def acts(step: Step, direction: Direction) -> bool:
+    """Whether a planned step is performed in this direction, as itself or as its reverse."""
+    return step.on == direction or kind_of(step).reverse is not None
+
+
+def describe(step: Step) -> str:
+    """One line that says what the step does, in the imperative."""
+    return kind_of(step).text
+
+
+def size(count: int) -> str:
+    """Bytes for people: `1.2 GB`, `340 MB`, `12 kB` (decimal, as docker prints them)."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"
+
+
+def _other(step: Step) -> Direction:
+    return "apply" if step.on == "rollback" else "rollback"
+
+
+def _turned(step: Step) -> Step:
+    return replace(step, on=_other(step))
+
+
+def _swapped(step: WriteFile | SetUnit) -> Step:
+    return replace(step, before=step.after, after=step.before, on=_other(step))
+
+
+def _put(step: WriteFile) -> str:
+    if step.after is None:
+        return f"remove {step.path}"
+    if step.before is None and step.on == "apply":
+        return f"write {step.path} (new)"
+    return f"{'restore' if step.on == 'rollback' else 'edit'} {step.path}"
+
+
+def _sha(state: FileState | None) -> str:
+    return state.sha256 if state else "-"
+
+
+def _shape(state: FileState | None, other: FileState | None) -> tuple[str, str]:
+    """Mode and owner; of a file that is not there those of the other side, which nobody looks at."""
+    found = state or other
+    return (found.mode, found.owner) if found else ("-", "-")
+
+
+def _activity(active: bool) -> str:
+    return "active" if active else "inactive"
+
+
+def _verb(before: UnitState, after: UnitState) -> str:
+    verbs = []
+    if before.enabled != after.enabled:
+        verbs.append("enable" if after.enabled == "enabled" else "disable")
+    if before.active != after.active:
+        verbs.append("start" if after.active else "stop")
+    return " and ".join(verbs) or "keep"
+
+
+def _from(step: InstallRuntime) -> str:
+    if step.bundle is not None:
+        return f": {len(step.bundle.files)} files of {step.bundle.path}"
+    return f" with {step.manager}: {', '.join(f'{package.name} {package.after}' for package in step.packages)}"
+
+
+def _installed(step: InstallRuntime) -> tuple[str, ...]:
+    about = (step.unit, step.cni_dir, ",".join(step.programs))
+    if step.bundle is not None:
+        return (*about, "bundle", step.bundle.sha256)
+    return (*about, step.manager, *(f"{package.name}={package.after}" for package in step.packages))

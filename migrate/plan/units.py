@@ -1,27 +1,27 @@
-"""The unit files that keep a node safe while it changes: the kubelet's gate, Docker's shelf, the guard and the boot unit."""
+"""The unit files that keep a node safe while it changes: the kubelet's gate, what keeps Docker stopped, the guard and the boot unit."""
 
 from __future__ import annotations
 
 GATE = "/run/docker2cri/kubelet-may-run"
-SHELF = "/var/lib/docker2cri/docker-shelved"
+STOPPED = "/var/lib/docker2cri/docker-stopped"
 BOOT = "/run/docker2cri/boot"
 
 
 def unit_files(directory: str, guard_seconds: int) -> dict[str, str]:
-    """Names in RUN/units/ and their texts; the node program lays them into /etc/systemd/system when `switch` or the way back begins.
+    """Names in RUN/units/ and their texts; the node program lays them into /etc/systemd/system when `switch` or a rollback begins.
 
     The boot unit is ordered after the runtimes, which it needs, and not before the kubelet, which it starts.
     """
     return {
         "gate.conf": f"# half a migration may lie behind this: see {directory}/README\n[Unit]\nConditionPathExists={GATE}\n",
-        "shelved.conf": f"# Docker was replaced: see {directory}/README\n[Unit]\nConditionPathExists=!{SHELF}\n",
-        "docker2cri-guard.service": _service("puts the node back, nobody finished its migration", directory, "guard"),
+        "stopped.conf": f"# Docker was replaced: see {directory}/README\n[Unit]\nConditionPathExists=!{STOPPED}\n",
+        "docker2cri-guard.service": _service("rolls the node back, its migration was not finished", directory, "guard"),
         "docker2cri-guard.timer": (
-            "[Unit]\nDescription=docker2cri: puts the node back when nobody renews this in time\n\n"
+            "[Unit]\nDescription=docker2cri: rolls the node back without the heartbeat of the operator\n\n"
             f"[Timer]\nOnActiveSec={guard_seconds}\nAccuracySec=1s\nUnit=docker2cri-guard.service\n"
         ),
         "docker2cri-boot.service": _service(
-            "puts the node back, it was booted within its migration",
+            "rolls the node back, it was booted inside the switch",
             directory,
             "boot",
             f"ConditionPathExists=!{BOOT}\nAfter=containerd.service crio.service docker.socket docker.service\n",

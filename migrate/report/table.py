@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from migrate.plan.describe import size
+from migrate.plan.steps import size
 from migrate.report.causes import Cause, answer, by_weight, causes, counts, headline, plural, shown, subtitle, where
 from migrate.report.machine_text import machines_text
 from migrate.report.model import Node, Report, Workload

@@ -53,7 +53,7 @@ def _renew(work: Work, second: Remote, me: str, stop: threading.Event) -> None:
             if holder is not None and not stop.is_set():
                 seen = f"another operator took over while this one did not answer for {CLAIM} s: {Identity.words(holder)}"
                 work.overtaken = work.refuse(seen, "one operator at a time", f"docker2cri status {work.plan.host}")
-            elif second.verb("renew").rc != 0 and work.segment in ("switch", "settle") and fold(second.journal()).direction == "back":
+            elif second.verb("renew").rc != 0 and work.segment in ("switch", "rejoin") and fold(second.journal()).direction == "rollback":
                 work.overtaken = Overtaken()
         except MigrateError:
             second.close()  # tried again soon: the guard is more patient

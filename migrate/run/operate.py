@@ -1,4 +1,4 @@
-"""A run over nodes: each node's work made and done one after the other, or a few at once; it stops at the first that does not end new."""
+"""A run over nodes: one after the other or a few at once, each to a NodeState. It ends at the first that is not migrated or installed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,33 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from migrate.errors import Interrupted, MigrateError, NodeUnreachable, Refused, UsageError
+from migrate.errors import (
+    Blocked,
+    ClusterUnreachable,
+    Interrupted,
+    MigrateError,
+    NodeUnreachable,
+    Refused,
+    StalePlan,
+    UsageError,
+    VerificationFailed,
+)
 from migrate.plan.events import Event
 from migrate.plan.model import NodePlan, Plan, load_plan
-from migrate.plan.program import GUARD_SECONDS
+from migrate.plan.state import (
+    FAILED,
+    INSTALLED,
+    INTERRUPTED,
+    MIGRATED,
+    REFUSED,
+    SKIPPED,
+    UNREACHABLE,
+    UNTOUCHED,
+    NodeState,
+    Reason,
+)
 from migrate.run.apply import apply
-from migrate.run.back import rollback
+from migrate.run.rollback import rollback
 from migrate.run.clock import SystemClock
 from migrate.run.hold import held
 from migrate.run.kube.client import connect as connect_cluster
@@ -25,8 +46,22 @@ from migrate.run.runs import RunFolder, run_of
 from migrate.run.session import Access, targets_named
 from migrate.run.ssh.connect import Connector
 from migrate.run.standing import standing, verified
-from migrate.run.work import DONE, Interrupt, Outcome, Work
+from migrate.run.work import Interrupt, Work
 from migrate.targets.table import target_named
+
+DONE = (MIGRATED, INSTALLED)  # the next node may begin
+# Why a node's work ended with an error, most special first: the error, the state, the reason's code
+ENDS: tuple[tuple[type[MigrateError], str, str], ...] = (
+    (StalePlan, REFUSED, "stale-plan"),
+    (Refused, REFUSED, "refused"),
+    (Interrupted, INTERRUPTED, "interrupted"),
+    (NodeUnreachable, UNREACHABLE, "unreachable"),
+    (ClusterUnreachable, FAILED, "api-unreachable"),
+    (Blocked, FAILED, "blocked"),
+    (VerificationFailed, FAILED, "not-verified"),
+    (UsageError, FAILED, "usage"),
+    (MigrateError, FAILED, "error"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +84,7 @@ def jobs_of(plan: Plan, names: Sequence[str]) -> list[Job]:
 
 
 class Operator:
-    """What one machine does to nodes."""
+    """What one machine does to nodes. Each method gives the state of every node that it was asked for, in the order asked."""
 
     def __init__(self, access: Access, tell: Callable[[Event], None], interrupt: Interrupt) -> None:
         self._access = access
@@ -59,87 +94,120 @@ class Operator:
         self._connector = Connector()
         self._targets: Mapping[str, HostTarget] = {}
 
-    def jobs_on(self, names: Sequence[str]) -> tuple[list[Job], list[Outcome]]:
+    def jobs_on(self, names: Sequence[str]) -> tuple[list[Job], tuple[NodeState, ...]]:
         """The runs that own the named nodes (all that are known, when none is named), read from the nodes themselves.
 
-        Also an outcome for each node that no run owns or that could not be reached.
+        Also the state of each node that no run owns or that could not be read.
         """
         self._targets = targets_named(self._access, names)
         jobs, others = [], []
         for name, target in self._targets.items():
-            remote = Remote(name, "", self._opener(target), self._clock)
-            try:
-                run = remote.latest()
-                if not run:
-                    others.append(Outcome(name, "untouched", "no run owns this node", 0))
-                    continue
-                remote = Remote(name, run, self._opener(target), self._clock)
-                plan = load_plan((remote.kept("plan.json") or b"").decode("utf-8", "replace"))
-                jobs.append(Job(plan.nodes[0], run, plan.target))
-            except MigrateError as wrong:
-                others.append(Outcome(name, "not read", str(wrong), wrong.exit_code))
-            except ValueError as wrong:
-                others.append(Outcome(name, "not read", f"the plan of run {run} on the node cannot be used: {wrong}", 4))
-            finally:
-                remote.close()
-        return jobs, others
+            found = self._owner(name, target)
+            if isinstance(found, Job):
+                jobs.append(found)
+            else:
+                others.append(found)
+        return jobs, tuple(others)
 
-    def apply(
-        self, plan: Plan, jobs: Sequence[Job], *, serial: int = 1, on_failure: str = "back", guard: int = GUARD_SECONDS
-    ) -> tuple[Outcome, ...]:
-        """Bring nodes to the target in the order given; those after the first that does not end in DONE are not attempted."""
-        self._reach(jobs)
-        RunFolder(run_of(plan)).keep_plan(plan)
-        outcomes: list[Outcome] = []
-        queue = list(jobs)
-        while queue and all(one.state in DONE for one in outcomes) and not self._interrupt.wished.is_set():
-            wave, queue = queue[:serial], queue[serial:]
+    def apply(self, plan: Plan, jobs: Sequence[Job], *, serial: int = 1, on_failure: str = "rollback") -> tuple[NodeState, ...]:
+        """Bring nodes to the target, `serial` at a time; no node begins after one whose state is not in DONE, or after an interrupt."""
+        ready = [job for job in jobs if job.node.steps]
+        states = {job.node.host: _blocked(job) for job in jobs if not job.node.steps}
+        if ready:
+            self._reach(ready)
+            RunFolder(run_of(plan)).keep_plan(plan)
+        why = ""
+        for begin in range(0, len(ready), serial):
+            wave = ready[begin : begin + serial]
+            why = why or self._interrupted()
+            if why:
+                states |= {job.node.host: _skipped(job, why) for job in wave}
+                continue
             with ThreadPoolExecutor(len(wave)) as pool:
-                outcomes += pool.map(lambda job: self._outcome(job, lambda work: apply(work, on_failure=on_failure, guard=guard)), wave)
-        return tuple(outcomes)
+                ended = pool.map(lambda job: self._ended(job, lambda work: apply(work, on_failure=on_failure)), wave)
+                states |= {state.node: state for state in ended}
+            if any(states[job.node.host].state not in DONE for job in wave):
+                why = self._interrupted() or "earlier-node-failed"
+        return tuple(states[job.node.host] for job in jobs)
 
-    def rollback(self, jobs: Sequence[Job], overwrite: Iterable[str] = ()) -> tuple[Outcome, ...]:
-        """Put nodes back, one after the other; a node that cannot be put back does not keep the next from it."""
-        self._reach(jobs)
+    def rollback(self, jobs: Sequence[Job], overwrite: Iterable[str] = ()) -> tuple[NodeState, ...]:
+        """Roll nodes back, one after the other; one that cannot be rolled back does not keep the next from it, an interrupt does."""
+        if ready := [job for job in jobs if job.node.steps]:
+            self._reach(ready)
         allowed = frozenset(overwrite)
-        return tuple(self._outcome(job, lambda work: rollback(work, allowed)) for job in jobs)
+        return tuple(
+            self._unless_interrupted(job, lambda work: rollback(work, allowed)) if job.node.steps else _never_planned(job) for job in jobs
+        )
 
-    def verify(self, jobs: Sequence[Job]) -> tuple[Outcome, ...]:
-        """Look whether nodes and their workloads are on the runtime that their run left them on."""
+    def verify(self, jobs: Sequence[Job]) -> tuple[NodeState, ...]:
+        """Verify that nodes and their workloads run on the runtime that their run left them on."""
         self._reach(jobs)
-        return tuple(self._outcome(job, verified, hold=False) for job in jobs)
+        return tuple(self._unless_interrupted(job, verified, hold=False) for job in jobs)
 
-    def status(self, job: Job) -> tuple[str, int]:
-        """Where one node stands by its own journal and the API, as text, and the exit code of that."""
-        self._reach([job])
+    def status(self, jobs: Sequence[Job]) -> tuple[NodeState, ...]:
+        """How nodes stand by their own journals and the API."""
+        self._reach(jobs)
+        return tuple(self._state(job, standing, hold=False) for job in jobs)
+
+    def _owner(self, name: str, target: HostTarget) -> Job | NodeState:
+        """The job of the run that owns a node, else the node's state."""
+        run = ""
+        remote = Remote(name, run, self._opener(target), self._clock)
         try:
-            work = self._work(job)
-            try:
-                return standing(work)
-            finally:
-                work.remote.close()
+            run = remote.latest()
+            if not run:
+                return NodeState(node=name, state=UNTOUCHED, exit_code=0, reason=Reason(code="no-run", seen="no run owns this node"))
+            remote.close()
+            remote = Remote(name, run, self._opener(target), self._clock)
+            plan = load_plan((remote.kept("plan.json") or b"").decode("utf-8", "replace"))
+            return Job(plan.nodes[0], run, plan.target)
         except MigrateError as wrong:
-            return str(wrong), wrong.exit_code
+            return failure(name, run, wrong)
+        except ValueError as wrong:
+            reason = Reason(
+                code="plan-unreadable",
+                seen=f"the plan of run {run} on the node cannot be used: {wrong}",
+                expected="the plan as docker2cri wrote it",
+                next="docker2cri status PLAN, with the plan file that was applied",
+            )
+            return NodeState(node=name, state=FAILED, exit_code=4, reason=reason, run=run)
+        finally:
+            remote.close()
 
-    def _outcome(self, job: Job, act: Callable[[Work], Outcome], *, hold: bool = True) -> Outcome:
-        """One node's outcome; whatever went wrong with it is an outcome of that node, not the end of the run."""
+    def _interrupted(self) -> str:
+        return "interrupted" if self._interrupt.wished.is_set() else ""
+
+    def _unless_interrupted(self, job: Job, act: Callable[[Work], NodeState], *, hold: bool = True) -> NodeState:
+        return _skipped(job, "interrupted") if self._interrupt.wished.is_set() else self._ended(job, act, hold=hold)
+
+    def _ended(self, job: Job, act: Callable[[Work], NodeState], *, hold: bool = True) -> NodeState:
+        """One node's state after it was acted on, told as an event too."""
+        state = self._state(job, act, hold=hold)
+        seen = state.reason.seen.partition("\n")[0]
+        at = self._clock.now().timestamp()
+        self._tell(Event(at=at, type="node.end", run=job.run, node=state.node, text=seen, status=state.state))
+        return state
+
+    def _state(self, job: Job, act: Callable[[Work], NodeState], *, hold: bool) -> NodeState:
+        """What `act` says of one node; whatever goes wrong with it is a state of that node, not the end of the run."""
         host = job.node.host
         try:
             work = self._work(job)
             try:
                 with held(work) if hold else nullcontext():
-                    outcome = act(work)
+                    return act(work)
             finally:
                 work.remote.close()
         except MigrateError as wrong:
-            outcome = Outcome(host, _state(wrong), str(wrong), wrong.exit_code)
+            return failure(host, job.run, wrong)
         except Exception as wrong:
-            log = traceback.format_exc()
-            text = f"{host}: unexpected {type(wrong).__name__}: {wrong}\n  expected: no defect of this program\n{log}"
-            outcome = Outcome(host, "failed", f"{text}  next: docker2cri status {host}; then apply or rollback, which go on", 1)
-        seen = outcome.text.splitlines()[0].removeprefix(f"{host}: ")
-        self._tell(Event(at=self._clock.now().timestamp(), type="node.end", run=job.run, node=host, text=seen, status=outcome.state))
-        return outcome
+            reason = Reason(
+                code="unexpected",
+                seen=f"unexpected {type(wrong).__name__}: {wrong}\n{traceback.format_exc().rstrip()}",
+                expected="no defect of this program",
+                next=f"docker2cri status {host}; then apply or rollback, which continue from there",
+            )
+            return NodeState(node=host, state=FAILED, exit_code=1, reason=reason, run=job.run)
 
     def _work(self, job: Job) -> Work:
         target = target_named(job.target)
@@ -168,14 +236,29 @@ class Operator:
             self._targets = targets_named(self._access, wanted)
 
 
-def _state(wrong: MigrateError) -> str:
-    """What a node is called that was left where it stood because of this."""
-    match wrong:
-        case Refused():
-            return "refused"
-        case Interrupted():
-            return "stopped"
-        case NodeUnreachable():
-            return "not reached"
-        case _:
-            return "failed"
+def failure(node: str, run: str, wrong: MigrateError) -> NodeState:
+    """The state of a node whose work ended with an error."""
+    state, code = next((state, code) for kind, state, code in ENDS if isinstance(wrong, kind))
+    reason = Reason(code=code, seen=wrong.seen, expected=wrong.expected, next=wrong.next)
+    return NodeState(node=node, state=state, exit_code=wrong.exit_code, reason=reason, run=run)
+
+
+def _blocked(job: Job) -> NodeState:
+    codes = ", ".join(dict.fromkeys(refusal.code for refusal in job.node.refusals))
+    reason = Reason(
+        code="blockers",
+        seen=f"the plan has blockers for it{f': {codes}' if codes else ''}",
+        expected="a plan without blockers",
+        next=f"docker2cri inspect {job.node.host}, which tells what each asks for; then a new plan",
+    )
+    return NodeState(node=job.node.host, state=REFUSED, exit_code=3, reason=reason, run=job.run)
+
+
+def _never_planned(job: Job) -> NodeState:
+    reason = Reason(code="no-steps", seen="the plan has no steps for it, so there is nothing to roll back")
+    return NodeState(node=job.node.host, state=UNTOUCHED, exit_code=0, reason=reason, run=job.run)
+
+
+def _skipped(job: Job, code: str) -> NodeState:
+    seen = "skipped: the run was interrupted" if code == "interrupted" else "skipped: an earlier node failed"
+    return NodeState(node=job.node.host, state=SKIPPED, exit_code=0, reason=Reason(code=code, seen=seen), run=job.run)

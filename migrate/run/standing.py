@@ -2,72 +2,103 @@
 
 from __future__ import annotations
 
-from migrate.errors import MigrateError
+from msgspec.structs import replace
+
+from migrate.errors import MigrateError, VerificationFailed
 from migrate.plan.journal import Progress
 from migrate.plan.mark import Mark
-from migrate.run.back import DOCKER
+from migrate.plan.order import rollback_of
+from migrate.plan.state import (
+    FAILED,
+    INSTALLED,
+    MIGRATED,
+    NEEDS_ATTENTION,
+    PREPARED,
+    ROLLED_BACK,
+    ROLLING_BACK,
+    SWITCHED,
+    SWITCHING,
+    UNTOUCHED,
+    NodeState,
+)
+from migrate.plan.steps import Step, VerifyNode, VerifyWorkloads
 from migrate.run.identity import Identity
-from migrate.run.work import SETTLED, Outcome, Work
+from migrate.run.perform import perform
+from migrate.run.work import COMPLETE, Work
 
 
-def verified(work: Work) -> Outcome:
+def verified(work: Work) -> NodeState:
     """Look whether the node and its workloads are on the runtime that the run left it on; exit code 8 when they are not."""
     progress = work.progress()
-    new = progress.direction == "forward" and "switch" in progress.finished
-    prefix = work.target.prefix if new else DOCKER
-    runtime = work.target.title if new else "Docker"
-    wrong = work.proved_a(prefix) or work.proved_b(prefix)
-    if wrong is not None:
-        return work.outcome(
-            "failed",
+    migrated = progress.direction == "forward" and "switch" in progress.finished
+    runtime = work.target.title if migrated else work.source_title
+    steps: tuple[Step, ...] = work.plan.of("rejoin") if migrated else tuple(planned.step for planned in rollback_of(work.plan))
+    try:
+        for step in steps:
+            if isinstance(step, VerifyNode | VerifyWorkloads):
+                perform(work, step)
+    except VerificationFailed as wrong:
+        return work.state(
+            FAILED,
             8,
-            f"not verified on {runtime}: {wrong}",
+            "not-verified",
+            f"not verified on {runtime}: {wrong.seen}",
             expected=f"a Ready node with its pods on {runtime}",
             next=f"docker2cri status {work.plan.host}",
         )
-    return Outcome(work.plan.host, "new" if new else "old", f"verified on {runtime}", 0)
+    return work.state(MIGRATED if migrated else ROLLED_BACK, 0, "verified", f"verified on {runtime}")
 
 
-def standing(work: Work) -> tuple[str, int]:
-    """Where one node stands, in words with the next command, and the exit code of that: 6 for one that waits for somebody."""
+def standing(work: Work) -> NodeState:
+    """Where one node stands, why, and the next command; exit code 6 for one that waits for a person."""
     progress = work.progress()
     if progress.last is None:
-        return f"{work.plan.host}: run {work.run} laid its plan here and has begun nothing", 0
+        return work.state(UNTOUCHED, 0, "not-begun", "the plan is laid on the node and nothing has begun")
+    details = {}
     try:
-        mark, seen = work.marked(), ""
+        mark = work.marked()
     except MigrateError as wrong:
-        mark, seen = None, f"\n  the API was not asked: {wrong.seen}"
-    text, code = _sentence(work, progress, mark)
+        mark, details["api"] = None, f"not read: {wrong.seen}"
     told = dict(line.split("=", 1) for line in work.remote.verb("status").stdout.decode("utf-8", "replace").splitlines() if "=" in line)
     if told.get("holder"):
-        seen += f"\n  acts on it now: {told['holder']}"
+        details["acts"] = told["holder"]
     holder = work.remote.holder()
     if holder and not Identity.dead(holder):
-        seen += f"\n  operator: {Identity.words(holder)}"
-    about = ", ".join(f"{name} {told.get(name, 'unknown')}" for name in ("guard", "gate", "docker", "generation"))
-    return f"{work.plan.host}: {text}{seen}\n  run {work.run}: {about}; last: {told.get('last', '')}", code
+        details["operator"] = Identity.words(holder)
+    details |= {name: told.get(name, "unknown") for name in ("guard", "gate", "docker", "generation", "last")}
+    return replace(_stands(work, progress, mark), details=details)
 
 
-def _sentence(work: Work, progress: Progress, mark: Mark | None) -> tuple[str, int]:
-    host, target = work.plan.host, work.target.title
-    back, on = f"\n  next: docker2cri rollback {host}", "\n  next: docker2cri apply with the same plan, which goes on"
-    if progress.restored:
+def _stands(work: Work, progress: Progress, mark: Mark | None) -> NodeState:
+    host, target, source = work.plan.host, work.target.title, work.source_title
+    back, on = f"docker2cri rollback {host}", "docker2cri apply with the same plan, which continues"
+    either = f"{on}; or {back}"
+    if progress.rolled_back:
         if mark is not None:
-            return f"old on the node and not settled ({work.why()}): it is cordoned by this run{back}, which verifies and uncordons it", 6
-        return f"old: restored ({work.why()})", 0
-    if progress.parked is not None:
-        return f"parked: {progress.parked}{back}", 6
-    if progress.direction == "back":
-        return f"on its way back ({work.why()}){back}, which goes on", 0
-    if mark is None and SETTLED in progress.notes:
-        return f"new: runs on {target}, verified", 0
-    or_back = f"{on}; or docker2cri rollback {host}"
+            seen = f"rolled back on the node and still cordoned by this run ({work.why()})"
+            return work.state(NEEDS_ATTENTION, 6, "not-uncordoned", seen, next=f"{back}, which verifies and uncordons it")
+        return work.state(ROLLED_BACK, 0, work.cause(), f"rolled back ({work.why()})")
+    if progress.attention is not None:
+        return work.state(NEEDS_ATTENTION, 6, "left", progress.attention, next=back)
+    if progress.direction == "rollback":
+        return work.state(ROLLING_BACK, 0, work.cause(), f"the rollback is not finished ({work.why()})", next=f"{back}, which continues")
+    if mark is None and COMPLETE in progress.notes:
+        return work.state(MIGRATED, 0, "verified", f"runs on {target}, verified")
     if progress.disarmed:
-        return f"runs on {target}, verified while cordoned; its workloads are not verified yet{or_back}", 0
+        return work.state(
+            SWITCHED,
+            0,
+            "workloads-not-verified",
+            f"runs on {target}, verified while cordoned; its workloads are not verified yet",
+            next=either,
+        )
     if "switch" in progress.finished:
-        return f"switched to {target}, not verified yet; its guard is armed{or_back}", 0
+        return work.state(SWITCHED, 0, "not-verified", f"switched to {target}, not verified yet; its guard is armed", next=either)
     if work.switching(progress):
-        return f"in the middle of the switch to {target}; its guard is armed{or_back}", 0
+        return work.state(SWITCHING, 0, "unfinished", f"the switch to {target} is not finished; its guard is armed", next=either)
     if not work.plan.moves and "prepare" in progress.finished:
-        return f"has what it lacked, and runs on Docker as before\n  next: {work.move}", 0
-    return f"prepared, on Docker{', cordoned by this run' if mark else ''}{or_back}", 0
+        seen = f"it has what it lacked, and runs on {source} as before"
+        return work.state(INSTALLED, 0, "installed", seen, next=work.move)
+    return work.state(
+        PREPARED, 0, "unfinished", f"runs on {source}{', cordoned by this run' if mark else ''}, the switch has not begun", next=either
+    )

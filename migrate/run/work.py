@@ -1,4 +1,4 @@
-"""One node of one run: what going there and going back both need."""
+"""One node of one run: what apply and rollback both need."""
 
 from __future__ import annotations
 
@@ -10,46 +10,35 @@ from types import MappingProxyType
 
 import msgspec
 
-from migrate.errors import ClusterUnreachable, MigrateError, NodeUnreachable, NodeUnreadable, Refused, VerificationFailed
+from migrate.errors import MigrateError, NodeUnreachable, Refused
 from migrate.facts.model import NodeFacts
 from migrate.facts.node import facts_from
+from migrate.plan.build import SOURCE_TITLE
 from migrate.plan.events import Event
 from migrate.plan.journal import Entry, Progress, fold
 from migrate.plan.mark import Mark, mark_of
-from migrate.plan.model import NodePlan
-from migrate.plan.program import host_steps
+from migrate.plan.model import SEGMENTS, NodePlan
+from migrate.plan.order import HostLine, host_lines
+from migrate.plan.state import INSTALLED, LOST, MIGRATED, NodeState, Reason
+from migrate.plan.steps import acts, describe, reverse
 from migrate.plan.verify import Before
 from migrate.run import told
 from migrate.run.gather import probe
 from migrate.run.kube.events import Event as ApiEvent
 from migrate.run.kube.evidence import Asked, NodeSays
 from migrate.run.kube.port import ActingCluster
-from migrate.run.kube.verify import verify_a, verify_b
 from migrate.run.ports import Clock, Host
 from migrate.run.remote import Remote
 from migrate.run.runs import RunFolder
 from migrate.targets import Target
 
-BY_ITSELF = {  # how the node program says that nobody asked for the way back
-    "by the guard unit": "undone by its guard, which no tool had renewed in time",
-    "by the boot unit": "undone at its boot, which came within the switch",
+CAUSES = {  # what began a rollback, by the journal's word
+    "asked": "a rollback was asked for",
+    "guard": "rolled back automatically: no heartbeat from the operator for {seconds} s",
+    "boot": "rolled back automatically: the node was booted inside the switch",
 }
-DONE = ("new", "installed")  # the states in which a node is done, and the next may be begun
-SETTLED = "settled"  # the journal's note of a run that is finished and verified
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a node ended, and the process's exit code for it.
-
-    `state`: `new` or `old` (verified), `installed` (what was lacking is there, nothing was moved), `parked`; else why it is none of these:
-    `refused`, `stopped`, `lost`, `not reached`, `failed`.
-    """
-
-    node: str
-    state: str
-    text: str
-    exit_code: int
+DONE = (MIGRATED, INSTALLED)  # the states in which a node is done, and the next may be begun
+COMPLETE = "verified"  # the journal's note of a run that is finished
 
 
 class Stopped(Exception):
@@ -57,11 +46,11 @@ class Stopped(Exception):
 
 
 class Overtaken(Exception):
-    """The node was put back behind this operator's back, by its guard or at a boot; the text says by whom."""
+    """The node rolled itself back while this operator was away: its guard fired, or it was booted."""
 
 
 class Interrupt:
-    """Ctrl-C as a wish: it is honoured between steps before the switch, and after the node is finished or restored inside it."""
+    """Ctrl-C as a wish: it is honoured between steps before the switch, and after the node is finished or rolled back inside it."""
 
     def __init__(self) -> None:
         self.wished = threading.Event()
@@ -88,7 +77,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self.remote = Remote(self.plan.host, self.run, self.connect, self.clock, self._lost)
-        self.steps = host_steps(self.plan)
+        self.lines = host_lines(self.plan)
 
     @property
     def node(self) -> str:
@@ -100,8 +89,8 @@ class Work:
         """The command that makes a new plan, with what was accepted in this one."""
         accepted = {finding.code: finding.accepted for finding in self.plan.findings if finding.accepted is not None}
         options = "".join(f" --accept {shlex.quote(f'{code}={reason}')}" for code, reason in accepted.items())
-        sources = {f"{one.bundle.path}@sha256:{one.bundle.sha256}" if one.bundle else "packages" for one in self.plan.installs}
-        options += "".join(f" --install {shlex.quote(one)}" for one in sorted(sources))
+        sources = {f"{step.bundle.path}@sha256:{step.bundle.sha256}" if step.bundle else "packages" for step in self.plan.installs}
+        options += "".join(f" --install {shlex.quote(source)}" for source in sorted(sources))
         return self._planning(options)
 
     @property
@@ -110,25 +99,36 @@ class Work:
         return self._planning()
 
     def _planning(self, options: str = "") -> str:
-        return f"docker2cri plan {self.target.asked} {self.plan.host}{options} -o plan.json"
+        return f"docker2cri plan {self.target.asked} {self.plan.host}{options} --out plan.json"
+
+    @property
+    def source_title(self) -> str:
+        """What the node ran on before, for people."""
+        return SOURCE_TITLE
 
     def progress(self) -> Progress:
         """Where the node's own journal says that it stands."""
         return fold(self.remote.journal())
 
     def why(self) -> str:
-        """Why the node went the way back, or failed on the way there, by its own journal; empty when it did neither."""
-        text = ""
-        for entry in self.remote.journal():
-            if entry.event == "failed":
-                text = f"{self.named(entry)}: {entry.text}"
-            elif entry.event == "undo-begin" and entry.index is None and not text:
-                text = next((said for begin, said in BY_ITSELF.items() if entry.text.startswith(begin)), "a rollback was asked for")
-        return text
+        """Why the node was rolled back, or failed on apply, by its own journal; empty when it was neither."""
+        progress = self.progress()
+        if progress.failed is not None:
+            return f"{self.named(progress.failed)}: {progress.failed.text}"
+        return CAUSES.get(progress.cause, "").format(seconds=self.plan.guard)
+
+    def cause(self) -> str:
+        """The code of why the node was rolled back: `asked`, `guard`, `boot`, or `step-failed`."""
+        progress = self.progress()
+        return "step-failed" if progress.failed is not None else progress.cause or "asked"
 
     def named(self, entry: Entry) -> str:
         """A journal entry's step in words."""
-        return next((step.text for step in self.steps if step.index == entry.index), entry.kind)
+        line = self._line(entry)
+        return describe(line.step) if line else entry.kind
+
+    def _line(self, entry: Entry) -> HostLine | None:
+        return next((line for line in self.lines if line.index == entry.index), None)
 
     def marked(self) -> Mark | None:
         """The mark of this run on the Node: set with its cordon, gone with it."""
@@ -137,7 +137,13 @@ class Work:
 
     def switching(self, progress: Progress) -> bool:
         """Whether a step of the switch has begun: only then was the node itself changed."""
-        return any(step.segment == "switch" and step.index in progress.begun for step in self.steps)
+        return any(line.segment == "switch" and line.index in progress.begun for line in self.lines)
+
+    def past(self, segment: str, progress: Progress) -> bool:
+        """Whether a step on the node of a later segment has begun."""
+        names = [each.name for each in SEGMENTS]
+        later = names[names.index(segment) + 1 :]
+        return any(line.segment in later and line.index in progress.begun for line in self.lines)
 
     def before(self) -> Before:
         """What ran on the node before it was emptied, from this machine's record or the node's; nothing required when nobody kept it."""
@@ -210,47 +216,33 @@ class Work:
                 yield None
 
     def _tell_entry(self, entry: Entry) -> None:
-        if entry.event in ("begin", "undo-begin") and entry.index is not None:
-            segment = next((step.segment for step in self.steps if step.index == entry.index), "")
-            among = [step.index for step in self.steps if step.segment == segment]
-            place = among.index(entry.index) + 1 if among else 0
-            self.say("step.start", ("undo: " if entry.event == "undo-begin" else "") + self.named(entry), step=place, steps=len(among))
+        line = self._line(entry)
+        if line is not None and entry.event == "begin":
+            among = [each.index for each in self.lines if each.segment == line.segment and acts(each.step, "apply")]
+            self.say("step.start", describe(line.step), step=among.index(line.index) + 1, steps=len(among))
+        elif line is not None and entry.event == "undo-begin":
+            undone = reverse(line.step)
+            self.say("step.start", describe(undone) if undone else line.kind)
         elif entry.event in ("failed", "undo-failed"):
             self.say("note", f"{self.named(entry)}: {entry.text}", status="failed")
         elif entry.event == "note":
             self.say("note", entry.text)
 
-    def proved_a(self, prefix: str) -> str | None:
-        """Verify the cordoned node on the runtime of `prefix`; what is wrong or cannot be seen, or None. Raises NodeUnreachable."""
-        before = self.before()
-        try:
-            passed = verify_a(self.cluster, before, prefix, self.asked(prefix), self.plan.pause, self.run, self.clock, self.hear)
-        except (VerificationFailed, NodeUnreadable, ClusterUnreachable) as wrong:
-            return wrong.seen
-        for note in passed.notes:
-            self.say("note", note)
-        return None
+    def state(self, state: str, exit_code: int, code: str, seen: str, *, now: str = "", expected: str = "", next: str = "") -> NodeState:
+        """How this node stands, and why; `expected` and `next` where a person has to act."""
+        reason = Reason(code=code, seen=seen, now=now, expected=expected, next=next)
+        return NodeState(node=self.plan.host, run=self.run, state=state, exit_code=exit_code, reason=reason)
 
-    def proved_b(self, prefix: str) -> str | None:
-        """Verify the workloads after uncordon; what is wrong, or None. Raises ClusterUnreachable."""
-        try:
-            verify_b(self.cluster, self.before(), prefix, self.asked(prefix), self.clock, self.hear)
-        except VerificationFailed as wrong:
-            return wrong.seen
-        return None
-
-    def outcome(self, state: str, code: int, seen: str, *, expected: str, next: str) -> Outcome:
-        """An outcome that somebody has to act on: what was seen, what was expected, what to type."""
-        return Outcome(self.plan.host, state, f"{seen}\n  expected: {expected}\n  next: {next}", code)
-
-    def lost(self, wrong: NodeUnreachable) -> Outcome:
+    def lost(self, wrong: NodeUnreachable) -> NodeState:
         """The node cannot be reached any more, inside the part that it does by itself."""
-        return self.outcome(
-            "lost",
+        return self.state(
+            LOST,
             wrong.exit_code,
-            f"no connection to it in `{self.segment}`: {wrong.seen}\n  now: what was begun goes on by itself; its guard puts it back",
+            "connection-lost",
+            f"no connection to it in `{self.segment}`: {wrong.seen}",
+            now="what was begun continues by itself; its guard rolls it back",
             expected="a connection to the node within 10 minutes",
-            next=f"docker2cri status {self.plan.host}; then apply or rollback, which go on from where it stands",
+            next=f"docker2cri status {self.plan.host}; then apply or rollback, which continue from where it stands",
         )
 
     def refuse(self, seen: str, expected: str, next_command: str) -> Refused:

@@ -17,12 +17,12 @@ from tests.node.scratch import KINDS, SHELLS, Scratch
 
 CHOSEN = frozenset({
     "test_there_and_back",
-    "test_a_runtime_that_does_not_serve_sends_the_node_back_at_once",
+    "test_a_runtime_that_does_not_serve_rolls_the_node_back_at_once",
     "test_a_configuration_that_the_runtime_refuses_stops_prepare_and_nothing_is_left",
     "test_a_full_disk_while_images_are_carried",
-    "test_killed_and_put_back",
-    "test_a_boot_inside_switch_goes_back",
-    "test_a_boot_after_success_stays_and_the_way_back_is_open",
+    "test_killed_and_rolled_back",
+    "test_a_boot_inside_switch_rolls_back",
+    "test_a_boot_after_success_stays_and_can_be_rolled_back",
     "test_the_guard_fires_and_the_slow_operator_is_fenced",
 })  # fmt: skip
 

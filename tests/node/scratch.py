@@ -23,7 +23,7 @@ from migrate.plan.build import build_plan
 from migrate.plan.journal import Entry, Progress, fold, parse
 from migrate.plan.model import NodePlan, PlannedStep
 from migrate.plan.program import NodeProgram, render
-from migrate.plan.steps import FileState, StopStandalone, Volatile, WriteFile
+from migrate.plan.steps import CarryImage, FileState, ReleaseAddresses, StandaloneContainer, StopStandalone, WriteFile
 from migrate.rules.judge import judge
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.table import target_named
@@ -106,9 +106,9 @@ def planned(name: str = "containerd") -> tuple[NodePlan, tuple[FileChange, ...]]
         if isinstance(step, WriteFile):
             step = replace(step, before=_owned(step.before), after=_owned(step.after))
         steps.append(replace(one, step=step))
-        if type(step).__name__ == "ReleaseAddresses" and step.forward:  # type: ignore[union-attr]
-            running = tuple(Volatile(id=key, name=name, timeout=1) for key, (name, _, runs) in STANDALONE.items() if runs)
-            steps.append(PlannedStep(segment="switch", step=StopStandalone(containers=running, before=True, after=False, why="accepted")))
+        if isinstance(step, ReleaseAddresses) and step.sandboxes == "source":
+            running = tuple(StandaloneContainer(id=key, name=name, timeout=1) for key, (name, _, runs) in STANDALONE.items() if runs)
+            steps.append(PlannedStep(segment="switch", step=StopStandalone(containers=running, why="accepted")))
     return replace(plan, steps=tuple(steps)), tuple(dataclasses.replace(change, owner=OWNER) for change in changes)
 
 
@@ -194,8 +194,9 @@ class Scratch:
         self.write("/.state/driver", b"cgroupfs\n")
         self.write("/.state/nat", NAT)
         self.write("/.state/pods", "".join(f"{pod} {grace}\n" for pod, grace in PODS.items()).encode())
-        for one in self.plan.of("prepare"):
-            for image in getattr(one, "images", ()):
+        for step in self.plan.of("prepare"):
+            if isinstance(step, CarryImage):
+                image = step.image
                 self.write(f"/.state/images/docker-{image.reference.replace('/', '_')}", image.id.encode() + b"\n")
         for key, (name, policy, runs) in STANDALONE.items():
             text = f"type=\nuid=\ngrace=\nname={name}\nrunning={'yes' if runs else 'no'}\npolicy={policy}\n"
@@ -213,7 +214,7 @@ class Scratch:
 
     def step(self, kind: str) -> str:
         """The first step of a kind, as the program names it: `28 runtime-restart`."""
-        return next(f"{one.index} {one.kind}" for one in self.program.steps if one.kind == kind)
+        return next(f"{line.index} {line.kind}" for line in self.program.lines if line.kind == kind)
 
     def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Put a file into the scratch root."""
@@ -302,7 +303,7 @@ class Scratch:
             "running": running,
             "leaked": sorted((leases | cached | named) - living),
             "rules": rules,
-            "marker": (self.root / "var/lib/docker2cri/docker-shelved").exists(),
+            "marker": (self.root / "var/lib/docker2cri/docker-stopped").exists(),
             "volatile": sorted(path.name for path in (self.root / "run").rglob("*")),
             "current": (self.root / "var/lib/docker2cri/current").exists(),
         }

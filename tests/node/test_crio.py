@@ -1,4 +1,4 @@
-"""What only CRI-O does: a sandbox whose making lost its caller is not listed, and the way back ends it too."""
+"""What only CRI-O does: a sandbox whose making lost its caller is not listed, and the rollback ends it too."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_sandbox_that_is_not_listed_is_asked_for_again_and_stopped(shell: str,
     node.write("/var/lib/cni/networks/lab/10.244.1.99", f"{DISOWNED}\r\neth0".encode())
     stored = [{"id": DISOWNED, "names": ["k8s_POD_tuner-x_ops_u-1_0"], "image": "pause"}, {"id": "e" * 64, "names": ["podman-1"]}]
     node.write(STORE, json.dumps(stored, separators=(",", ":")).encode())
-    back = node.verb("back")
+    back = node.verb("rollback")
     assert (back.code, back.err) == (0, ""), back.out
     assert json.loads(node.read(f"{node.run.relative_to(node.root)}/sandbox.json")) == {
         "metadata": {"name": "tuner-x", "namespace": "ops", "uid": "u-1", "attempt": 0},

@@ -84,38 +84,38 @@ def etc_read_only(node: Scratch) -> Iterator[str]:
 
 def in_etc(node: Scratch) -> list[str]:
     """The files in /etc that the program writes, in its order."""
-    return [one.arguments[0] for one in node.program.steps if one.kind == "file" and one.arguments[0].startswith("/etc/")]
+    return [line.arguments[0] for line in node.program.lines if line.kind == "file" and line.arguments[0].startswith("/etc/")]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_etc_that_is_read_only_is_seen_before_the_way_back_begins(shell: str, prepared: Prepared, known: Known) -> None:
+def test_etc_that_is_read_only_is_seen_before_the_rollback_begins(shell: str, prepared: Prepared, known: Known) -> None:
     node = prepared(shell)
     assert node.verb("forward", "switch").code == 0
     before = node.state(), node.tree(), node.entries()
     with etc_read_only(node) as why:
-        back = node.verb("back")
+        back = node.verb("rollback")
         said = f"{RUN}: {node.root}{in_etc(node)[0]} cannot be written: {why}; nothing was changed: then the same again\n"
         assert (back.code, back.out, back.err) == (1, said, "")
-        assert (node.run / "exit.back").read_text() == f"1 {said}"
+        assert (node.run / "exit.rollback").read_text() == f"1 {said}"
     assert (node.state(), node.tree(), node.entries()) == before
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     is_old(node, known)
 
 
-def test_etc_that_is_read_only_parks_when_nobody_is_there(prepared: Prepared, known: Known) -> None:
+def test_etc_that_is_read_only_needs_attention_when_nobody_is_there(prepared: Prepared, known: Known) -> None:
     node = prepared()
     etc = node.root / "etc"
     assert node.verb("forward", "switch").code == 0
     with etc_read_only(node) as mends:
         guard = node.verb("guard")
         why = node.status()["why"]
-        assert (guard.code, guard.out.splitlines()[-1].startswith(f"{RUN}: parked: ")) == (6, True)
+        assert (guard.code, guard.out.splitlines()[-1].startswith(f"{RUN}: needs attention: ")) == (6, True)
         begun = f"file: {node.root}{in_etc(node)[-1]} cannot be removed: {mends}; the same for {etc}/"
         assert why.startswith(begun), why
         assert why.endswith(f", {node.root}{in_etc(node)[0]}; the kubelet stays stopped, its gate closed")
         assert why.count("read-only") == 1
         assert "kubelet.service" not in node.state()["units"]  # type: ignore[operator]
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     is_old(node, known)
 
 
@@ -127,7 +127,7 @@ def test_a_folder_of_its_own_that_is_read_only_changes_nothing_and_says_so(shell
     with mounted(home, "--bind", str(home)):
         subprocess.run(["mount", "-o", "remount,bind,ro", str(home)], check=True)
         before = node.state(), node.tree()
-        for verb, file in (("disarm", "lock"), ("back", "generation")):
+        for verb, file in (("disarm", "lock"), ("rollback", "generation")):
             ended = node.verb(verb)
             assert (ended.code, ended.err) == (1, "")
             assert ended.out == (
@@ -136,5 +136,5 @@ def test_a_folder_of_its_own_that_is_read_only_changes_nothing_and_says_so(shell
             )
         assert (node.state(), node.tree()) == before
         subprocess.run(["mount", "-o", "remount,bind,rw", str(home)], check=True)
-        assert node.verb("back").code == 0
+        assert node.verb("rollback").code == 0
     is_old(node, known)

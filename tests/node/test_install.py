@@ -97,8 +97,8 @@ def test_again_it_does_nothing_and_back_it_stays(node: Callable[..., Scratch]) -
     tree, state = one.tree(), one.state()
     again = one.verb("forward", "prepare")
     assert (again.code, again.out) == (0, f"{RUN}: nothing to do, prepare is finished\n")
-    back = one.verb("back")
-    assert (back.code, back.out, back.err) == (0, f"{RUN}: the node is restored\n", "")
+    back = one.verb("rollback")
+    assert (back.code, back.out, back.err) == (0, f"{RUN}: the node is rolled back\n", "")
     assert (one.tree(), one.state()) == (tree, state)
     assert len(scripts(one)) == len(SCRIPTS)
 
@@ -119,7 +119,7 @@ def test_an_installation_that_fails_ends_with_its_reason_and_no_fence(node: Call
     reason = "apt-get exited with 100: dpkg: error processing package cri-o"
     assert (failed.code, failed.out) == (1, f"{RUN}: step 1 install failed: {reason}\n" * 2)
     assert (one.tree(), one.state()) == (tree, {**state, "current": True, "volatile": ["docker2cri-install", "system", "systemd"]})
-    assert one.verb("back").code == 0
+    assert one.verb("rollback").code == 0
     assert (one.tree(), one.state()) == (tree, state)
 
 
@@ -155,7 +155,7 @@ def test_killed_at_every_point_and_again(point: int, node: Callable[..., Scratch
 
 
 def test_killed_within_the_installation_and_put_back(node: Callable[..., Scratch]) -> None:
-    """The fence stands when it is killed in the middle; the way back takes it away, and nothing of the package is undone."""
+    """The fence stands when it is killed in the middle; the rollback removes it, and nothing of the package is undone."""
     one = node()
     tree, state = one.tree(), one.state()
     program = one.read(f"/var/lib/docker2cri/{RUN}/program.sh").decode()
@@ -163,7 +163,7 @@ def test_killed_within_the_installation_and_put_back(node: Callable[..., Scratch
     assert one.verb("forward", "prepare").code == -9
     assert (one.root / "usr/sbin/policy-rc.d").exists()
     assert one.tool("systemctl", "restart", "docker.service") == ""
-    back = one.verb("back")
+    back = one.verb("rollback")
     assert (back.code, back.err) == (0, "")
     assert (one.tree(), one.state()) == (tree, {**state, "enabled": {**state["enabled"], "crio.service": "disabled\n"}})  # type: ignore[dict-item]
 

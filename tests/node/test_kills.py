@@ -25,7 +25,7 @@ def ended_new(node: Scratch, known: Known) -> None:
 def ended_old(node: Scratch, known: Known) -> None:
     assert node.tree() == known.tree_before
     assert node.state() == {**known.state_before, "current": False}
-    assert node.status()["state"] == "restored"
+    assert node.status()["state"] == "rolled-back"
 
 
 def continued(node: Scratch, known: Known, there: int) -> None:
@@ -36,24 +36,24 @@ def continued(node: Scratch, known: Known, there: int) -> None:
     ended_new(node, known)
 
 
-def gone_back(node: Scratch, known: Known, there: int) -> None:
-    """Killed, and put back."""
+def rolled_back(node: Scratch, known: Known, there: int) -> None:
+    """Killed, and rolled back."""
     node.verb("forward", "switch", kill_at=there)
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     ended_old(node, known)
 
 
-def gone_back_and_forward_typed(node: Scratch, known: Known, there: int, back: int) -> None:
-    """Killed, the way back killed too, and then somebody who does not know types `forward`: only the journal's direction is open."""
+def rolled_back_and_forward_typed(node: Scratch, known: Known, there: int, back: int) -> None:
+    """Killed, the rollback killed too, and then `forward` is typed: only the journal's direction is open."""
     node.verb("forward", "switch", kill_at=there)
-    node.verb("back", kill_at=back)
+    node.verb("rollback", kill_at=back)
     typed = node.verb("forward", "switch").code
     if node.progress().direction == "forward":
         assert typed == 0
         ended_new(node, known)
         return
     assert typed == 7
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     ended_old(node, known)
 
 
@@ -64,24 +64,24 @@ def test_killed_and_continued(shell: str, there: int, prepared: Prepared, known:
 
 
 @pytest.mark.parametrize("there", [2, 14, 28, 44])
-def test_killed_and_put_back(there: int, prepared: Prepared, known: Known) -> None:
-    gone_back(prepared(), known, there)
+def test_killed_and_rolled_back(there: int, prepared: Prepared, known: Known) -> None:
+    rolled_back(prepared(), known, there)
 
 
 @pytest.mark.parametrize(("there", "back"), [(7, 12), (15, 1), (47, 5), (99, 40)])
-def test_killed_put_back_killed_and_forward_typed(there: int, back: int, prepared: Prepared, known: Known) -> None:
-    gone_back_and_forward_typed(prepared(), known, there, back)
+def test_killed_rolled_back_killed_and_forward_typed(there: int, back: int, prepared: Prepared, known: Known) -> None:
+    rolled_back_and_forward_typed(prepared(), known, there, back)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("there", range(1, THERE) if FULL else SKIPPED)
-def test_every_point_continued_and_put_back(there: int, prepared: Prepared, known: Known) -> None:
+def test_every_point_continued_and_rolled_back(there: int, prepared: Prepared, known: Known) -> None:
     continued(prepared(), known, there)
-    gone_back(prepared(), known, there)
+    rolled_back(prepared(), known, there)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("there", (*range(1, THERE, 3), 99) if FULL else SKIPPED)
-def test_every_third_point_put_back_killed_and_forward_typed(there: int, prepared: Prepared, known: Known) -> None:
+def test_every_third_point_rolled_back_killed_and_forward_typed(there: int, prepared: Prepared, known: Known) -> None:
     for back in range(1 + there % 2, BACK, 5):
-        gone_back_and_forward_typed(prepared(), known, there, back)
+        rolled_back_and_forward_typed(prepared(), known, there, back)

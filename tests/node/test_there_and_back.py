@@ -1,4 +1,4 @@
-"""The node program in a scratch root: there, back, and everything that may be in the way."""
+"""The node program in a scratch root: forward, rollback, and everything that may be in the way."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_old(node: Scratch, known: Known) -> None:
     """Everything as before: files byte for byte, services, containers, addresses; no trace but the record of the run."""
     assert node.tree() == known.tree_before
     assert node.state() == {**known.state_before, "current": False}
-    assert node.status()["state"] == "restored"
+    assert node.status()["state"] == "rolled-back"
 
 
 def is_new(node: Scratch, known: Known) -> None:
@@ -81,18 +81,18 @@ def test_there_and_back(shell: str, prepared: Prepared, known: Known) -> None:
         "uncordoning": "no",
         "guard": "armed",
         "gate": "open",
-        "docker": "shelved",
+        "docker": "stopped",
     }
     again = node.verb("forward", "switch")
     assert (again.code, again.out) == (0, f"{RUN}: nothing to do, switch is finished\n")
     assert node.verb("renew").code == 0
     assert node.verb("disarm").code == 0
     assert [path for path in node.tree() if "docker2cri-guard" in path or "docker2cri-boot" in path or "gate" in path] == []
-    back = node.verb("back")
-    assert (back.code, back.out, back.err) == (0, f"{RUN}: the node is restored\n", "")
+    back = node.verb("rollback")
+    assert (back.code, back.out, back.err) == (0, f"{RUN}: the node is rolled back\n", "")
     is_old(node, known)
-    nothing = node.verb("back")
-    assert (nothing.code, nothing.out) == (0, f"{RUN}: nothing to do, it is restored\n")
+    nothing = node.verb("rollback")
+    assert (nothing.code, nothing.out) == (0, f"{RUN}: nothing to do, it is rolled back\n")
 
 
 def test_restore_sh_is_back_and_asks_before_pods_may_run_there(prepared: Prepared, known: Known) -> None:
@@ -106,7 +106,7 @@ def test_restore_sh_is_back_and_asks_before_pods_may_run_there(prepared: Prepare
     is_new_but_disarmed = node.state()["running"]
     assert is_new_but_disarmed == AFTER["running"]
     done = subprocess.run([*command, "--force"], env=node.environment(), text=True, capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"{RUN}: the node is restored\n")
+    assert (done.returncode, done.stdout) == (0, f"{RUN}: the node is rolled back\n")
     is_old(node, known)
 
 
@@ -131,11 +131,11 @@ def test_a_file_that_somebody_changed_since_the_plan_is_refused_before_the_kubel
     assert node.state() == {**known.state_before, "current": False}
 
 
-def test_a_file_that_is_neither_before_nor_after_on_the_way_back_is_kept(prepared: Prepared, known: Known) -> None:
+def test_a_file_that_is_neither_before_nor_after_on_rollback_is_kept(prepared: Prepared, known: Known) -> None:
     node = prepared()
     node.verb("forward", "switch")
     node.write("/etc/crictl.yaml", b"mine: true\n")
-    back = node.verb("back")
+    back = node.verb("rollback")
     assert back.code == 0
     kept = node.run / "found/etc/crictl.yaml.docker2cri-found"
     assert kept.read_text() == "mine: true\n"
@@ -147,26 +147,28 @@ def test_an_empty_directory_in_the_place_of_dockers_socket_is_removed(prepared: 
     node = prepared()
     node.verb("forward", "switch")
     (node.root / "run/docker.sock").mkdir()
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     is_old(node, known)
 
 
-def test_a_full_directory_in_the_place_of_dockers_socket_parks_and_the_way_back_goes_on_later(prepared: Prepared, known: Known) -> None:
+def test_a_full_directory_in_the_place_of_dockers_socket_needs_attention_and_the_rollback_continues_later(
+    prepared: Prepared, known: Known
+) -> None:
     node = prepared()
     node.verb("forward", "switch")
-    node.write("/run/docker.sock/somebody's", b"data")
-    back = node.verb("back")
+    node.write("/run/docker.sock/other's", b"data")
+    back = node.verb("rollback")
     assert back.code == 6
     assert "/run/docker.sock is a directory, and not empty" in back.out
-    assert "somebody's" in back.out
+    assert "other's" in back.out
     status = node.status()
-    assert (status["state"], status["gate"], status["guard"]) == ("parked", "closed", "off")
+    assert (status["state"], status["gate"], status["guard"]) == ("needs-attention", "closed", "off")
     assert "kubelet.service" not in node.state()["units"]  # type: ignore[operator]
     assert node.verb("guard").code == 0
     assert node.verb("boot").code == 0
-    assert node.status()["state"] == "parked"
+    assert node.status()["state"] == "needs-attention"
     shutil.rmtree(node.root / "run/docker.sock")
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     is_old(node, known)
 
 
@@ -180,7 +182,7 @@ def test_a_full_directory_in_the_place_of_dockers_socket_parks_and_the_way_back_
         ("new-config-without-cri", "step {wait} failed: CRI does not answer on {socket} within 1 s"),
     ],
 )
-def test_a_runtime_that_does_not_serve_sends_the_node_back_at_once(broken: str, said: str, prepared: Prepared, known: Known) -> None:
+def test_a_runtime_that_does_not_serve_rolls_the_node_back_at_once(broken: str, said: str, prepared: Prepared, known: Known) -> None:
     node = prepared()
     steps = node.run / "steps"
     steps.write_text(steps.read_text().replace("\t60\t", "\t1\t"))
@@ -199,7 +201,7 @@ def test_a_configuration_that_the_runtime_refuses_stops_prepare_and_nothing_is_l
     assert (ended.code, ended.out.splitlines()[-1]) == (1, f"{RUN}: step {fresh.step('validate')} failed: {fresh.kind.refuses}")
     assert fresh.tree() == known.tree_prepared
     assert fresh.state()["running"] == known.state_before["running"]
-    assert fresh.verb("back").code == 0
+    assert fresh.verb("rollback").code == 0
     is_old(fresh, known)
 
 
@@ -213,7 +215,7 @@ def test_a_full_disk_while_images_are_carried(fresh: Scratch, known: Known) -> N
     assert fresh.tree() == known.tree_prepared
     (fresh.root / ".state/disk-full").unlink()
     assert fresh.verb("forward", "prepare").code == 0
-    assert fresh.verb("back").code == 0
+    assert fresh.verb("rollback").code == 0
     is_old(fresh, known)
 
 
@@ -242,7 +244,7 @@ def test_a_disk_that_is_full_for_the_journal_gets_the_reserve(prepared: Prepared
     node.verb("forward", "switch")
     assert (node.run / "reserve").exists()
     full_disk(node, "/journal", 1)
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     assert not (node.run / "reserve").exists()
     is_old(node, known)
 
@@ -261,30 +263,30 @@ def test_on_failure_stop_leaves_the_node_as_it_stands(prepared: Prepared, known:
     ended = node.verb("forward", "switch", "--on-failure", "stop")
     assert ended.code == 6
     status = node.status()
-    assert (status["state"], status["guard"], status["direction"]) == ("parked", "off", "forward")
+    assert (status["state"], status["guard"], status["direction"]) == ("needs-attention", "off", "forward")
     assert node.verb("forward", "switch").code == 7
     (node.root / ".state/docker/dddd").unlink()
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     is_old(node, known)
 
 
-def test_docker_that_does_not_come_back_parks_and_the_kubelet_stays_stopped(prepared: Prepared, known: Known) -> None:
+def test_docker_that_does_not_answer_again_needs_attention_and_the_kubelet_stays_stopped(prepared: Prepared, known: Known) -> None:
     node = prepared()
     node.verb("forward", "switch")
     (node.root / ".state/docker-broken").touch()
-    back = node.verb("back")
+    back = node.verb("rollback")
     assert back.code == 6
     assert "kubelet.service" not in node.state()["units"]  # type: ignore[operator]
     (node.root / ".state/docker-broken").unlink()
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     is_old(node, known)
 
 
-def test_a_changed_cgroup_driver_of_docker_parks(prepared: Prepared) -> None:
+def test_a_changed_cgroup_driver_of_docker_needs_attention(prepared: Prepared) -> None:
     node = prepared()
     node.verb("forward", "switch")
     node.write("/.state/driver", b"systemd\n")
-    back = node.verb("back")
+    back = node.verb("rollback")
     assert (back.code, "Docker answers with cgroup driver systemd, it had cgroupfs" in back.out) == (6, True)
 
 
@@ -324,9 +326,9 @@ def test_what_a_killed_program_leaves_running_does_not_keep_the_lock(prepared: P
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     stub.unlink()
     stub.symlink_to(inner.readlink())
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     time.sleep(4)  # what was left running has ended
-    assert node.status()["state"] == "restored"
+    assert node.status()["state"] == "rolled-back"
 
 
 def test_the_guard_and_disarm_at_once(prepared: Prepared, known: Known) -> None:
@@ -347,7 +349,7 @@ def test_the_guard_and_disarm_at_once(prepared: Prepared, known: Known) -> None:
 
 def test_a_higher_generation_stops_forward_before_its_next_step(prepared: Prepared, known: Known) -> None:
     node = prepared()
-    # somebody raises it while the pods are being stopped
+    # it is raised while the pods are being stopped
     (node.root / ".tools/sort").write_text(
         f'#!/bin/sh\n[ -e {node.root}/raised ] || echo 9 >{node.root}/var/lib/docker2cri/generation\nexec /usr/bin/sort "$@"\n'
     )
@@ -356,7 +358,7 @@ def test_a_higher_generation_stops_forward_before_its_next_step(prepared: Prepar
     assert (ended.code, ended.out) == (7, f"{RUN}: generation 9 took over\n")
     assert [entry.kind for entry in node.entries()][-1] == "addresses"
     (node.root / "raised").touch()
-    assert node.verb("back").code == 0
+    assert node.verb("rollback").code == 0
     (node.root / "raised").unlink()
     assert node.progress().last is not None
     assert node.progress().last.generation == 10  # type: ignore[union-attr]
@@ -370,15 +372,15 @@ def test_another_run_owns_the_node(prepared: Prepared) -> None:
     assert (ended.code, "run run-0 owns this node" in ended.out) == (7, True)
 
 
-def test_once_an_undo_began_only_the_way_back_is_open(prepared: Prepared) -> None:
+def test_once_a_rollback_began_only_it_is_open(prepared: Prepared) -> None:
     node = prepared()
     node.verb("forward", "switch")
-    node.verb("back", kill_at=4)
+    node.verb("rollback", kill_at=4)
     for verb in (("forward", "switch"), ("disarm",), ("renew",), ("mark", "uncordoning")):
         assert node.verb(*verb).code == 7, verb
 
 
-def test_prepare_pauses_after_its_step_and_goes_on(fresh: Scratch) -> None:
+def test_prepare_pauses_after_its_step_and_continues(fresh: Scratch) -> None:
     node = fresh
     stub = node.root / ".tools/docker"
     real = stub.readlink()
@@ -424,7 +426,7 @@ def test_the_guard_fires_and_the_slow_operator_is_fenced(prepared: Prepared, kno
     node = prepared()
     node.verb("forward", "switch")
     fired = node.verb("guard")
-    assert (fired.code, fired.out) == (0, f"{RUN}: the node is restored\n")
+    assert (fired.code, fired.out) == (0, f"{RUN}: the node is rolled back\n")
     assert node.verb("disarm").code == 7
     is_old(node, known)
 
@@ -441,7 +443,7 @@ def test_the_guard_that_fires_after_disarm_does_nothing(prepared: Prepared, know
 
 
 @pytest.mark.parametrize("point", [3, 17, 31, 39])
-def test_a_boot_inside_switch_goes_back(point: int, prepared: Prepared, known: Known) -> None:
+def test_a_boot_inside_switch_rolls_back(point: int, prepared: Prepared, known: Known) -> None:
     node = prepared()
     assert node.verb("forward", "switch", kill_at=point).code == -9
     stopped_by_us = {"standalone"} & {entry.kind for entry in node.entries()}
@@ -451,29 +453,29 @@ def test_a_boot_inside_switch_goes_back(point: int, prepared: Prepared, known: K
     is_old(node, known)
 
 
-def test_a_boot_before_the_acknowledgement_goes_back(prepared: Prepared, known: Known) -> None:
+def test_a_boot_before_the_acknowledgement_rolls_back(prepared: Prepared, known: Known) -> None:
     node = prepared()
     node.verb("forward", "switch")
     node.reboot()
     is_old(node, known)
 
 
-def test_a_boot_inside_the_way_back_finishes_it(prepared: Prepared, known: Known) -> None:
+def test_a_boot_inside_the_rollback_finishes_it(prepared: Prepared, known: Known) -> None:
     for point in (5, 31, 47):
         node = prepared()
         node.verb("forward", "switch")
         node.verb("disarm")
-        assert node.verb("back", kill_at=point).code == -9
+        assert node.verb("rollback", kill_at=point).code == -9
         node.reboot()
         is_old(node, known)
 
 
-def test_a_boot_after_success_stays_and_the_way_back_is_open(prepared: Prepared, known: Known) -> None:
+def test_a_boot_after_success_stays_and_can_be_rolled_back(prepared: Prepared, known: Known) -> None:
     node = prepared()
     node.verb("forward", "switch")
     node.verb("disarm")
     node.reboot()
     assert node.state()["running"] == AFTER["running"]
-    assert node.status()["docker"] == "shelved"
-    assert node.verb("back").code == 0
+    assert node.status()["docker"] == "stopped"
+    assert node.verb("rollback").code == 0
     is_old(node, known)

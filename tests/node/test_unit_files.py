@@ -21,7 +21,7 @@ def node(request: pytest.FixtureRequest, tmp_path: Path) -> Scratch:
 
 def planned(node: Scratch, text: bytes) -> None:
     """Another text for a drop-in of the plan."""
-    index = next(step.index for step in node.program.steps if step.kind == "file" and step.arguments[0] == LIMITS)
+    index = next(line.index for line in node.program.lines if line.kind == "file" and line.arguments[0] == LIMITS)
     node.write(f"/var/lib/docker2cri/{RUN}/files/{index}.after", text)
 
 

@@ -1,13 +1,12 @@
-"""The plan of a move to CRI-O, on a captured worker: files before its first start, what is stopped, and the way back."""
+"""The plan of a move to CRI-O, on a captured worker: files before its first start, what is stopped, and its rollback."""
 
 from __future__ import annotations
 
 from migrate.facts.match import Matched, machine, match
 from migrate.plan.build import build_plan
-from migrate.plan.describe import describe
-from migrate.plan.model import NodePlan
-from migrate.plan.program import host_steps
-from migrate.plan.steps import acts, undo
+from migrate.plan.model import SEGMENTS, NodePlan
+from migrate.plan.order import host_lines, rollback_of
+from migrate.plan.steps import describe
 from migrate.rules.judge import judge
 from migrate.targets import Target
 from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS
@@ -29,19 +28,25 @@ FILES = (
 )
 
 
-def test_the_way_there() -> None:
-    assert [describe(one.step) for one in plan().steps if acts(one.step)] == [
+def test_its_steps() -> None:
+    of = plan()
+    texts = [describe(step) for segment in SEGMENTS for step in of.of(segment.name)]
+    assert [text for text in texts if not text.startswith("copy image ")] == [
         *FILES,
         "systemctl enable and start crio.service",
-        "carry 5 images over (125.9 MB)",
+        "check that CRI-O reads the new /etc/crio/crio.conf.d/99-docker2cri.conf and systemd reads the new unit files",
+        "record the workloads",
         "cordon",
         "drain",
         "wait until volumes are detached",
-        "arm the guard",
-        "systemctl stop kubelet.service",
-        "stop the pods' containers in docker, sandboxes last",
-        "release the stopped sandboxes' addresses in lab",
-        "stop and shelve docker.socket, docker.service",
+        "arm the guard (600 s)",
+        "stage the new files beside the old ones",
+        "check that CRI-O reads the new /etc/crio/crio.conf.d/99-docker2cri.conf and systemd reads the new unit files",
+        "check the kernel modules and sysctls that Docker provided",
+        "stop the kubelet",
+        "stop the pods' containers in Docker, sandboxes last",
+        "release the addresses of stopped sandboxes in lab",
+        "stop docker.socket, docker.service, keep them from starting",
         "write /etc/modules-load.d/docker2cri.conf (new)",
         "write /etc/sysctl.d/99-docker2cri.conf (new)",
         "write /etc/crictl.yaml (new)",
@@ -50,20 +55,24 @@ def test_the_way_there() -> None:
         "edit /var/lib/kubelet/kubeadm-flags.env",
         "edit /var/lib/kubelet/config.yaml",
         "restart crio.service",
-        "wait for CRI on unix:///var/run/crio/crio.sock as planned (at most 60 s)",
-        "systemctl start kubelet.service",
-        "verify the node while cordoned",
+        "wait until CRI answers on /var/run/crio/crio.sock (at most 60 s)",
+        "start the kubelet",
+        "verify the cordoned node on CRI-O",
         "disarm the guard",
         "annotate kubeadm.alpha.kubernetes.io/cri-socket=unix:///var/run/crio/crio.sock",
         "uncordon",
-        "verify the workloads",
+        "verify the workloads on CRI-O",
+        "record the verified migration",
     ]
+    assert sum(text.startswith("copy image ") for text in texts) == 5
 
 
-def test_the_way_back_takes_away_what_was_put_before_its_first_start_last() -> None:
-    back = [describe(undo(one.step), back=True) for one in reversed(plan().steps) if acts(undo(one.step))]
-    assert "stop the pods' containers in CRI-O, sandboxes last" in back
-    assert back[-4:] == [
+def test_the_rollback_removes_what_was_put_before_its_first_start_last_on_the_node() -> None:
+    texts = [describe(planned.step) for planned in rollback_of(plan()) if planned.segment in ("switch", "prepare")]
+    assert "stop and remove the pods' containers in CRI-O" in texts
+    assert "stop crio.service, as it was found" in texts
+    on_the_node = [describe(planned.step) for planned in rollback_of(plan()) if planned.segment == "prepare"]
+    assert on_the_node == [
         "systemctl disable and stop crio.service",
         "remove /etc/containers/registries.conf.d/zz-docker2cri.conf",
         "remove /etc/containers/storage.conf",
@@ -72,10 +81,10 @@ def test_the_way_back_takes_away_what_was_put_before_its_first_start_last() -> N
 
 
 def test_the_node_program_puts_these_files_before_anything_stops() -> None:
-    steps = host_steps(plan())
-    prepare = [f"{one.kind} {one.arguments[0]}" for one in steps if one.segment == "prepare" and one.kind != "carry"]
-    assert prepare == [*(f"file {one.split()[1]}" for one in FILES), "unit-up crio.service", f"validate {FILES[0].split()[1]}"]
-    (wait,) = [one.arguments for one in steps if one.kind == "cri-wait"]
+    lines = host_lines(plan())
+    prepare = [f"{line.kind} {line.arguments[0]}" for line in lines if line.segment == "prepare" and line.kind != "carry"]
+    assert prepare == [*(f"file {text.split()[1]}" for text in FILES), "unit-up crio.service", f"validate {FILES[0].split()[1]}"]
+    (wait,) = [line.arguments for line in lines if line.kind == "cri-wait"]
     assert wait == ("/var/run/crio/crio.sock", "60", "/etc/crio/crio.conf.d/99-docker2cri.conf")
 
 
@@ -85,4 +94,4 @@ def test_its_own_defaults_are_a_plan_of_their_own() -> None:
     assert [one.code for one in kept.findings if one.code == "D2C608"] == []
     config = [one.step for one in own.steps if getattr(one.step, "path", "") == "/etc/crio/crio.conf.d/99-docker2cri.conf"]
     assert "default_capabilities" not in config[0].diff  # type: ignore[union-attr]
-    assert "stop the pods' containers in CRI-O, sandboxes last" in [describe(undo(one.step), back=True) for one in own.steps]
+    assert "stop and remove the pods' containers in CRI-O" in [describe(planned.step) for planned in rollback_of(own)]

@@ -9,11 +9,11 @@ import pytest
 from migrate.facts.match import Matched, machine, match
 from migrate.facts.model import NodeFacts, Package
 from migrate.facts.transaction import Change, Transaction
-from migrate.plan.describe import describe
 from migrate.plan.install import Lacking, NotInstallable, by_bundle, by_packages, install_plan, lacking, without
 from migrate.plan.model import RECORD, NodePlan, alone, dump_plan, load_plan
-from migrate.plan.program import host_steps, render
-from migrate.plan.steps import BundleSource, InstallRuntime, acts, undo
+from migrate.plan.order import host_lines, rollback_of
+from migrate.plan.program import render
+from migrate.plan.steps import BundleSource, InstallRuntime, describe
 from migrate.report.plan_text import plan_text
 from migrate.report.style import Style
 from migrate.rules import Finding, NodeView
@@ -191,7 +191,10 @@ def test_the_plan_installs_and_moves_nothing() -> None:
     assert [one.segment for one in plan.steps] == ["prepare", "prepare"]
     assert (plan.moves, plan.refusals, plan.pods) == (False, (), ())
     assert plan.may_differ == ("what was installed of CRI-O, skopeo stays, stopped and disabled", RECORD)
-    assert [acts(undo(one.step)) for one in plan.steps] == [False, False]
+    assert [describe(one.step) for one in rollback_of(plan)] == [
+        "leave skopeo installed, stopped and disabled",
+        "leave CRI-O installed, stopped and disabled",
+    ]
     assert load_plan(dump_plan(alone(plan, "crio"))) == alone(plan, "crio")
 
 
@@ -204,9 +207,9 @@ def test_a_node_that_is_not_ours_gets_nothing() -> None:
 def test_what_the_node_is_told() -> None:
     written = {"/usr/local/lib/systemd/system/crio.service": "[Service]\nExecStart=/usr/local/bin/crio\n"}
     program = render(planned(), (), "run-1", {}, written=written)
-    assert [one.line for one in host_steps(planned())] == [
-        f"1\tprepare\tinstall\tcrio.service\t/etc/cni/net.d\tcrio,crictl\tbundle\t{SUM}\n",
-        "2\tprepare\tinstall\tcrio.service\t/etc/cni/net.d\tskopeo\tapt\tskopeo=1.9.3+ds1-1+b10\n",
+    assert [one.line for one in host_lines(planned())] == [
+        f"1\tprepare\tboth\tinstall\tcrio.service\t/etc/cni/net.d\tcrio,crictl\tbundle\t{SUM}\n",
+        "2\tprepare\tboth\tinstall\tcrio.service\t/etc/cni/net.d\tskopeo\tapt\tskopeo=1.9.3+ds1-1+b10\n",
     ]
     files = {one.path: one.data.decode() for one in program.files}
     assert files["bundle.list"] == (

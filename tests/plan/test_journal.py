@@ -20,8 +20,8 @@ def test_entries_hold_what_a_line_says() -> None:
     assert parse("54 1 1795506253.41 failed 29 cri-wait CRI does not answer on  /run/x\n") == (
         Entry(54, 1, 1795506253.41, "failed", 29, "cri-wait", "CRI does not answer on  /run/x"),
     )
-    assert parse("56 2 1795506253.41 undo-begin - back asked for\n") == (
-        Entry(56, 2, 1795506253.41, "undo-begin", None, "back", "asked for"),
+    assert parse("56 2 1795506253.41 undo-begin - rollback asked\n") == (
+        Entry(56, 2, 1795506253.41, "undo-begin", None, "rollback", "asked"),
     )
 
 
@@ -43,22 +43,22 @@ def test_where_a_node_stands_inside_switch() -> None:
     )
 
 
-def test_after_the_first_undo_the_direction_is_back_for_ever() -> None:
+def test_after_the_first_undo_the_direction_is_rollback_for_ever() -> None:
     text = THERE + (
         "7 1 1795506249.00 failed 3 kubelet-stop it does not stop\n"
-        "8 2 1795506249.10 undo-begin - back step 3 failed\n"
+        "8 2 1795506249.10 undo-begin - rollback failed\n"
         "9 2 1795506249.20 undo-failed 3 kubelet-stop it does not start\n"
-        "10 2 1795506249.30 parked - - kubelet-stop: it does not start\n"
+        "10 2 1795506249.30 needs-attention - - kubelet-stop: it does not start\n"
     )
-    parked = fold(parse(text))
-    assert (parked.direction, parked.parked, parked.failed) == ("back", "kubelet-stop: it does not start", "it does not start")
-    again = fold(
-        parse(
-            text
-            + "11 3 1795506300.00 undo-begin - back asked for\n12 3 1795506300.20 undone 3 kubelet-stop\n13 3 1795506301.00 restored - -\n"
-        )
-    )
-    assert (again.direction, again.parked, again.restored, again.undone) == ("back", None, True, frozenset((3,)))
+    left = fold(parse(text))
+    assert (left.direction, left.attention, left.cause) == ("rollback", "kubelet-stop: it does not start", "failed")
+    assert left.failed is not None
+    assert left.undo_failed is not None
+    assert (left.failed.text, left.undo_failed.text) == ("it does not stop", "it does not start")
+    more = "11 3 1795506300.00 undo-begin - rollback asked\n12 3 1795506300.20 undone 3 kubelet-stop\n13 3 1795506301.00 rolled-back - -\n"
+    again = fold(parse(text + more))
+    assert (again.direction, again.attention, again.rolled_back, again.undone) == ("rollback", None, True, frozenset((3,)))
+    assert again.cause == "failed"
 
 
 def test_acknowledged_and_uncordoning() -> None:

@@ -1,17 +1,26 @@
-"""Steps and their reverses."""
+"""The table of step kinds: closed, reversible, and known to all who perform them."""
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+import sys
 import typing
+from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from migrate.plan.describe import describe
-from migrate.plan.steps import Step, WriteFile, acts, undo
+from migrate.node import fixed_files
+from migrate.plan.order import HostLine
+from migrate.plan.steps import API, HOST, ApiStep, HostStep, Step, WriteFile, acts, describe, kind_of, reverse
 
 KINDS = typing.get_args(Step)
+PACKAGE = Path(__file__).resolve().parents[2] / "migrate"
 
 
 def values(kind: type) -> st.SearchStrategy[typing.Any]:
@@ -20,29 +29,113 @@ def values(kind: type) -> st.SearchStrategy[typing.Any]:
     return st.builds(kind, **{name: st.from_type(hints[name]) for name in kind.__struct_fields__})  # type: ignore[attr-defined]
 
 
-@given(st.one_of([values(kind) for kind in KINDS]))
+any_step = st.one_of([values(kind) for kind in KINDS])
+
+
+@given(any_step)
 def test_the_reverse_of_the_reverse_is_the_step(step: Step) -> None:
-    assert undo(undo(step)) == step
+    turned = kind_of(step).reverse
+    assert turned is None or kind_of(turned).reverse == step
 
 
-@given(st.one_of([values(kind) for kind in KINDS]))
+@given(any_step)
+def test_a_step_is_performed_in_one_direction_and_its_reverse_in_the_other(step: Step) -> None:
+    turned = kind_of(step).reverse
+    assert acts(step, step.on)
+    if turned is None:
+        assert not acts(step, "apply" if step.on == "rollback" else "rollback")
+        assert reverse(step) == (step if step.on == "rollback" else None)
+    else:
+        assert turned.on != step.on
+        assert reverse(step) == turned
+
+
+@given(any_step)
 def test_steps_survive_their_encoding(step: Step) -> None:
     assert msgspec.json.decode(msgspec.json.encode(step), type=Step) == step
 
 
-@given(st.one_of([values(kind) for kind in KINDS]), st.booleans())
-def test_every_step_says_what_it_does_in_one_line(step: Step, back: bool) -> None:
-    assert describe(step, back=back)
+@given(any_step)
+def test_every_step_says_what_it_does_in_one_line(step: Step) -> None:
+    assert describe(step)
 
 
-@given(st.one_of([values(kind) for kind in KINDS if "forward" in kind.__struct_fields__]))
-def test_a_bracket_acts_in_one_direction_only(step: Step) -> None:
-    assert acts(step) != acts(undo(step))
+def sample(kind: type) -> Step:
+    """One step of a kind; its values do not matter."""
+    found: list[Step] = []
+
+    @given(values(kind))
+    def take(step: Step) -> None:
+        found.append(step)
+
+    take()
+    return replace(found[0], on="apply")
 
 
-def test_a_new_file_is_removed_on_the_way_back() -> None:
+SAMPLES = {kind: sample(kind) for kind in KINDS}
+
+
+def test_names_are_unique_and_where_they_act_is_their_union() -> None:
+    names = [kind_of(step).name for step in SAMPLES.values()]
+    assert len(set(names)) == len(names)
+    assert {kind for kind, step in SAMPLES.items() if kind_of(step).where == HOST} == set(typing.get_args(HostStep))
+    assert {kind for kind, step in SAMPLES.items() if kind_of(step).where == API} == set(typing.get_args(ApiStep))
+
+
+def labels(function: str) -> set[str]:
+    """The labels of the `case` on the step's kind in a function of the node program."""
+    text = fixed_files("containerd.sh")["program.sh"].decode()
+    body = text[text.index(f"\n{function}() {{") :]
+    arms = body[body.index("case $kind in") : body.index("\n  esac")]
+    return set(re.findall(r"^    ([a-z*-]+)\)", arms, re.MULTILINE))
+
+
+def ways(kind: type) -> Iterator[str]:
+    """The directions in which the node program performs steps of a kind."""
+    for on in ("apply", "rollback"):
+        way = HostLine(1, "switch", replace(SAMPLES[kind], on=on)).way
+        yield from ("apply", "rollback") if way == "both" else (way,)
+
+
+# steps that are planned for one direction only, by the plan's author
+ON_APPLY = {"carry", "validate", "kernel", "pods-stop", "runtime-restart", "cri-wait"}
+ON_ROLLBACK = {"pods-wait", "pods-remove", "runtime-restore"}
+
+
+def test_the_node_program_knows_every_host_step_in_its_directions_and_no_other() -> None:
+    names = {kind_of(SAMPLES[kind]).name for kind in typing.get_args(HostStep)}
+    assert labels("perform") == (names - ON_ROLLBACK) | {"*"}
+    assert labels("undo") == (names - ON_APPLY) | {"*"}
+    both = {kind_of(SAMPLES[kind]).name for kind in typing.get_args(HostStep) if kind_of(SAMPLES[kind]).reverse is not None}
+    assert both <= labels("perform") & labels("undo")
+
+
+def test_a_planted_kind_makes_mypy_name_every_place(tmp_path: Path) -> None:
+    """One new kind in each union; a host step's other place is the node program, see above."""
+    shutil.copytree(PACKAGE, tmp_path / "migrate")
+    steps = tmp_path / "migrate/plan/steps.py"
+    text = steps.read_text("utf-8")
+    for last, name in (("    | StartKubelet\n)", "PlantedHost"), (" | Disarm | Complete\n)", "PlantedApi")):
+        assert last in text
+        text = text.replace(last, last.replace("\n)", f" | {name}\n)"))
+        made = f'class {name}(_Step, frozen=True, kw_only=True):\n    """New."""\n\n\n'
+        text = text.replace("HostStep: TypeAlias", f"{made}HostStep: TypeAlias", 1)
+    steps.write_text(text, "utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--ignore-missing-imports", "--follow-imports=silent"]
+    command += ["migrate/plan/steps.py", "migrate/run/perform.py"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    pattern = r"^(\S+\.py):\d+: error: Argument 1 to \"assert_never\" has incompatible type \"(.*?)\""
+    assert re.findall(pattern, said, re.MULTILINE) == [
+        ("migrate/plan/steps.py", "PlantedHost | PlantedApi"),
+        ("migrate/run/perform.py", "PlantedApi"),
+    ], said
+
+
+def test_a_new_file_is_removed_on_rollback() -> None:
     after = {"sha256": "x", "mode": "644", "owner": "root:root", "size": 1}
     step = msgspec.convert(
         {"kind": "WriteFile", "why": "w", "path": "/etc/x", "before": None, "after": after, "edits": [], "diff": ""}, type=WriteFile
     )
-    assert (describe(step), describe(undo(step), back=True)) == ("write /etc/x (new)", "remove /etc/x")
+    undone = reverse(step)
+    assert undone is not None
+    assert (describe(step), describe(undone)) == ("write /etc/x (new)", "remove /etc/x")

@@ -18,6 +18,7 @@ from migrate.facts.live import ContainerState, LiveContainer, LiveNode, LivePod,
 from migrate.facts.model import NodeFacts
 from migrate.plan.events import Event
 from migrate.plan.network import Network, Reach
+from migrate.plan.state import NodeState
 from migrate.run.kube.evidence import Asked, NodeSays
 from migrate.run.kube.writes import PATIENCE
 from migrate.run.ports import COMMAND_TIMEOUT, OUTPUT_LIMIT, CommandResult
@@ -37,6 +38,13 @@ while case $1 in --*) true ;; *) false ;; esac; do shift; done
 "$@" >/dev/null 2>&1
 exit 0
 """
+
+
+def ended(state: NodeState) -> tuple[str, int, str]:
+    """How a node ended: its state, exit code, and the reason in lines."""
+    reason = state.reason
+    more = "".join(f"\n  {name}: {text}" for name in ("now", "expected", "next") if (text := getattr(reason, name)))
+    return state.state, state.exit_code, reason.seen + more
 
 
 class Killed(BaseException):
@@ -276,23 +284,23 @@ class World:
     def cordoned(self) -> bool:
         return self.cluster.nodes[NODE].spec.unschedulable
 
-    def is_old(self) -> None:
+    def is_rolled_back(self) -> None:
         """As found, with its pods, and nothing of ours."""
         assert self.scratch.tree() == self.tree
         now = self.scratch.state()
         assert {**now, "current": False} == {**self.machine, "current": False}
         assert not now["current"]
-        self._settled("docker://")
+        self._runs("docker://")
 
-    def is_new(self) -> None:
+    def is_migrated(self) -> None:
         """On containerd, with its pods, schedulable."""
-        self._settled("containerd://")
+        self._runs("containerd://")
         state = self.scratch.state()
         assert state["units"] == {"kubelet.service", "containerd.service"}
         assert state["leaked"] == []
         assert state["marker"] is True
 
-    def _settled(self, prefix: str) -> None:
+    def _runs(self, prefix: str) -> None:
         self.clock.sleep(5.0)  # controllers need it, and a killed operator waits for nobody
         node = self.cluster.read_node(NODE)
         assert not node.spec.unschedulable

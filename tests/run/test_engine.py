@@ -10,19 +10,21 @@ import pytest
 
 from migrate.errors import Interrupted, Refused
 from migrate.plan.events import Event
+from migrate.plan.state import NodeState
 from migrate.run.apply import apply
-from migrate.run.back import rollback
+from migrate.run.rollback import rollback
 from migrate.run.standing import standing
-from migrate.run.work import Outcome, Work
+from migrate.run.work import Work
 from tests.fakes import _ready
-from tests.run.engine import NODE, Killed, World
+from tests.run.engine import NODE, Killed, World, ended
 
 FULL = os.environ.get("FULL") == "1"
 THERE = 24  # boundaries of an apply, and of a rollback after it
 BACK = 12
-AGAIN = f"docker2cri plan --to containerd {NODE} -o plan.json"
+GUARD = "rolled back automatically: no heartbeat from the operator for 600 s"
+AGAIN = f"docker2cri plan --to containerd {NODE} --out plan.json"
 
-Verb = Callable[[Work], Outcome]
+Verb = Callable[[Work], NodeState]
 
 
 @pytest.fixture
@@ -42,16 +44,16 @@ def killed(world: World, verb: Verb, at: int) -> str:
 
 
 def test_there_and_back(world: World) -> None:
-    assert apply(world.work()) == Outcome(NODE, "new", "runs on containerd, verified", 0)
+    assert ended(apply(world.work())) == ("migrated", 0, "it runs on containerd and is verified")
     assert world.boundaries.count == THERE
-    world.is_new()
-    assert apply(world.work()) == Outcome(NODE, "new", "nothing to do: it runs on containerd and was verified", 0)
-    assert standing(world.work())[0].splitlines()[0] == f"{NODE}: new: runs on containerd, verified"
-    assert rollback(world.work()) == Outcome(NODE, "old", "back on Docker, verified", 0)
+    world.is_migrated()
+    assert ended(apply(world.work())) == ("migrated", 0, "nothing to do: it runs on containerd and is verified")
+    assert ended(standing(world.work())) == ("migrated", 0, "runs on containerd, verified")
+    assert ended(rollback(world.work())) == ("rolled back", 0, "it runs on Docker as before and is verified")
     assert world.boundaries.count == BACK
-    world.is_old()
-    assert rollback(world.work()) == Outcome(NODE, "old", "nothing to do: it is restored", 0)
-    assert standing(world.work())[0].splitlines()[0] == f"{NODE}: old: restored (a rollback was asked for)"
+    world.is_rolled_back()
+    assert ended(rollback(world.work())) == ("rolled back", 0, "nothing to do: it is rolled back")
+    assert ended(standing(world.work())) == ("rolled back", 0, "rolled back (a rollback was asked for)")
     with pytest.raises(Refused) as refused:
         apply(world.work())
     assert (
@@ -63,39 +65,38 @@ def test_there_and_back(world: World) -> None:
 @pytest.mark.parametrize("at", some(THERE, (4, 10, 16, 21)))
 def test_killed_and_continued(world: World, at: int) -> None:
     killed(world, apply, at)
-    assert apply(world.work()).state == "new"
-    world.is_new()
+    assert apply(world.work()).state == "migrated"
+    world.is_migrated()
 
 
 @pytest.mark.parametrize("at", some(THERE, (1, 7, 13, 22)))
 def test_killed_and_rolled_back(world: World, at: int) -> None:
     killed(world, apply, at)
-    ended = rollback(world.work())
-    assert (ended.state, ended.exit_code) == ("old", 0), ended.text
-    world.is_old()
+    state = rollback(world.work())
+    assert (state.state, state.exit_code) == ("rolled back", 0), ended(state)[2]
+    world.is_rolled_back()
 
 
 @pytest.mark.parametrize("at", some(BACK, (4, 6, 8, 11)))
 def test_rollback_killed_and_apply_typed(world: World, at: int) -> None:
     apply(world.work())
     killed(world, rollback, at)
-    begun = world.scratch.progress().direction == "back"
+    begun = world.scratch.progress().direction == "rollback"
     if not begun:
-        assert apply(world.work()).state == "new"
-        world.is_new()
+        assert apply(world.work()).state == "migrated"
+        world.is_migrated()
         return
     if at == BACK:  # uncordoned already: nothing was left to do
         with pytest.raises(Refused, match="this plan was rolled back on this node"):
             apply(world.work())
     else:
-        assert apply(world.work()) == Outcome(
-            NODE,
-            "old",
-            "a rollback was asked for\n  now: back on Docker, verified\n  expected: a node on containerd\n"
-            f"  next: mend what was seen, then: {AGAIN}",
+        assert ended(apply(world.work())) == (
+            "rolled back",
             5,
+            "a rollback was asked for\n  now: it runs on Docker as before and is verified\n  expected: a node on containerd\n"
+            f"  next: fix what was seen, then: {AGAIN}",
         )
-    world.is_old()
+    world.is_rolled_back()
 
 
 @pytest.mark.full
@@ -107,17 +108,17 @@ def test_apply_killed_rollback_killed_and_apply_typed(tmp_path: Path, there: int
         killed(world, apply, there)
         try:
             rollback(world.work(back))
-            ended = True
+            finished = True
         except Killed:
-            ended = False
-        begun = world.scratch.progress().direction == "back"
+            finished = False
+        begun = world.scratch.progress().direction == "rollback"
         try:
             state = apply(world.work()).state
         except Refused:
-            state = "old"
-        assert state == ("old" if begun else "new"), (there, back)
-        (world.is_old if begun else world.is_new)()
-        if ended:
+            state = "rolled back"
+        assert state == ("rolled back" if begun else "migrated"), (there, back)
+        (world.is_rolled_back if begun else world.is_migrated)()
+        if finished:
             break
 
 
@@ -127,62 +128,61 @@ def test_wish_to_stop_before_the_switch(world: World) -> None:
     with pytest.raises(Interrupted) as stopped:
         apply(work)
     assert str(stopped.value) == (
-        f"{NODE}: interrupted before the switch; it runs on Docker as before, what was prepared (images carried over) stays\n"
-        "  expected: to be continued or taken back\n"
-        f"  next: docker2cri apply with the same plan, which goes on; or docker2cri rollback {NODE}"
+        f"{NODE}: interrupted before the switch; it runs on Docker as before, images that were copied stay\n"
+        "  expected: a run that is continued or rolled back\n"
+        f"  next: docker2cri apply with the same plan, which continues; or docker2cri rollback {NODE}"
     )
     assert not world.cordoned()
-    assert standing(world.work())[0].splitlines()[0] == f"{NODE}: prepared, on Docker"
-    assert apply(world.work()).state == "new"
-    world.is_new()
+    assert ended(standing(world.work()))[:2] == ("prepared", 0)
+    assert apply(world.work()).state == "migrated"
+    world.is_migrated()
 
 
 def test_wish_to_stop_inside_the_switch_finishes_it(world: World) -> None:
     work = world.work()
     work.tell = lambda event: work.interrupt.wished.set() if event.segment == "switch" else None
-    assert apply(work).state == "new"
-    world.is_new()
+    assert apply(work).state == "migrated"
+    world.is_migrated()
 
 
-def test_wish_to_stop_before_the_way_back(world: World) -> None:
+def test_wish_to_stop_before_the_rollback(world: World) -> None:
     apply(world.work())
     work = world.work()
     work.tell = lambda event: work.interrupt.wished.set() if event.text == "cordon" else None
     with pytest.raises(Interrupted) as stopped:
         rollback(work)
     assert str(stopped.value) == (
-        f"{NODE}: interrupted before the way back began; it runs on containerd as before\n"
+        f"{NODE}: interrupted before the rollback began; it runs on containerd as before\n"
         f"  expected: a rollback from its beginning to its end\n  next: docker2cri rollback {NODE}"
     )
-    world.is_new()
-    assert rollback(world.work()).state == "old"
-    world.is_old()
+    world.is_migrated()
+    assert rollback(world.work()).state == "rolled back"
+    world.is_rolled_back()
 
 
 def test_drain_of_a_rollback_cannot_end(world: World) -> None:
     apply(world.work())
     world.cluster.add_pod("shop/alone", NODE)
-    ended = rollback(world.work())
-    assert (ended.state, ended.exit_code) == ("new", 5)
-    assert "\n  now: the way back was not begun; it runs on containerd as before\n" in ended.text
-    world.is_new()
+    state = rollback(world.work())
+    assert (state.state, state.exit_code) == ("migrated", 5)
+    assert "\n  now: the rollback was not begun; it runs on containerd as before\n" in ended(state)[2]
+    world.is_migrated()
 
 
 def test_blocker_before_the_switch(world: World) -> None:
     killed(world, apply, 6)  # prepared
     world.cluster.add_pod("shop/alone", NODE)
-    ended = apply(world.work())
-    assert ended == Outcome(
-        NODE,
-        "old",
+    state = apply(world.work())
+    assert ended(state) == (
+        "rolled back",
+        5,
         "1 pod cannot be drained, and nothing has been touched:\n"
         "    shop/alone: nothing manages it: it would be gone for good\n"
-        "  now: it never left Docker, verified\n"
+        "  now: it never left Docker\n"
         "  expected: a node on containerd\n"
-        f"  next: mend what was seen, then: {AGAIN}",
-        5,
+        f"  next: fix what was seen, then: {AGAIN}",
     )
-    world.is_old()
+    world.is_rolled_back()
 
 
 def test_pod_that_cannot_be_evicted_comes_during_the_drain(world: World) -> None:
@@ -193,18 +193,17 @@ def test_pod_that_cannot_be_evicted_comes_during_the_drain(world: World) -> None
             world.cluster.add_pod("shop/alone", NODE)
 
     work.tell = tell
-    ended = apply(work)
-    assert ended == Outcome(
-        NODE,
-        "old",
+    state = apply(work)
+    assert ended(state) == (
+        "rolled back",
+        5,
         "the drain cannot end:\n"
         "    shop/alone came during the drain: nothing manages it: it would be gone for good\n"
-        "  now: it never left Docker, verified\n"
+        "  now: it never left Docker\n"
         "  expected: a node on containerd\n"
-        f"  next: mend what was seen, then: {AGAIN}",
-        5,
+        f"  next: fix what was seen, then: {AGAIN}",
     )
-    world.is_old()
+    world.is_rolled_back()
 
 
 def exhausted(world: World, seconds: float | None) -> None:
@@ -222,11 +221,11 @@ FULL_BUDGET = "PDB shop/web (maxUnavailable 1) allows 0 disruptions: 1 healthy, 
 
 def test_budget_that_is_exhausted_for_a_moment_is_waited_for(world: World) -> None:
     exhausted(world, 20.0)
-    assert apply(world.work()).state == "new"
+    assert apply(world.work()).state == "migrated"
     waits = [event for event in world.told if event.text == f"waits for a budget: {FULL_BUDGET}"]
     assert {(event.type, event.node, event.segment, event.data["bound"]) for event in waits} == {("wait", NODE, "preflight", 60.0)}
     assert waits[-1].data["seconds"] == pytest.approx(20, abs=2.5)
-    world.is_new()
+    world.is_migrated()
 
 
 def test_budget_that_stays_exhausted_is_refused(world: World) -> None:
@@ -255,20 +254,19 @@ def test_wish_to_stop_while_a_budget_is_waited_for(world: World) -> None:
     )
 
 
-def test_restored_behind_the_operators_back(world: World) -> None:
-    """A guard that fired leaves the cordon: `status` tells it, and the next command settles it."""
+def test_rolled_back_behind_the_operators_back(world: World) -> None:
+    """A guard that fired leaves the cordon: `status` tells it, and the next command ends it."""
     killed(world, apply, 13)  # within verify A
     assert world.scratch.verb("guard").code == 0
     assert world.cordoned()
-    text, code = standing(world.work())
-    assert code == 6
-    assert text.splitlines()[:2] == [
-        f"{NODE}: old on the node and not settled (undone by its guard, which no tool had renewed in time): it is cordoned by this run",
-        f"  next: docker2cri rollback {NODE}, which verifies and uncordons it",
-    ]
-    ended = rollback(world.work())
-    assert ended == Outcome(NODE, "old", "undone by its guard, which no tool had renewed in time; back on Docker, verified", 0)
-    world.is_old()
+    assert ended(standing(world.work())) == (
+        "needs attention",
+        6,
+        f"rolled back on the node and still cordoned by this run ({GUARD})\n  next: docker2cri rollback {NODE}, which verifies and uncordons it",
+    )
+    state = rollback(world.work())
+    assert ended(state) == ("rolled back", 0, f"{GUARD}; it runs on Docker as before and is verified")
+    world.is_rolled_back()
 
 
 def test_guard_fires_while_the_operator_sleeps(world: World) -> None:
@@ -280,47 +278,47 @@ def test_guard_fires_while_the_operator_sleeps(world: World) -> None:
             fired.append(world.scratch.verb("guard").code)
 
     work.tell = tell
-    ended = apply(work)
+    state = apply(work)
     assert fired == [0]
-    assert (ended.state, ended.exit_code) == ("old", 5)
-    assert ended.text.startswith("undone by its guard, which no tool had renewed in time\n  now: back on Docker, verified\n")
-    world.is_old()
+    assert (state.state, state.exit_code) == ("rolled back", 5)
+    assert ended(state)[2].startswith(f"{GUARD}\n  now: it runs on Docker as before and is verified\n")
+    world.is_rolled_back()
 
 
 def test_step_fails_on_the_node(world: World) -> None:
     (world.root / ".state/new-config-fails").touch()
-    ended = apply(world.work())
-    assert (ended.state, ended.exit_code) == ("old", 5)
-    assert ended.text.startswith(
+    state = apply(world.work())
+    assert (state.state, state.exit_code) == ("rolled back", 5)
+    assert ended(state)[2].startswith(
         "restart containerd.service: systemctl restart containerd.service exited with 1: Job for containerd.service failed"
     )
-    assert ended.text.endswith(
-        f"\n  now: back on Docker, verified\n  expected: a node on containerd\n  next: mend what was seen, then: {AGAIN}"
+    assert ended(state)[2].endswith(
+        f"\n  now: it runs on Docker as before and is verified\n  expected: a node on containerd\n  next: fix what was seen, then: {AGAIN}"
     )
-    world.is_old()
+    world.is_rolled_back()
 
 
 def test_step_fails_and_stays(world: World) -> None:
     (world.root / ".state/new-config-fails").touch()
-    ended = apply(world.work(), on_failure="stop")
-    assert (ended.state, ended.exit_code) == ("parked", 6)
-    assert ended.text.endswith(
-        "\n  now: cordoned, left where it failed (--on-failure stop)\n  expected: a node that somebody has looked at\n"
+    state = apply(world.work(), on_failure="stop")
+    assert (state.state, state.exit_code) == ("needs attention", 6)
+    assert ended(state)[2].endswith(
+        "\n  now: cordoned, left where the step failed (--on-failure stop)\n  expected: a node that a person has looked at\n"
         f"  next: docker2cri rollback {NODE}"
     )
     assert apply(world.work()).exit_code == 6
-    assert standing(world.work())[1] == 6
-    assert rollback(world.work()) == Outcome(NODE, "old", "back on Docker, verified", 0)
-    world.is_old()
+    assert standing(world.work()).exit_code == 6
+    assert ended(rollback(world.work())) == ("rolled back", 0, "it runs on Docker as before and is verified")
+    world.is_rolled_back()
 
 
 def test_disk_full_while_images_are_carried(world: World) -> None:
     (world.root / ".state/disk-full").touch()
-    ended = apply(world.work())
-    assert (ended.state, ended.exit_code) == ("old", 5)
-    assert "\n  now: it never left Docker, verified\n" in ended.text
-    assert "is full" in ended.text.splitlines()[0]
-    world.is_old()
+    state = apply(world.work())
+    assert (state.state, state.exit_code) == ("rolled back", 5)
+    assert "\n  now: it never left Docker\n" in ended(state)[2]
+    assert "is full" in ended(state)[2].splitlines()[0]
+    world.is_rolled_back()
 
 
 def test_connection_lost_inside_the_switch(world: World) -> None:
@@ -334,34 +332,34 @@ def test_connection_lost_inside_the_switch(world: World) -> None:
             world.away[0] = 30
 
     work.tell = tell
-    assert apply(work).state == "new"
-    world.is_new()
+    assert apply(work).state == "migrated"
+    world.is_migrated()
 
 
 def test_connection_never_comes_back(world: World) -> None:
     work = world.work()
 
     def tell(event: object) -> None:
-        if getattr(event, "text", "") == "verify the node while cordoned":
+        if getattr(event, "text", "") == "verify the cordoned node on containerd":
             world.away[0] = 10**6
 
     work.tell = tell
-    ended = apply(work)
-    assert (ended.state, ended.exit_code) == ("lost", 4)
-    assert ended.text == (
-        "no connection to it in `settle`: the connection ended\n  now: what was begun goes on by itself; its guard puts it back\n"
+    state = apply(work)
+    assert (state.state, state.exit_code) == ("lost", 4)
+    assert ended(state)[2] == (
+        "no connection to it in `rejoin`: the connection ended\n  now: what was begun continues by itself; its guard rolls it back\n"
         "  expected: a connection to the node within 10 minutes\n"
-        f"  next: docker2cri status {NODE}; then apply or rollback, which go on from where it stands"
+        f"  next: docker2cri status {NODE}; then apply or rollback, which continue from where it stands"
     )
     world.away[0] = 0
-    assert apply(world.work()).state == "new"
-    world.is_new()
+    assert apply(world.work()).state == "migrated"
+    world.is_migrated()
 
 
 def test_found_cordoned_stays_cordoned(world: World) -> None:
     world.cluster.schedulable(NODE, False)
-    ended = apply(world.work())
-    assert ended == Outcome(NODE, "new", "runs on containerd, verified; it stays cordoned: it was found cordoned", 0)
+    state = apply(world.work())
+    assert ended(state) == ("migrated", 0, "it runs on containerd and is verified; it stays cordoned: it was found cordoned")
     assert world.cordoned()
-    assert rollback(world.work()).state == "old"
+    assert rollback(world.work()).state == "rolled back"
     assert world.cordoned()

@@ -9,27 +9,25 @@ import pytest
 from migrate.errors import Refused, UsageError
 from migrate.plan.install import by_bundle, install_plan, lacking
 from migrate.run.apply import apply
-from migrate.run.back import rollback
 from migrate.run.bundle import named, read_bundle
+from migrate.run.rollback import rollback
 from migrate.run.standing import standing, verified
-from migrate.run.work import Outcome
 from migrate.targets.bundles import CRIO_BUNDLE
 from tests.cli.test_install_option import NAME, summed, tarball
 from tests.node.scratch import OWNER, Scratch
 from tests.node.test_install import PACKAGES, PLAN, lacks_crio
 from tests.plan.test_install import view
-from tests.run.engine import NODE, Killed, World
+from tests.run.engine import NODE, Killed, World, ended
 
-DONE = Outcome(
-    NODE,
+DONE = (
     "installed",
-    "CRI-O installed beside Docker, which was not disturbed\n"
-    "  now: stopped and disabled, pods run on Docker as before\n"
-    f"  next: docker2cri plan --to crio {NODE} -o plan.json",
     0,
+    "CRI-O is installed beside Docker, which was not disturbed\n"
+    "  now: stopped and disabled, pods run on Docker as before\n"
+    f"  next: docker2cri plan --to crio {NODE} --out plan.json",
 )
 STAYS = "what was installed of CRI-O stays, stopped and disabled; /var/lib/docker2cri keeps the record of the run"
-AGAIN = f"docker2cri plan --to crio {NODE} --install packages -o plan.json"
+AGAIN = f"docker2cri plan --to crio {NODE} --install packages --out plan.json"
 POINTS = 4  # boundaries of an apply
 
 
@@ -68,13 +66,13 @@ FILES["lib/systemd/system/crio.service"] = b"contrib/crio.service"
 
 
 def test_a_tarball_is_pushed_and_laid(with_tarball: World) -> None:
-    assert apply(with_tarball.work()) == DONE
+    assert ended(apply(with_tarball.work())) == DONE
     assert with_tarball.boundaries.passed[2:4] == ["before put", "after put"]
     assert laid(with_tarball) == FILES
     assert not list(with_tarball.scratch.run.glob("bundle.tar.gz"))
-    assert apply(with_tarball.work()) == DONE
+    assert ended(apply(with_tarball.work())) == DONE
     assert with_tarball.boundaries.passed == []
-    assert rollback(with_tarball.work()).text == f"it never left Docker, verified; {STAYS}"
+    assert ended(rollback(with_tarball.work()))[2] == f"it never left Docker; {STAYS}"
     assert laid(with_tarball) == FILES
 
 
@@ -82,7 +80,7 @@ def test_a_tarball_is_pushed_and_laid(with_tarball: World) -> None:
 def test_killed_around_the_push_and_continued(with_tarball: World, at: int) -> None:
     with pytest.raises(Killed):
         apply(with_tarball.work(at))
-    assert apply(with_tarball.work()) == DONE
+    assert ended(apply(with_tarball.work())) == DONE
     assert laid(with_tarball) == FILES
 
 
@@ -104,17 +102,18 @@ def is_undisturbed(world: World) -> None:
 
 
 def test_there_and_back(world: World) -> None:
-    assert apply(world.work()) == DONE
+    assert ended(apply(world.work())) == DONE
     assert world.boundaries.count == POINTS
     is_undisturbed(world)
     assert world.scratch.read("/.state/enabled/crio.service") == b"disabled\n"
-    assert apply(world.work()) == DONE
-    assert standing(world.work())[0].splitlines()[:2] == [
-        f"{NODE}: has what it lacked, and runs on Docker as before",
-        f"  next: docker2cri plan --to crio {NODE} -o plan.json",
-    ]
-    assert verified(world.work()) == Outcome(NODE, "old", "verified on Docker", 0)
-    assert rollback(world.work()) == Outcome(NODE, "old", f"it never left Docker, verified; {STAYS}", 0)
+    assert ended(apply(world.work())) == DONE
+    assert ended(standing(world.work())) == (
+        "installed",
+        0,
+        f"it has what it lacked, and runs on Docker as before\n  next: docker2cri plan --to crio {NODE} --out plan.json",
+    )
+    assert ended(verified(world.work())) == ("rolled back", 0, "verified on Docker")
+    assert ended(rollback(world.work())) == ("rolled back", 0, f"it never left Docker; {STAYS}")
     is_undisturbed(world)
     with pytest.raises(Refused) as refused:
         apply(world.work())
@@ -125,19 +124,18 @@ def test_there_and_back(world: World) -> None:
 def test_killed_and_continued(world: World, at: int) -> None:
     with pytest.raises(Killed):
         apply(world.work(at))
-    assert apply(world.work()) == DONE
+    assert ended(apply(world.work())) == DONE
     is_undisturbed(world)
 
 
 def test_what_fails_is_taken_back_and_told(world: World) -> None:
     world.scratch.write("/.state/broken", b"")
-    assert apply(world.work()) == Outcome(
-        NODE,
-        "old",
-        "install CRI-O with apt: cri-o 1.23.5-1: apt-get exited with 100: dpkg: error processing package cri-o\n"
-        f"  now: it never left Docker, verified; {STAYS}\n"
-        "  expected: a node on CRI-O\n"
-        f"  next: mend what was seen, then: {AGAIN}",
+    assert ended(apply(world.work())) == (
+        "rolled back",
         5,
+        "install CRI-O with apt: cri-o 1.23.5-1: apt-get exited with 100: dpkg: error processing package cri-o\n"
+        f"  now: it never left Docker; {STAYS}\n"
+        "  expected: a node on CRI-O\n"
+        f"  next: fix what was seen, then: {AGAIN}",
     )
     is_undisturbed(world)

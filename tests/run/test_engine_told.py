@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,16 +12,17 @@ from msgspec.structs import replace
 
 from migrate.errors import Refused, StalePlan
 from migrate.plan.events import Event
+from migrate.plan.state import NodeState
 from migrate.run.apply import apply
-from migrate.run.back import rollback
 from migrate.run.hold import held
 from migrate.run.identity import Identity, _space, _start
+from migrate.run.rollback import rollback
 from migrate.run.standing import standing
-from migrate.run.work import Outcome, Work
+from migrate.run.work import Work
 from tests import captured
-from tests.run.engine import NODE, World
+from tests.run.engine import NODE, World, ended
 
-AGAIN = f"docker2cri plan --to containerd {NODE} -o plan.json"
+AGAIN = f"docker2cri plan --to containerd {NODE} --out plan.json"
 
 
 @pytest.fixture
@@ -30,8 +30,9 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path / "root", tmp_path / "state")
 
 
-def replace_seconds(ended: Outcome) -> Outcome:
-    return dataclasses.replace(ended, text=re.sub(r"after 12\d s", "after N s", ended.text))
+def without_seconds(state: NodeState) -> tuple[str, int, str]:
+    name, code, text = ended(state)
+    return name, code, re.sub(r"after 12\d s", "after N s", text)
 
 
 # others
@@ -60,8 +61,8 @@ def test_second_operator_is_refused_and_told_who_the_first_is(world: World, othe
     other.kill()
     other.wait()
     with held(work):  # one of this machine that is dead is known at once
-        assert apply(work).state == "new"
-    world.is_new()
+        assert apply(work).state == "migrated"
+    world.is_migrated()
     assert world.work().remote.holder() == ""
 
 
@@ -76,8 +77,8 @@ def test_operator_whose_claim_was_taken_does_nothing_more(world: World) -> None:
     with pytest.raises(Refused, match="another operator took over"):
         apply(work)
     assert world.scratch.progress().finished == ("prepare",)
-    assert rollback(world.work()).state == "old"
-    world.is_old()
+    assert rollback(world.work()).state == "rolled back"
+    world.is_rolled_back()
 
 
 # what is not as planned
@@ -90,7 +91,7 @@ def test_file_edited_after_planning_is_refused_with_its_diff(world: World) -> No
     with pytest.raises(StalePlan) as refused:
         apply(work)
     said = str(refused.value).splitlines()
-    assert said[0] == f"{NODE}: the plan no longer holds"
+    assert said[0] == f"{NODE}: plan is stale: 1 input changed since it was made"
     assert said[1].startswith(f"{path}: planned sha256:")
     assert "+# an admin was here" in said
     assert said[-2:] == ["  expected: the node as it was planned", f"  next: {AGAIN}"]
@@ -98,7 +99,7 @@ def test_file_edited_after_planning_is_refused_with_its_diff(world: World) -> No
     assert not world.cordoned()
 
 
-def test_kubelet_of_another_minor_has_no_way_back(world: World) -> None:
+def test_kubelet_of_another_minor_cannot_be_rolled_back(world: World) -> None:
     apply(world.work())
     node = world.cluster.nodes[NODE]
     info = replace(node.status.node_info, kubelet_version="v1.24.17")
@@ -110,24 +111,23 @@ def test_kubelet_of_another_minor_has_no_way_back(world: World) -> None:
         "  expected: the same kubelet minor: the files of the plan belong to it, and dockershim is gone from 1.24 on\n"
         f"  next: docker2cri inspect {NODE}"
     )
-    world.is_new()
+    world.is_migrated()
 
 
 def test_node_is_ready_and_one_of_its_pods_is_not(world: World) -> None:
     pod = next(iter(world.cluster.uids))
     world.cluster.troubled[pod] = "CreateContainerError"
-    ended = apply(world.work())
-    assert replace_seconds(ended) == Outcome(
-        NODE,
-        "old",
-        "verify A: verification A failed after N s:\n"
-        f"    ops/{pod}-x: c: CreateContainerError\n"
-        "  now: back on Docker, verified\n"
-        "  expected: a node on containerd\n"
-        f"  next: mend what was seen, then: {AGAIN}",
+    state = apply(world.work())
+    assert without_seconds(state) == (
+        "rolled back",
         5,
+        "verification A failed after N s:\n"
+        f"    ops/{pod}-x: c: CreateContainerError\n"
+        "  now: it runs on Docker as before and is verified\n"
+        "  expected: a node on containerd\n"
+        f"  next: fix what was seen, then: {AGAIN}",
     )
-    world.is_old()
+    world.is_rolled_back()
 
 
 # the API is away
@@ -148,35 +148,36 @@ def away(world: World, segment: str, text: str, seconds: float) -> Work:
 
 PLACES = pytest.mark.parametrize(
     ("segment", "text"),
-    [("vacate", "evicted"), ("switch", ""), ("settle", "verify the node"), ("settle", "uncordon")],
+    [("drain", "evicted"), ("switch", ""), ("rejoin", "verify the cordoned node"), ("rejoin", "uncordon")],
 )
 
 
 @PLACES
 def test_api_that_is_away_for_a_while_is_waited_for(world: World, segment: str, text: str) -> None:
-    assert apply(away(world, segment, text, 60.0)).state == "new"
-    world.is_new()
+    assert apply(away(world, segment, text, 60.0)).state == "migrated"
+    world.is_migrated()
 
 
 @PLACES
-def test_api_that_stays_away_parks_and_the_next_command_ends_it(world: World, segment: str, text: str) -> None:
-    ended = apply(away(world, segment, text, 1e6))
-    assert (ended.state, ended.exit_code) == ("parked", 6), ended.text
+def test_api_that_stays_away_needs_attention_and_the_next_command_ends_it(world: World, segment: str, text: str) -> None:
+    state = apply(away(world, segment, text, 1e6))
+    assert (state.state, state.exit_code) == ("needs attention", 6), ended(state)[2]
     acknowledged = text == "uncordon"
     if acknowledged:
-        assert ended.text == (
-            "https://api: no connection; it runs on containerd and was verified while cordoned, its workloads were not\n"
+        assert ended(state)[2] == (
+            "https://api: no connection\n"
+            "  now: it runs on containerd and was verified while cordoned; its workloads were not verified\n"
             "  expected: an API that answers, to uncordon it and to verify its workloads\n"
-            f"  next: docker2cri apply with the same plan, which goes on there; or docker2cri rollback {NODE}"
+            f"  next: docker2cri apply with the same plan, which continues; or docker2cri rollback {NODE}"
         )
     else:
-        assert "\n  now: left as it is; whether it is cordoned is not known while the API is away\n" in ended.text
-        assert ended.text.endswith(f", then: docker2cri rollback {NODE}")
+        assert "\n  now: left as it is; whether it is cordoned is not known while the API is away\n" in ended(state)[2]
+        assert ended(state)[2].endswith(f", then: docker2cri rollback {NODE}")
     world.cluster.down_until = 0.0
-    assert standing(world.work())[1] == (0 if acknowledged else 6)
+    assert standing(world.work()).exit_code == (0 if acknowledged else 6)
     if acknowledged:
-        assert apply(world.work()).state == "new"
-        world.is_new()
+        assert apply(world.work()).state == "migrated"
+        world.is_migrated()
     else:
-        assert rollback(world.work()).state == "old"
-        world.is_old()
+        assert rollback(world.work()).state == "rolled back"
+        world.is_rolled_back()

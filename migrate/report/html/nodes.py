@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from migrate.plan.describe import size
+from migrate.plan.steps import size
 from migrate.report.causes import STATES, counts, plural
 from migrate.report.html.machine import firsts, tables
 from migrate.report.html.parts import rows_table, search

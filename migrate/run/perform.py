@@ -1,0 +1,141 @@
+"""What each step through the API does. Each looks first, so that a second time does nothing; none is known by name anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from migrate.errors import ClusterUnreachable, NodeUnreadable, Restored, VerificationFailed
+from migrate.facts.cluster import ClusterFacts
+from migrate.plan.drain import classify
+from migrate.plan.mark import Mark, mark_of
+from migrate.plan.network import reach_of, remembered
+from migrate.plan.steps import (
+    Annotate,
+    ApiStep,
+    Complete,
+    Cordon,
+    Disarm,
+    Drain,
+    DrainPolicy,
+    RecordWorkloads,
+    Step,
+    Uncordon,
+    VerifyNode,
+    VerifyWorkloads,
+    WaitVolumesDetached,
+    describe,
+)
+from migrate.plan.verify import Before, snapshot
+from migrate.run.kube.drain import drain
+from migrate.run.kube.verify import verify_a, verify_b
+from migrate.run.kube.volumes import wait_volumes_detached
+from migrate.run.work import COMPLETE, Work
+from migrate.targets.kubelet import cgroup_driver
+
+
+class StepFailed(Restored):
+    """A step through the API was not done; the node is rolled back for it."""
+
+
+def perform(work: Work, step: ApiStep) -> str | None:
+    """Do one step; what the user should know of how it ended, or None.
+
+    Raises StepFailed, VerificationFailed, ClusterUnreachable, and what the drain and the wait for volumes raise.
+    """
+    match step:
+        case RecordWorkloads():
+            _record(work)
+        case Cordon():
+            _cordon(work)
+        case Uncordon():
+            stays = work.cluster.uncordon(work.node, work.run)
+            return f"it stays cordoned: {stays}" if stays else None
+        case Drain(policy=policy):
+            drain(work.cluster, work.node, policy, work.clock, work.hear)
+        case WaitVolumesDetached(timeout=timeout):
+            wait_volumes_detached(work.cluster, work.node, work.clock, work.hear, timeout)
+        case Annotate(key=key, value=value):
+            work.cluster.annotate(work.node, key, value)
+        case VerifyNode():
+            _verify_node(work, step)
+        case VerifyWorkloads(prefix=prefix, timeout=timeout):
+            verify_b(work.cluster, work.before(), prefix, work.asked(prefix), work.clock, work.hear, timeout)
+        case Disarm():
+            _disarm(work)
+        case Complete():
+            work.remote.verb("mark", COMPLETE)
+        case _:
+            assert_never(step)
+    return None
+
+
+def _record(work: Work) -> None:
+    """Record what runs. It is recorded before the mark is set, and never after: then the node may be half empty."""
+    facts = work.cluster.read()
+    if work.marked() is None:
+        accepted = {finding.subject for finding in work.plan.findings if finding.accepted is not None}
+        decisions = classify(facts.pods_on(work.node), facts, _policy(work))
+        work.keep_before(_with_the_nodes_own(work, facts, snapshot(facts, work.node, decisions, accepted)))
+
+
+def _policy(work: Work) -> DrainPolicy:
+    return next((planned.step.policy for planned in work.plan.steps if isinstance(planned.step, Drain)), DrainPolicy())
+
+
+def _with_the_nodes_own(work: Work, cluster: ClusterFacts, before: Before) -> Before:
+    """What only the node itself can say of how it was: its kubelet's cgroup driver, and what answers on it."""
+    facts = work.facts()
+    looked = reach_of(facts, cluster.pods_on(work.node), cluster.node(work.node))
+    reach, notes = remembered(looked, work.asked(work.target.prefix).network(looked))
+    return replace(before, driver=cgroup_driver(facts) or "", reach=reach, notes=(*before.notes, *notes))
+
+
+def _cordon(work: Work) -> None:
+    """Cordon the node with this run's mark, which says how it was found."""
+    node = work.cluster.read_node(work.node)
+    mark = mark_of(node)
+    work.cluster.cordon(work.node, work.run, mark.cordoned_before if isinstance(mark, Mark) else node.spec.unschedulable)
+
+
+def _verify_node(work: Work, step: VerifyNode) -> None:
+    """What cannot be seen is not verified: an API or a node that does not say is a failure here."""
+    says = work.asked(step.prefix)
+    try:
+        passed = verify_a(work.cluster, work.before(), step.prefix, says, step.image, work.run, work.clock, work.hear, step.timeout)
+    except (NodeUnreadable, ClusterUnreachable) as wrong:
+        raise VerificationFailed(node=work.node, seen=wrong.seen, expected=wrong.expected, next=wrong.next) from wrong
+    for note in passed.notes:
+        work.say("note", note)
+
+
+def _disarm(work: Work) -> None:
+    """The node acknowledges it, and knows that pods may come from now on: restore.sh then asks for a drain first."""
+    for verb in (("disarm",), ("mark", "uncordoning")):
+        done = work.remote.verb(*verb)
+        if done.rc != 0:
+            said = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
+            raise StepFailed(
+                node=work.node,
+                seen=f"the guard could not be disarmed: {said}",
+                expected="a node that acknowledges",
+                next=f"docker2cri status {work.plan.host}",
+            )
+
+
+def perform_all(work: Work, steps: Sequence[Step], before: int = 0, total: int = 0) -> list[str]:
+    """Do these steps in their order and tell each; what the user should know of how they ended.
+
+    They are told as numbers `before` + 1 and so on of `total` (their own count, when it is 0). Raises what `perform` and `heed` raise.
+    """
+    notes = []
+    for number, step in enumerate(steps, before + 1):
+        assert isinstance(step, ApiStep)  # load_plan refused anything else here
+        work.step(describe(step), number, total or len(steps))
+        if (note := perform(work, step)) is not None:
+            work.say("note", note)
+            notes.append(note)
+    work.heed()
+    return notes

@@ -1,0 +1,194 @@
+"""Rolling one node back to what it was, from wherever it stands: the steps of `rollback_of` and no others; all is looked at first."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from migrate.errors import ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable, VerificationFailed
+from migrate.facts.redact import mask
+from migrate.plan.inputs import unified
+from migrate.plan.model import PlannedStep
+from migrate.plan.order import host_lines, rollback_of, undone_alone
+from migrate.plan.state import MIGRATED, NEEDS_ATTENTION, ROLLED_BACK, NodeState
+from migrate.plan.steps import ApiStep, HostStep, WriteFile
+from migrate.run.perform import perform_all
+from migrate.run.remote import LOST
+from migrate.run.work import Overtaken, Stopped, Work
+
+
+def rollback(work: Work, overwrite: frozenset[str] = frozenset()) -> NodeState:
+    """Roll a node back because it was asked for. Everything is looked at before something is done.
+
+    Raises Refused when a file is neither as planned nor as before (unless it is in `overwrite`), and when there is nothing to return to.
+    """
+    progress = work.progress()
+    if progress.rolled_back:
+        if not work.marked():
+            return work.state(ROLLED_BACK, 0, "nothing-to-do", "nothing to do: it is rolled back")
+        return roll_back(work, work.why(), exit_code=0)
+    if progress.last is None and work.remote.owner() != work.run:
+        return work.state(ROLLED_BACK, 0, "nothing-to-do", "nothing to do: this run never touched it")
+    _refuse_other_kubelet(work)
+    _refuse_changed_files(work, overwrite)
+    return roll_back(work, "", exit_code=0)
+
+
+def _refuse_other_kubelet(work: Work) -> None:
+    """There is no dockershim to return to once the kubelet's minor has changed."""
+    version = work.cluster.read_node(work.node).status.node_info.kubelet_version
+    planned = next((item.value for item in work.plan.inputs if item.what == "version of kubelet"), version)
+    if version.split(".")[:2] != planned.split(".")[:2]:
+        raise work.refuse(
+            f"the kubelet is {version} now and was {planned} when the plan was made",
+            "the same kubelet minor: the files of the plan belong to it, and dockershim is gone from 1.24 on",
+            f"docker2cri inspect {work.plan.host}",
+        )
+
+
+def _refuse_changed_files(work: Work, overwrite: frozenset[str]) -> None:
+    """A file that is neither as before nor as planned was edited since: restoring the old one would lose that."""
+    facts = work.facts()
+    changed = []
+    for line in host_lines(work.plan):
+        step = line.step
+        if not isinstance(step, WriteFile) or step.path in overwrite:
+            continue
+        reading = facts.files.get(step.path)
+        data = reading.data if reading and reading.kind != "absent" else None
+        now = None if data is None else hashlib.sha256(data).hexdigest()
+        if now not in {state.sha256 if state else None for state in (step.before, step.after)}:
+            after = work.remote.kept(f"files/{line.index}.after")
+            planned_text, text = (mask((side or b"").decode("utf-8", "replace")) for side in (after, data))
+            changed.append((step.path, unified(planned_text, text, f"{step.path} (planned)", f"{step.path} (now)")))
+    if changed:
+        paths = " ".join(f"--overwrite {path}" for path, _ in changed)
+        raise work.refuse(
+            f"edited since it was planned: {', '.join(path for path, _ in changed)}\n" + "\n".join(diff for _, diff in changed),
+            "files as the plan left them, or as they were before",
+            f"keep what was edited elsewhere, then: docker2cri rollback {work.plan.host} {paths}",
+        )
+
+
+def roll_back(work: Work, why: str, *, exit_code: int) -> NodeState:
+    """Perform the rollback of whatever may have happened.
+
+    `why`: what made it necessary, empty when it was asked for; `exit_code`: that of a node that is rolled back. Never raises for the
+    node's own trouble: a node that cannot be rolled back needs attention, with the reasons and the next command. Raises Interrupted when
+    the user stopped it while nothing but pods had been moved.
+    """
+    if isinstance(work.overtaken, Overtaken):
+        work.overtaken = None
+    work.remote.patience = LOST
+    work.segment = "rollback"
+    try:
+        progress = work.progress()
+        if why and progress.direction == "rollback":  # the node did it first, and knows the reason
+            why = work.why()
+        work.say("note", f"rolls back: {why or 'asked for'}")
+        steps = rollback_of(work.plan, progress)
+        drained = [planned.step for planned in steps if planned.segment == "rejoin"]
+        if drained and (kept := _drained_again(work, drained, why, len(steps))) is not None:
+            return kept
+        if why and progress.attention is not None and progress.direction == "rollback":  # the node has just tried by itself
+            return _unfinished(work, why, f"the rollback stopped: {progress.attention}")
+        if not progress.rolled_back and (failed := _on_the_node(work, steps, why)) is not None:
+            return failed
+        return _rejoin(work, steps, why, exit_code, switched=work.switching(progress))
+    except Interrupted:
+        raise
+    except NodeUnreachable as wrong:
+        return work.lost(wrong)
+    except ClusterUnreachable as wrong:
+        now = "left as it is; whether it is cordoned is not known while the API is away"
+        return _unfinished(work, why, f"the rollback could not be finished: {wrong.seen}", now)
+    except MigrateError as wrong:
+        return _unfinished(work, why, f"the rollback could not be finished: {wrong.seen}")
+
+
+def _drained_again(work: Work, steps: Sequence[ApiStep | HostStep], why: str, total: int) -> NodeState | None:
+    """Empty the node again: pods came to it after its guard was disarmed. A state when it is not to be, and the node stays as it is."""
+    work.stoppable = not why
+    try:
+        perform_all(work, steps, 0, total)
+        return None
+    except Stopped:
+        _as_it_was(work)
+        raise Interrupted(
+            node=work.plan.host,
+            seen=f"interrupted before the rollback began; it runs on {work.target.title} as before",
+            expected="a rollback from its beginning to its end",
+            next=f"docker2cri rollback {work.plan.host}",
+        ) from None
+    except (ClusterUnreachable, NodeUnreachable):
+        raise
+    except MigrateError as wrong:
+        if why:
+            raise
+        _as_it_was(work)
+        now = f"the rollback was not begun; it runs on {work.target.title} as before"
+        return work.state(MIGRATED, 5, "not-drained", wrong.seen, now=now, expected=wrong.expected, next=wrong.next)
+    finally:
+        work.stoppable = False
+
+
+def _as_it_was(work: Work) -> None:
+    work.stoppable = False
+    perform_all(work, undone_alone(work.plan, "rejoin", rollback=True))
+
+
+def _on_the_node(work: Work, steps: Sequence[PlannedStep], why: str) -> NodeState | None:
+    """Run the node's own rollback and follow it; None when the node is rolled back, else that it needs attention."""
+    progress = work.progress()
+    work.remote.start("rollback", *(("--force",) if progress.uncordoning else ()))
+    for _ in work.entries("rollback", progress.last.seq if progress.last else 0):
+        pass
+    now = work.progress()
+    if now.rolled_back:
+        return None
+    undo = now.undo_failed
+    reason = now.attention or (undo.text if undo else None) or work.remote.result("rollback")
+    begun = now.direction == "rollback"
+    stopped = "the rollback stopped" if begun else f"the rollback was not begun, the node runs on {work.target.title} as before"
+    return _unfinished(work, why, f"{stopped}: {reason}")
+
+
+def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, *, switched: bool) -> NodeState:
+    """The rest through the API; a verification that fails before the mark is removed leaves the node cordoned, and a person looks."""
+    rest = [planned.step for planned in steps if planned.segment != "rejoin" and isinstance(planned.step, ApiStep)]
+    source = work.source_title
+    try:
+        notes = perform_all(work, rest, len(steps) - len(rest), len(steps))
+    except VerificationFailed as wrong:
+        if work.marked():
+            return _unfinished(work, why, f"it runs on {source} again and is not verified: {wrong.seen}")
+        return work.state(
+            ROLLED_BACK,
+            8,
+            "workloads-not-verified",
+            f"{_then(why)}it runs on {source} again and is verified, but its workloads are not: {wrong.seen}",
+            expected="as many pods of each owner Ready as before",
+            next=f"docker2cri verify {work.plan.host}",
+        )
+    ran = f"it runs on {source} as before and is verified" if switched else f"it never left {source}"
+    now = "; ".join([ran, *notes, *(work.plan.may_differ if not work.plan.moves else ())])
+    if exit_code == 0:
+        return work.state(ROLLED_BACK, 0, work.cause(), f"{_then(why)}{now}")
+    expected = f"a node on {work.target.title}"
+    return work.state(ROLLED_BACK, exit_code, work.cause(), why, now=now, expected=expected, next=f"fix what was seen, then: {work.again}")
+
+
+def _then(why: str) -> str:
+    return f"{why}; " if why else ""
+
+
+def _unfinished(work: Work, why: str, reason: str, now: str = "cordoned, and left as it is") -> NodeState:
+    return work.state(
+        NEEDS_ATTENTION,
+        6,
+        "rollback-unfinished",
+        f"{_then(why)}{reason}",
+        now=now,
+        expected=f"a node that is verified on {work.source_title}",
+        next=f"fix what was seen (on the node: sh {work.remote.home}/program.sh status), then: docker2cri rollback {work.plan.host}",
+    )
