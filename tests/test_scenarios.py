@@ -16,8 +16,9 @@ from migrate.facts.match import Matched, machine, match
 from migrate.facts.node import facts_from
 from migrate.plan.build import build_plan
 from migrate.plan.inputs import inputs, moved
-from migrate.plan.model import FORMAT, Plan, dump_plan, load_plan, sealed
-from migrate.plan.steps import WriteFile, undo
+from migrate.plan.model import FORMAT, SEGMENTS, Plan, dump_plan, load_plan, sealed
+from migrate.plan.steps import kind_of
+from migrate.program.order import rollback_of
 from migrate.report.plan_text import plan_text
 from migrate.report.style import Style
 from migrate.rules.judge import Inspected, judge
@@ -82,9 +83,9 @@ def test_a_plan_survives_its_file_and_cannot_be_changed_in_it(name: str) -> None
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_every_step_has_its_reverse(name: str) -> None:
     for node in plan_of(name, EVERYTHING).nodes:
-        for planned in node.steps:
-            assert undo(planned.step) != planned.step or getattr(planned.step, "before", 0) == getattr(planned.step, "after", 1)
-            assert undo(undo(planned.step)) == planned.step
+        turned = [kind for planned in node.steps if (kind := kind_of(planned.step).reverse) is not None]
+        assert {kind_of(step).name for step in turned} <= {kind_of(planned.step).name for planned in rollback_of(node)}
+        assert all(node.of(segment.name) for segment in SEGMENTS) or node.refusals
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
@@ -119,7 +120,7 @@ def test_what_moved_since_the_plan_is_told_with_a_diff(name: str) -> None:
     edited = dataclasses.replace(reading, data=reading.data + b"maxPods: 42\n")
     now = dataclasses.replace(capture, paths={**capture.paths, path: edited})
     planned = next(node for node in plan_of(name).nodes if node.host == capture.host)
-    paths = [one.step.path for one in planned.steps if isinstance(one.step, WriteFile)]
+    paths = [step.path for step in planned.files]
     assert moved(planned.inputs, inputs(facts_from(capture), paths)) == ()
     (found,) = moved(planned.inputs, inputs(facts_from(now), paths))
     assert found.what == path

@@ -11,7 +11,7 @@ from migrate.facts.redact import mask
 from migrate.plan.drain import classify
 from migrate.plan.images import canonical, carried
 from migrate.plan.inputs import inputs, unified
-from migrate.plan.limits import Limits
+from migrate.plan.limits import DEFAULT, Limits
 from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
 from migrate.plan.steps import (
     Annotate,
@@ -66,7 +66,7 @@ MAY_DIFFER = (
 )
 
 
-def build_plan(view: NodeView, findings: tuple[Finding, ...], limits: Limits = Limits()) -> NodePlan:
+def build_plan(view: NodeView, findings: tuple[Finding, ...], limits: Limits = DEFAULT) -> NodePlan:
     """The plan of one node; without steps, and with the reasons, when a blocker stands or the cluster does not know the node."""
     facts = view.facts
     blockers = tuple(Refusal.by(finding) for finding in findings if finding.blocks)

@@ -16,3 +16,6 @@ class Limits:
     verify_node: int = 120
     verify_workloads: int = 300
     cri: int = 60
+
+
+DEFAULT = Limits()

@@ -197,7 +197,7 @@ class StopSource(_Step, frozen=True, kw_only=True):
 
 
 class RestartRuntime(_Step, frozen=True, kw_only=True):
-    """Restart the new runtime on its new files (`config`, empty where it stays); observed by a main PID that started after the step began."""
+    """Restart the new runtime on its new files (`config`, empty where it stays); observed by a new main process."""
 
     unit: str
     config: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 from migrate.plan.drain import EVICT, REFUSE
 from migrate.plan.inputs import Moved
 from migrate.plan.model import SEGMENTS, NodePlan, Plan
-from migrate.plan.order import rollback_of
 from migrate.plan.steps import InstallRuntime, describe, size
+from migrate.program.order import rollback_of
 from migrate.report.findings_text import findings_text
 from migrate.report.style import Style
 from migrate.rules import Severity
@@ -53,12 +54,13 @@ def _node(node: NodePlan, style: Style, diffs: bool) -> Iterator[str]:
 
 def _steps(node: NodePlan, style: Style) -> Iterator[str]:
     yield style.paint("STEPS", "bold")
-    number = 0
+    numbers = count(1)
     for segment in SEGMENTS:
         steps = node.of(segment.name)
         if steps:
             yield f"  {style.paint(f'{segment.name} ({segment.title})', 'cyan')}"
-        for number, step in enumerate(steps, number + 1):
+        for step in steps:
+            number = next(numbers)
             yield style.wrap(f"{number:2}. {describe(step)}", 4, 8)
             yield style.paint(style.wrap(step.why, 8), "dim")
             if isinstance(step, InstallRuntime):

@@ -7,12 +7,12 @@ from migrate.facts.model import NodeFacts
 from migrate.node import fixed_files
 from migrate.plan.inputs import inputs, moved
 from migrate.plan.install import forbidding
-from migrate.plan.journal import Progress
 from migrate.plan.model import SEGMENTS, Segment, alone, dump_plan
-from migrate.plan.order import undone_alone
-from migrate.plan.program import NotAsPlanned, render
 from migrate.plan.state import INSTALLED, MIGRATED, NEEDS_ATTENTION, NodeState
 from migrate.plan.steps import HOST, size
+from migrate.program.journal import Progress
+from migrate.program.order import undone_alone
+from migrate.program.render import NotAsPlanned, render
 from migrate.rules import Finding, NodeView, accept, check
 from migrate.rules.drain import budget_exhausted
 from migrate.rules.table import RULES

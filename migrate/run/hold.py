@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from migrate.errors import MigrateError
-from migrate.plan.journal import fold
+from migrate.program.journal import fold
 from migrate.run.identity import Identity
 from migrate.run.remote import CLAIM, Remote
 from migrate.run.work import Overtaken, Work

@@ -11,7 +11,6 @@ from migrate.errors import ClusterUnreachable, NodeUnreadable, Restored, Verific
 from migrate.facts.cluster import ClusterFacts
 from migrate.plan.drain import classify
 from migrate.plan.mark import Mark, mark_of
-from migrate.plan.network import reach_of, remembered
 from migrate.plan.steps import (
     Annotate,
     ApiStep,
@@ -28,12 +27,13 @@ from migrate.plan.steps import (
     WaitVolumesDetached,
     describe,
 )
-from migrate.plan.verify import Before, snapshot
 from migrate.run.kube.drain import drain
-from migrate.run.kube.verify import verify_a, verify_b
+from migrate.run.kube.verify import verify_node, verify_workloads
 from migrate.run.kube.volumes import wait_volumes_detached
 from migrate.run.work import COMPLETE, Work
 from migrate.targets.kubelet import cgroup_driver
+from migrate.verify.judge import Before, snapshot
+from migrate.verify.network import reach_of, remembered
 
 
 class StepFailed(Restored):
@@ -60,9 +60,9 @@ def perform(work: Work, step: ApiStep) -> str | None:
         case Annotate(key=key, value=value):
             work.cluster.annotate(work.node, key, value)
         case VerifyNode():
-            _verify_node(work, step)
+            _verified_node(work, step)
         case VerifyWorkloads(prefix=prefix, timeout=timeout):
-            verify_b(work.cluster, work.before(), prefix, work.asked(prefix), work.clock, work.hear, timeout)
+            verify_workloads(work.cluster, work.before(), prefix, work.asked(prefix), work.clock, work.hear, timeout)
         case Disarm():
             _disarm(work)
         case Complete():
@@ -100,13 +100,15 @@ def _cordon(work: Work) -> None:
     work.cluster.cordon(work.node, work.run, mark.cordoned_before if isinstance(mark, Mark) else node.spec.unschedulable)
 
 
-def _verify_node(work: Work, step: VerifyNode) -> None:
+def _verified_node(work: Work, step: VerifyNode) -> None:
     """What cannot be seen is not verified: an API or a node that does not say is a failure here."""
     says = work.asked(step.prefix)
     try:
-        passed = verify_a(work.cluster, work.before(), step.prefix, says, step.image, work.run, work.clock, work.hear, step.timeout)
+        passed = verify_node(work.cluster, work.before(), step.prefix, says, step.image, work.run, work.clock, work.hear, step.timeout)
     except (NodeUnreadable, ClusterUnreachable) as wrong:
-        raise VerificationFailed(node=work.node, seen=wrong.seen, expected=wrong.expected, next=wrong.next) from wrong
+        raise VerificationFailed(
+            node=work.node, seen=f"the node cannot be verified: {wrong.seen}", expected=wrong.expected, next=wrong.next
+        ) from wrong
     for note in passed.notes:
         work.say("note", note)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from migrate.errors import HostKeyRefused, NodeUnreachable, NodeUnreadable, NoSudo, Refused
-from migrate.plan.journal import Entry, parse
-from migrate.plan.program import NodeProgram
+from migrate.program.journal import Entry, parse
+from migrate.program.render import NodeProgram
 from migrate.run.ports import Clock, CommandResult, Host
 from migrate.run.ssh.text import readable
 

@@ -9,9 +9,9 @@ from migrate.errors import ClusterUnreachable, Interrupted, MigrateError, NodeUn
 from migrate.facts.redact import mask
 from migrate.plan.inputs import unified
 from migrate.plan.model import PlannedStep
-from migrate.plan.order import host_lines, rollback_of, undone_alone
 from migrate.plan.state import MIGRATED, NEEDS_ATTENTION, ROLLED_BACK, NodeState
 from migrate.plan.steps import ApiStep, HostStep, WriteFile
+from migrate.program.order import host_lines, rollback_of, undone_alone
 from migrate.run.perform import perform_all
 from migrate.run.remote import LOST
 from migrate.run.work import Overtaken, Stopped, Work

@@ -9,8 +9,8 @@ import msgspec
 
 from migrate.errors import UsageError
 from migrate.plan.model import Plan, dump_plan, load_plan
-from migrate.plan.verify import Before
 from migrate.run.store import put
+from migrate.verify.judge import Before
 
 
 def home() -> Path:

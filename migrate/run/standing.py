@@ -5,9 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from migrate.errors import MigrateError, VerificationFailed
-from migrate.plan.journal import Progress
 from migrate.plan.mark import Mark
-from migrate.plan.order import rollback_of
 from migrate.plan.state import (
     FAILED,
     INSTALLED,
@@ -22,6 +20,8 @@ from migrate.plan.state import (
     NodeState,
 )
 from migrate.plan.steps import Step, VerifyNode, VerifyWorkloads
+from migrate.program.journal import Progress
+from migrate.program.order import rollback_of
 from migrate.run.identity import Identity
 from migrate.run.perform import perform
 from migrate.run.work import COMPLETE, Work

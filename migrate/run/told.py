@@ -37,7 +37,7 @@ def words(event: Event) -> str:
         case VolumesWait(volumes=volumes):
             return f"waits for volumes: {', '.join(volumes)}"
         case VerifyWaits(phase=phase, reasons=reasons):
-            return f"verify {phase}: {'; '.join(reasons)}"
+            return f"verification of the {phase}: {'; '.join(reasons)}"
         case _:
             assert_never(event)
 

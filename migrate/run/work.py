@@ -15,13 +15,12 @@ from migrate.facts.model import NodeFacts
 from migrate.facts.node import facts_from
 from migrate.plan.build import SOURCE_TITLE
 from migrate.plan.events import Event
-from migrate.plan.journal import Entry, Progress, fold
 from migrate.plan.mark import Mark, mark_of
 from migrate.plan.model import SEGMENTS, NodePlan
-from migrate.plan.order import HostLine, host_lines
 from migrate.plan.state import INSTALLED, LOST, MIGRATED, NodeState, Reason
 from migrate.plan.steps import acts, describe, reverse
-from migrate.plan.verify import Before
+from migrate.program.journal import Entry, Progress, fold
+from migrate.program.order import HostLine, host_lines
 from migrate.run import told
 from migrate.run.gather import probe
 from migrate.run.kube.events import Event as ApiEvent
@@ -31,6 +30,7 @@ from migrate.run.ports import Clock, Host
 from migrate.run.remote import Remote
 from migrate.run.runs import RunFolder
 from migrate.targets import Target
+from migrate.verify.judge import Before
 
 CAUSES = {  # what began a rollback, by the journal's word
     "asked": "a rollback was asked for",

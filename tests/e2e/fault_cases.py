@@ -1,4 +1,4 @@
-"""Faults on a real node and what they must end in. Each case begins on a whole node on Docker and leaves one that `back` can put back.
+"""Faults on a real node and what they must end in. Each case begins on a whole node on Docker and leaves one that `rolled_back` can roll back.
 
 A moment is named by the node's journal, whose lines differ in number from runtime to runtime.
 """
@@ -28,7 +28,7 @@ Case = Callable[[Ground], "Result"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the case ended in: `new`, `old`, `parked` or `refused`, the exit code of the command that met the fault, and its first line."""
+    """What the case ended in: a state of docs/glossary.md, the exit code of the command that met the fault, and its first line."""
 
     state: str
     code: int
@@ -39,35 +39,39 @@ def ends(ground: Ground, ran: Ran, state: str, code: int, *said: str) -> Result:
     """The tool ended with this state and code, its text says all of that, and the node is so."""
     row = next((line for line in ran.out.splitlines() if line.startswith(ground.name)), "")
     assert ran.code == code, words(ran)
-    assert row.split()[1:3] == [state, str(code)], words(ran)
-    for one in said:
-        assert re.search(one, ran.out + ran.err), f"not said: {one}\n{words(ran)}"
-    if state == "new":
-        ground.assert_new()
-    elif state == "old":
-        ground.assert_old()
-    elif state == "parked":
+    found = re.match(rf"{ground.name} +{state} +{code} +(.*)", row)
+    assert found, words(ran)
+    for pattern in said:
+        assert re.search(pattern, ran.out + ran.err), f"not said: {pattern}\n{words(ran)}"
+    if state == "migrated":
+        ground.assert_migrated()
+    elif state == "rolled back":
+        ground.assert_rolled_back()
+    elif state == "needs attention":
         assert ground.cordoned()
-    return Result(state, code, " ".join(row.split()[3:]))
+    return Result(state, code, " ".join(found[1].split()))
 
 
-def going(ground: Ground, point: str, *options: str) -> tuple[Going, str]:
-    """apply, at a point; and the plan."""
-    plan = ground.plan()
+def going(ground: Ground, point: str, *options: str, planned: tuple[str, ...] = ()) -> tuple[Going, str]:
+    """apply, at a point; and the plan, made with the options `planned`."""
+    plan = ground.plan(*planned)
     run = ground.begin("apply", plan, *options)
     assert run.until(point, reached(ground, run, plan, point)), words(run.end())
     return run, plan
 
 
-RESTORED = "now: back on Docker, verified"
-UNTOUCHED = "now: it never left Docker, verified"
-PLAN_AGAIN = r"next: mend what was seen, then: docker2cri plan --to \w+ lab-w\d -o plan.json"
+RESTORED = "now: it runs on Docker as before and is verified"
+UNTOUCHED = "now: it never left Docker"
+BOOTED = "rolled back automatically: the node was booted inside the switch"
+GUARD_FIRED = "rolled back automatically: no heartbeat from the operator for 30 s"
+PLAN_AGAIN = r"next: fix what was seen, then: docker2cri plan --to \w+ lab-w\d --out plan.json"
 # moments of the switch, by the journal's lines
 CARRIED_TWO = r"journal (done \d+ carry.*){2}begin"
 GUARDED = r"journal done \d+ guard"
 PODS_STOPPING = r"journal begin \d+ pods-stop"
-SHELVED = r"journal done \d+ shelve"
-FILES_HALF = r"journal shelve.*(done \d+ file.*){4}"
+SOURCE_STOPPED = r"journal done \d+ source-stop"
+FILES_HALF = r"journal source-stop.*(done \d+ file.*){4}"
+VERIFYING = "rejoin ^verification of the node"
 FILES_DONE = r"journal begin \d+ runtime-restart"
 
 
@@ -77,7 +81,7 @@ FILES_DONE = r"journal begin \d+ runtime-restart"
 def rebooted(ground: Ground, point: str) -> Result:
     run, _ = going(ground, point)
     ground.reboot()
-    return ends(ground, run.end(), "old", 5, RESTORED, "undone at its boot|did not end by itself", PLAN_AGAIN)
+    return ends(ground, run.end(), "rolled back", 5, RESTORED, f"{BOOTED}|did not end by itself", PLAN_AGAIN)
 
 
 def rebooted_pods_stopping(ground: Ground) -> Result:
@@ -91,20 +95,20 @@ def rebooted_files_half(ground: Ground) -> Result:
 
 
 def rebooted_unverified(ground: Ground) -> Result:
-    """The node is rebooted after its kubelet started on the new runtime, before verify A."""
-    return rebooted(ground, "settle ^verify A")
+    """The node is rebooted after its kubelet started on the new runtime, before it is verified."""
+    return rebooted(ground, VERIFYING)
 
 
 def rebooted_operator_gone(ground: Ground) -> Result:
-    """The tool is killed and the node rebooted in the switch: it is put back at its boot; the next `apply` settles the cordon."""
-    run, plan = going(ground, SHELVED)
+    """The tool is killed and the node rebooted in the switch: it rolls back at its boot; the next `apply` uncordons it."""
+    run, plan = going(ground, SOURCE_STOPPED)
     run.kill()
     ground.reboot()
-    until_true("restored", lambda: any(" restored " in line for line in ground.journal(run_of(plan))()))
+    until_true("rolled back", lambda: any(" rolled-back " in line for line in ground.journal(run_of(plan))()))
     said = ground.tool("status", ground.name, state="elsewhere")
     assert said.code == 6, words(said)
-    assert "old on the node and not settled (undone at its boot" in said.out, words(said)
-    return ends(ground, ground.tool("apply", plan), "old", 5, "undone at its boot", RESTORED)
+    assert f"rolled back on the node and still cordoned by this run ({BOOTED})" in said.out, words(said)
+    return ends(ground, ground.tool("apply", plan), "rolled back", 5, BOOTED, RESTORED)
 
 
 def rebooted_after_success(ground: Ground) -> Result:
@@ -113,7 +117,7 @@ def rebooted_after_success(ground: Ground) -> Result:
     assert ground.tool("apply", plan).code == 0
     ground.reboot()
     ground.wait_moved()
-    return ends(ground, ground.tool("verify", ground.name), "new", 0, f"verified on {ground.runtime.title}")
+    return ends(ground, ground.tool("verify", ground.name), "migrated", 0, f"verified on {ground.runtime.title}")
 
 
 def rebooted_before_rollback(ground: Ground) -> Result:
@@ -123,20 +127,20 @@ def rebooted_before_rollback(ground: Ground) -> Result:
     ground.reboot()
     ground.sh("mkdir -p /run/docker.sock /run/dockershim.sock")
     ground.wait_moved()
-    return ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0, "back on Docker, verified")
+    return ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "rolled back", 0, "it runs on Docker as before and is verified")
 
 
 def socket_directory_used(ground: Ground) -> Result:
-    """Docker's socket has become a directory with a file in it: the way back parks and names it; emptied, `rollback` ends old."""
+    """Docker's socket has become a directory with a file in it: the node needs attention and the directory is named; emptied, `rollback` ends."""
     plan = ground.plan()
     assert ground.tool("apply", plan).code == 0
-    ground.sh("rm -f /run/docker.sock && mkdir /run/docker.sock && echo kept >/run/docker.sock/somebodys")
+    ground.sh("rm -f /run/docker.sock && mkdir /run/docker.sock && echo kept >/run/docker.sock/kept")
     ended = ends(
-        ground, ground.tool("rollback", ground.name), "parked", 6, "/run/docker.sock is a directory, and not empty", "docker2cri rollback"
+        ground, ground.tool("rollback", ground.name), "needs attention", 6, "/run/docker.sock is a directory, and not empty", "docker2cri rollback"
     )
-    ground.assert_parked("/run/docker.sock is a directory, and not empty")
-    ground.sh("rm /run/docker.sock/somebodys")
-    ends(ground, ground.tool("rollback", ground.name), "old", 0)
+    ground.assert_needs_attention("/run/docker.sock is a directory, and not empty")
+    ground.sh("rm /run/docker.sock/kept")
+    ends(ground, ground.tool("rollback", ground.name), "rolled back", 0)
     return ended
 
 
@@ -147,7 +151,7 @@ def sessions_killed(ground: Ground) -> Result:
     """Every SSH session is ended on the node inside the switch."""
     run, _ = going(ground, PODS_STOPPING)
     ground.sh("pkill -f '^sshd: root'; true")
-    return ends(ground, run.end(), "new", 0)
+    return ends(ground, run.end(), "migrated", 0)
 
 
 def connection_dropped(ground: Ground) -> Result:
@@ -156,54 +160,54 @@ def connection_dropped(ground: Ground) -> Result:
     with no_ssh(ground):
         until_true("switch finished", lambda: any("finished - switch" in line for line in ground.journal(run_of(plan))()))
         time.sleep(50)
-    return ends(ground, run.end(), "new", 0)
+    return ends(ground, run.end(), "migrated", 0)
 
 
 def guard_fires(ground: Ground) -> Result:
-    """The operator is gone for good inside the switch: the guard fires; `status` tells it, another machine's `rollback` settles it."""
-    run, plan = going(ground, "settle ^verify A", "--guard", "30")
+    """The operator is gone for good inside the switch: the guard fires; `status` tells it, another machine's `rollback` ends it."""
+    run, plan = going(ground, VERIFYING, planned=("--guard", "30"))
     run.kill()
     _guard_fired(ground, plan)
     said = ground.tool("status", ground.name, state="elsewhere")
     assert said.code == 6, words(said)
-    assert f"{ground.name}: old on the node and not settled (undone by its guard" in said.out, words(said)
+    assert f"{ground.name}: rolled back on the node and still cordoned by this run ({GUARD_FIRED})" in said.out, words(said)
     assert f"next: docker2cri rollback {ground.name}, which verifies and uncordons it" in said.out, words(said)
     until_true("its pods are ready on Docker", lambda: not ground.pods_lacking(DOCKER))
-    return ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0, "undone by its guard.*back on Docker, verified")
+    return ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "rolled back", 0, f"{GUARD_FIRED}; it runs on Docker as before and is verified")
 
 
 def guard_fires_apply_typed(ground: Ground) -> Result:
-    """The same, and `apply` is typed: only the way back is open."""
-    run, plan = going(ground, FILES_DONE, "--guard", "30")
+    """The same, and `apply` is typed: only the rollback is open."""
+    run, plan = going(ground, FILES_DONE, planned=("--guard", "30"))
     run.kill()
     _guard_fired(ground, plan)
-    return ends(ground, ground.tool("apply", plan), "old", 5, "undone by its guard", RESTORED, PLAN_AGAIN)
+    return ends(ground, ground.tool("apply", plan), "rolled back", 5, GUARD_FIRED, RESTORED, PLAN_AGAIN)
 
 
 def slow_operator(ground: Ground) -> Result:
-    """The tool sleeps (SIGSTOP) inside `settle`, the guard fires, the tool wakes: it finds the way back taken and settles that."""
-    run, plan = going(ground, "settle ^verify A", "--guard", "30")
+    """The tool sleeps (SIGSTOP) inside `rejoin`, the guard fires, the tool wakes: it finds the node rolled back and ends that."""
+    run, plan = going(ground, VERIFYING, planned=("--guard", "30"))
     run.signal(signal.SIGSTOP)
     _guard_fired(ground, plan)
     run.signal(signal.SIGCONT)
-    return ends(ground, run.end(), "old", 5, "undone by its guard", RESTORED, PLAN_AGAIN)
+    return ends(ground, run.end(), "rolled back", 5, GUARD_FIRED, RESTORED, PLAN_AGAIN)
 
 
 def slow_operator_overtaken(ground: Ground) -> Result:
     """The tool sleeps before the switch, its claim runs out, another operator rolls back; the first wakes and does nothing more."""
-    run, _ = going(ground, "vacate ^cordon")
+    run, _ = going(ground, "drain ^cordon")
     run.signal(signal.SIGSTOP)
     ground.sh("sed -i 's/^[0-9]*/1/' /run/docker2cri-operator/claim")  # as if it had not been renewed for a minute
-    ended = ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0)
+    ended = ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "rolled back", 0)
     run.signal(signal.SIGCONT)
     late = run.end()
     assert late.code in (5, 7), words(late)
-    ground.assert_old()
+    ground.assert_rolled_back()
     return ended
 
 
 def _guard_fired(ground: Ground, plan: str) -> None:
-    until_true("the guard has put it back", lambda: any(" restored " in line for line in ground.journal(run_of(plan))()), 150)
+    until_true("the guard has rolled it back", lambda: any(" rolled-back " in line for line in ground.journal(run_of(plan))()), 150)
 
 
 # disks, services, pods
@@ -217,7 +221,7 @@ def disk_full_images(ground: Ground) -> Result:
     size = "$(($(du -sk /tmp/held | cut -f1) + 8192))k"
     ground.sh(f"cp -a {store} /tmp/held && mount -t tmpfs -o size={size} none {store} && cp -a /tmp/held/. {store}")
     try:
-        return ends(ground, ground.tool("apply", plan), "old", 5, "no space left|disk of .* is full", UNTOUCHED, PLAN_AGAIN)
+        return ends(ground, ground.tool("apply", plan), "rolled back", 5, "no space left|disk of .* is full", UNTOUCHED, PLAN_AGAIN)
     finally:
         # what came over stays, or containerd's database would name blobs that are not there
         ground.sh(f"rm -rf /tmp/held; cp -a {store} /tmp/held; umount -l {store}; cp -a /tmp/held/. {store}; rm -rf /tmp/held")
@@ -235,82 +239,82 @@ def disk_full_file(ground: Ground) -> Result:
     finally:
         ground.sh("umount -l /etc/containerd; rm -rf /tmp/held")
     assert not any("kubelet-stop" in line and " begin " in line for line in ground.journal(run_of(plan))())
-    return ends(ground, ended, "old", 5, "cannot be written|full|No space", PLAN_AGAIN)
+    return ends(ground, ended, "rolled back", 5, "cannot be written|full|No space", PLAN_AGAIN)
 
 
 FILL = "dd if=/dev/zero of=/var/lib/docker2cri/filler bs=4k oflag=append conv=notrunc 2>/dev/null; true"
 
 
 def disk_full_journal(ground: Ground) -> Result:
-    """The disk of the run's own folder fills up inside the switch: its reserve is enough to go back, and to record that."""
+    """The disk of the run's own folder fills up inside the switch: its reserve is enough to roll back, and to record that."""
     ground.sh("mkdir -p -m 700 /var/lib/docker2cri && mount -t tmpfs -o size=2m,mode=700 none /var/lib/docker2cri")
     try:
-        run, _ = going(ground, "switch ^systemctl stop kubelet")
+        run, _ = going(ground, "switch ^stop the kubelet")
         ground.sh(FILL)
-        return ends(ground, run.end(), "old", 5, "the disk with /var/lib/docker2cri is full", RESTORED, PLAN_AGAIN)
+        return ends(ground, run.end(), "rolled back", 5, "the disk with /var/lib/docker2cri is full", RESTORED, PLAN_AGAIN)
     finally:
         ground.sh("umount -l /var/lib/docker2cri")
 
 
 def disk_read_only(ground: Ground) -> Result:
-    """That disk becomes read-only before the guard is disarmed: nothing can be recorded, so parked; writable again, `rollback` ends old."""
+    """That disk becomes read-only before the guard is disarmed: nothing can be recorded, so it needs attention; writable again, `rollback` ends."""
     ground.sh("mkdir -p -m 700 /var/lib/docker2cri && mount -t tmpfs -o size=8m,mode=700 none /var/lib/docker2cri")
     try:
-        run, _ = going(ground, "settle ^verify A")
+        run, _ = going(ground, VERIFYING)
         ground.sh("mount -o remount,ro /var/lib/docker2cri")
-        ended = ends(ground, run.end(), "parked", 6, "docker2cri rollback")
+        ended = ends(ground, run.end(), "needs attention", 6, "docker2cri rollback")
         ground.sh("mount -o remount,rw /var/lib/docker2cri")
-        ends(ground, ground.tool("rollback", ground.name), "old", 0)
+        ends(ground, ground.tool("rollback", ground.name), "rolled back", 0)
     finally:
         ground.sh("umount -l /var/lib/docker2cri")
     return ended
 
 
 SANDBOXES = "pgrep -a -x conmon | sed -n 's/.* -c \\([0-9a-f]*\\) .* -n k8s_POD_.*/\\1/p'"
-MENDS_ETC = "the file system at /etc is mounted read-only, expected was one to write to; mend it: mount -o remount,rw /etc"
+FIXES_ETC = "the file system at /etc is mounted read-only, expected was one to write to; mend it: mount -o remount,rw /etc"
 
 
 def etc_read_only(ground: Ground) -> Result:
-    """/etc is read-only when a rollback is typed: seen before anything is stopped, its pods stay where they are; mended, it ends old."""
+    """/etc is read-only when a rollback is typed: seen before anything is stopped, its pods stay where they are; fixed, it ends."""
     assert ground.tool("apply", ground.plan()).code == 0
     ground.sh("mount --bind /etc /etc && mount -o remount,bind,ro /etc")
     try:
-        ended = ends(ground, ground.tool("rollback", ground.name), "parked", 6, MENDS_ETC, "nothing was changed", "docker2cri rollback")
+        ended = ends(ground, ground.tool("rollback", ground.name), "needs attention", 6, FIXES_ETC, "nothing was changed", "docker2cri rollback")
         assert not ground.pods_lacking(ground.runtime.prefix)
     finally:
         ground.sh("umount -l /etc")
-    ends(ground, ground.tool("rollback", ground.name), "old", 0)
+    ends(ground, ground.tool("rollback", ground.name), "rolled back", 0)
     return ended
 
 
 def etc_read_only_switch(ground: Ground) -> Result:
-    """/etc becomes read-only before the files of the switch are laid: gate and guard cannot be taken away; mended, `rollback` ends old."""
+    """/etc becomes read-only before the files of the switch are laid: gate and guard cannot be removed; fixed, `rollback` ends."""
     run, _ = going(ground, GUARDED)
     ground.sh("mount --bind /etc /etc && mount -o remount,bind,ro /etc")
     try:
-        ended = ends(ground, run.end(), "parked", 6, MENDS_ETC, "docker2cri rollback")
-        ground.assert_parked(MENDS_ETC)
+        ended = ends(ground, run.end(), "needs attention", 6, FIXES_ETC, "docker2cri rollback")
+        ground.assert_needs_attention(FIXES_ETC)
     finally:
         ground.sh("umount -l /etc")
-    ends(ground, ground.tool("rollback", ground.name), "old", 0)
+    ends(ground, ground.tool("rollback", ground.name), "rolled back", 0)
     return ended
 
 
 DROPINS = "/etc/systemd/system/containerd.service.d"
 BROKEN = f"mkdir -p {DROPINS} && printf '[Service]\\nExecStartPre=/bin/false\\n' >{DROPINS}/99-broken.conf"
-MENDED = f"rm -f {DROPINS}/99-broken.conf; rmdir {DROPINS} 2>/dev/null; systemctl daemon-reload"
+FIXED = f"rm -f {DROPINS}/99-broken.conf; rmdir {DROPINS} 2>/dev/null; systemctl daemon-reload"
 
 
 def containerd_broken(ground: Ground) -> Result:
-    """containerd does not start any more in the switch; on its old configuration neither: the way back parks, mended it ends old."""
-    run, _ = going(ground, "vacate ^cordon")
+    """containerd does not start any more in the switch; on its old configuration neither: the node needs attention; fixed, `rollback` ends."""
+    run, _ = going(ground, "drain ^cordon")
     ground.sh(BROKEN)
     try:
-        ended = ends(ground, run.end(), "parked", 6, "restart containerd.service", "docker2cri rollback")
-        ground.assert_parked("containerd")
+        ended = ends(ground, run.end(), "needs attention", 6, "restart containerd.service", "docker2cri rollback")
+        ground.assert_needs_attention("containerd")
     finally:
-        ground.sh(MENDED)
-    ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0)
+        ground.sh(FIXED)
+    ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "rolled back", 0)
     return ended
 
 
@@ -319,31 +323,31 @@ REFUSE = f"mkdir -p {REFUSING} && printf '[Service]\\nExecStartPre=/usr/bin/test
 
 
 def containerd_refuses(ground: Ground) -> Result:
-    """containerd does not start any more once the node is configured: the node goes back by itself."""
-    run, _ = going(ground, "vacate ^cordon")
+    """containerd does not start any more once the node is configured: the node rolls back by itself."""
+    run, _ = going(ground, "drain ^cordon")
     ground.sh(REFUSE)
     try:
-        return ends(ground, run.end(), "old", 5, "restart containerd.service", RESTORED, PLAN_AGAIN)
+        return ends(ground, run.end(), "rolled back", 5, "restart containerd.service", RESTORED, PLAN_AGAIN)
     finally:
         ground.sh(f"rm -rf {REFUSING}; systemctl daemon-reload")
 
 
 def stop_on_failure(ground: Ground) -> Result:
-    """The same with --on-failure stop: it stays where it failed; `status` and `apply` say so, `rollback` puts it back."""
-    run, plan = going(ground, "vacate ^cordon", "--on-failure", "stop")
+    """The same with --on-failure stop: it stays where it failed; `status` and `apply` say so, `rollback` ends it."""
+    run, plan = going(ground, "drain ^cordon", "--on-failure", "stop")
     ground.sh(REFUSE)
     try:
-        ended = ends(ground, run.end(), "parked", 6, "restart containerd.service", "left where it failed", "next: docker2cri rollback")
-        ground.assert_parked("runtime-restart|restart containerd.service")
-        ends(ground, ground.tool("apply", plan), "parked", 6, "next: docker2cri rollback")
+        ended = ends(ground, run.end(), "needs attention", 6, "restart containerd.service", "left where the step failed", "next: docker2cri rollback")
+        ground.assert_needs_attention("runtime-restart|restart containerd.service")
+        ends(ground, ground.tool("apply", plan), "needs attention", 6, "next: docker2cri rollback")
     finally:
         ground.sh(f"rm -rf {REFUSING}; systemctl daemon-reload")
-    ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0)
+    ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "rolled back", 0)
     return ended
 
 
 def sandbox_disowned(ground: Ground) -> Result:
-    """Sandboxes whose making lost its caller, as when a kubelet stops: CRI-O runs and does not list them; the way back ends them too."""
+    """Sandboxes whose making lost its caller, as when a kubelet stops: CRI-O runs and does not list them; the rollback ends them too."""
     assert ground.tool("apply", ground.plan()).code == 0
     for number, seconds in enumerate(("0.04", "0.06", "0.08", "0.1")):
         asked = json.dumps({"metadata": {"name": "disowned", "namespace": "default", "uid": f"d{number}", "attempt": 0}, "linux": {}})
@@ -351,7 +355,7 @@ def sandbox_disowned(ground: Ground) -> Result:
     time.sleep(2)
     run, listed = (set(ground.sh(script).split()) for script in (SANDBOXES, f"{CRICTL} pods -q --no-trunc"))
     assert run - listed, "CRI-O lists all sandboxes that run: the fault was not made"
-    return ends(ground, ground.tool("rollback", ground.name), "old", 0)
+    return ends(ground, ground.tool("rollback", ground.name), "rolled back", 0)
 
 
 def bare_pod(ground: Ground) -> Result:
@@ -362,26 +366,26 @@ def bare_pod(ground: Ground) -> Result:
     subprocess.run([*ground.kubectl(), "create", "-f", "-"], input=json.dumps(pod), text=True, check=True, capture_output=True)
     try:
         why = f"default/alone-{ground.name}: nothing manages it: it would be gone for good"
-        return ends(ground, run.end(), "old", 5, why, UNTOUCHED, PLAN_AGAIN)
+        return ends(ground, run.end(), "rolled back", 5, why, UNTOUCHED, PLAN_AGAIN)
     finally:
         ground.lab.kubectl("delete", "pod", f"alone-{ground.name}", "--grace-period=0", "--force")
 
 
 def ready_without_pods(ground: Ground) -> Result:
-    """The node becomes Ready and one of its pods does not (its image is lost): verify A fails and the node goes back, saying why."""
-    run, _ = going(ground, "vacate ^cordon")
+    """The node becomes Ready and one of its pods does not (its image is lost): its verification fails and it is rolled back, saying why."""
+    run, _ = going(ground, "drain ^cordon")
     ground.sh("ctr -n k8s.io images rm --sync docker.io/lab/busybox:1.35")
-    return ends(ground, run.end(), "old", 5, "verify A: .*(\n.*)*ops/node-tuner-.*(ErrImage|ImagePull)", RESTORED, PLAN_AGAIN)
+    return ends(ground, run.end(), "rolled back", 5, "verification of the node failed.*(\n.*)*ops/node-tuner-.*(ErrImage|ImagePull)", RESTORED, PLAN_AGAIN)
 
 
 def unproved_and_stop(ground: Ground) -> Result:
-    """The same with --on-failure stop: parked on containerd; mended, `apply` verifies again and ends new."""
+    """The same with --on-failure stop: left on containerd; fixed, `apply` verifies again and ends."""
     ground.sh("docker save lab/busybox:1.35 >/tmp/busybox.tar")
-    run, plan = going(ground, "vacate ^cordon", "--on-failure", "stop")
+    run, plan = going(ground, "drain ^cordon", "--on-failure", "stop")
     ground.sh("ctr -n k8s.io images rm --sync docker.io/lab/busybox:1.35")
-    ended = ends(ground, run.end(), "parked", 6, "verify A", "left on containerd as it is, cordoned, its guard disarmed")
+    ended = ends(ground, run.end(), "needs attention", 6, "verification of the node failed", "it runs on containerd, cordoned, its guard disarmed")
     ground.sh("ctr -n k8s.io images import /tmp/busybox.tar >/dev/null && rm /tmp/busybox.tar")
-    ends(ground, ground.tool("apply", plan), "new", 0)
+    ends(ground, ground.tool("apply", plan), "migrated", 0)
     return ended
 
 
@@ -397,12 +401,12 @@ def api_short(ground: Ground, point: str) -> Result:
         time.sleep(max(5.0, 20 - (time.monotonic() - begun)))
     ended = run.end()
     assert any(re.search(r": the API does not answer \(https://.*refused", one.get("text", "")) for one in run.events()), words(ended)
-    return ends(ground, ended, "new", 0)
+    return ends(ground, ended, "migrated", 0)
 
 
-def api_short_vacate(ground: Ground) -> Result:
-    """The API is away for 20 s in `vacate`."""
-    return api_short(ground, "vacate ^cordon")
+def api_short_drain(ground: Ground) -> Result:
+    """The API is away for 20 s in `drain`."""
+    return api_short(ground, "drain ^cordon")
 
 
 def api_short_switch(ground: Ground) -> Result:
@@ -410,44 +414,44 @@ def api_short_switch(ground: Ground) -> Result:
     return api_short(ground, GUARDED)
 
 
-def api_short_settle(ground: Ground) -> Result:
-    """The API is away for 20 s in `settle`."""
-    return api_short(ground, "settle ^verify A")
+def api_short_rejoin(ground: Ground) -> Result:
+    """The API is away for 20 s in `rejoin`."""
+    return api_short(ground, VERIFYING)
 
 
 def api_long(ground: Ground, point: str, *said: str) -> Result:
     run, _ = going(ground, point)
     with no_api(ground, refused=False):
         ended = run.end(900)
-    result = ends(ground, ended, "parked", 6, *said, "docker2cri rollback")
-    ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "old", 0)
+    result = ends(ground, ended, "needs attention", 6, *said, "docker2cri rollback")
+    ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "rolled back", 0)
     return result
 
 
-def api_long_vacate(ground: Ground) -> Result:
-    """The API stays away in `vacate`: nothing was switched, but it cannot be uncordoned; `rollback` does when the API is there again."""
-    return api_long(ground, "vacate ^drain$", "no connection", "whether it is cordoned is not known")
+def api_long_drain(ground: Ground) -> Result:
+    """The API stays away in `drain`: nothing was switched, but it cannot be uncordoned; `rollback` does when the API is there again."""
+    return api_long(ground, "drain ^drain$", "no connection", "whether it is cordoned is not known")
 
 
 def api_long_switch(ground: Ground) -> Result:
-    """The API stays away in `switch`: not verified, so back; that cannot be settled; `rollback` does when the API is there again."""
-    return api_long(ground, GUARDED, "verify A")
+    """The API stays away in `switch`: not verified, so rolled back, which cannot be finished; `rollback` does when the API is there again."""
+    return api_long(ground, GUARDED, "the node cannot be verified")
 
 
-def api_long_settle(ground: Ground) -> Result:
-    """The API stays away after the guard was disarmed: parked on the new runtime; `apply` goes on and ends new."""
-    run, plan = going(ground, "settle ^disarm")
+def api_long_rejoin(ground: Ground) -> Result:
+    """The API stays away after the guard was disarmed: it needs attention on the new runtime; `apply` continues and ends."""
+    run, plan = going(ground, "rejoin ^disarm")
     with no_api(ground, refused=False):
         ended = run.end(900)
     result = ends(
         ground,
         ended,
-        "parked",
+        "needs attention",
         6,
         f"it runs on {ground.runtime.title} and was verified while cordoned",
         "docker2cri apply with the same plan",
     )
-    ends(ground, ground.tool("apply", plan), "new", 0)
+    ends(ground, ground.tool("apply", plan), "migrated", 0)
     return result
 
 
@@ -456,11 +460,11 @@ def api_long_settle(ground: Ground) -> Result:
 
 def second_operator(ground: Ground) -> Result:
     """A second operator at the same time: refused, told who; the first one is not disturbed."""
-    run, _ = going(ground, "vacate ^cordon")
+    run, _ = going(ground, "drain ^cordon")
     second = ground.tool("rollback", ground.name, state="elsewhere")
     assert second.code == 7, words(second)
     assert f"another operator works on it: process {run.process.pid} of " in second.out, words(second)
-    ends(ground, run.end(), "new", 0)
+    ends(ground, run.end(), "migrated", 0)
     return Result("refused", 7, "another operator works on it")
 
 
@@ -472,23 +476,23 @@ def interrupted(ground: Ground, point: str, number: int) -> Result:
     assert "interrupted before the switch; it runs on Docker as before" in ended.out, words(ended)
     assert not ground.cordoned()
     assert ground.sh("docker ps -q | head -n 1")
-    ends(ground, ground.tool("apply", plan), "new", 0)
-    return Result("stopped", 130, "interrupted before the switch; it runs on Docker as before")
+    ends(ground, ground.tool("apply", plan), "migrated", 0)
+    return Result("interrupted", 130, "interrupted before the switch; it runs on Docker as before")
 
 
 def interrupted_prepare(ground: Ground) -> Result:
-    """Ctrl-C while images are carried over; then `apply` goes on."""
+    """Ctrl-C while images are carried over; then `apply` continues."""
     return interrupted(ground, CARRIED_TWO, signal.SIGINT)
 
 
-def interrupted_vacate(ground: Ground) -> Result:
-    """Ctrl-C once the node is cordoned; then `apply` goes on."""
-    return interrupted(ground, "vacate ^drain", signal.SIGINT)
+def interrupted_drain(ground: Ground) -> Result:
+    """Ctrl-C once the node is cordoned; then `apply` continues."""
+    return interrupted(ground, "drain ^drain", signal.SIGINT)
 
 
-def terminated_vacate(ground: Ground) -> Result:
-    """SIGTERM once the node is cordoned, as a CI system sends it; then `apply` goes on."""
-    return interrupted(ground, "vacate ^cordon", signal.SIGTERM)
+def terminated_drain(ground: Ground) -> Result:
+    """SIGTERM once the node is cordoned, as a CI system sends it; then `apply` continues."""
+    return interrupted(ground, "drain ^cordon", signal.SIGTERM)
 
 
 def interrupted_switch(ground: Ground) -> Result:
@@ -497,22 +501,22 @@ def interrupted_switch(ground: Ground) -> Result:
     run.signal(signal.SIGINT)
     time.sleep(1)
     run.signal(signal.SIGINT)
-    told = "stopping: before the switch after this step; inside it the node is finished or restored first"
-    return ends(ground, run.end(), "new", 0, f"(?m)^{told}", f"still {told}")
+    told = "stopping: before the switch after this step; inside it the node is finished or rolled back first"
+    return ends(ground, run.end(), "migrated", 0, f"(?m)^{told}", f"still {told}")
 
 
 def interrupted_rollback(ground: Ground) -> Result:
-    """Ctrl-C while a rollback moves pods away: it stays new; then `rollback` ends old."""
+    """Ctrl-C while a rollback moves pods away: it stays migrated; then `rollback` ends."""
     assert ground.tool("apply", ground.plan()).code == 0
     run = ground.begin("rollback", ground.name)
-    assert run.told("vacate", "^cordon"), words(run.end())
+    assert run.told("rollback", "^cordon"), words(run.end())
     run.signal(signal.SIGINT)
     ended = run.end()
     assert ended.code == 130, words(ended)
-    said = f"interrupted before the way back began; it runs on {ground.runtime.title} as before"
+    said = f"interrupted before the rollback began; it runs on {ground.runtime.title} as before"
     assert said in ended.out, words(ended)
-    ground.assert_new()
-    return Result("stopped", 130, said)
+    ground.assert_migrated()
+    return Result("interrupted", 130, said)
 
 
 def not_confirmed(ground: Ground) -> Result:
@@ -523,12 +527,12 @@ def not_confirmed(ground: Ground) -> Result:
     )
     assert done.returncode == 7
     assert done.stderr == f"no terminal to ask on\n  expected: --yes, or a terminal\n  next: docker2cri apply {plan} --yes\n"
-    ground.assert_old()
+    ground.assert_rolled_back()
     return Result("refused", 7, "no terminal to ask on")
 
 
 def other_kubelet(ground: Ground) -> Result:
-    """The kubelet is of another minor than when the plan was made: no way back, and why."""
+    """The kubelet is of another minor than when the plan was made: no rollback, and why."""
     plan = ground.plan()
     assert ground.tool("apply", plan).code == 0
     path = ground.path(f"/var/lib/docker2cri/{run_of(plan)}/plan.json")
@@ -545,7 +549,7 @@ def other_kubelet(ground: Ground) -> Result:
     assert "the kubelet is v1.23.17 now and was v1.22.17 when the plan was made" in ended.out, words(ended)
     assert "dockershim is gone from 1.24 on" in ended.err, words(ended)
     path.write_text(kept)
-    ground.assert_new()
+    ground.assert_migrated()
     return Result("refused", 7, "the kubelet is v1.23.17 now and was v1.22.17 when the plan was made")
 
 
@@ -562,14 +566,14 @@ def edited_after_plan(ground: Ground) -> Result:
     finally:
         ground.sh("sed -i '$d' /etc/containerd/config.toml")
     assert ended.code == 7, words(ended)
-    assert "the plan no longer holds" in ended.out, words(ended)
+    assert "plan is stale: 1 input changed since it was made" in ended.out, words(ended)
     assert re.search(r"(?m)^\+# an admin was here$", ended.err), words(ended)
-    ground.assert_old()
-    return Result("refused", 7, "the plan no longer holds")
+    ground.assert_rolled_back()
+    return Result("refused", 7, "plan is stale: 1 input changed since it was made")
 
 
 def edited_after_success(ground: Ground) -> Result:
-    """A planned file is edited after success: `rollback` is refused with the diff, and puts it back with --overwrite."""
+    """A planned file is edited after success: `rollback` is refused with the diff, and restores it with --overwrite."""
     assert ground.tool("apply", ground.plan()).code == 0
     ground.sh("echo '# an admin was here' >>/etc/containerd/config.toml")
     ended = ground.tool("rollback", ground.name)
@@ -577,7 +581,7 @@ def edited_after_success(ground: Ground) -> Result:
     assert "edited since it was planned: /etc/containerd/config.toml" in ended.out, words(ended)
     assert re.search(r"(?m)^\+# an admin was here$", ended.err), words(ended)
     assert "--overwrite /etc/containerd/config.toml" in ended.err, words(ended)
-    ends(ground, ground.tool("rollback", ground.name, "--overwrite", "/etc/containerd/config.toml"), "old", 0)
+    ends(ground, ground.tool("rollback", ground.name, "--overwrite", "/etc/containerd/config.toml"), "rolled back", 0)
     return Result("refused", 7, "edited since it was planned: /etc/containerd/config.toml")
 
 
@@ -585,7 +589,7 @@ def applied_twice(ground: Ground) -> Result:
     """The second apply of a finished plan does nothing and says so."""
     plan = ground.plan()
     assert ground.tool("apply", plan).code == 0
-    return ends(ground, ground.tool("apply", plan), "new", 0, f"nothing to do: it runs on {ground.runtime.title} and was verified")
+    return ends(ground, ground.tool("apply", plan), "migrated", 0, f"nothing to do: it runs on {ground.runtime.title} and is verified")
 
 
 CASES: tuple[Case, ...] = (
@@ -604,8 +608,8 @@ CASES: tuple[Case, ...] = (
         stop_on_failure,
     ),
     *(sandbox_disowned, bare_pod, ready_without_pods, unproved_and_stop),
-    *(api_short_vacate, api_short_switch, api_short_settle, api_long_vacate, api_long_switch, api_long_settle),
-    *(second_operator, interrupted_prepare, interrupted_vacate, terminated_vacate, interrupted_switch, interrupted_rollback),
+    *(api_short_drain, api_short_switch, api_short_rejoin, api_long_drain, api_long_switch, api_long_rejoin),
+    *(second_operator, interrupted_prepare, interrupted_drain, terminated_drain, interrupted_switch, interrupted_rollback),
     *(not_confirmed, other_kubelet, edited_after_plan, edited_after_success, applied_twice),
 )
 

@@ -9,40 +9,42 @@ from tests.e2e.fault_runtimes import Runtime
 from tests.e2e.faults import Going, Ground, run_of, words
 
 # What the tool does itself is seen by its events, what the node does by the node's journal.
-THERE = (
+APPLY = (
     "preflight reads the node again",
-    "vacate ^cordon",
-    "vacate ^drain$",
-    "vacate ^drain:",
-    "vacate ^wait until volumes",
-    "settle ^verify the node",
-    "settle ^verify A",
-    "settle ^verify A: smoke",
-    "settle ^disarm",
-    "settle ^annotate",
-    "settle ^uncordon",
-    "settle ^verify the workloads",
+    "drain ^record",
+    "drain ^cordon",
+    "drain ^drain$",
+    "drain ^drain:",
+    "drain ^wait until volumes",
+    "rejoin ^verify the cordoned node",
+    "rejoin ^verification of the node",
+    "rejoin ^verification of the node: smoke",
+    "rejoin ^disarm",
+    "rejoin ^annotate",
+    "rejoin ^uncordon",
+    "rejoin ^verify the workloads",
 )
-BACK = (
-    "vacate ^cordon",
-    "vacate ^drain",
-    "back ^annotate",
-    "back ^verify the node",
-    "back ^verify A",
-    "back ^uncordon",
-    "back ^verify the workloads",
+ROLLBACK = (
+    "rollback ^record",
+    "rollback ^cordon",
+    "rollback ^drain",
+    "rollback ^annotate",
+    "rollback ^verify the cordoned node",
+    "rollback ^verification of the node",
+    "rollback ^uncordon",
+    "rollback ^verify the workloads",
 )
 
 
-def there(runtime: Runtime) -> tuple[str, ...]:
+def of_apply(runtime: Runtime) -> tuple[str, ...]:
     """The points of `apply`."""
-    return (*(f"journal {number}" for number in range(1, runtime.there + 1)), *THERE)
+    return (*(f"journal {number}" for number in range(1, runtime.applied + 1)), *APPLY)
 
 
-def back(runtime: Runtime) -> tuple[str, ...]:
+def of_rollback(runtime: Runtime) -> tuple[str, ...]:
     """The points of `rollback`."""
-    first, last = runtime.back
-    return (*(f"journal {number}" for number in range(first, last + 1)), *BACK)
+    first, last = runtime.rolled_back
+    return (*(f"journal {number}" for number in range(first, last + 1)), *ROLLBACK)
 
 
 def reached(ground: Ground, going: Going, plan: str, point: str) -> Callable[[], bool]:
@@ -73,47 +75,47 @@ def killed_at(ground: Ground, plan: str, point: str, command: str, *argv: str) -
 
 
 def continued(ground: Ground, point: str) -> str:
-    """apply killed, apply typed again: it ends new."""
+    """apply killed, apply typed again: it ends migrated."""
     plan = ground.plan()
     note = killed_at(ground, plan, point, "apply", plan)
     ended = ground.tool("apply", plan)
     assert ended.code == 0, words(ended)
-    assert re.search(rf"new +0 +(runs on {ground.runtime.title}, verified|nothing to do)", ended.out), words(ended)
-    ground.assert_new()
-    ground.back()
+    assert re.search(rf"migrated +0 +(it runs on {ground.runtime.title} and is verified|nothing to do)", ended.out), words(ended)
+    ground.assert_migrated()
+    ground.roll_back()
     return note
 
 
 def rolled_back(ground: Ground, point: str) -> str:
-    """apply killed, rollback typed on another machine: it ends old."""
+    """apply killed, rollback typed on another machine: it ends rolled back."""
     plan = ground.plan()
     note = killed_at(ground, plan, point, "apply", plan)
     ended = ground.tool("rollback", ground.name, state="elsewhere")
     assert ended.code == 0, words(ended)
-    ground.assert_old()
+    ground.assert_rolled_back()
     return note
 
 
 def rolled_back_and_apply_typed(ground: Ground, point: str) -> str:
-    """apply done, rollback killed, apply typed: once the undo has begun only the way back is open; before that it ends new again."""
+    """apply done, rollback killed, apply typed: once the undo has begun only the rollback is open; before that it ends migrated again."""
     plan = ground.plan()
     done = ground.tool("apply", plan)
     assert done.code == 0, words(done)
-    written, (first, _) = len(ground.journal(run_of(plan))()), ground.runtime.back
-    assert written + 1 == first, f"a plan has other steps now: the way back begins with line {written + 1} of the journal, not {first}"
+    written, (first, _) = len(ground.journal(run_of(plan))()), ground.runtime.rolled_back
+    assert written + 1 == first, f"a plan has other steps now: the rollback begins with line {written + 1} of the journal, not {first}"
     note = killed_at(ground, plan, point, "rollback", ground.name)
     begun = "undo-begin" in "".join(ground.journal(run_of(plan))())
     ended = ground.tool("apply", plan)
     if not begun:
         assert ended.code == 0, words(ended)
-        ground.assert_new()
-        ground.back()
-        return "no undo had begun: new"
+        ground.assert_migrated()
+        ground.roll_back()
+        return "no undo had begun: migrated"
     assert ended.code in (5, 7), words(ended)
-    ground.assert_old()
+    ground.assert_rolled_back()
     if ended.code == 5:
-        assert re.search("old +5 +a rollback was asked for", ended.out), words(ended)
-        assert "now: back on Docker, verified" in ended.err, words(ended)
+        assert re.search("rolled back +5 +a rollback was asked for", ended.out), words(ended)
+        assert "now: it runs on Docker as before and is verified" in ended.out + ended.err, words(ended)
     else:
         assert "this plan was rolled back on this node" in ended.out, words(ended)
     return note

@@ -28,9 +28,9 @@ from tests.lab.spec import CHECKOUT
 LOGS = CHECKOUT / "test-logs"
 PAGE = CHECKOUT / "docs" / "faults.md"
 SCENARIOS = {
-    "continued": (fault_kills.continued, fault_kills.there, "`apply` killed, `apply` typed again"),
-    "rolled_back": (fault_kills.rolled_back, fault_kills.there, "`apply` killed, `rollback` typed on another machine"),
-    "rolled_back_and_apply_typed": (fault_kills.rolled_back_and_apply_typed, fault_kills.back, "`rollback` killed, then `apply` typed"),
+    "continued": (fault_kills.continued, fault_kills.of_apply, "`apply` killed, `apply` typed again"),
+    "rolled_back": (fault_kills.rolled_back, fault_kills.of_apply, "`apply` killed, `rollback` typed on another machine"),
+    "rolled_back_and_apply_typed": (fault_kills.rolled_back_and_apply_typed, fault_kills.of_rollback, "`rollback` killed, then `apply` typed"),
 }
 HEAD = """# What happens when something goes wrong
 
@@ -38,7 +38,7 @@ Faults made on real nodes of the lab (a 1.23 cluster on dockershim, one containe
 and writes their part of this page, `LAB_CRIO_DIR=FOLDER .venv/bin/python -m tests.e2e.faults --to crio` those of CRI-O. A fault *held*
 when the command's exit code, state and text were as expected and the node compared equal: on Docker every file of /etc, the unit folders
 and the kubelet's files byte for byte with mode and owner, units, annotation, cordon, pods by container ID, leases and nat rules; or on the
-new runtime, verified, Docker shelved.
+new runtime, verified, Docker stopped.
 
 """
 
@@ -63,7 +63,7 @@ def everything(runtime: Runtime) -> list[str]:
 
 
 def one(ground: Ground, name: str) -> Line:
-    """Do one fault on a whole node, and put the node back."""
+    """Do one fault on a whole node, and roll the node back."""
     begun = time.monotonic()
     scenario, _, point = name.partition(" ")
     if scenario in SCENARIOS:
@@ -71,12 +71,12 @@ def one(ground: Ground, name: str) -> Line:
         return Line(name, True, "", 0, round(time.monotonic() - begun, 1), note)
     result = next(case for case in CASES if case.__name__ == name)(ground)
     seconds = round(time.monotonic() - begun, 1)
-    ground.back()
+    ground.roll_back()
     return Line(name, True, result.state, result.code, seconds, result.said)
 
 
 def work_off(lab: Lab, node: str, runtime: Runtime, names: queue.SimpleQueue[str], done: Callable[[Line], None]) -> None:
-    """One node takes fault after fault; after a failure it is made anew."""
+    """One node takes fault after fault; after a failure it is made again."""
     ground: Ground | None = None
     while True:
         try:
@@ -101,7 +101,7 @@ def main() -> int:
     """Run, record, write the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.faults", description="Every fault on real nodes.")
     parser.add_argument("--to", default="containerd", choices=[one.option for one in RUNTIMES], help="the runtime to move to")
-    parser.add_argument("--nodes", default="lab-w4,lab-w5,lab-w6", help="workers to use, made anew first; they need not exist")
+    parser.add_argument("--nodes", default="lab-w4,lab-w5,lab-w6", help="workers to use, made again first; they need not exist")
     parser.add_argument("--only", default="", metavar="PATTERN", help="only faults whose name matches")
     parser.add_argument("--again", action="store_true", help="only faults that did not pass in the last run")
     parser.add_argument("--page", action="store_true", help="only write its part of the page from what was recorded")
@@ -152,7 +152,7 @@ def recorded(runtime: Runtime) -> dict[str, Line]:
 
 
 def page(now: str, runtime: Runtime, known: dict[str, Line]) -> str:
-    """The page as it is now, with one runtime's part made anew."""
+    """The page as it is now, with one runtime's part made again."""
     kept = {part.partition("\n")[0]: part.strip() + "\n" for part in re.split(r"(?m)^(?=## )", now)}
     titles = {one: f"## To {one.title}" for one in RUNTIMES}
     parts = {one: _part(runtime, title, known) if one is runtime else kept.get(title, "") for one, title in titles.items()}

@@ -15,11 +15,11 @@ class Runtime:
     """A runtime to move to.
 
     `option` is what `--to` is given, `title` its name for people, `prefix` starts a node's runtimeVersion and its container IDs, `socket`
-    is what the Node's annotation says in the end, `unit` its unit, `units` all whose state must be as before after a way back. `running`
+    is what the Node's annotation says in the end, `unit` its unit, `units` all whose state must be as before after a rollback. `running`
     is a script that prints the IDs of its containers and sandboxes that run, whole, and nothing where it does not run; `left` one that
     prints what of pods is in it, which is nothing on Docker. `needs` furnishes a fresh node; it raises LabError where that cannot be done.
 
-    `there` is the last line of a node's journal that a switch writes, `back` the lines that the way back writes (first, last): they follow
+    `applied` is the last line of a node's journal that a switch writes, `rolled_back` the lines that the rollback writes (first, last): they follow
     from the steps of the plan that the lab's clean workers get. A point that does not exist fails, so they cannot tell more than is.
     """
 
@@ -33,8 +33,8 @@ class Runtime:
     left: str
     needs: Callable[[Node], None]
     record: str
-    there: int
-    back: tuple[int, int]
+    applied: int
+    rolled_back: tuple[int, int]
 
 
 CONTAINERD = Runtime(
@@ -48,8 +48,8 @@ CONTAINERD = Runtime(
     left="ctr -n k8s.io tasks ls -q",
     needs=lambda node: None,
     record="faults.jsonl",
-    there=57,
-    back=(60, 99),
+    applied=57,
+    rolled_back=(60, 99),
 )
 CRIO = Runtime(
     option="crio",
@@ -62,7 +62,7 @@ CRIO = Runtime(
     left="pgrep -a -x conmon; ls -d /run/crio/crio.sock /run/netns/* 2>/dev/null; iptables-save -t nat | grep KUBE-HP-; true",
     needs=crio.install,
     record="faults-crio.jsonl",
-    there=59,
-    back=(62, 103),
+    applied=59,
+    rolled_back=(62, 103),
 )
 RUNTIMES = (CONTAINERD, CRIO)

@@ -130,11 +130,11 @@ class Ground:
         """Run the tool to its end."""
         return self.begin(command, *argv, state=state).end(seconds)
 
-    def plan(self) -> str:
+    def plan(self, *options: str) -> str:
         """A new plan of this node; its path. A plan's name is its digest, and one second makes another."""
         self.count += 1
         path = str(self.folder / f"plan-{self.count}.json")
-        words_of = ("--to", self.runtime.option, self.name, "-o", path, "--no-diff", *self.accepts())
+        words_of = ("--to", self.runtime.option, self.name, "--out", path, "--no-diff", *options, *self.accepts())
         for _ in range(60):  # what others drain meanwhile exhausts budgets for a while
             made = self.tool("plan", *words_of)
             if "D2C322" not in made.out:
@@ -223,7 +223,7 @@ class Ground:
 
     # what it may be in the end
 
-    def assert_old(self) -> None:
+    def assert_rolled_back(self) -> None:
         """On Docker, byte for byte, with its pods, schedulable, and nothing of ours at work."""
         until_true("its pods are ready on Docker", lambda: not self.pods_lacking(DOCKER))
         node = self.api()
@@ -233,13 +233,13 @@ class Ground:
         assert node["metadata"]["annotations"]["kubeadm.alpha.kubernetes.io/cri-socket"] == "/var/run/dockershim.sock"
         assert differing(self.files, self.sh(LISTING)) == []
         assert self.states() == self.units
-        assert self.sh("ls -d /run/docker2cri /var/lib/docker2cri/docker-shelved /var/lib/docker2cri/current 2>/dev/null; true") == ""
+        assert self.sh("ls -d /run/docker2cri /var/lib/docker2cri/docker-stopped /var/lib/docker2cri/current 2>/dev/null; true") == ""
         left = self.sh(self.runtime.left)
         assert left == "", f"left in {self.runtime.title}: {left}"
         until_true("no lease, cached result or nat rule is left of what does not run", lambda: not self.leaked(), 30)
 
-    def assert_new(self) -> None:
-        """On the new runtime with its pods, Docker shelved, schedulable, no guard and no gate."""
+    def assert_migrated(self) -> None:
+        """On the new runtime with its pods, Docker stopped, schedulable, no guard and no gate."""
         self.wait_moved()
         node = self.api()
         assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith(self.runtime.prefix)
@@ -253,20 +253,20 @@ class Ground:
             "active",
         ]
         assert self.sh("ls -d /run/docker2cri /etc/systemd/system/docker2cri-* 2>/dev/null; true") == ""
-        assert self.sh("ls /var/lib/docker2cri/docker-shelved /var/lib/docker2cri/current").split() != []
+        assert self.sh("ls /var/lib/docker2cri/docker-stopped /var/lib/docker2cri/current").split() != []
         until_true("no lease, cached result or nat rule is left of what does not run", lambda: not self.leaked(), 30)
 
-    def assert_parked(self, why: str) -> None:
+    def assert_needs_attention(self, why: str) -> None:
         """Cordoned, by us, and `status` says why with exit code 6."""
         assert self.cordoned()
         said = self.tool("status", self.name)
         assert (said.code, bool(re.search(why, said.out))) == (6, True), said.out + said.err
 
-    def back(self) -> None:
-        """Whatever it is, put it back, and prove it."""
+    def roll_back(self) -> None:
+        """Whatever it is, roll it back, and prove it."""
         ended = self.tool("rollback", self.name, state="elsewhere")
         assert ended.code == 0, ended.out + ended.err
-        self.assert_old()
+        self.assert_rolled_back()
 
 
 def differing(before: str, after: str) -> list[str]:
@@ -289,9 +289,9 @@ def run_of(path: str) -> str:
 
 
 def fresh(lab: Lab, name: str, runtime: Runtime) -> Ground:
-    """A worker made anew, with what it needs to move to a runtime."""
+    """A worker made again, with what it needs to move to a runtime."""
     node = _worker(name)
-    _made_anew(node)
+    _made_again(node)
     runtime.needs(node)
     ground = Ground(lab, node, runtime)
     ground.ready()
@@ -304,7 +304,7 @@ def dismissed(name: str) -> None:
     _alone(lambda: cluster.dismiss(_worker(name)))
 
 
-def _made_anew(node: Node) -> None:
+def _made_again(node: Node) -> None:
     """As `reset`, without waiting for other nodes and their workloads: those may be in the middle of a fault."""
     binaries, archives, image = images.kubernetes(), images.workload_images(), images.node_image()
     nodes.remove(node)

@@ -18,7 +18,6 @@ from migrate.errors import Blocked
 from migrate.plan.drain import classify
 from migrate.plan.mark import RUN_ANNOTATION
 from migrate.plan.steps import DrainPolicy
-from migrate.plan.verify import Evidence, Passed, judge_a, snapshot
 from migrate.run.clock import SystemClock
 from migrate.run.kube.client import connect
 from migrate.run.kube.drain import DrainFailed, drain
@@ -26,10 +25,11 @@ from migrate.run.kube.events import DrainWaits, Event, PodEvicted
 from migrate.run.kube.evidence import Asked
 from migrate.run.kube.port import Accepted, Gone, Never, NotNow
 from migrate.run.kube.smoke import smoke
-from migrate.run.kube.verify import verify_b
+from migrate.run.kube.verify import verify_workloads
 from migrate.run.kube.volumes import wait_volumes_detached
 from migrate.run.kube.writes import ActingKube, acting
 from migrate.run.ports import CommandResult
+from migrate.verify.judge import Evidence, Passed, judge_node, snapshot
 from tests.lab.fixtures import Lab
 from tests.lab.spec import BUSYBOX, PAUSE
 
@@ -133,12 +133,14 @@ def test_a_worker_is_drained_and_comes_back_whole(lab: Lab, cluster: ActingKube,
             assert "shop/db-0" in found.left
             assert {one.pod for one in events if isinstance(one, PodEvicted)} <= set(found.left)
             node, pods = cluster.read_node(NODE), cluster.pods_on(NODE)
-            assert judge_a(before, node, pods, Evidence(kubelet_started=0.0), "docker://") != Passed()  # the containers are those of before
+            assert (
+                judge_node(before, node, pods, Evidence(kubelet_started=0.0), "docker://") != Passed()
+            )  # the containers are those of before
             fresh = replace(before, containers=())
-            assert judge_a(fresh, node, pods, Evidence(kubelet_started=0.0), "docker://") == Passed()
+            assert judge_node(fresh, node, pods, Evidence(kubelet_started=0.0), "docker://") == Passed()
         assert not cluster.read_node(NODE).spec.unschedulable
         assert cluster.read_node(NODE).metadata.annotation(RUN_ANNOTATION) is None
-        verify_b(cluster, before, "docker://", Asked(inside(lab), "docker://"), CLOCK, events.append, 120)
+        verify_workloads(cluster, before, "docker://", Asked(inside(lab), "docker://"), CLOCK, events.append, 120)
         db = cluster.read_pod("shop", "db-0")
         assert db is not None
         assert db.spec.node_name == NODE

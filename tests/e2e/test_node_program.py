@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from migrate.node import fixed_files
-from migrate.plan.journal import Entry, parse
 from migrate.plan.model import NodePlan, load_plan
-from migrate.plan.program import HOME, NodeProgram, render
+from migrate.program.journal import Entry, parse
+from migrate.program.render import HOME, NodeProgram, render
 from migrate.run.session import Access, look
 from migrate.run.ssh.config import SshFlags
 from migrate.targets.compose import FileChange, compose

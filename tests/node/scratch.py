@@ -20,10 +20,10 @@ from msgspec.structs import replace
 from migrate.facts.match import Matched, machine, match
 from migrate.node import fixed_files
 from migrate.plan.build import build_plan
-from migrate.plan.journal import Entry, Progress, fold, parse
 from migrate.plan.model import NodePlan, PlannedStep
-from migrate.plan.program import NodeProgram, render
 from migrate.plan.steps import CarryImage, FileState, ReleaseAddresses, StandaloneContainer, StopStandalone, WriteFile
+from migrate.program.journal import Entry, Progress, fold, parse
+from migrate.program.render import NodeProgram, render
 from migrate.rules.judge import judge
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.table import target_named

@@ -5,8 +5,8 @@ from __future__ import annotations
 from migrate.facts.match import Matched, machine, match
 from migrate.plan.build import build_plan
 from migrate.plan.model import SEGMENTS, NodePlan
-from migrate.plan.order import host_lines, rollback_of
 from migrate.plan.steps import describe
+from migrate.program.order import host_lines, rollback_of
 from migrate.rules.judge import judge
 from migrate.targets import Target
 from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS

@@ -11,9 +11,9 @@ from migrate.facts.model import NodeFacts, Package
 from migrate.facts.transaction import Change, Transaction
 from migrate.plan.install import Lacking, NotInstallable, by_bundle, by_packages, install_plan, lacking, without
 from migrate.plan.model import RECORD, NodePlan, alone, dump_plan, load_plan
-from migrate.plan.order import host_lines, rollback_of
-from migrate.plan.program import render
 from migrate.plan.steps import BundleSource, InstallRuntime, describe
+from migrate.program.order import host_lines, rollback_of
+from migrate.program.render import render
 from migrate.report.plan_text import plan_text
 from migrate.report.style import Style
 from migrate.rules import Finding, NodeView

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from migrate.node import fixed_files
-from migrate.plan.order import HostLine
 from migrate.plan.steps import API, HOST, ApiStep, HostStep, Step, WriteFile, acts, describe, kind_of, reverse
+from migrate.program.order import HostLine
 
 KINDS = typing.get_args(Step)
 PACKAGE = Path(__file__).resolve().parents[2] / "migrate"

@@ -17,13 +17,13 @@ from migrate.facts.cluster import ClusterFacts, Owner
 from migrate.facts.live import ContainerState, LiveContainer, LiveNode, LivePod, Waiting
 from migrate.facts.model import NodeFacts
 from migrate.plan.events import Event
-from migrate.plan.network import Network, Reach
 from migrate.plan.state import NodeState
 from migrate.run.kube.evidence import Asked, NodeSays
 from migrate.run.kube.writes import PATIENCE
 from migrate.run.ports import COMMAND_TIMEOUT, OUTPUT_LIMIT, CommandResult
 from migrate.run.runs import RunFolder
 from migrate.run.work import Interrupt, Work
+from migrate.verify.network import Network, Reach
 from tests import captured
 from tests.fakes import Behaviour, FakeClock, FakeCluster, FakeWatch, _ready
 from tests.node.scratch import PODS, RUN, STUBS, Scratch

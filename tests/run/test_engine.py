@@ -256,13 +256,14 @@ def test_wish_to_stop_while_a_budget_is_waited_for(world: World) -> None:
 
 def test_rolled_back_behind_the_operators_back(world: World) -> None:
     """A guard that fired leaves the cordon: `status` tells it, and the next command ends it."""
-    killed(world, apply, 13)  # within verify A
+    killed(world, apply, 13)  # within the verification of the node
     assert world.scratch.verb("guard").code == 0
     assert world.cordoned()
     assert ended(standing(world.work())) == (
         "needs attention",
         6,
-        f"rolled back on the node and still cordoned by this run ({GUARD})\n  next: docker2cri rollback {NODE}, which verifies and uncordons it",
+        f"rolled back on the node and still cordoned by this run ({GUARD})\n"
+        f"  next: docker2cri rollback {NODE}, which verifies and uncordons it",
     )
     state = rollback(world.work())
     assert ended(state) == ("rolled back", 0, f"{GUARD}; it runs on Docker as before and is verified")

@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from migrate.plan.events import Event
-from migrate.plan.journal import Progress, fold
 from migrate.plan.model import SEGMENTS, NodePlan, PlannedStep
-from migrate.plan.order import host_lines, rollback_of
 from migrate.plan.steps import Annotate, KernelSettings, VerifyNode, VerifyWorkloads, WaitVolumesDetached, describe
+from migrate.program.journal import Progress, fold
+from migrate.program.order import host_lines, rollback_of
 from migrate.run.apply import apply
 from migrate.run.rollback import rollback
 from tests.run.engine import World, ended
@@ -94,7 +94,7 @@ def test_rollback_by_the_node_itself_performs_the_same_steps(verb: str, world: W
     """The operator is gone after the switch; what the node undoes and what the next command tells are the rollback together."""
     for segment in ("prepare", "switch"):
         if segment == "prepare":
-            world.scratch.write(f"/var/lib/docker2cri/current", b"run-1\n")
+            world.scratch.write("/var/lib/docker2cri/current", b"run-1\n")
         assert world.scratch.verb("forward", segment).code == 0
     since = world.scratch.progress()
     assert world.scratch.verb(verb).code == 0

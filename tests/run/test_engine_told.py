@@ -121,7 +121,7 @@ def test_node_is_ready_and_one_of_its_pods_is_not(world: World) -> None:
     assert without_seconds(state) == (
         "rolled back",
         5,
-        "verification A failed after N s:\n"
+        "verification of the node failed after N s:\n"
         f"    ops/{pod}-x: c: CreateContainerError\n"
         "  now: it runs on Docker as before and is verified\n"
         "  expected: a node on containerd\n"

@@ -21,15 +21,15 @@ from migrate.facts.cluster import NodeInfo
 from migrate.facts.live import ContainerState, LiveContainer, Waiting
 from migrate.facts.pod import ContainerPort, PodContainer, PodSpec
 from migrate.plan.drain import classify
-from migrate.plan.network import Network, Port, Reach, Resolver, query
 from migrate.plan.steps import DrainPolicy
-from migrate.plan.verify import Before, Evidence, Failed, Passed, snapshot
 from migrate.run.kube.events import ApiAway, Event, VerifyWaits
 from migrate.run.kube.evidence import read_cgroup, read_evidence, read_network
 from migrate.run.kube.port import Said
 from migrate.run.kube.smoke import smoke, smoke_manifest
-from migrate.run.kube.verify import verify_a, verify_b
+from migrate.run.kube.verify import verify_node, verify_workloads
 from migrate.run.ports import CommandResult
+from migrate.verify.judge import Before, Evidence, Failed, Passed, snapshot
+from migrate.verify.network import Network, Port, Reach, Resolver, query
 from tests.fakes import Behaviour, FakeClock, FakeCluster
 
 NEW = "containerd://"
@@ -67,10 +67,10 @@ class Scene:
             self.clock.after(pods, self._pod_ready)
 
     def a(self, timeout: float = 60) -> Passed:
-        return verify_a(self.cluster, self.before, NEW, self, PAUSE, "run-1", self.clock, self.events.append, timeout)
+        return verify_node(self.cluster, self.before, NEW, self, PAUSE, "run-1", self.clock, self.events.append, timeout)
 
     def b(self, timeout: float = 60) -> Passed:
-        return verify_b(self.cluster, self.before, NEW, self, self.clock, self.events.append, timeout)
+        return verify_workloads(self.cluster, self.before, NEW, self, self.clock, self.events.append, timeout)
 
     def evidence(self) -> Evidence:
         return Evidence(kubelet_started=self.started)
@@ -117,7 +117,7 @@ def test_a_pod_whose_sandbox_is_not_made_is_told_with_what_the_events_say(scene:
     with pytest.raises(VerificationFailed) as error:
         scene.a(timeout=60)
     assert error.value.seen == (
-        "verification A failed after 60 s:\n"
+        "verification of the node failed after 60 s:\n"
         "    ops/agent-x1: c: ContainerCreating\n"
         "    ops/agent-x1 was warned of: FailedCreatePodSandBox: mkdir: read-only file system\n"
         "    ops/agent-x1 was warned of: FailedMount: timed out"
@@ -132,7 +132,7 @@ def test_a_node_that_is_ready_and_whose_pods_are_not_fails_and_says_why(scene: S
     with pytest.raises(VerificationFailed) as error:
         scene.a(timeout=60)
     assert str(error.value) == (
-        "w1: verification A failed after 60 s:\n"
+        "w1: verification of the node failed after 60 s:\n"
         "    ops/agent-x1: c: CreateContainerError: no such device\n"
         "  expected: the cordoned node Ready on the new runtime, its own pods in new containers, a smoke pod that runs and answers\n"
         "  next: docker2cri status w1"
@@ -146,7 +146,7 @@ def test_what_cannot_pass_fails_at_once(scene: Scene) -> None:
     scene.cluster.change(pod, container_statuses=(LiveContainer(name="c", state=state),), conditions=())
     with pytest.raises(VerificationFailed) as error:
         scene.a(timeout=60)
-    assert str(error.value).startswith("w1: verification A failed:\n    ops/agent-x1: c: ErrImageNeverPull\n")
+    assert str(error.value).startswith("w1: verification of the node failed:\n    ops/agent-x1: c: ErrImageNeverPull\n")
     assert scene.clock.passed < 12
 
 
@@ -173,7 +173,7 @@ def test_b_fails_with_what_is_missing(scene: Scene) -> None:
     with pytest.raises(VerificationFailed) as error:
         scene.b(timeout=30)
     assert str(error.value) == (
-        "w1: verification B failed after 30 s:\n"
+        "w1: verification of the workloads failed after 30 s:\n"
         "    ReplicaSet shop/web: 1 of 2 pods Ready\n"
         "  expected: as many pods of each evicted owner Ready as before, nothing here on another runtime, host ports and DNS as before\n"
         "  next: docker2cri status w1"
@@ -208,7 +208,7 @@ def test_b_fails_with_the_port_and_the_name_that_do_not_answer_any_more(scene: S
     with pytest.raises(VerificationFailed) as error:
         scene.b(timeout=30)
     assert str(error.value) == (
-        "w1: verification B failed after 30 s:\n"
+        "w1: verification of the workloads failed after 30 s:\n"
         "    hostPort 10.0.0.1:9080 does not answer on the node, and did before\n"
         f"    the cluster's DNS at 10.96.0.10 does not resolve {DNS.name} from the node, and did before\n"
         "  expected: as many pods of each evicted owner Ready as before, nothing here on another runtime, host ports and DNS as before\n"

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from migrate.errors import NodeUnreadable
-from migrate.plan.network import Network, Reach, query, resolved
-from migrate.plan.verify import Evidence
 from migrate.run.ports import Host
 from migrate.run.ssh.text import readable
+from migrate.verify.judge import Evidence
+from migrate.verify.network import Network, Reach, query, resolved
 
 # What lists running containers, full IDs in the first column. Docker is asked only while it runs: a touch of its socket would start it.
 _RUNNING = {

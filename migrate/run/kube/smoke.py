@@ -7,11 +7,11 @@ from typing import Any
 from migrate.errors import ClusterUnreachable
 from migrate.facts.live import LivePod
 from migrate.plan.cgroup import misplaced
-from migrate.plan.verify import HOPELESS, Failed, Passed
 from migrate.run.kube.events import Tell, VerifyWaits
 from migrate.run.kube.evidence import NodeSays
 from migrate.run.kube.port import ActingCluster, PodRefused, Said
 from migrate.run.ports import Clock
+from migrate.verify.judge import HOPELESS, Failed, Passed
 
 NAMESPACE = "kube-system"  # where admission is least strict and no quota is usual
 MISSING = "/docker2cri-no-such-command"
@@ -128,7 +128,7 @@ def _run(cluster: ActingCluster, node: str, image: str, prefix: str, clock: Cloc
             return Passed(notes=(note,) if note else ())
         if spent >= timeout or pod is None or pod.finished or any(word in reason for word in HOPELESS):
             return Failed(reasons=(f"smoke pod of {image}: {reason}",))
-        tell(VerifyWaits("A", (f"smoke pod: {reason}",), spent, timeout))
+        tell(VerifyWaits("node", (f"smoke pod: {reason}",), spent, timeout))
         clock.sleep(POLL)
 
 

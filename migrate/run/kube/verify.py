@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from migrate.errors import VerificationFailed
-from migrate.plan.network import Reach, required, silent
-from migrate.plan.verify import Before, Failed, Passed, Pending, Verdict, judge_a, judge_b, namespaces
 from migrate.run.kube.events import ApiAway, Tell, VerifyWaits
 from migrate.run.kube.evidence import NodeSays
 from migrate.run.kube.port import ActingCluster, Watch
 from migrate.run.kube.smoke import smoke
 from migrate.run.ports import Clock
+from migrate.verify.judge import Before, Failed, Passed, Pending, Verdict, judge_node, judge_workloads, namespaces
+from migrate.verify.network import Reach, required, silent
 
-A_SECONDS = 120.0
-B_SECONDS = 300.0
 SMOKE_SECONDS = 60.0
 PATIENCE = 120.0  # seconds that the API may be away, besides the bound
 TICK = 1.0
@@ -22,7 +20,7 @@ WARNED_PODS = 5
 FLOOR = 0.2  # seconds between two looks, however much changes
 
 
-def verify_a(
+def verify_node(
     cluster: ActingCluster,
     before: Before,
     prefix: str,
@@ -31,42 +29,42 @@ def verify_a(
     run: str,
     clock: Clock,
     tell: Tell,
-    timeout: float = A_SECONDS,
+    timeout: float,
 ) -> Passed:
-    """The cordoned node: `judge_a` until it passes, then the smoke pod of `image`, which must be in the new runtime's store.
+    """The cordoned node: `judge_node` until it passes, then the smoke pod of `image`, which must be in the new runtime's store.
 
     Raises VerificationFailed with what was missing at the end, ClusterUnreachable when the API is away for too long, what `says` raises.
     """
     with cluster.watch(before.node) as view:
 
         def look() -> Verdict:
-            return judge_a(before, view.node(), view.pods(), says.evidence(), prefix)
+            return judge_node(before, view.node(), view.pods(), says.evidence(), prefix)
 
-        passed = _until(look, cluster, view, before.node, "A", clock, tell, timeout)
+        passed = _until(look, cluster, view, before.node, "node", clock, tell, timeout)
     smoked = smoke(cluster, before.node, image, prefix, before.driver, says, run, clock, tell, SMOKE_SECONDS)
     if isinstance(smoked, Failed):
-        raise _failed(before.node, "A", smoked.reasons, 0.0, None)
+        raise _failed(before.node, "node", smoked.reasons, 0.0, None)
     return Passed(notes=(*passed.notes, *smoked.notes))
 
 
-def verify_b(
-    cluster: ActingCluster, before: Before, prefix: str, says: NodeSays, clock: Clock, tell: Tell, timeout: float = B_SECONDS
+def verify_workloads(
+    cluster: ActingCluster, before: Before, prefix: str, says: NodeSays, clock: Clock, tell: Tell, timeout: float
 ) -> Passed:
-    """The workloads after uncordon: `judge_b` until it passes and what answered on the node before answers again.
+    """The workloads after uncordon: `judge_workloads` until it passes and what answered on the node before answers again.
 
-    Raises VerificationFailed, ClusterUnreachable as `verify_a`, and what `says` raises.
+    Raises VerificationFailed, ClusterUnreachable as `verify_node`, and what `says` raises.
     """
     with cluster.watch(before.node) as view:
 
         def look() -> Verdict:
-            verdict = judge_b(before, cluster.workloads(namespaces(before)), view.node(), view.pods(), prefix)
+            verdict = judge_workloads(before, cluster.workloads(namespaces(before)), view.node(), view.pods(), prefix)
             wanted = required(before.reach, view.pods(), view.node())
             if not isinstance(verdict, Passed) or wanted == Reach():
                 return verdict
             reasons = silent(wanted, says.network(wanted))
             return Pending(reasons=reasons) if reasons else verdict
 
-        return _until(look, cluster, view, before.node, "B", clock, tell, timeout)
+        return _until(look, cluster, view, before.node, "workloads", clock, tell, timeout)
 
 
 def _until(
@@ -99,10 +97,10 @@ def _failed(node: str, phase: str, reasons: tuple[str, ...], spent: float, timeo
     late = timeout is not None and spent >= timeout
     return VerificationFailed(
         node=node,
-        seen=f"verification {phase} failed{f' after {spent:.0f} s' if late else ''}:" + "".join(f"\n    {one}" for one in reasons),
+        seen=f"verification of the {phase} failed{f' after {spent:.0f} s' if late else ''}:" + "".join(f"\n    {one}" for one in reasons),
         expected={
-            "A": "the cordoned node Ready on the new runtime, its own pods in new containers, a smoke pod that runs and answers",
-            "B": "as many pods of each evicted owner Ready as before, nothing here on another runtime, host ports and DNS as before",
+            "node": "it Ready on the new runtime, its own pods in new containers, a smoke pod that runs and answers",
+            "workloads": "each evicted owner's Ready pods as before, nothing here on another runtime, host ports and DNS as before",
         }[phase],
         next=f"docker2cri status {node}",
     )

@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from migrate.node import fixed_files
-from migrate.plan.order import host_lines
-from migrate.plan.program import HOME, NotAsPlanned, render
 from migrate.plan.steps import ArmGuard, CarriedImage, CarryImage, ReleaseAddresses
+from migrate.program.order import host_lines
+from migrate.program.render import HOME, NotAsPlanned, render
 from tests.node.scratch import planned
 
 KINDS = """\

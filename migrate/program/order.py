@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from migrate.plan.journal import Progress
 from migrate.plan.model import NodePlan, PlannedStep
 from migrate.plan.steps import API, HOST, Step, acts, kind_of, reverse
+from migrate.program.journal import Progress
 
 SEPARATORS = re.compile(r"[\t\n\r\0]")
 
@@ -79,8 +79,8 @@ def undone_alone(plan: NodePlan, segment: str, *, rollback: bool = False) -> tup
 
     `rollback`: the segment was performed as a part of the rollback, so its own steps are performed again in their order.
     """
-    found = ((kind_of(planned.step), planned.step) for planned in plan.steps if planned.segment == segment)
-    steps = [step for kind, step in found if kind.where == API and kind.reverse is not None]
+    mine = ((kind_of(planned.step), planned.step) for planned in plan.steps if planned.segment == segment)
+    steps = [step for kind, step in mine if kind.where == API and kind.reverse is not None]
     return tuple(steps) if rollback else tuple(found for step in reversed(steps) if (found := kind_of(step).reverse) is not None)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from migrate.plan.journal import Progress
-from migrate.plan.order import host_lines, rollback_of, undone_alone
 from migrate.plan.steps import describe
+from migrate.program.journal import Progress
+from migrate.program.order import host_lines, rollback_of, undone_alone
 from tests.node.scratch import planned
 
 PLAN, _ = planned()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from migrate.plan.model import NodePlan
-from migrate.plan.order import HostLine, host_lines
 from migrate.plan.steps import ArmGuard, WriteFile
-from migrate.plan.units import fence_files, unit_files
+from migrate.program.order import HostLine, host_lines
+from migrate.program.units import fence_files, unit_files
 from migrate.targets.compose import FileChange
 
 HOME = "/var/lib/docker2cri"

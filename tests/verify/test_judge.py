@@ -22,7 +22,19 @@ from migrate.facts.pod import PodSpec
 from migrate.facts.pod_volumes import Claim, Volume
 from migrate.plan.drain import classify
 from migrate.plan.steps import DrainPolicy
-from migrate.plan.verify import Before, Evidence, Expected, Failed, Passed, Pending, Workload, judge_a, judge_b, seconds, snapshot
+from migrate.verify.judge import (
+    Before,
+    Evidence,
+    Expected,
+    Failed,
+    Passed,
+    Pending,
+    Workload,
+    judge_node,
+    judge_workloads,
+    seconds,
+    snapshot,
+)
 from tests.captured import cluster as captured
 from tests.fakes import FakeClock, FakeCluster
 
@@ -60,11 +72,11 @@ STARTED = Evidence(kubelet_started=seconds("2024-05-01T12:04:59.7Z") // 1)
 
 
 def a(found: FakeCluster, before: Before, evidence: Evidence = STARTED, prefix: str = NEW) -> Pending | Passed | Failed:
-    return judge_a(before, found.nodes.get("w1"), found.pods_on("w1"), evidence, prefix)
+    return judge_node(before, found.nodes.get("w1"), found.pods_on("w1"), evidence, prefix)
 
 
 def b(found: FakeCluster, before: Before, prefix: str = NEW) -> Pending | Passed | Failed:
-    return judge_b(before, found.workloads(["shop"]), found.nodes.get("w1"), found.pods_on("w1"), prefix)
+    return judge_workloads(before, found.workloads(["shop"]), found.nodes.get("w1"), found.pods_on("w1"), prefix)
 
 
 def evicted(found: FakeCluster) -> Before:
@@ -226,8 +238,8 @@ def test_a_node_that_is_gone_fails() -> None:
     found = scene()
     before = evicted(found)
     del found.nodes["w1"]
-    assert judge_a(before, None, (), STARTED, NEW) == Failed(reasons=("the Node object w1 is gone",))
-    assert judge_b(before, found.workloads(["shop"]), None, (), NEW) == Failed(reasons=("the Node object w1 is gone",))
+    assert judge_node(before, None, (), STARTED, NEW) == Failed(reasons=("the Node object w1 is gone",))
+    assert judge_workloads(before, found.workloads(["shop"]), None, (), NEW) == Failed(reasons=("the Node object w1 is gone",))
 
 
 def test_b_wants_the_owners_counts_back_anywhere() -> None:

@@ -19,7 +19,7 @@ from migrate.facts.live import LiveNode, LivePod
 from migrate.facts.pod import Pod
 from migrate.facts.resolve import resolve
 from migrate.plan.drain import EVICT, PodDecision
-from migrate.plan.network import Reach
+from migrate.verify.network import Reach
 
 HOSTNAME = "kubernetes.io/hostname"
 HOPELESS = ("ErrImageNeverPull", "InvalidImageName")  # waiting reasons that do not pass by themselves
@@ -130,7 +130,7 @@ def owner_of(facts: ClusterFacts, pod: Pod) -> str:
     return f"Job {pod.metadata.namespace}/{controller.name}" if controller.kind == "Job" else facts.owner_of(pod.metadata)
 
 
-def judge_a(before: Before, node: LiveNode | None, pods: Iterable[LivePod], evidence: Evidence, prefix: str) -> Verdict:
+def judge_node(before: Before, node: LiveNode | None, pods: Iterable[LivePod], evidence: Evidence, prefix: str) -> Verdict:
     """The node while it is cordoned: Ready on the new runtime, by word newer than the kubelet's start; its own pods in new containers."""
     if node is None:
         return Failed(reasons=(f"the Node object {before.node} is gone",))
@@ -152,7 +152,7 @@ def judge_a(before: Before, node: LiveNode | None, pods: Iterable[LivePod], evid
     return Failed(reasons=tuple(hopeless)) if hopeless else _verdict(reasons, notes)
 
 
-def judge_b(before: Before, facts: ClusterFacts, node: LiveNode | None, pods: Iterable[LivePod], prefix: str) -> Verdict:
+def judge_workloads(before: Before, facts: ClusterFacts, node: LiveNode | None, pods: Iterable[LivePod], prefix: str) -> Verdict:
     """The workloads after uncordon: as many pods of each owner Ready as before, those that belong here here, nothing on the old runtime.
 
     `facts` holds the pods and owners of the workloads' namespaces, `pods` those of the node. Fewer are enough where an owner was scaled
@@ -172,7 +172,7 @@ def judge_b(before: Before, facts: ClusterFacts, node: LiveNode | None, pods: It
 
 
 def namespaces(before: Before) -> tuple[str, ...]:
-    """Where the evicted pods' owners are: what `judge_b` needs read."""
+    """Where the evicted pods' owners are: what `judge_workloads` needs read."""
     return tuple(sorted({one.namespace for one in before.workloads}))
 
 

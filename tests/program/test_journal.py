@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.plan.journal import Entry, Progress, fold, parse
+from migrate.program.journal import Entry, Progress, fold, parse
 
 THERE = """\
 1 1 1795506247.63 begin 1 carry

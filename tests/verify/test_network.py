@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from migrate.facts.cluster import NodeAddress, NodeStatus
 from migrate.facts.pod import ContainerPort, Pod, PodContainer, PodSpec
-from migrate.plan.network import Network, Port, Reach, Resolver, host_ports, query, reach_of, remembered, required, resolved, silent
+from migrate.verify.network import Network, Port, Reach, Resolver, host_ports, query, reach_of, remembered, required, resolved, silent
 from tests.captured import capture_of, facts, replaced
 from tests.captured import cluster as captured
 from tests.fakes import FakeClock, FakeCluster
