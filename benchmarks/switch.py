@@ -1,4 +1,4 @@
-"""The switch of a lab worker, against a script that somebody wrote by hand for this one node: same steps, same grace periods, same run.
+"""The switch of a lab worker, against a script that was written by hand for this one node: same steps, same grace periods, same run.
 
     python -m benchmarks.switch [ROUNDS]
 
@@ -176,14 +176,14 @@ def with_docker2cri(api: Api, lab: Lab, folder: Path, there: list[Switched], bac
         done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{argv}: {done.returncode}\n{done.stdout}{done.stderr}"
 
-    tool("plan", NODE, "--to", "containerd", "-o", plan)
+    tool("plan", NODE, "--to", "containerd", "--out", plan)
     with measured(api, lab, "containerd://", there):
         tool("apply", plan, "--yes")
     with measured(api, lab, "docker://", back):
         tool("rollback", plan, "--yes")
 
 
-def settled(lab: Lab) -> None:
+def whole(lab: Lab) -> None:
     """Until what was evicted is back, so that every way begins alike."""
     lab.kubectl("-n", "shop", "rollout", "status", "statefulset/db", "--timeout=60s")
     time.sleep(5)
@@ -210,7 +210,7 @@ def main() -> int:
         ways = [lambda: by_hand(api, lab, *hand), lambda: with_docker2cri(api, lab, folder, *ours)]
         for number in range(rounds):
             for way in ways if number % 2 == 0 else reversed(ways):
-                settled(lab)
+                whole(lab)
                 way()
                 print(f"round {number + 1}: load {os.getloadavg()[0]:.1f}", file=sys.stderr)
     on(lab, NODE, f"rm -rf {DIR}")

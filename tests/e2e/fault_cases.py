@@ -127,7 +127,9 @@ def rebooted_before_rollback(ground: Ground) -> Result:
     ground.reboot()
     ground.sh("mkdir -p /run/docker.sock /run/dockershim.sock")
     ground.wait_moved()
-    return ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "rolled back", 0, "it runs on Docker as before and is verified")
+    return ends(
+        ground, ground.tool("rollback", ground.name, state="elsewhere"), "rolled back", 0, "it runs on Docker as before and is verified"
+    )
 
 
 def socket_directory_used(ground: Ground) -> Result:
@@ -136,7 +138,12 @@ def socket_directory_used(ground: Ground) -> Result:
     assert ground.tool("apply", plan).code == 0
     ground.sh("rm -f /run/docker.sock && mkdir /run/docker.sock && echo kept >/run/docker.sock/kept")
     ended = ends(
-        ground, ground.tool("rollback", ground.name), "needs attention", 6, "/run/docker.sock is a directory, and not empty", "docker2cri rollback"
+        ground,
+        ground.tool("rollback", ground.name),
+        "needs attention",
+        6,
+        "/run/docker.sock is a directory, and not empty",
+        "docker2cri rollback",
     )
     ground.assert_needs_attention("/run/docker.sock is a directory, and not empty")
     ground.sh("rm /run/docker.sock/kept")
@@ -173,7 +180,13 @@ def guard_fires(ground: Ground) -> Result:
     assert f"{ground.name}: rolled back on the node and still cordoned by this run ({GUARD_FIRED})" in said.out, words(said)
     assert f"next: docker2cri rollback {ground.name}, which verifies and uncordons it" in said.out, words(said)
     until_true("its pods are ready on Docker", lambda: not ground.pods_lacking(DOCKER))
-    return ends(ground, ground.tool("rollback", ground.name, state="elsewhere"), "rolled back", 0, f"{GUARD_FIRED}; it runs on Docker as before and is verified")
+    return ends(
+        ground,
+        ground.tool("rollback", ground.name, state="elsewhere"),
+        "rolled back",
+        0,
+        f"{GUARD_FIRED}; it runs on Docker as before and is verified",
+    )
 
 
 def guard_fires_apply_typed(ground: Ground) -> Result:
@@ -279,7 +292,9 @@ def etc_read_only(ground: Ground) -> Result:
     assert ground.tool("apply", ground.plan()).code == 0
     ground.sh("mount --bind /etc /etc && mount -o remount,bind,ro /etc")
     try:
-        ended = ends(ground, ground.tool("rollback", ground.name), "needs attention", 6, FIXES_ETC, "nothing was changed", "docker2cri rollback")
+        ended = ends(
+            ground, ground.tool("rollback", ground.name), "needs attention", 6, FIXES_ETC, "nothing was changed", "docker2cri rollback"
+        )
         assert not ground.pods_lacking(ground.runtime.prefix)
     finally:
         ground.sh("umount -l /etc")
@@ -337,7 +352,9 @@ def stop_on_failure(ground: Ground) -> Result:
     run, plan = going(ground, "drain ^cordon", "--on-failure", "stop")
     ground.sh(REFUSE)
     try:
-        ended = ends(ground, run.end(), "needs attention", 6, "restart containerd.service", "left where the step failed", "next: docker2cri rollback")
+        ended = ends(
+            ground, run.end(), "needs attention", 6, "restart containerd.service", "left where the step failed", "next: docker2cri rollback"
+        )
         ground.assert_needs_attention("runtime-restart|restart containerd.service")
         ends(ground, ground.tool("apply", plan), "needs attention", 6, "next: docker2cri rollback")
     finally:
@@ -375,7 +392,15 @@ def ready_without_pods(ground: Ground) -> Result:
     """The node becomes Ready and one of its pods does not (its image is lost): its verification fails and it is rolled back, saying why."""
     run, _ = going(ground, "drain ^cordon")
     ground.sh("ctr -n k8s.io images rm --sync docker.io/lab/busybox:1.35")
-    return ends(ground, run.end(), "rolled back", 5, "verification of the node failed.*(\n.*)*ops/node-tuner-.*(ErrImage|ImagePull)", RESTORED, PLAN_AGAIN)
+    return ends(
+        ground,
+        run.end(),
+        "rolled back",
+        5,
+        "verification of the node failed.*(\n.*)*ops/node-tuner-.*(ErrImage|ImagePull)",
+        RESTORED,
+        PLAN_AGAIN,
+    )
 
 
 def unproved_and_stop(ground: Ground) -> Result:
@@ -383,7 +408,9 @@ def unproved_and_stop(ground: Ground) -> Result:
     ground.sh("docker save lab/busybox:1.35 >/tmp/busybox.tar")
     run, plan = going(ground, "drain ^cordon", "--on-failure", "stop")
     ground.sh("ctr -n k8s.io images rm --sync docker.io/lab/busybox:1.35")
-    ended = ends(ground, run.end(), "needs attention", 6, "verification of the node failed", "it runs on containerd, cordoned, its guard disarmed")
+    ended = ends(
+        ground, run.end(), "needs attention", 6, "verification of the node failed", "it runs on containerd, cordoned, its guard disarmed"
+    )
     ground.sh("ctr -n k8s.io images import /tmp/busybox.tar >/dev/null && rm /tmp/busybox.tar")
     ends(ground, ground.tool("apply", plan), "migrated", 0)
     return ended
@@ -501,7 +528,7 @@ def interrupted_switch(ground: Ground) -> Result:
     run.signal(signal.SIGINT)
     time.sleep(1)
     run.signal(signal.SIGINT)
-    told = "stopping: before the switch after this step; inside it the node is finished or rolled back first"
+    told = "stopping: before the switch after this step; a node inside it is finished or rolled back first"
     return ends(ground, run.end(), "migrated", 0, f"(?m)^{told}", f"still {told}")
 
 

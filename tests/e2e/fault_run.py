@@ -30,7 +30,11 @@ PAGE = CHECKOUT / "docs" / "faults.md"
 SCENARIOS = {
     "continued": (fault_kills.continued, fault_kills.of_apply, "`apply` killed, `apply` typed again"),
     "rolled_back": (fault_kills.rolled_back, fault_kills.of_apply, "`apply` killed, `rollback` typed on another machine"),
-    "rolled_back_and_apply_typed": (fault_kills.rolled_back_and_apply_typed, fault_kills.of_rollback, "`rollback` killed, then `apply` typed"),
+    "rolled_back_and_apply_typed": (
+        fault_kills.rolled_back_and_apply_typed,
+        fault_kills.of_rollback,
+        "`rollback` killed, then `apply` typed",
+    ),
 }
 HEAD = """# What happens when something goes wrong
 

@@ -70,7 +70,7 @@ def on(lab: Lab, node: str, script: str) -> str:
 
 
 def look(lab: Lab, node: str) -> Look:
-    """See a worker as it is; what is in flight gets a few seconds to settle."""
+    """See a worker as it is; what is in flight gets a few seconds to end."""
     said = json.loads(lab.kubectl("get", "node", node, "-o", "json"))
     runtime = said["status"]["nodeInfo"]["containerRuntimeVersion"].partition("://")[0]
     listed = on(lab, node, RUNS[runtime]).splitlines()

@@ -94,7 +94,7 @@ def shop(lab: Lab, folder: Path, namespace: str = NAMESPACE, port: int = NODE_PO
 def tidy(lab: Lab, known: dict[str, str]) -> None:
     """Leave the lab as it was: records and images of the run, what the accepted findings lost, the web application on both workers.
 
-    A worker that is not back on Docker is made anew.
+    A worker that is not back on Docker is made again.
     """
     lab.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
     for node in WORKERS:
@@ -125,7 +125,7 @@ def live(tale: Story, folder: Path) -> None:
         tale.at["control"] = time.monotonic()
         time.sleep(CONTROL)
         tale.at["plan"] = time.monotonic()
-        tale.ran["plan"] = tool("plan", *WORKERS, "--to", "containerd", *ACCEPTED, *tool.reach(), "-o", plan)
+        tale.ran["plan"] = tool("plan", *WORKERS, "--to", "containerd", *ACCEPTED, *tool.reach(), "--out", plan)
         on(lab, "lab-w1", f"echo '# by hand' >>{EDITED}")
         tale.ran["apply, edited"] = tool("apply", plan, "--yes", *tool.reach())
         on(lab, "lab-w1", f"sed -i '/^# by hand/d' {EDITED}")

@@ -62,7 +62,7 @@ def worker() -> Node:
 
 @pytest.fixture(scope="module")
 def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """A worker made anew with CRI-O installed, the workloads on it, and all that is done with it; then it is taken away."""
+    """A worker made again with CRI-O installed, the workloads on it, and all that is done with it; then it is taken away."""
     lab.kubectl("delete", "namespace", SPACE, "habits", "--ignore-not-found")  # of a run that was killed: the lab waits for all workloads
     with only_one(PATIENCE):
         cluster.reset(worker())
@@ -93,7 +93,7 @@ def live(tale: Story, folder: Path) -> None:
     outside = {name: f"{lab.node(name).ip}:{PORT}/hostname" for name in (CONTROL.name, NODE)}
 
     def plan(chapter: str, file: Path, *to: str) -> None:
-        tale.ran[f"plan {chapter}"] = tool("plan", NODE, "--to", *to, *tool.reach(), "-o", str(file))
+        tale.ran[f"plan {chapter}"] = tool("plan", NODE, "--to", *to, *tool.reach(), "--out", str(file))
 
     def act(chapter: str, verb: str, file: Path, seconds: float = 600) -> None:
         tale.at[chapter] = time.monotonic()
@@ -124,7 +124,7 @@ def live(tale: Story, folder: Path) -> None:
         tale.at["its own defaults"] = time.monotonic()
     tale.at["end"] = time.monotonic()
     tale.ran["its own defaults"] = tool("apply", str(own), "--yes", *tool.reach(), seconds=900)
-    for name in WORKLOADS:  # the way back asks nothing of what was not Ready when it began
+    for name in WORKLOADS:  # the rollback asks nothing of what was not Ready when it began
         lab.kubectl("-n", "habits", "rollout", "status", f"deployment/{name}", "--timeout=60s")
     read(tale, "its own defaults")
 
@@ -140,11 +140,11 @@ def read(tale: Story, chapter: str) -> None:
 @pytest.mark.parametrize(
     ("chapter", "row"),
     [
-        ("to containerd", [NODE, "new", "0", "runs on containerd, verified"]),
-        ("back from containerd", [NODE, "old", "0", "back on Docker, verified"]),
-        ("to CRI-O", [NODE, "new", "0", "runs on CRI-O, verified"]),
-        ("verify", [NODE, "new", "0", "verified on CRI-O"]),
-        ("back from CRI-O", [NODE, "old", "0", "back on Docker, verified"]),
+        ("to containerd", [NODE, "migrated", "0", "it runs on containerd and is verified"]),
+        ("back from containerd", [NODE, "rolled back", "0", "it runs on Docker as before and is verified"]),
+        ("to CRI-O", [NODE, "migrated", "0", "it runs on CRI-O and is verified"]),
+        ("verify", [NODE, "migrated", "0", "verified on CRI-O"]),
+        ("back from CRI-O", [NODE, "rolled back", "0", "it runs on Docker as before and is verified"]),
     ],
 )
 def test_each_command_tells_how_the_node_ended(story: Story, chapter: str, row: list[str]) -> None:
@@ -213,11 +213,11 @@ def test_its_own_defaults_are_told_before_and_do_not_last(story: Story) -> None:
         assert said in told
     ran = story.ran["its own defaults"]
     row = recap(ran)
-    assert (ran.code, row[:3]) == (5, [NODE, "old", "5"]), ran.err
-    why = ran.err.rpartition("verification B failed")[2]
+    assert (ran.code, row[:3]) == (5, [NODE, "rolled back", "5"]), ran.err
+    why = ran.err.rpartition("verification of the workloads failed")[2]
     for name in WORKLOADS:
         assert f"Deployment habits/{name}: 0 of 1 pods Ready" in why
     assert "PING 127.0.0.1 (127.0.0.1): 56 data bytes ping: permission denied" in why
-    assert "now: back on Docker, verified" in why
+    assert "now: it runs on Docker as before and is verified" in why
     assert story.habits["its own defaults"] == dict.fromkeys(WORKLOADS, "1")
     assert runtime(story.lab, NODE).startswith("docker://")

@@ -16,13 +16,13 @@ pytestmark = pytest.mark.lab
 
 CHOSEN = (
     fault_kills.continued.__name__ + " journal 30",
-    fault_cases.interrupted_vacate.__name__,
+    fault_cases.interrupted_drain.__name__,
 )
 WORKER = "lab-w4"
 
 
 class Worker:
-    """One worker for all of them: a case that passed leaves it as it was, after another it is made anew."""
+    """One worker for all of them: a case that passed leaves it as it was, after another it is made again."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab

@@ -87,7 +87,7 @@ def test_packages_that_misbehave_disturb_nothing(lab: Lab, lab_node: Callable[[s
     tool, plan = Tool(lab), tmp_path / "plan.json"
     inside(node, "apt-get", "purge", "-y", "-qq", "skopeo")
     packaged(node, "greedy")
-    to = ("--to", "crio", "--install", "packages", *tool.reach(), "-o", str(plan))
+    to = ("--to", "crio", "--install", "packages", *tool.reach(), "--out", str(plan))
     refused = tool("plan", NODE, *to)
     assert refused.code == 3, refused.err
     assert "D2C601 apt would remove docker.io to install cri-o skopeo cri-tools" in " ".join(refused.out.split())
@@ -99,7 +99,7 @@ def test_packages_that_misbehave_disturb_nothing(lab: Lab, lab_node: Callable[[s
     assert "Plan to CRI-O: 0 of 1 nodes can be migrated, 1 first get what they lack, 0 refused" in planned.out
     assert codes(plan) == {"D2C601", "D2C607"}
     ran = tool("apply", str(plan), "--yes", *tool.reach())
-    assert (ran.code, recap(ran)) == (0, [NODE, "installed", "0", "CRI-O installed beside Docker, which was not disturbed"]), ran.err
+    assert (ran.code, recap(ran)) == (0, [NODE, "installed", "0", "CRI-O is installed beside Docker, which was not disturbed"]), ran.err
     assert serving(node) == before
     assert on(node, "cat /var/log/cri-o.postinst").splitlines() == [
         "systemctl daemon-reload exited with 0",
@@ -114,12 +114,12 @@ def test_packages_that_misbehave_disturb_nothing(lab: Lab, lab_node: Callable[[s
     state = "systemctl is-active crio.service; systemctl is-enabled crio.service; crio --version | head -n 1; skopeo --version"
     assert on(node, f"{state}; :").splitlines() == ["inactive", "disabled", "crio version 1.23.5", "skopeo version 1.9.3"]
 
-    again = tool("plan", NODE, "--to", "crio", *tool.reach(), "-o", str(plan))
+    again = tool("plan", NODE, "--to", "crio", *tool.reach(), "--out", str(plan))
     assert (again.code, codes(plan)) == (0, set()), again.out
     assert "1 of 1 nodes can be migrated" in again.out
     back = tool("rollback", NODE, "--yes", *tool.reach())
     stays = "what was installed of CRI-O stays, stopped and disabled; /var/lib/docker2cri keeps the record of the run"
-    assert (back.code, recap(back)) == (0, [NODE, "old", "0", f"it never left Docker, verified; {stays}"]), back.err
+    assert (back.code, recap(back)) == (0, [NODE, "rolled back", "0", f"it never left Docker; {stays}"]), back.err
     assert serving(node) == before
     assert on(node, f"{state}; :").splitlines()[:2] == ["inactive", "disabled"]
 
@@ -128,7 +128,7 @@ def test_a_tarball_lays_its_own_files_and_overwrites_none(lab: Lab, lab_node: Ca
     node = lab_node(NODE)
     tool, plan, path = Tool(lab), tmp_path / "plan.json", tarball(tmp_path)
     inside(node, "sh", "-c", "apt-get purge -y -qq skopeo && apt-get update -qq")
-    to = ("--to", "crio", *tool.reach(), "-o", str(plan))
+    to = ("--to", "crio", *tool.reach(), "--out", str(plan))
     alone = tool("plan", NODE, "--install", str(path), *to)
     assert alone.code == 3
     assert "D2C607 skopeo: not in the tarballs that were named" in " ".join(alone.out.split())
@@ -136,7 +136,7 @@ def test_a_tarball_lays_its_own_files_and_overwrites_none(lab: Lab, lab_node: Ca
     inside(node, "sh", "-c", "echo other >/usr/local/bin/conmon")
     assert tool("plan", NODE, "--install", str(path), "--install", "packages", *to).code == 0
     held_up = tool("apply", str(plan), "--yes", *tool.reach())
-    assert (held_up.code, recap(held_up)[:3]) == (5, [NODE, "old", "5"]), held_up.err
+    assert (held_up.code, recap(held_up)[:3]) == (5, [NODE, "rolled back", "5"]), held_up.err
     assert "/usr/local/bin/conmon is there already with hash" in held_up.err
     assert (
         on(node, "ls /usr/local/bin; cat /usr/local/bin/conmon; test ! -e /usr/local/lib/systemd/system/crio.service") == "conmon\nother\n"
@@ -169,7 +169,7 @@ def test_a_containerd_that_is_too_old_is_upgraded_and_runs_on(lab: Lab, lab_node
     old = "mv /usr/bin/containerd /usr/bin/containerd.real && printf '%s\n' '#!/bin/sh' "
     old += "'[ \"$1\" != --version ] || { echo containerd github.com/containerd/containerd 1.5.9 x; exit; }' 'exec containerd.real \"$@\"'"
     inside(node, "sh", "-c", f"{old} >/usr/bin/containerd && chmod 755 /usr/bin/containerd")
-    to = ("--to", "containerd", *tool.reach(), "-o", str(plan))
+    to = ("--to", "containerd", *tool.reach(), "--out", str(plan))
     assert (tool("plan", NODE, *to).code, codes(plan)) == (3, {"D2C602"})
     before = serving(node)
     planned = tool("plan", NODE, *to, "--install", "packages")
@@ -194,7 +194,7 @@ def test_cri_o_from_a_tarball_takes_the_node_and_gives_it_back(lab: Lab, lab_nod
     tool, plan, path = Tool(lab), tmp_path / "plan.json", tarball(tmp_path)
     # without a sandbox process CRI-O would make cgroups in hierarchies that a node in a container may not write to
     inside(node, "sh", "-c", "mkdir -p /etc/crio && printf '[crio.runtime]\\ndrop_infra_ctr = false\\n' >/etc/crio/crio.conf")
-    to = (NODE, "--to", "crio", *tool.reach(), "-o", str(plan))
+    to = (NODE, "--to", "crio", *tool.reach(), "--out", str(plan))
     ended = []
     for more in (("--install", str(path)), ()):
         planned = tool("plan", *to, *more)
@@ -206,9 +206,9 @@ def test_cri_o_from_a_tarball_takes_the_node_and_gives_it_back(lab: Lab, lab_nod
     assert (back.code, [*ended, recap(back)[1:]]) == (
         0,
         [
-            ["installed", "0", "CRI-O installed beside Docker, which was not disturbed"],
-            ["new", "0", "runs on CRI-O, verified"],
-            ["old", "0", "back on Docker, verified"],
+            ["installed", "0", "CRI-O is installed beside Docker, which was not disturbed"],
+            ["migrated", "0", "it runs on CRI-O and is verified"],
+            ["rolled back", "0", "it runs on Docker as before and is verified"],
         ],
     )
     assert on(node, "systemctl is-active crio.service docker.service; systemctl is-enabled crio.service; :").split() == [

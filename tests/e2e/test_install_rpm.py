@@ -112,7 +112,7 @@ def test_packages_that_misbehave_disturb_nothing(manager: str, lab: Lab, lab_nod
     on(node, "mkdir -p /etc/rpm && echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros")  # Debian's rpm has its own in a home directory
     on(node, f"{prepare} && mv /var/lib/dpkg/status /var/lib/dpkg/status.away && rm -f /usr/bin/crictl")
     before = serving(node)
-    to = (NODE, "--to", "crio", *tool.reach(), "-o", str(plan))
+    to = (NODE, "--to", "crio", *tool.reach(), "--out", str(plan))
     planned = tool("plan", *to, "--install", "packages")
     assert planned.code == 0, planned.out + planned.err
     assert f"install CRI-O with {manager}: cri-o 1.23.5-1, cri-tools 1.23.0-1" in " ".join(planned.out.split())
@@ -126,5 +126,5 @@ def test_packages_that_misbehave_disturb_nothing(manager: str, lab: Lab, lab_nod
     assert on(node, f"{state}; :").splitlines() == ["inactive", "disabled", "00-crio-bridge.conflist"]
     assert (tool("plan", *to).code, codes(plan)) == (0, set())
     back = tool("rollback", NODE, "--yes", *tool.reach())
-    assert (back.code, recap(back)[1:3]) == (0, ["old", "0"]), back.err
+    assert (back.code, recap(back)[1:3]) == (0, ["rolled back", "0"]), back.err
     assert serving(node) == before

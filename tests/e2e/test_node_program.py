@@ -1,4 +1,4 @@
-"""The node program on a real node, without the engine: there, back, rebooted, killed, forgotten. The node is made anew for each test."""
+"""The node program on a real node, without the engine: forward, rollback, rebooted, killed, forgotten. The node is made again for each test."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_step
 
 from migrate.node import fixed_files
 from migrate.plan.model import NodePlan, load_plan
+from migrate.plan.steps import ArmGuard
 from migrate.program.journal import Entry, parse
 from migrate.program.render import HOME, NodeProgram, render
 from migrate.run.session import Access, look
@@ -56,7 +58,12 @@ class Worker:
     def run(self, guard_seconds: int = 600) -> Run:
         """A new run, laid onto the node, `prepare` finished."""
         self.runs += 1
-        made = Run(self, render(self.plan, self.changes, f"run-{self.runs}", fixed_files("containerd.sh"), guard_seconds=guard_seconds))
+        guarded = (
+            replace_step(one, step=replace_step(one.step, seconds=guard_seconds)) if isinstance(one.step, ArmGuard) else one
+            for one in self.plan.steps
+        )
+        plan = replace_step(self.plan, steps=tuple(guarded))
+        made = Run(self, render(plan, self.changes, f"run-{self.runs}", fixed_files("containerd.sh")))
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for file in made.program.files:
@@ -166,7 +173,7 @@ class Run:
                 seen = self.status()
             except Exception as broken:  # the node is booting
                 seen = {"state": str(broken)}
-            if seen.get("state") in (state, "parked"):
+            if seen.get("state") in (state, "needs-attention"):
                 break
             time.sleep(0.5)
         assert seen.get("state") == state, seen
@@ -180,7 +187,7 @@ class Run:
 
 @pytest.fixture
 def worker(lab: Lab, lab_node: Callable[[str], Node], tmp_path: Path) -> Worker:
-    """A worker made anew and furnished."""
+    """A worker made again and furnished."""
     return furnished(lab, lab_node(NAME), tmp_path)
 
 
@@ -194,7 +201,7 @@ def furnished(lab: Lab, made: Node, tmp_path: Path) -> Worker:
         )
     tool = Tool(lab)
     path = tmp_path / "plan.json"
-    planned = tool("plan", *tool.reach(), "--to", "containerd", "--accept", "D2C113=in a test", made.name, "-o", str(path))
+    planned = tool("plan", *tool.reach(), "--to", "containerd", "--accept", "D2C113=in a test", made.name, "--out", str(path))
     assert planned.code == 0, planned.out + planned.err
     seen = look(Access(kubeconfig=str(lab.kubeconfig), ssh=SshFlags(config_file=str(lab.ssh_config))), (made.name,), lambda text: None)
     facts = seen.machines[0].facts
@@ -211,7 +218,7 @@ def is_old(worker: Worker, before: list[str]) -> None:
     assert worker.leaked() == []
     assert worker.host_port() == "200"
     assert worker.sh("docker inspect -f '{{.State.Running}}' forwarder").strip() == "true"
-    assert worker.sh("ls /run/docker2cri /var/lib/docker2cri/current /var/lib/docker2cri/docker-shelved 2>/dev/null; true") == ""
+    assert worker.sh("ls /run/docker2cri /var/lib/docker2cri/current /var/lib/docker2cri/docker-stopped 2>/dev/null; true") == ""
 
 
 def test_there_and_back(worker: Worker) -> None:
@@ -231,8 +238,8 @@ def test_there_and_back(worker: Worker) -> None:
     worker.pods_up("containerd://")
     worker.sh("mkdir /run/docker.sock")
     begun = time.monotonic()
-    assert run.verb("back").splitlines()[-2:] == ["run-1: the node is restored", "0"]
-    print(f"back took {time.monotonic() - begun:.1f} s")
+    assert run.verb("rollback").splitlines()[-2:] == ["run-1: the node is rolled back", "0"]
+    print(f"rollback took {time.monotonic() - begun:.1f} s")
     is_old(worker, before)
     assert worker.sh("docker inspect -f '{{.State.Running}}' shell").strip() == "true"
 
@@ -243,26 +250,26 @@ def test_rebooted_inside_switch(worker: Worker) -> None:
         run = worker.run()
         assert run.forward("switch", kill_at=point) == ""
         worker.reboot()
-        run.wait_for("restored")
+        run.wait_for("rolled-back")
         is_old(worker, before)
 
 
-def test_killed_and_continued_or_put_back(worker: Worker) -> None:
+def test_killed_and_continued_or_rolled_back(worker: Worker) -> None:
     before = worker.listing()
     for there, back in ((14, 0), (19, 7), (34, 3), (46, 21)):
         run = worker.run()
         assert run.forward("switch", kill_at=there) == ""
         if back:
-            run.verb("back", kill_at=back)
+            run.verb("rollback", kill_at=back)
             assert run.forward("switch").startswith("7 ")
         else:
             assert run.forward("switch").startswith("0 ")
             worker.pods_up("containerd://")
-        assert run.verb("back").splitlines()[-1] == "0"
+        assert run.verb("rollback").splitlines()[-1] == "0"
         is_old(worker, before)
 
 
-def test_nobody_comes_back_and_the_guard_restores_the_node(worker: Worker) -> None:
+def test_no_heartbeat_and_the_guard_rolls_the_node_back(worker: Worker) -> None:
     before = worker.listing()
     run = worker.run(guard_seconds=8)
     assert run.forward("switch") == "0 run-1: switch is finished"
@@ -270,6 +277,6 @@ def test_nobody_comes_back_and_the_guard_restores_the_node(worker: Worker) -> No
     assert run.verb("renew") == "0"
     time.sleep(5)
     assert run.status()["state"] == "switched"
-    run.wait_for("restored")
+    run.wait_for("rolled-back")
     assert run.verb("disarm").splitlines()[-1] == "7"
     is_old(worker, before)

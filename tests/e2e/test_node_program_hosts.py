@@ -31,7 +31,7 @@ CHILD = "pgrep -P $(cat /run/docker.pid) -a containerd"
 
 @pytest.fixture
 def node(lab_node: Callable[[str], Node]) -> Node:
-    """A worker made anew."""
+    """A worker made again."""
     return lab_node(NAME)
 
 
@@ -52,7 +52,7 @@ def test_pods_are_removed_by_crictl_where_it_is(lab: Lab, node: Node, tmp_path: 
     pods = set(worker.sh("crictl pods -q --no-trunc").split())
     containers = set(worker.sh("crictl ps -q --no-trunc").split())
     since = worker.sh("date '+%F %T'").strip()
-    assert run.verb("back").splitlines()[-2:] == ["run-1: the node is restored", "0"]
+    assert run.verb("rollback").splitlines()[-2:] == ["run-1: the node is rolled back", "0"]
     log = worker.sh(f"journalctl -o cat -u containerd --since '{since}'")
     assert len(pods) >= 3
     assert [one for one in pods if f'RemovePodSandbox \\"{one}\\" returns successfully' not in log] == [], log
@@ -73,21 +73,21 @@ def test_docker_with_a_containerd_of_its_own(lab: Lab, node: Node, tmp_path: Pat
     assert run.verb("disarm").splitlines() == ["run-1: disarmed", "0"]
     worker.reboot()
     worker.pods_up("containerd://")
-    assert run.verb("back").splitlines()[-2:] == ["run-1: the node is restored", "0"]
+    assert run.verb("rollback").splitlines()[-2:] == ["run-1: the node is rolled back", "0"]
     assert states(worker) == units
     assert "/docker/containerd/containerd.toml" in worker.sh(CHILD)
     is_old(worker, before)
 
 
 def test_docker_that_took_to_the_systems_containerd_at_a_boot_keeps_it(lab: Lab, node: Node, tmp_path: Path) -> None:
-    """Prepared and then booted: Docker finds containerd's socket and starts none of its own. The way back must not stop that below it."""
+    """Prepared and then booted: Docker finds containerd's socket and starts none of its own. The rollback must not stop that below it."""
     inside(node, OWN_CONTAINERD)
     worker = furnished(lab, node, tmp_path)
     run = worker.run()
     worker.sh("systemctl stop docker.socket docker; systemctl start docker")
     worker.pods_up("docker://")
     assert "containerd" not in worker.sh(f"{CHILD}; true")
-    assert run.verb("back").splitlines()[-2:] == ["run-1: the node is restored", "0"]
+    assert run.verb("rollback").splitlines()[-2:] == ["run-1: the node is rolled back", "0"]
     assert states(worker) == ["active", "disabled"]
     assert worker.sh("docker run --rm lab/busybox:1.35 echo alive").strip() == "alive"
     assert [entry.text for entry in run.journal() if entry.event == "note"] == [

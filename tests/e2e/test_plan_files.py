@@ -114,7 +114,7 @@ def test_a_kubelet_starts_with_the_flags_on_a_containerd_with_the_file(
 def test_a_file_edited_after_planning_is_refused_with_its_diff(lab: Lab, tmp_path: Path) -> None:
     tool = Tool(lab)
     plan = tmp_path / "plan.json"
-    assert tool("plan", "lab-w1", "--to", "containerd", *tool.reach(), "-o", str(plan)).code == 0
+    assert tool("plan", "lab-w1", "--to", "containerd", *tool.reach(), "--out", str(plan)).code == 0
     fresh = tool("plan", "--check", str(plan), *tool.reach())
     assert (fresh.code, fresh.err) == (0, "")
     assert fresh.out.startswith("lab-w1: the plan holds, ")
@@ -126,7 +126,7 @@ def test_a_file_edited_after_planning_is_refused_with_its_diff(lab: Lab, tmp_pat
         assert stale.err.splitlines() == [
             f"{plan} no longer holds for lab-w1",
             "  expected: nodes as they were planned",
-            f"  next: docker2cri plan --to containerd lab-w1 -o {plan}",
+            f"  next: docker2cri plan --to containerd lab-w1 --out {plan}",
         ]
     finally:
         lab.inside("lab-w1", "sed", "-i", "/^# by hand$/d", "/etc/containerd/config.toml")

@@ -69,12 +69,12 @@ def test_a_file_edited_after_planning_is_refused_with_its_diff(story: Story) -> 
     now = hashlib.sha256(story.original + b"# by hand\n").hexdigest()
     assert story.ran["apply, edited"].code == 7
     assert table(story.ran["apply, edited"]) == [
-        ["NODE", "ENDED", "CODE", "WHY"],
-        ["lab-w1", "refused", "7", "the plan no longer holds"],
-        ["lab-w2", "not attempted", "-", "a node before it did not end new"],
+        ["NODE", "STATE", "CODE", "REASON"],
+        ["lab-w1", "refused", "7", "plan is stale: 1 input changed since it was made"],
+        ["lab-w2", "skipped", "0", "skipped: an earlier node failed"],
     ]
     assert story.message("apply, edited") == (
-        "lab-w1: the plan no longer holds\n"
+        "lab-w1: plan is stale: 1 input changed since it was made\n"
         f"{EDITED}: planned sha256:{planned} 644 root:root, now sha256:{now} 644 root:root\n"
         f"--- {EDITED} (planned)\n"
         f"+++ {EDITED} (now)\n"
@@ -85,23 +85,23 @@ def test_a_file_edited_after_planning_is_refused_with_its_diff(story: Story) -> 
         "+# by hand\n"
         "\n"
         "  expected: the node as it was planned\n"
-        "  next: docker2cri plan --to containerd lab-w1 -o plan.json"
+        "  next: docker2cri plan --to containerd lab-w1 --out plan.json"
     )
 
 
 @pytest.mark.parametrize(("command", "state", "why"), [
-    ("apply", "new", "runs on containerd, verified"),
-    ("apply again", "new", "nothing to do: it runs on containerd and was verified"),
-    ("verify there", "new", "verified on containerd"),
-    ("rollback", "old", "back on Docker, verified"),
-    ("rollback again", "old", "nothing to do: it is restored"),
-    ("verify back", "old", "verified on Docker"),
+    ("apply", "migrated", "it runs on containerd and is verified"),
+    ("apply again", "migrated", "nothing to do: it runs on containerd and is verified"),
+    ("verify there", "migrated", "verified on containerd"),
+    ("rollback", "rolled back", "it runs on Docker as before and is verified"),
+    ("rollback again", "rolled back", "nothing to do: it is rolled back"),
+    ("verify back", "rolled back", "verified on Docker"),
 ])  # fmt: skip
 def test_each_command_tells_how_both_nodes_ended(story: Story, command: str, state: str, why: str) -> None:
     ran = story.ran[command]
     assert (ran.code, table(ran), story.message(command)) == (
         0,
-        [["NODE", "ENDED", "CODE", "WHY"], ["lab-w1", state, "0", why], ["lab-w2", state, "0", why]],
+        [["NODE", "STATE", "CODE", "REASON"], ["lab-w1", state, "0", why], ["lab-w2", state, "0", why]],
         "",
     )
 

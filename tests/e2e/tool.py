@@ -43,10 +43,10 @@ class Tool:
 
 
 def table(ran: Ran) -> list[list[str]]:
-    """The rows of a recap; two blanks part the columns."""
+    """The rows of a table of states; two blanks part the columns."""
     return [re.split(r"\s{2,}", line.strip()) for line in ran.out.splitlines() if line.strip()]
 
 
 def recap(ran: Ran) -> list[str]:
-    """The row of the one node in a recap: host, how it ended, exit code, why."""
+    """The row of the one node in a table of states: node, state, exit code, reason."""
     return table(ran)[-1]
