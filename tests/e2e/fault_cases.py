@@ -1,4 +1,4 @@
-"""Faults on a real node and what they must end in. Each case begins on a whole node on Docker and leaves one that `rolled_back` can roll back.
+"""Faults on a real node and what they must end in. Each case begins on a whole node on Docker and leaves one that can be rolled back.
 
 A moment is named by the node's journal, whose lines differ in number from runtime to runtime.
 """
@@ -133,7 +133,7 @@ def rebooted_before_rollback(ground: Ground) -> Result:
 
 
 def socket_directory_used(ground: Ground) -> Result:
-    """Docker's socket has become a directory with a file in it: the node needs attention and the directory is named; emptied, `rollback` ends."""
+    """Docker's socket has become a directory with a file in it: the node needs attention, it is named; emptied, `rollback` ends."""
     plan = ground.plan()
     assert ground.tool("apply", plan).code == 0
     ground.sh("rm -f /run/docker.sock && mkdir /run/docker.sock && echo kept >/run/docker.sock/kept")
@@ -270,7 +270,7 @@ def disk_full_journal(ground: Ground) -> Result:
 
 
 def disk_read_only(ground: Ground) -> Result:
-    """That disk becomes read-only before the guard is disarmed: nothing can be recorded, so it needs attention; writable again, `rollback` ends."""
+    """That disk becomes read-only before the guard is disarmed: nothing can be recorded, it needs attention; writable, `rollback` ends."""
     ground.sh("mkdir -p -m 700 /var/lib/docker2cri && mount -t tmpfs -o size=8m,mode=700 none /var/lib/docker2cri")
     try:
         run, _ = going(ground, VERIFYING)
@@ -321,7 +321,7 @@ FIXED = f"rm -f {DROPINS}/99-broken.conf; rmdir {DROPINS} 2>/dev/null; systemctl
 
 
 def containerd_broken(ground: Ground) -> Result:
-    """containerd does not start any more in the switch; on its old configuration neither: the node needs attention; fixed, `rollback` ends."""
+    """containerd does not start any more in the switch; nor on its old configuration: the node needs attention; fixed, `rollback` ends."""
     run, _ = going(ground, "drain ^cordon")
     ground.sh(BROKEN)
     try:
@@ -461,7 +461,7 @@ def api_long_drain(ground: Ground) -> Result:
 
 
 def api_long_switch(ground: Ground) -> Result:
-    """The API stays away in `switch`: not verified, so rolled back, which cannot be finished; `rollback` does when the API is there again."""
+    """The API stays away in `switch`: not verified, so rolled back, which cannot be finished; `rollback` finishes it later."""
     return api_long(ground, GUARDED, "the node cannot be verified")
 
 

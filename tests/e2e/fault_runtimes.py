@@ -19,7 +19,7 @@ class Runtime:
     is a script that prints the IDs of its containers and sandboxes that run, whole, and nothing where it does not run; `left` one that
     prints what of pods is in it, which is nothing on Docker. `needs` furnishes a fresh node; it raises LabError where that cannot be done.
 
-    `applied` is the last line of a node's journal that a switch writes, `rolled_back` the lines that the rollback writes (first, last): they follow
+    `applied` is the last line of a node's journal that a switch writes, `rolled_back` the lines of the rollback (first, last): they follow
     from the steps of the plan that the lab's clean workers get. A point that does not exist fails, so they cannot tell more than is.
     """
 

@@ -1,4 +1,4 @@
-"""The node program on a real node, without the engine: forward, rollback, rebooted, killed, forgotten. The node is made again for each test."""
+"""The node program on a real node, without the engine: forward, rollback, rebooted, killed, forgotten. Each test gets a new node."""
 
 from __future__ import annotations
 
