@@ -23,7 +23,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "plan": frozenset(("rules", "targets", "installers", "facts", "formats")),
     "report": frozenset(("plan", "rules", "targets", "installers", "manifests", "facts", "formats")),
     "run": frozenset(("plan", "rules", "targets", "installers", "manifests", "facts", "formats", "errors", "node")),
-    "cli": frozenset(("run", "report", "plan", "rules", "targets", "installers", "manifests", "facts", "formats", "errors", "demo")),
+    "cli": frozenset(("run", "report", "plan", "rules", "targets", "installers", "manifests", "facts", "formats", "errors")),
     "node": frozenset(),
 }
 PURE = ("facts", "formats", "targets", "installers", "manifests", "rules", "plan", "report")
