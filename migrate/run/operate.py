@@ -35,13 +35,13 @@ from migrate.plan.state import (
     Reason,
 )
 from migrate.run.apply import apply
-from migrate.run.rollback import rollback
 from migrate.run.clock import SystemClock
 from migrate.run.hold import held
 from migrate.run.kube.client import connect as connect_cluster
 from migrate.run.kube.writes import acting
 from migrate.run.ports import Host, HostTarget
 from migrate.run.remote import Remote
+from migrate.run.rollback import rollback
 from migrate.run.runs import RunFolder, run_of
 from migrate.run.session import Access, targets_named
 from migrate.run.ssh.connect import Connector
