@@ -25,9 +25,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "verify": frozenset(("plan", "facts", "formats")),
     "report": frozenset(("program", "plan", "rules", "targets", "installers", "manifests", "facts", "formats")),
     "run": frozenset(("program", "verify", "plan", "rules", "targets", "installers", "manifests", "facts", "formats", "errors", "node")),
-    "cli": frozenset(
-        ("run", "report", "program", "plan", "rules", "targets", "installers", "manifests", "facts", "formats", "errors", "demo")
-    ),
+    "cli": frozenset(("run", "report", "program", "plan", "rules", "targets", "installers", "manifests", "facts", "formats", "errors")),
     "node": frozenset(),
 }
 PURE = ("facts", "formats", "targets", "installers", "manifests", "rules", "plan", "program", "verify", "report")
