@@ -16,8 +16,8 @@ from migrate.plan.inputs import inputs
 from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
 from migrate.plan.steps import BundleSource, InstalledPackage, InstallRuntime
 from migrate.rules import Finding, NodeView
+from migrate.sources.table import origin_of, source_of
 from migrate.targets.bundle import fits
-from migrate.targets.host import sandbox_image
 
 # The blockers that say that nothing may be installed: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.
 # All others are judged when the move is planned.
@@ -37,11 +37,7 @@ FORBIDDING = frozenset(
         "runtime-config-unreadable",
     )
 )
-# What a node runs on meanwhile; containerd and runc too where they are not what was asked for
-SERVING = re.compile(
-    r"docker(-ce|-ce-cli|-ce-rootless-extras|-engine|\.io)?|moby-(engine|cli|containerd|runc)|cri-dockerd|kube(let|adm|ctl)|kubernetes-cni"
-)
-BENEATH = frozenset(("containerd", "containerd.io", "moby-containerd"))
+KUBERNETES = re.compile(r"kube(let|adm|ctl)|kubernetes-cni")  # packages that the node runs on beside those of its source
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +165,7 @@ def install_plan(
         steps=tuple(PlannedStep(segment="prepare", step=one) for one in given),
         inputs=inputs(view.facts, ()),
         pods=(),
-        pause=sandbox_image(view.facts) or "",
+        pause=origin_of(view.facts).sandbox_image or "",
         may_differ=(f"what was installed of {', '.join(one.title for one in given)} stays, stopped and disabled", RECORD) if given else (),
     )
 
@@ -191,9 +187,11 @@ def _step(
 
 
 def _serves(view: NodeView, change: Change, wanted: Lacking) -> bool:
-    if change.name in BENEATH:
+    """Whether the node runs on it meanwhile: what lies below the source only where it is not what was asked for."""
+    source = source_of(view.facts)
+    if source and change.name in source.beneath:
         return change.name not in wanted.packages
-    return SERVING.fullmatch(change.name) is not None
+    return bool(KUBERNETES.fullmatch(change.name) or (source and re.fullmatch(source.packages, change.name)))
 
 
 def _told(change: Change) -> str:
