@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from migrate.facts.model import NodeFacts
 from migrate.facts.origin import Origin
 from migrate.formats.version import Version
 from migrate.targets.bundle import Layout
+from migrate.targets.docker_keys import Key
 
 JOIN = "+"  # between a target's name and those of its options: `crio+own-defaults`
 
@@ -67,6 +68,7 @@ class Target:
     What it does otherwise than Docker: `low_ports_from` is its first version that lets any process bind ports below 1024 and ping, None
     for none; `default_capabilities_dropped` are those that Docker gives and it does not; `takes_short_names` tells that an image name
     without a registry means Docker Hub; `own_defaults` are limits of its own that the plan leaves in force: what, and what comes of it.
+    `docker_keys` tell what becomes of each key that Docker was told, those of another name are unknown.
     `hosts` is the folder that gets a hosts.toml for each registry, None where it reads Docker's own certs.d. `leaves` is what of it a
     rollback does not take away; `layer` tells what serves the kubelet in it, where it is more than that, and `shim` what holds each
     container: its name, and how the runtime speaks to it.
@@ -100,6 +102,7 @@ class Target:
     running: str
     pid: str
     shim: tuple[str, str]
+    docker_keys: Mapping[str, Key]
     options: tuple[TargetOption, ...] = ()
     tools: tuple[tuple[str, str], ...] = ()
     copies: int = 1

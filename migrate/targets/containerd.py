@@ -14,6 +14,7 @@ from migrate.formats import FormatError, toml_doc, version
 from migrate.formats.version import Version
 from migrate.targets import Edit, Target
 from migrate.targets.bundles import CONTAINERD_BUNDLE
+from migrate.targets.containerd_keys import CONTAINERD_KEYS
 from migrate.targets.host import host_edits
 from migrate.targets.hosts_toml import hosts_edits
 from migrate.targets.kubelet import kubelet_edits
@@ -250,6 +251,7 @@ CONTAINERD = Target(
     running="""tasks=$(ctr -n k8s.io tasks ls); printf '%s\\n' "$tasks" | awk '$3 == "RUNNING" { print $1 }'""",
     pid="ctr -n k8s.io tasks ls | awk -v id={id} '$1 == id {{ print $2 }}'",
     shim=("containerd-shim-runc-v2", "ttrpc"),
+    docker_keys=CONTAINERD_KEYS,
     hosts=lambda facts: config_path(facts.containerd) if isinstance(facts.containerd, Containerd) else CERTS,
     copies=2,  # its layers as they came, and unpacked
     low_ports_from=(2, 0),

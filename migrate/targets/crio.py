@@ -17,6 +17,7 @@ from migrate.formats.version import Version
 from migrate.targets import Edit, Target, TargetOption, with_options
 from migrate.targets.bundles import CRIO_BUNDLE
 from migrate.targets.containers import DATA_ROOT, containers_edits
+from migrate.targets.crio_keys import CRIO_KEYS
 from migrate.targets.host import host_edits
 from migrate.targets.kubelet import kubelet_edits
 
@@ -212,6 +213,7 @@ CRIO = Target(
     running="crictl ps -q --state running",
     pid="crictl inspect -o go-template --template '{{{{.info.pid}}}}' {id}",
     shim=("conmon", "starts it, one for each container"),
+    docker_keys=CRIO_KEYS,
     options=(OWN_DEFAULTS,),
     tools=(("skopeo", "skopeo"), ("crictl", "cri-tools")),
     temporary="/var/tmp",  # skopeo 1.9.3 takes no other, whatever TMPDIR says (observed; containers/image internal/tmpdir)
