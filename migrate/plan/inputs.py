@@ -16,7 +16,9 @@ from migrate.sources.table import SOURCES, origin_of
 from migrate.targets.table import TARGETS
 
 # a source may stand on a target: Docker on the system's containerd
-UNITS = tuple(dict.fromkeys(("kubelet.service", *(unit for source in SOURCES for unit in source.units), *(one.unit for one in TARGETS))))
+UNITS = tuple(
+    dict.fromkeys(("kubelet.service", *(unit for source in SOURCES for unit in source.units), *(target.unit for target in TARGETS)))
+)
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,12 +45,12 @@ def inputs(facts: NodeFacts, paths: Iterable[str]) -> tuple[Input, ...]:
 
 def moved(planned: Iterable[Input], now: Iterable[Input]) -> tuple[Moved, ...]:
     """What differs between the inputs of a plan and those of fresh facts, in the plan's order."""
-    fresh = {one.what: one for one in now}
+    fresh = {current.what: current for current in now}
     found = []
-    for one in planned:
-        current = fresh.get(one.what, Input(what=one.what, value="gone"))
-        if current.value != one.value:
-            found.append(Moved(what=one.what, planned=one.value, now=current.value, diff=_diff(one, current)))
+    for before in planned:
+        current = fresh.get(before.what, Input(what=before.what, value="gone"))
+        if current.value != before.value:
+            found.append(Moved(what=before.what, planned=before.value, now=current.value, diff=_diff(before, current)))
     return tuple(found)
 
 

@@ -49,7 +49,7 @@ def configured(facts: NodeFacts) -> tuple[str, ...]:
 def running_sandbox_image(facts: NodeFacts) -> str | None:
     """The image of the sandboxes that run, where all have the same: it outranks whatever flags say. One by ID alone has no name."""
     docker = of(facts)
-    names = {one.image for one in docker.containers if one.sandbox and one.running} if docker else set()
+    names = {container.image for container in docker.containers if container.sandbox and container.running} if docker else set()
     named = {name for name in names if not name.startswith("sha256:")}
     return named.pop() if len(named) == 1 else None
 

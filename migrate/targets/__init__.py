@@ -118,10 +118,10 @@ class Target:
 
 def with_options(target: Target, chosen: Collection[str]) -> Target:
     """The target as it is with these of its options, its name and the way to ask for it with them; raises ValueError for another option."""
-    if unknown := sorted(set(chosen) - {one.name for one in target.options}):
+    if unknown := sorted(set(chosen) - {option.name for option in target.options}):
         raise ValueError(f"{target.title} has no option {', '.join(unknown)}")
     made = target
-    for one in target.options:
-        if one.name in chosen:
-            made = replace(one.made(made), name=f"{made.name}{JOIN}{one.name}", asked=f"{made.asked} {one.asked}")
+    for option in target.options:
+        if option.name in chosen:
+            made = replace(option.made(made), name=f"{made.name}{JOIN}{option.name}", asked=f"{made.asked} {option.asked}")
     return made

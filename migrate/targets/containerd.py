@@ -138,7 +138,7 @@ def config_path(found: Containerd) -> str:
 def _config_path(values: Mapping[str, Any], found: Containerd, images: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
     own = _at(values, (*images, "registry")) or {}
     inline = [name for name in ("mirrors", "configs") if own.get(name)]
-    tls = any("tls" in one for one in (own.get("configs") or {}).values() if isinstance(one, Mapping))
+    tls = any("tls" in registry for registry in (own.get("configs") or {}).values() if isinstance(registry, Mapping))
     if "mirrors" in inline or tls:
         message = f"its registry.{inline[0]} and config_path exclude each other: CRI would not load; move it to hosts.toml files first"
         raise FormatError("containerd config", message)
@@ -171,11 +171,11 @@ def _runtimes(facts: NodeFacts, runtime: tuple[str, ...], systemd: bool) -> dict
     settings = facts.daemon_settings
     changes: dict[tuple[str, ...], Any] = {}
     extra = settings.get("runtimes")
-    for name, one in sorted(extra.items()) if isinstance(extra, Mapping) else ():
-        if isinstance(one, Mapping) and one.get("path") and name != "runc":
+    for name, runtime_table in sorted(extra.items()) if isinstance(extra, Mapping) else ():
+        if isinstance(runtime_table, Mapping) and runtime_table.get("path") and name != "runc":
             where = (*runtime, "containerd", "runtimes", str(name))
             changes[(*where, "runtime_type")] = RUNC
-            changes[(*where, "options", "BinaryName")] = str(one["path"])
+            changes[(*where, "options", "BinaryName")] = str(runtime_table["path"])
             changes[(*where, "options", "SystemdCgroup")] = systemd
     default = settings.get("default-runtime")
     if isinstance(default, str) and default not in ("runc", "io.containerd.runc.v2"):
@@ -204,7 +204,7 @@ def _docker_habits(
 
 def _package(facts: NodeFacts) -> str:
     """What its package is called here: that of Docker's own repository where Docker came from there, else the distribution's."""
-    names = {one.name for one in facts.packages}
+    names = {package.name for package in facts.packages}
     if "containerd.io" in names or "docker-ce" in names:
         return "containerd.io"
     return "containerd" if "containerd" in names or facts.os.id in ("debian", "ubuntu") else "containerd.io"

@@ -42,7 +42,7 @@ def installed(facts: NodeFacts) -> str | None:
 
 def read(facts: NodeFacts) -> Crio | Unreadable | None:
     """What was read of CRI-O: None when it is not there, Unreadable when its program did not answer."""
-    return facts.crio or next((one for one in facts.unreadable if one.what == "crio version"), None)
+    return facts.crio or next((unread for unread in facts.unreadable if unread.what == "crio version"), None)
 
 
 def own_defaults(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
@@ -66,7 +66,7 @@ def own_defaults(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
 
 def _containers(facts: NodeFacts) -> int:
     runtime = facts.runtime("cri-o")
-    return sum(one.kind == "container" for one in runtime.live) if runtime else 0
+    return sum(live.kind == "container" for live in runtime.live) if runtime else 0
 
 
 def unsupported(kubelet: Version, runtime: Version) -> str | None:
@@ -79,7 +79,7 @@ def unsupported(kubelet: Version, runtime: Version) -> str | None:
 
 def configured(facts: NodeFacts) -> tuple[str, ...]:
     """The files of its own and those that it shares, where it is there."""
-    return tuple(path for path, one in facts.files.items() if path.startswith(FOLDERS) and one.kind != "absent") if facts.crio else ()
+    return tuple(path for path, file in facts.files.items() if path.startswith(FOLDERS) and file.kind != "absent") if facts.crio else ()
 
 
 def edits(facts: NodeFacts, origin: Origin, *, keep_docker_defaults: bool = True) -> tuple[Edit, ...]:
@@ -141,7 +141,9 @@ def _runtimes(facts: NodeFacts) -> Changes:
     changes: Changes = {(*runtime, "default_runtime"): name}
     extra = settings.get("runtimes")
     found = (
-        {str(key): one for key, one in extra.items() if isinstance(one, Mapping) and one.get("path")} if isinstance(extra, Mapping) else {}
+        {str(key): table for key, table in extra.items() if isinstance(table, Mapping) and table.get("path")}
+        if isinstance(extra, Mapping)
+        else {}
     )
     for key in sorted({"runc", *found}):
         where = (*runtime, "runtimes", key)

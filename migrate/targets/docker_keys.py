@@ -42,7 +42,7 @@ def one_of(*values: Any) -> Callable[[Any], bool]:
 
 
 def _only_local(value: Any) -> bool:
-    return all(str(one).startswith(("fd://", "unix://")) for one in (value if isinstance(value, list) else [value]))
+    return all(str(host).startswith(("fd://", "unix://")) for host in (value if isinstance(value, list) else [value]))
 
 
 def _only_rotation(value: Any) -> bool:
@@ -51,7 +51,9 @@ def _only_rotation(value: Any) -> bool:
 
 def only_kernel_check(value: Any) -> bool:
     """`overlay2.override_kernel_check` was in the daemon.json of kubeadm's own guide and does nothing from Docker 20.10 on."""
-    return not value or (isinstance(value, list) and all(str(one).partition("=")[0].endswith(".override_kernel_check") for one in value))
+    return not value or (
+        isinstance(value, list) and all(str(option).partition("=")[0].endswith(".override_kernel_check") for option in value)
+    )
 
 
 def _no_snapshotter(value: Any) -> bool:

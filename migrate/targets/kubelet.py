@@ -96,7 +96,7 @@ def home_of(kubelet: Kubelet, name: str) -> Place:
     if flag := kubelet.flag(name):
         return flag.place
     known = {place.variable: place for place in kubelet.variables}
-    return next((known[one] for one in PREFERRED_VARIABLES if one in known), kubelet.start)
+    return next((known[name] for name in PREFERRED_VARIABLES if name in known), kubelet.start)
 
 
 def _why_flags(kubelet: Kubelet, change: FlagChange) -> str:
