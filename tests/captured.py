@@ -49,3 +49,20 @@ def replaced(capture: Capture, key: str, old: str, new: str) -> Capture:
 def facts(capture: Capture) -> NodeFacts:
     """The facts of a capture."""
     return facts_from(capture)
+
+
+def on_cri_dockerd(*arguments: str, unit: bool = True) -> Capture:
+    """lab-w1 as its kubelet would reach Docker through cri-dockerd 0.3.4 with these arguments, which a unit started or nobody knows who."""
+    env, socket = "/var/lib/kubelet/kubeadm-flags.env", "unix:///run/cri-dockerd.sock"
+    capture = replaced(capture_of(), env, "--network-plugin=cni", f"--container-runtime=remote --container-runtime-endpoint={socket}")
+    argv = ("/usr/bin/cri-dockerd", "--container-runtime-endpoint", "fd://", *arguments)
+    processes = capture.commands["processes"].text + f"411 {' '.join(argv)}\n"
+    capture = with_output(with_output(capture, "processes", processes), "cri-dockerd version", "cri-dockerd 0.3.4 (e88b1605)\n")
+    if not unit:
+        return capture
+    path = "/lib/systemd/system/cri-docker.service"
+    shown = f"ActiveState=active\nUnitFileState=enabled\nMainPID=411\nFragmentPath={path}\nAfter=docker.service\n"
+    capture = with_output(capture, "systemctl show cri-docker.service", shown)
+    capture = with_output(capture, "systemctl show cri-docker.socket", "ActiveState=active\nUnitFileState=enabled\nMainPID=0\n")
+    capture = with_output(capture, "cmdline cri-docker.service", "\0".join(argv) + "\0")
+    return with_file(capture, path, f"[Service]\nExecStart={' '.join(argv)}\n")

@@ -11,24 +11,29 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "migrate"
 
-# A package may import those named beside it: cli -> run, report -> plan -> rules -> targets, installers -> facts -> formats -> errors.
+# A package may import those named beside it:
+# cli -> run, report -> plan -> rules -> sources, targets, installers -> facts -> formats -> errors.
+BELOW = ("facts", "formats")
+KNOWLEDGE = ("sources", "targets", "installers", "manifests", *BELOW)  # these four ignore each other
+DECISIONS = ("plan", "rules", *KNOWLEDGE)
 LAYERS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "formats": frozenset(("errors",)),
     "facts": frozenset(("formats", "errors")),
-    "targets": frozenset(("facts", "formats")),
-    "installers": frozenset(("facts", "formats")),
-    "manifests": frozenset(("facts", "formats")),
-    "rules": frozenset(("targets", "installers", "manifests", "facts", "formats")),
-    "plan": frozenset(("rules", "targets", "installers", "facts", "formats")),
-    "program": frozenset(("plan", "targets", "facts", "formats")),
-    "verify": frozenset(("plan", "facts", "formats")),
-    "report": frozenset(("program", "plan", "rules", "targets", "installers", "manifests", "facts", "formats")),
-    "run": frozenset(("program", "verify", "plan", "rules", "targets", "installers", "manifests", "facts", "formats", "errors", "node")),
-    "cli": frozenset(("run", "report", "program", "plan", "rules", "targets", "installers", "manifests", "facts", "formats", "errors")),
+    "sources": frozenset(BELOW),
+    "targets": frozenset(BELOW),
+    "installers": frozenset(BELOW),
+    "manifests": frozenset(BELOW),
+    "rules": frozenset(KNOWLEDGE),
+    "plan": frozenset(("rules", *KNOWLEDGE)),
+    "program": frozenset(DECISIONS),
+    "verify": frozenset(DECISIONS),
+    "report": frozenset(("program", *DECISIONS)),
+    "run": frozenset(("program", "verify", "errors", "node", *DECISIONS)),
+    "cli": frozenset(("run", "report", "program", "errors", *DECISIONS)),
     "node": frozenset(),
 }
-PURE = ("facts", "formats", "targets", "installers", "manifests", "rules", "plan", "program", "verify", "report")
+PURE = (*DECISIONS, "program", "verify", "report")
 
 # What a pure package may import from outside; everything else of the standard library does I/O, reads a clock or is not needed.
 PURE_STANDARD = frozenset(

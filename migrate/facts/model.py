@@ -251,6 +251,18 @@ class Crio:
 
 
 @dataclass(frozen=True, slots=True)
+class CriDockerd:
+    """cri-dockerd where the kubelet talks to it: its version (empty when it does not tell), its flags without dashes, and where they stand.
+
+    They are the running process's where it runs, else those of its unit; of a flag given twice the last value, as pflag takes it.
+    """
+
+    version: str
+    flags: Mapping[str, str | None]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Cni:
     """Pod networking as files.
 
@@ -426,6 +438,8 @@ class NodeFacts:
     inside: str = ""
     # tool -> the first line of its --version, None where it is not there; one that was not asked about, or did not answer, is left out
     tools: Mapping[str, str | None] = field(default_factory=dict)
+    # None where the kubelet does not talk to it
+    cri_dockerd: CriDockerd | Unreadable | None = None
 
     @property
     def daemon_settings(self) -> Mapping[str, Any]:

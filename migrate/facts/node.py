@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrate.facts.capture import Capture
-from migrate.facts.model import Kubelet, NodeFacts, Unreadable
+from migrate.facts.model import CriDockerd, Kubelet, NodeFacts, Unreadable
 from migrate.facts.parse import leaning, system
 from migrate.facts.parse.actors import actors
 from migrate.facts.parse.cni import cni
 from migrate.facts.parse.containerd import containerd
+from migrate.facts.parse.cri_dockerd import cri_dockerd
 from migrate.facts.parse.crio import crio
 from migrate.facts.parse.docker import docker
 from migrate.facts.parse.kubelet import endpoint, kubelet
@@ -32,7 +33,8 @@ def facts_from(capture: Capture) -> NodeFacts:
     node_crio = crio(reading)
     node_endpoint = endpoint(node_kubelet, reading)
     machine = system.operating_system(reading)
-    config_dir, bin_dirs = _cni_directories(node_kubelet)
+    shim = cri_dockerd(reading, loaded) if node_endpoint.kind == "cri-dockerd" else None
+    config_dir, bin_dirs = _cni_directories(node_kubelet, shim)
     return NodeFacts(
         host=capture.host,
         taken=capture.taken,
@@ -65,20 +67,19 @@ def facts_from(capture: Capture) -> NodeFacts:
         runtimes=runtimes(reading, node_kubelet, node_endpoint, node_docker, node_containerd, node_crio),
         inside=inside(machine.virtualization),
         tools=system.tools(reading),
+        cri_dockerd=shim,
         unreadable=reading.unreadable,
         files=capture.paths,
     )
 
 
-def _cni_directories(found: Kubelet | Unreadable | None) -> tuple[str, tuple[str, ...]]:
-    config_dir = "/etc/cni/net.d"
-    bin_dirs: tuple[str, ...] = ("/opt/cni/bin",)
-    if isinstance(found, Kubelet):
-        if (flag := found.flag("cni-conf-dir")) and flag.value:
-            config_dir = flag.value
-        if (flag := found.flag("cni-bin-dir")) and flag.value:
-            bin_dirs = tuple(flag.value.split(","))
-    return config_dir, bin_dirs
+def _cni_directories(kubelet: Kubelet | Unreadable | None, shim: CriDockerd | Unreadable | None) -> tuple[str, tuple[str, ...]]:
+    """Where the source looks for configurations and plugins: cri-dockerd has flags of its own, by the names of the kubelet's."""
+    if isinstance(shim, CriDockerd):
+        given = {name: value for name, value in shim.flags.items() if value}
+    else:
+        given = {flag.name: flag.value for flag in kubelet.flags if flag.wins and flag.value} if isinstance(kubelet, Kubelet) else {}
+    return given.get("cni-conf-dir", "/etc/cni/net.d"), tuple(given.get("cni-bin-dir", "/opt/cni/bin").split(","))
 
 
 def _crictl(reading: Reading) -> Mapping[str, Any] | Unreadable | None:

@@ -20,7 +20,8 @@ def misplaced(cgroup: str, driver: str, container: str) -> str:
         right = last.endswith(f"-{container}.scope") and parent.endswith(".slice") and KUBEPODS in parent
         wanted = "a scope of its pod's slice in kubepods.slice"
     else:
-        right = last.removeprefix("crio-") == container and parent.startswith("pod") and KUBEPODS in parents
+        # CRI-O puts its name before the ID
+        right = (last == container or last.endswith(f"-{container}")) and parent.startswith("pod") and KUBEPODS in parents
         wanted = "a directory of its pod's below kubepods"
     return "" if right else f"its cgroup is {path[:300]}, and by the kubelet's driver ({driver}) it is {wanted}"
 

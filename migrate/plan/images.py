@@ -37,7 +37,7 @@ def _wanted(docker: Docker, on_node: Iterable[Pod], everywhere: Iterable[Pod], s
 
 
 def _names(pods: Iterable[Pod]) -> list[str]:
-    used = {canonical(one.image) for pod in pods if not pod.finished for one in pod.spec.all_containers}
+    used = {canonical(container.image) for pod in pods if not pod.finished for container in pod.spec.all_containers}
     return sorted(used)
 
 

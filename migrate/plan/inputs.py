@@ -9,20 +9,16 @@ from collections.abc import Iterable
 import msgspec
 
 from migrate.facts.capture import PathReading
-from migrate.facts.model import Containerd, Crio, Docker, Kubelet, NodeFacts
+from migrate.facts.model import Kubelet, NodeFacts
 from migrate.facts.redact import mask
 from migrate.plan.model import Input
+from migrate.sources.table import SOURCES, origin_of
+from migrate.targets.table import TARGETS
 
-UNITS = (
-    "kubelet.service",
-    "docker.service",
-    "docker.socket",
-    "containerd.service",
-    "crio.service",
-    "cri-docker.service",
-    "cri-docker.socket",
+# a source may stand on a target: Docker on the system's containerd
+UNITS = tuple(
+    dict.fromkeys(("kubelet.service", *(unit for source in SOURCES for unit in source.units), *(target.unit for target in TARGETS)))
 )
-CRIO_FOLDERS = ("/etc/crio/", "/etc/containers/")
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,39 +36,44 @@ def inputs(facts: NodeFacts, paths: Iterable[str]) -> tuple[Input, ...]:
     for name in UNITS:
         if unit := facts.unit(name):
             files |= {*unit.files, *unit.environment_files}
-    if isinstance(facts.docker, Docker):
-        files.add("/etc/docker/daemon.json")
     if isinstance(facts.kubelet, Kubelet) and facts.kubelet.config_path:
         files.add(facts.kubelet.config_path)
-    if isinstance(facts.containerd, Containerd):
-        files.add(facts.containerd.config_path)
-    if facts.crio:
-        files |= {path for path, found in facts.files.items() if path.startswith(CRIO_FOLDERS) and found.kind != "absent"}
-    return (*_versions(facts), *_units(facts), *(_file(path, facts.files.get(path)) for path in sorted(files)))
+    configured = (*(source.configured for source in SOURCES), *(target.configured for target in TARGETS))
+    files.update(path for paths_of in configured for path in paths_of(facts))
+    return (*_versions(facts), *_origin(facts), *_units(facts), *(_file(path, facts.files.get(path)) for path in sorted(files)))
 
 
 def moved(planned: Iterable[Input], now: Iterable[Input]) -> tuple[Moved, ...]:
     """What differs between the inputs of a plan and those of fresh facts, in the plan's order."""
-    fresh = {one.what: one for one in now}
+    fresh = {current.what: current for current in now}
     found = []
-    for one in planned:
-        current = fresh.get(one.what, Input(what=one.what, value="gone"))
-        if current.value != one.value:
-            found.append(Moved(what=one.what, planned=one.value, now=current.value, diff=_diff(one, current)))
+    for before in planned:
+        current = fresh.get(before.what, Input(what=before.what, value="gone"))
+        if current.value != before.value:
+            found.append(Moved(what=before.what, planned=before.value, now=current.value, diff=_diff(before, current)))
     return tuple(found)
 
 
 def _versions(facts: NodeFacts) -> tuple[Input, ...]:
-    found = [("machine", facts.os.machine_id)]
-    parts = (("kubelet", facts.kubelet), ("docker", facts.docker), ("containerd", facts.containerd), ("crio", facts.crio))
-    for name, part in parts:
-        if isinstance(part, Kubelet | Docker | Containerd | Crio):
-            found.append((f"version of {name}", part.version))
+    found = {"machine": facts.os.machine_id}
     if isinstance(facts.kubelet, Kubelet):
+        found["version of kubelet"] = facts.kubelet.version
         flags = " ".join(f"--{flag.name}={flag.value}" if flag.value is not None else f"--{flag.name}" for flag in facts.kubelet.flags)
-        found.append(("kubelet flags", mask(flags)))
-    found += [(f"package {package.name}", package.version) for package in facts.packages]
-    return tuple(Input(what=what, value=value) for what, value in found)
+        found["kubelet flags"] = mask(flags)
+    told = {source.runtime: source.version(facts) for source in SOURCES} | {target.name: target.installed(facts) for target in TARGETS}
+    found |= {f"version of {name}": text for name, text in told.items() if text is not None}
+    found |= {f"package {package.name}": package.version for package in facts.packages}
+    return tuple(Input(what=what, value=value) for what, value in found.items())
+
+
+def _origin(facts: NodeFacts) -> tuple[Input, ...]:
+    origin = origin_of(facts)
+    found = {
+        "sandbox image": origin.sandbox_image or "not known",
+        "cgroup driver": origin.cgroup_driver or "not known",
+        "CNI folders": " ".join((origin.cni_config_dir, *origin.cni_bin_dirs)),
+    }
+    return tuple(Input(what=what, value=value) for what, value in found.items())
 
 
 def _units(facts: NodeFacts) -> tuple[Input, ...]:

@@ -16,6 +16,7 @@ from migrate.plan.inputs import inputs
 from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
 from migrate.plan.steps import BundleSource, InstalledPackage, InstallRuntime
 from migrate.rules import Finding, NodeView
+from migrate.sources.table import origin_of, source_of
 from migrate.targets.bundle import fits
 
 # The blockers that say that nothing may be installed: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.
@@ -36,11 +37,7 @@ FORBIDDING = frozenset(
         "runtime-config-unreadable",
     )
 )
-# What a node runs on meanwhile; containerd and runc too where they are not what was asked for
-SERVING = re.compile(
-    r"docker(-ce|-ce-cli|-ce-rootless-extras|-engine|\.io)?|moby-(engine|cli|containerd|runc)|cri-dockerd|kube(let|adm|ctl)|kubernetes-cni"
-)
-BENEATH = frozenset(("containerd", "containerd.io", "moby-containerd"))
+KUBERNETES = re.compile(r"kube(let|adm|ctl)|kubernetes-cni")  # packages that the node runs on beside those of its source
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +89,28 @@ def by_packages(view: NodeView, wanted: Lacking, answer: Transaction) -> Install
         seen = f"{answer.manager} would remove {', '.join(answer.removed)} to install {asked}"
         raise NotInstallable(code, seen, f"take packages that live beside Docker's{_or_tarball(view, wanted)}")
     if answer.held:
-        seen = f"{answer.manager} would change {', '.join(answer.held)}, held by somebody, to install {asked}"
+        seen = f"{answer.manager} would change {', '.join(answer.held)}, kept back by a hold, to install {asked}"
         raise NotInstallable(code, seen, f"ask who holds it and why, then release it{_or_tarball(view, wanted)}")
-    if touched := [_told(one) for one in answer.changes if _serves(view, one, wanted)]:
+    if touched := [_told(change) for change in answer.changes if _serves(view, change, wanted)]:
         seen = f"{answer.manager} would change what the node runs on to install {asked}: {', '.join(touched)}"
         raise NotInstallable(code, seen, f"take packages that live beside Docker's{_or_tarball(view, wanted)}")
-    names = {one.name for one in answer.changes}
-    if answer.changes and (left := [one for one in wanted.packages if one not in names]):
+    names = {change.name for change in answer.changes}
+    if answer.changes and (left := [package for package in wanted.packages if package not in names]):
         seen = f"{answer.manager} would not change {', '.join(left)} to install {asked}, but {', '.join(sorted(names))}"
         raise NotInstallable(code, seen, "look on the node which package has the program, and install it by hand")
     if not answer.changes:
         seen = f"{answer.manager} has {asked} installed, and {_programs(view, wanted)} did not answer"
         raise NotInstallable(code, seen, f"look on the node why: {_programs(view, wanted).split(', ')[0]} --version")
-    runtime = next((one.after for one in answer.changes if one.name == wanted.packages[0]), None) if wanted.runtime else None
+    runtime = next((change.after for change in answer.changes if change.name == wanted.packages[0]), None) if wanted.runtime else None
     if wrong := unfit(view, runtime):
         raise NotInstallable(code, f"{answer.manager} offers {wanted.packages[0]} {runtime}: {wrong}", _repository(view, wanted))
     return _step(
         view,
         wanted,
         manager=answer.manager,
-        packages=tuple(InstalledPackage(name=one.name, before=one.before, after=one.after) for one in answer.changes if one.after),
+        packages=tuple(
+            InstalledPackage(name=change.name, before=change.before, after=change.after) for change in answer.changes if change.after
+        ),
     )
 
 
@@ -131,9 +130,9 @@ def by_bundle(view: NodeView, wanted: Lacking, source: BundleSource, found: str,
     if wrong := unfit(view, found):
         raise NotInstallable("D2C603", f"{source.path}: {wrong}", "take the tarball of the version that fits")
     # in /usr/local/bin a second one would come before the node's own
-    files = tuple(one for one in source.files if not view.facts.tools.get(posixpath.basename(one.path)))
+    files = tuple(file for file in source.files if not view.facts.tools.get(posixpath.basename(file.path)))
     source = replace(source, files=files)
-    programs = {posixpath.basename(one.path) for one in files}
+    programs = {posixpath.basename(file.path) for file in files}
     tools = tuple((program, package) for program, package in wanted.tools if program in programs)
     return _step(view, Lacking(True, tools, wanted.packages), bundle=source)
 
@@ -146,7 +145,7 @@ def without(wanted: Lacking, step: InstallRuntime) -> Lacking | None:
 
 def forbidding(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The blockers for which nothing is installed on a node."""
-    return tuple(one for one in findings if one.blocks and one.slug in FORBIDDING)
+    return tuple(finding for finding in findings if finding.blocks and finding.slug in FORBIDDING)
 
 
 def install_plan(
@@ -155,7 +154,7 @@ def install_plan(
     """The plan of a node that gets what it lacks, and nothing else; without steps, and with the reasons, where that is not possible."""
     refusals = (
         *map(Refusal.by, forbidding(findings)),
-        *(Refusal(code=one.code, reason=one.seen, next=one.instead) for one in refused),
+        *(Refusal(code=why.code, reason=why.seen, next=why.instead) for why in refused),
     )
     given = () if refusals else tuple(steps)
     return NodePlan(
@@ -165,10 +164,12 @@ def install_plan(
         applicable=not view.facts.redacted,
         findings=findings,
         refusals=refusals,
-        steps=tuple(PlannedStep(segment="prepare", step=one) for one in given),
+        steps=tuple(PlannedStep(segment="prepare", step=step) for step in given),
         inputs=inputs(view.facts, ()),
         pods=(),
-        may_differ=(f"what was installed of {', '.join(one.title for one in given)} stays, stopped and disabled", RECORD) if given else (),
+        may_differ=(f"what was installed of {', '.join(step.title for step in given)} stays, stopped and disabled", RECORD)
+        if given
+        else (),
     )
 
 
@@ -189,9 +190,11 @@ def _step(
 
 
 def _serves(view: NodeView, change: Change, wanted: Lacking) -> bool:
-    if change.name in BENEATH:
+    """Whether the node runs on it meanwhile: what lies below the source only where it is not what was asked for."""
+    source = source_of(view.facts)
+    if source and change.name in source.beneath:
         return change.name not in wanted.packages
-    return SERVING.fullmatch(change.name) is not None
+    return bool(KUBERNETES.fullmatch(change.name) or (source and re.fullmatch(source.packages, change.name)))
 
 
 def _told(change: Change) -> str:

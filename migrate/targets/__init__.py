@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from migrate.facts.model import NodeFacts
+from migrate.facts.origin import Origin
 from migrate.formats.version import Version
 from migrate.targets.bundle import Layout
+from migrate.targets.docker_keys import Key
+
+JOIN = "+"  # between a target's name and those of its options: `crio+own-defaults`
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +34,44 @@ class Edit:
     early: bool = False
 
 
-def _none(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
+class TargetOption:
+    """Something that may be asked for with a target: `name` in a plan, `asked` and `help` on the command line, what it makes of it."""
+
+    name: str
+    asked: str
+    help: str
+    made: Callable[[Target], Target]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A runtime to move to: what the rules judge by and the plan is made of.
 
-    `title` is its name for people, `asked` how it is asked for on the command line, `runtime` its name among the runtimes of a machine
-    and among the kubelet's endpoints; `prefix` starts a node's runtimeVersion and its container IDs; `endpoint` is what the kubelet,
-    crictl and the node's annotation are given; `data_root` is where its images lie; `unsupported` says why a kubelet and a version of
-    the runtime cannot work together; `edits` are all the file changes that one node needs (it raises FormatError where they are not
-    certain). `node_part` is the part of the node program that knows it.
+    `title` is its name for people, `asked` how it is asked for on the command line, `options` what may be asked for with it; `runtime`
+    its name among the runtimes of a machine and among the kubelet's endpoints; `prefix` starts a node's runtimeVersion and its container
+    IDs; `endpoint` is what the kubelet, crictl and the node's annotation are given; `data_root` is where its images lie; `unsupported`
+    says why a kubelet and a version of the runtime cannot work together; `edits` are all the file changes that one node needs, of its
+    facts and of what the source gives now (it raises FormatError where they are not certain). `node_part` is the part of the node program
+    that knows it; `running` lists full IDs of running containers in the first column of what it prints, `pid` is a format that prints the
+    process of the container `{id}`.
 
     What is known of it on a node: `read` gives what was read of it, None where it is not there, Unreadable where nobody knows; `installed`
-    its version; `stored` the names of the images that it has, none where its store cannot be listed; `containers` how many it runs for
-    Kubernetes, which `look` lists. `program` is its own, `packages` are the names that its package has, `package` the one that fits this
-    node, `bundle` its official static tarball, `install` says how to install it by hand (the last line is the command); `tools` are
-    other programs that the move needs, each with its package.
+    its version; `configured` the files that it is configured by; `stored` the names of the images that it has, none where its store
+    cannot be listed; `containers` how many it runs for Kubernetes, which `look` lists. `decisive` are the readings without which its plan
+    would be a guess. `program` is its own, `packages` are the names that its package has, `package` the one that fits this node, `bundle`
+    its official static tarball, `install` says how to install it by hand (the last line is the command); `tools` are other programs that
+    the move needs, each with its package.
 
     Room: an image lies `copies` times in its store, and twice in `temporary` while it is copied there.
 
     What it does otherwise than Docker: `low_ports_from` is its first version that lets any process bind ports below 1024 and ping, None
     for none; `default_capabilities_dropped` are those that Docker gives and it does not; `takes_short_names` tells that an image name
     without a registry means Docker Hub; `own_defaults` are limits of its own that the plan leaves in force: what, and what comes of it.
-    `leaves` is what of it a way back does not take away; `layer` tells what serves the kubelet in it, where it is more than that.
+    `docker_keys` tell what becomes of each key that Docker was told, those of another name are unknown.
+    `hosts` is the folder that gets a hosts.toml for each registry, None where it reads Docker's own certs.d. `leaves` is what of it a
+    rollback does not take away; `layer` tells what serves the kubelet in it, where it is more than that, and `shim` what holds each
+    container: its name, and how the runtime speaks to it.
     """
 
     name: str
@@ -70,23 +86,42 @@ class Target:
     minimum: Version
     read: Callable[[NodeFacts], object]
     installed: Callable[[NodeFacts], str | None]
+    configured: Callable[[NodeFacts], tuple[str, ...]]
     stored: Callable[[NodeFacts], frozenset[str]]
     containers: Callable[[NodeFacts], int]
     look: str
+    decisive: tuple[str, ...]
     program: str
     packages: str
     package: Callable[[NodeFacts], str]
     bundle: Layout
     install: str
     unsupported: Callable[[Version, Version], str | None]
-    edits: Callable[[NodeFacts], tuple[Edit, ...]]
+    edits: Callable[[NodeFacts, Origin], tuple[Edit, ...]]
     node_part: str
+    running: str
+    pid: str
+    shim: tuple[str, str]
+    docker_keys: Mapping[str, Key]
+    options: tuple[TargetOption, ...] = ()
     tools: tuple[tuple[str, str], ...] = ()
     copies: int = 1
     temporary: str | None = None
+    hosts: Callable[[NodeFacts], str] | None = None
     low_ports_from: tuple[int, int] | None = None
     default_capabilities_dropped: frozenset[str] = frozenset()
     takes_short_names: bool = True
-    own_defaults: Callable[[NodeFacts], tuple[tuple[str, str], ...]] = _none
+    own_defaults: Callable[[NodeFacts], tuple[tuple[str, str], ...]] = lambda facts: ()
     leaves: tuple[str, ...] = ()
     layer: str = ""
+
+
+def with_options(target: Target, chosen: Collection[str]) -> Target:
+    """The target as it is with these of its options, its name and the way to ask for it with them; raises ValueError for another option."""
+    if unknown := sorted(set(chosen) - {option.name for option in target.options}):
+        raise ValueError(f"{target.title} has no option {', '.join(unknown)}")
+    made = target
+    for option in target.options:
+        if option.name in chosen:
+            made = replace(option.made(made), name=f"{made.name}{JOIN}{option.name}", asked=f"{made.asked} {option.asked}")
+    return made

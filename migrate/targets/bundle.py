@@ -85,7 +85,7 @@ def read_name(name: str, layouts: Sequence[Layout]) -> Name:
         for pattern, why in layout.refused:
             if re.fullmatch(pattern, name):
                 raise ValueError(f"{name} {why}")
-    known = " or ".join(f"{one.title}'s is named like {one.example}" for one in layouts)
+    known = " or ".join(f"{layout.title}'s is named like {layout.example}" for layout in layouts)
     raise ValueError(f"the name {name} tells neither version nor architecture: {known}")
 
 
@@ -96,34 +96,34 @@ def fits(arch: str, machine: str) -> bool:
 
 def wanted(layout: Layout) -> frozenset[str]:
     """The names of all members that a layout may take."""
-    return frozenset(name for one in layout.members for name in (one.name, *one.also))
+    return frozenset(name for member in layout.members for name in (member.name, *member.also))
 
 
 def bundle_files(layout: Layout, listed: Iterable[Listed]) -> tuple[BundleFile, ...]:
     """The files that a node gets, in the layout's order; raises ValueError with the reason where the tarball is not the layout's."""
     names = wanted(layout)
     found: dict[str, Listed] = {}
-    for one in listed:
-        plain = posixpath.normpath(one.name).lstrip("/")
+    for member in listed:
+        plain = posixpath.normpath(member.name).lstrip("/")
         if plain not in names:
             continue
-        if one.name != plain:
-            raise ValueError(f"its member {one.name!r} is not named {plain}")
+        if member.name != plain:
+            raise ValueError(f"its member {member.name!r} is not named {plain}")
         if plain in found:
             raise ValueError(f"it has two members named {plain}")
-        if one.kind != "file":
-            raise ValueError(f"its member {plain} is a {one.kind}, expected a file")
-        if not one.size:
+        if member.kind != "file":
+            raise ValueError(f"its member {plain} is a {member.kind}, expected a file")
+        if not member.size:
             raise ValueError(f"its member {plain} is empty")
-        found[plain] = one
+        found[plain] = member
     taken = tuple(file for member in layout.members if (file := _file(layout, member, found)))
     return (*taken, *(_written(path, text) for path, text in layout.written))
 
 
 def _file(layout: Layout, member: Member, found: dict[str, Listed]) -> BundleFile | None:
-    one = next((found[name] for name in (member.name, *member.also) if name in found), None)
-    if one is not None:
-        return BundleFile(member=one.name, path=member.path, sha256=one.sha256, mode=member.mode, size=one.size)
+    same = next((found[name] for name in (member.name, *member.also) if name in found), None)
+    if same is not None:
+        return BundleFile(member=same.name, path=member.path, sha256=same.sha256, mode=member.mode, size=same.size)
     if member.needed:
         raise ValueError(f"it has no member {member.name}, which {layout.title} needs")
     return None

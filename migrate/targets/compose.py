@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from migrate.facts.capture import PathReading
 from migrate.facts.model import NodeFacts
+from migrate.facts.origin import Origin
 from migrate.formats import FormatError
 from migrate.targets import Edit, Target
+from migrate.targets.unconnected import origin_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +40,18 @@ class Uncertain:
     reason: str
 
 
-def compose(target: Target, facts: NodeFacts) -> tuple[tuple[FileChange, ...], tuple[Uncertain, ...]]:
+def compose(target: Target, facts: NodeFacts, origin: Origin | None = None) -> tuple[tuple[FileChange, ...], tuple[Uncertain, ...]]:
     """Every file that changes, in the order of the target's edits, and the edits that are refused; files left as they are do not appear."""
     try:
-        edits = target.edits(facts)
+        edits = target.edits(facts, origin or origin_of(facts))
     except FormatError as wrong:
         return (), (Uncertain(facts.host, str(wrong)),)
     grouped: dict[str, list[Edit]] = {}
     for edit in edits:
         grouped.setdefault(edit.path, []).append(edit)
-    changes, refused = [], []
-    for path, group in grouped.items():
-        one = _change(path, group, facts)
-        if isinstance(one, Uncertain):
-            refused.append(one)
-        elif one is not None:
-            changes.append(one)
-    return tuple(changes), tuple(refused)
+    outcomes = [_change(path, group, facts) for path, group in grouped.items()]
+    changes = tuple(outcome for outcome in outcomes if isinstance(outcome, FileChange))
+    return changes, tuple(outcome for outcome in outcomes if isinstance(outcome, Uncertain))
 
 
 def _change(path: str, group: list[Edit], facts: NodeFacts) -> FileChange | Uncertain | None:

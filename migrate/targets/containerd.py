@@ -5,18 +5,20 @@ Sources: containerd docs/cri/config.md, docs/hosts.md, RELEASES.md; behaviour of
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from migrate.facts.model import Containerd, Docker, NodeFacts
+from migrate.facts.origin import Origin
 from migrate.formats import FormatError, toml_doc, version
 from migrate.formats.version import Version
 from migrate.targets import Edit, Target
 from migrate.targets.bundles import CONTAINERD_BUNDLE
-from migrate.targets.host import host_edits, sandbox_image
-from migrate.targets.kubelet import cgroup_driver, kubelet_edits
-from migrate.targets.registries import HUB, HUB_SERVER, Registry, registries
+from migrate.targets.containerd_keys import CONTAINERD_KEYS
+from migrate.targets.host import host_edits
+from migrate.targets.hosts_toml import hosts_edits
+from migrate.targets.kubelet import kubelet_edits
+from migrate.targets.registries import registries
 
 SOCKET = "/run/containerd/containerd.sock"
 ENDPOINT = f"unix://{SOCKET}"
@@ -47,14 +49,19 @@ def unsupported(kubelet: Version, runtime: Version) -> str | None:
     return None
 
 
-def edits(facts: NodeFacts) -> tuple[Edit, ...]:
+def edits(facts: NodeFacts, origin: Origin) -> tuple[Edit, ...]:
     """All file changes of a move to containerd; raises FormatError where the facts do not allow a certain one."""
     found = facts.containerd
     if not isinstance(found, Containerd):
         return ()
     why = "CRI on, the kubelet's cgroup driver and sandbox image, Docker's registries, runtimes and port behaviour"
-    config = Edit("runtime-config", found.config_path, why, lambda text: _config(text, facts, found))
-    return (config, *_hosts_edits(facts, found), *host_edits(facts, ENDPOINT, UNIT), *kubelet_edits(facts, ENDPOINT, UNIT))
+    config = Edit("runtime-config", found.config_path, why, lambda text: _config(text, facts, origin, found))
+    return (
+        config,
+        *hosts_edits(facts, config_path(found)),
+        *host_edits(facts, ENDPOINT, UNIT),
+        *kubelet_edits(facts, origin, ENDPOINT, UNIT),
+    )
 
 
 def schema(found: Containerd, values: Mapping[str, Any] | None) -> int:
@@ -79,17 +86,17 @@ def sections(number: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return ("plugins", name), ("plugins", name)
 
 
-def _config(text: str | None, facts: NodeFacts, found: Containerd) -> str:
+def _config(text: str | None, facts: NodeFacts, origin: Origin, found: Containerd) -> str:
     values = toml_doc.load(text) if text is not None else None
     number = schema(found, values)
-    changes = _changes(facts, found, values or {}, number)
+    changes = _changes(facts, origin, found, values or {}, number)
     return toml_doc.edit(text or "", {path: value for path, value in changes.items() if _at(values or {}, path) != value})
 
 
-def _changes(facts: NodeFacts, found: Containerd, values: Mapping[str, Any], number: int) -> dict[tuple[str, ...], Any]:
+def _changes(facts: NodeFacts, origin: Origin, found: Containerd, values: Mapping[str, Any], number: int) -> dict[tuple[str, ...], Any]:
     runtime, images = sections(number)
     runc = (*runtime, "containerd", "runtimes", "runc")
-    systemd = cgroup_driver(facts) == "systemd"
+    systemd = origin.cgroup_driver == "systemd"
     changes: dict[tuple[str, ...], Any] = {}
     if number >= 2:
         changes[("version",)] = int(values.get("version", number)) if int(values.get("version", 1)) >= 2 else number
@@ -97,11 +104,11 @@ def _changes(facts: NodeFacts, found: Containerd, values: Mapping[str, Any], num
     # SystemdCgroup alone would blank runtime_type in containerd 1.6
     changes[(*runc, "runtime_type")] = RUNC
     changes[(*runc, "options", "SystemdCgroup")] = systemd
-    if image := sandbox_image(facts):
-        changes[(*images, "pinned_images", "sandbox") if number >= 3 else (*images, "sandbox_image")] = image
+    if origin.sandbox_image:
+        changes[(*images, "pinned_images", "sandbox") if number >= 3 else (*images, "sandbox_image")] = origin.sandbox_image
     if registries(facts):
         changes |= _config_path(values, found, images)
-    changes |= _cni(facts, found, runtime, number)
+    changes |= _cni(origin, found, runtime, number)
     changes |= _runtimes(facts, runtime, systemd)
     changes |= _docker_habits(facts, found, runtime, images, values)
     return changes
@@ -131,24 +138,24 @@ def config_path(found: Containerd) -> str:
 def _config_path(values: Mapping[str, Any], found: Containerd, images: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
     own = _at(values, (*images, "registry")) or {}
     inline = [name for name in ("mirrors", "configs") if own.get(name)]
-    tls = any("tls" in one for one in (own.get("configs") or {}).values() if isinstance(one, Mapping))
+    tls = any("tls" in registry for registry in (own.get("configs") or {}).values() if isinstance(registry, Mapping))
     if "mirrors" in inline or tls:
         message = f"its registry.{inline[0]} and config_path exclude each other: CRI would not load; move it to hosts.toml files first"
         raise FormatError("containerd config", message)
     return {} if own.get("config_path") else {(*images, "registry", "config_path"): config_path(found)}
 
 
-def _cni(facts: NodeFacts, found: Containerd, runtime: tuple[str, ...], number: int) -> dict[tuple[str, ...], Any]:
-    """The kubelet's CNI folders where containerd would use others (Debian's package says /usr/lib/cni).
+def _cni(origin: Origin, found: Containerd, runtime: tuple[str, ...], number: int) -> dict[tuple[str, ...], Any]:
+    """The CNI folders in force where containerd would use others (Debian's package says /usr/lib/cni).
 
     containerd before 2.1 takes one plugin folder only.
     """
     loaded = _at(found.loaded, (*runtime, "cni")) if isinstance(found.loaded, Mapping) else None
     in_force: Mapping[str, Any] = loaded if isinstance(loaded, Mapping) else {"conf_dir": "/etc/cni/net.d", "bin_dir": "/opt/cni/bin"}
     changes: dict[tuple[str, ...], Any] = {}
-    if in_force.get("conf_dir") != facts.cni.config_dir:
-        changes[(*runtime, "cni", "conf_dir")] = facts.cni.config_dir
-    folders = list(facts.cni.bin_dirs)
+    if in_force.get("conf_dir") != origin.cni_config_dir:
+        changes[(*runtime, "cni", "conf_dir")] = origin.cni_config_dir
+    folders = list(origin.cni_bin_dirs)
     if "bin_dirs" in in_force and number >= 3:
         if in_force["bin_dirs"] != folders:
             changes[(*runtime, "cni", "bin_dirs")] = folders
@@ -164,11 +171,11 @@ def _runtimes(facts: NodeFacts, runtime: tuple[str, ...], systemd: bool) -> dict
     settings = facts.daemon_settings
     changes: dict[tuple[str, ...], Any] = {}
     extra = settings.get("runtimes")
-    for name, one in sorted(extra.items()) if isinstance(extra, Mapping) else ():
-        if isinstance(one, Mapping) and one.get("path") and name != "runc":
+    for name, runtime_table in sorted(extra.items()) if isinstance(extra, Mapping) else ():
+        if isinstance(runtime_table, Mapping) and runtime_table.get("path") and name != "runc":
             where = (*runtime, "containerd", "runtimes", str(name))
             changes[(*where, "runtime_type")] = RUNC
-            changes[(*where, "options", "BinaryName")] = str(one["path"])
+            changes[(*where, "options", "BinaryName")] = str(runtime_table["path"])
             changes[(*where, "options", "SystemdCgroup")] = systemd
     default = settings.get("default-runtime")
     if isinstance(default, str) and default not in ("runc", "io.containerd.runc.v2"):
@@ -195,60 +202,9 @@ def _docker_habits(
     return changes
 
 
-def _hosts_edits(facts: NodeFacts, found: Containerd) -> tuple[Edit, ...]:
-    known = registries(facts)
-    return tuple(_hosts_edit(one, known, config_path(found)) for one in known)
-
-
-def _hosts_edit(registry: Registry, known: Sequence[Registry], folder: str) -> Edit:
-    path = posixpath.join(folder, registry.name, "hosts.toml")
-    content = hosts_toml(registry, known)
-    what = [
-        f"mirrors {', '.join(registry.mirrors)}" if registry.mirrors else "",
-        "plain http and unverified TLS allowed, as in Docker's insecure-registries" if registry.insecure else "",
-        f"CAs {', '.join(registry.authorities)}" if registry.authorities else "",
-        f"client certificates {', '.join(certificate for certificate, _ in registry.clients)}" if registry.clients else "",
-    ]
-    why = f"pulls from {registry.name}: {'; '.join(part for part in what if part)}"
-
-    def rewrite(text: str | None) -> str | None:
-        if text is not None and toml_doc.load(text) != toml_doc.load(content):
-            raise FormatError("hosts.toml", f"{path} has its own settings, and Docker has others for {registry.name}; merge them by hand")
-        return content if text is None else text
-
-    return Edit("registry", path, why, rewrite)
-
-
-def hosts_toml(registry: Registry, known: Sequence[Registry] = ()) -> str:
-    """A hosts.toml that pulls in Docker's order: mirrors first, the registry itself last; insecure is https unverified, then http.
-
-    What Docker is told of a mirror's own name (`known`: CAs, client certificates, insecure) holds for it here too.
-    """
-    document: dict[str, Any] = {"server": HUB_SERVER if registry.name == HUB else f"https://{registry.name}"}
-    of_name = {one.name: one for one in known}
-    hosts: dict[str, Any] = {}
-    for url in registry.mirrors:
-        scheme, _, rest = url.partition("://")
-        mirror = of_name.get(rest.partition("/")[0])
-        hosts[url] = {"capabilities": ["pull", "resolve"]} | (_tls(mirror) if mirror and scheme == "https" else {})
-    if tls := _tls(registry):
-        hosts[f"https://{registry.name}"] = {"capabilities": ["pull", "resolve", "push"]} | tls
-    if registry.insecure:
-        hosts[f"http://{registry.name}"] = {"capabilities": ["pull", "resolve", "push"]}
-    return toml_doc.render(document | {"host": hosts})
-
-
-def _tls(registry: Registry) -> dict[str, Any]:
-    """How Docker speaks TLS with it, as the keys of a host table (containerd docs/hosts.md)."""
-    tls: dict[str, Any] = {"skip_verify": True} if registry.insecure else {"ca": list(registry.authorities)} if registry.authorities else {}
-    if registry.clients:
-        tls["client"] = [list(pair) for pair in registry.clients]
-    return tls
-
-
 def _package(facts: NodeFacts) -> str:
     """What its package is called here: that of Docker's own repository where Docker came from there, else the distribution's."""
-    names = {one.name for one in facts.packages}
+    names = {package.name for package in facts.packages}
     if "containerd.io" in names or "docker-ce" in names:
         return "containerd.io"
     return "containerd" if "containerd" in names or facts.os.id in ("debian", "ubuntu") else "containerd.io"
@@ -276,9 +232,11 @@ CONTAINERD = Target(
     minimum=Version(1, 6, 0),
     read=lambda facts: facts.containerd,
     installed=installed,
+    configured=lambda facts: (facts.containerd.config_path,) if isinstance(facts.containerd, Containerd) else (),
     stored=lambda facts: frozenset(facts.containerd.images) if isinstance(facts.containerd, Containerd) else frozenset(),
     containers=lambda facts: facts.containerd.tasks if isinstance(facts.containerd, Containerd) else 0,
     look="ctr -n k8s.io tasks ls",
+    decisive=("containerd version", "containerd config dump", f"systemctl show {UNIT}"),
     program="containerd",
     packages="containerd.io containerd",
     package=_package,
@@ -290,6 +248,11 @@ CONTAINERD = Target(
     unsupported=unsupported,
     edits=edits,
     node_part="containerd.sh",
+    running="""tasks=$(ctr -n k8s.io tasks ls); printf '%s\\n' "$tasks" | awk '$3 == "RUNNING" { print $1 }'""",
+    pid="ctr -n k8s.io tasks ls | awk -v id={id} '$1 == id {{ print $2 }}'",
+    shim=("containerd-shim-runc-v2", "ttrpc"),
+    docker_keys=CONTAINERD_KEYS,
+    hosts=lambda facts: config_path(facts.containerd) if isinstance(facts.containerd, Containerd) else CERTS,
     copies=2,  # its layers as they came, and unpacked
     low_ports_from=(2, 0),
     layer="its CRI plugin, namespace k8s.io",

@@ -40,8 +40,8 @@ def _registry_edits(facts: NodeFacts) -> tuple[Edit, ...]:
     if not _search(facts):
         document["unqualified-search-registries"] = [HUB]
     known = registries(facts)
-    insecure = {one.name for one in known if one.insecure}
-    tables = [_table(one, insecure) for one in known if one.mirrors or one.insecure]
+    insecure = {registry.name for registry in known if registry.insecure}
+    tables = [_table(registry, insecure) for registry in known if registry.mirrors or registry.insecure]
     if tables:
         document["registry"] = tables
     if aliases := _aliases(facts):
@@ -61,7 +61,7 @@ def _registry_edits(facts: NodeFacts) -> tuple[Edit, ...]:
 
 def _search(facts: NodeFacts) -> bool:
     """Whether the node's own files already say where short names are looked for."""
-    return any(one.get("unqualified-search-registries") for one in _own_registries(facts))
+    return any(table.get("unqualified-search-registries") for table in _own_registries(facts))
 
 
 def _aliases(facts: NodeFacts) -> dict[str, str]:
@@ -71,8 +71,8 @@ def _aliases(facts: NodeFacts) -> dict[str, str]:
     """
     docker = facts.docker
     stored = {_name(tag) for image in docker.images for tag in image.tags} if isinstance(docker, Docker) else set()
-    given = {str(short): str(one) for table in _own_registries(facts) for short, one in table.get("aliases", {}).items()}
-    return {short: _name(short) for short, one in sorted(given.items()) if _name(short) in stored and one != _name(short)}
+    given = {str(short): str(leads_to) for table in _own_registries(facts) for short, leads_to in table.get("aliases", {}).items()}
+    return {short: _name(short) for short, leads_to in sorted(given.items()) if _name(short) in stored and leads_to != _name(short)}
 
 
 def _own_registries(facts: NodeFacts) -> list[dict[str, Any]]:

@@ -11,18 +11,21 @@ from functools import partial
 from typing import Any
 
 from migrate.facts.model import Crio, Docker, NodeFacts, Unreadable
+from migrate.facts.origin import Origin
 from migrate.formats import toml_doc, version
 from migrate.formats.version import Version
-from migrate.targets import Edit, Target
+from migrate.targets import Edit, Target, TargetOption, with_options
 from migrate.targets.bundles import CRIO_BUNDLE
 from migrate.targets.containers import DATA_ROOT, containers_edits
-from migrate.targets.host import host_edits, sandbox_image
-from migrate.targets.kubelet import cgroup_driver, kubelet_edits
+from migrate.targets.crio_keys import CRIO_KEYS
+from migrate.targets.host import host_edits
+from migrate.targets.kubelet import kubelet_edits
 
 # A kubelet before 1.29 finds CRI-O's statistics by this very path (kubernetes PR 118704)
 SOCKET = "/var/run/crio/crio.sock"
 ENDPOINT = f"unix://{SOCKET}"
 UNIT = "crio.service"
+FOLDERS = ("/etc/crio/", "/etc/containers/")
 DROP_IN = "/etc/crio/crio.conf.d/99-docker2cri.conf"
 # moby oci/caps/defaults.go; CRI-O leaves out the last five (internal/config/capabilities)
 CRIO_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "KILL")
@@ -39,7 +42,7 @@ def installed(facts: NodeFacts) -> str | None:
 
 def read(facts: NodeFacts) -> Crio | Unreadable | None:
     """What was read of CRI-O: None when it is not there, Unreadable when its program did not answer."""
-    return facts.crio or next((one for one in facts.unreadable if one.what == "crio version"), None)
+    return facts.crio or next((unread for unread in facts.unreadable if unread.what == "crio version"), None)
 
 
 def own_defaults(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
@@ -63,7 +66,7 @@ def own_defaults(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
 
 def _containers(facts: NodeFacts) -> int:
     runtime = facts.runtime("cri-o")
-    return sum(one.kind == "container" for one in runtime.live) if runtime else 0
+    return sum(live.kind == "container" for live in runtime.live) if runtime else 0
 
 
 def unsupported(kubelet: Version, runtime: Version) -> str | None:
@@ -74,37 +77,42 @@ def unsupported(kubelet: Version, runtime: Version) -> str | None:
     return f"CRI-O {runtime} is for Kubernetes {runtime.major}.{runtime.minor}, the kubelet is {kubelet}: {fits}"
 
 
-def edits(facts: NodeFacts, *, keep_docker_defaults: bool = True) -> tuple[Edit, ...]:
+def configured(facts: NodeFacts) -> tuple[str, ...]:
+    """The files of its own and those that it shares, where it is there."""
+    return tuple(path for path, file in facts.files.items() if path.startswith(FOLDERS) and file.kind != "absent") if facts.crio else ()
+
+
+def edits(facts: NodeFacts, origin: Origin, *, keep_docker_defaults: bool = True) -> tuple[Edit, ...]:
     """All file changes of a move to CRI-O; with `keep_docker_defaults` containers keep the capabilities and limits that Docker gave.
 
     Raises FormatError where the facts do not allow a certain change.
     """
     if facts.crio is None:
         return ()
-    changes = _changes(facts, version.parse(facts.crio.version), keep_docker_defaults)
+    changes = _changes(facts, origin, version.parse(facts.crio.version), keep_docker_defaults)
     why = "the kubelet's cgroup driver and sandbox image, Docker's runtimes" + (", capabilities and limits" if keep_docker_defaults else "")
     prepared = (
         Edit("runtime-config", DROP_IN, why, partial(_set, changes), early=True),
         *containers_edits(facts),
     )
-    return (*prepared, *host_edits(facts, ENDPOINT, UNIT), *kubelet_edits(facts, ENDPOINT, UNIT))
+    return (*prepared, *host_edits(facts, ENDPOINT, UNIT), *kubelet_edits(facts, origin, ENDPOINT, UNIT))
 
 
 def _set(changes: Changes, text: str | None) -> str:
     return toml_doc.edit(text or "", changes)
 
 
-def _changes(facts: NodeFacts, found: Version, keep: bool) -> Changes:
+def _changes(facts: NodeFacts, origin: Origin, found: Version, keep: bool) -> Changes:
     runtime = ("crio", "runtime")
-    driver = cgroup_driver(facts) or "cgroupfs"
+    driver = origin.cgroup_driver or "cgroupfs"
     changes: Changes = {(*runtime, "cgroup_manager"): driver}
     if driver == "cgroupfs":
         # the only value that CRI-O takes beside cgroupfs (kubernetes.io, Container runtimes)
         changes[(*runtime, "conmon_cgroup")] = "pod"
     changes |= _runtimes(facts)
-    if image := sandbox_image(facts):
-        changes[("crio", "image", "pause_image")] = image
-    changes |= _network(facts)
+    if origin.sandbox_image:
+        changes[("crio", "image", "pause_image")] = origin.sandbox_image
+    changes |= _network(facts, origin)
     if keep:
         changes |= _docker_defaults(facts, found)
     return changes
@@ -133,7 +141,9 @@ def _runtimes(facts: NodeFacts) -> Changes:
     changes: Changes = {(*runtime, "default_runtime"): name}
     extra = settings.get("runtimes")
     found = (
-        {str(key): one for key, one in extra.items() if isinstance(one, Mapping) and one.get("path")} if isinstance(extra, Mapping) else {}
+        {str(key): table for key, table in extra.items() if isinstance(table, Mapping) and table.get("path")}
+        if isinstance(extra, Mapping)
+        else {}
     )
     for key in sorted({"runc", *found}):
         where = (*runtime, "runtimes", key)
@@ -142,10 +152,10 @@ def _runtimes(facts: NodeFacts) -> Changes:
     return changes
 
 
-def _network(facts: NodeFacts) -> Changes:
-    """The kubelet's CNI folders, and by its name the network in force: a file that a package of CRI-O brings may sort before it."""
+def _network(facts: NodeFacts, origin: Origin) -> Changes:
+    """The CNI folders in force, and by its name the network in force: a file that a package of CRI-O brings may sort before it."""
     network = ("crio", "network")
-    changes: Changes = {(*network, "network_dir"): facts.cni.config_dir, (*network, "plugin_dirs"): list(facts.cni.bin_dirs)}
+    changes: Changes = {(*network, "network_dir"): origin.cni_config_dir, (*network, "plugin_dirs"): list(origin.cni_bin_dirs)}
     name = facts.cni.config.get("name") if isinstance(facts.cni.config, Mapping) else None
     if isinstance(name, str) and name:
         changes[(*network, "cni_default_network")] = name
@@ -158,6 +168,21 @@ def _low_ports_under_docker(facts: NodeFacts) -> bool:
     return found is not None and found.release >= (20, 10)
 
 
+def _with_own_defaults(target: Target) -> Target:
+    return replace(
+        target,
+        edits=partial(edits, keep_docker_defaults=False),
+        default_capabilities_dropped=frozenset(LOST_CAPABILITIES),
+        own_defaults=own_defaults,
+    )
+
+
+OWN_DEFAULTS = TargetOption(
+    name="own-defaults",
+    asked="--crio-defaults",
+    help="With --to crio: its own capabilities, pids limit and sysctls, not Docker's.",
+    made=_with_own_defaults,
+)
 CRIO = Target(
     name="crio",
     title="CRI-O",
@@ -171,9 +196,11 @@ CRIO = Target(
     minimum=Version(1, 20, 0),
     read=read,
     installed=installed,
+    configured=configured,
     stored=lambda facts: frozenset(),  # crictl lists only what a CRI-O that runs would tell
     containers=_containers,
     look=f"crictl -r {ENDPOINT} ps",
+    decisive=("crio version", "crio config", f"systemctl show {UNIT}"),
     program="crio",
     packages="cri-o",
     package=lambda facts: "cri-o",
@@ -185,16 +212,14 @@ CRIO = Target(
     unsupported=unsupported,
     edits=edits,
     node_part="crio.sh",
+    running="crictl ps -q --state running",
+    pid="crictl inspect -o go-template --template '{{{{.info.pid}}}}' {id}",
+    shim=("conmon", "starts it, one for each container"),
+    docker_keys=CRIO_KEYS,
+    options=(OWN_DEFAULTS,),
     tools=(("skopeo", "skopeo"), ("crictl", "cri-tools")),
     temporary="/var/tmp",  # skopeo 1.9.3 takes no other, whatever TMPDIR says (observed; containers/image internal/tmpdir)
     takes_short_names=False,
     leaves=("the empty iptables chain KUBE-HOSTPORTS and the jumps to it stay until the next boot",),
 )
-CRIO_OWN_DEFAULTS = replace(
-    CRIO,
-    name="crio-own-defaults",
-    asked="--to crio --crio-defaults",
-    edits=partial(edits, keep_docker_defaults=False),
-    default_capabilities_dropped=frozenset(LOST_CAPABILITIES),
-    own_defaults=own_defaults,
-)
+CRIO_OWN_DEFAULTS = with_options(CRIO, (OWN_DEFAULTS.name,))

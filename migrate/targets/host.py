@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from migrate.facts.model import Docker, Kubelet, NodeFacts
+from migrate.facts.model import Docker, NodeFacts
 from migrate.formats import unit_file, yaml_doc
 from migrate.targets import Edit
 from migrate.targets.registries import daemon_proxies, proxy_lines
+from migrate.targets.unconnected import sandbox_image as sandbox_image
 
 CRICTL = "/etc/crictl.yaml"
 MODULES = ("overlay", "br_netfilter")
@@ -36,17 +37,6 @@ LIMITS = {
 def host_edits(facts: NodeFacts, endpoint: str, unit: str) -> tuple[Edit, ...]:
     """crictl.yaml, boot-time modules and sysctls, and the runtime unit's proxy and limits drop-ins. Raises FormatError."""
     return (*_kernel_edits(facts), _crictl_edit(endpoint), *_proxy_edit(facts, unit), *_limits_edit(facts, unit))
-
-
-def sandbox_image(facts: NodeFacts) -> str | None:
-    """The pause image in use: the kubelet's flag, else that of Docker's sandboxes; None when neither tells."""
-    if isinstance(facts.kubelet, Kubelet) and (flag := facts.kubelet.flag("pod-infra-container-image")) and flag.value:
-        return flag.value
-    if isinstance(facts.docker, Docker):
-        names = {one.image for one in facts.docker.containers if one.sandbox and not one.image.startswith("sha256:")}
-        if len(names) == 1:
-            return names.pop()
-    return None
 
 
 def _kernel_edits(facts: NodeFacts) -> tuple[Edit, ...]:

@@ -1,20 +1,23 @@
-"""The kubelet's side of a move to any CRI runtime: its flags in whichever file holds them, its configuration, its unit's ties to Docker.
+"""The kubelet's side of a move to any CRI runtime: its flags in whichever file holds them, its configuration, its unit's ties to the
+source.
 
 Flags and their life spans: migrate/facts/kubelet_table.py; what is written and removed: docs/design/kubelet-flags.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from migrate.facts.kubelet_table import BOOLEANS, DOCKERSHIM_FLAGS, DOCKERSHIM_LAST, gone, knows_field
-from migrate.facts.model import Docker, Kubelet, NodeFacts, Place
+from migrate.facts.model import Kubelet, NodeFacts, Place
+from migrate.facts.origin import Origin
 from migrate.formats import env_file, flags, quantity, unit_file, version, words, yaml_doc
 from migrate.targets import Edit
+from migrate.targets.unconnected import cgroup_driver as cgroup_driver
+from migrate.targets.unconnected import origin_of
 
-DOCKER_UNITS = frozenset(("docker.service", "docker.socket", "cri-docker.service", "cri-docker.socket"))
 HARD_TIES = ("Requires", "Requisite", "BindsTo", "PartOf")
 SOFT_TIES = ("Wants", "After")
 PACKAGED = ("/usr/lib/systemd/system/", "/lib/systemd/system/")
@@ -30,13 +33,14 @@ class FlagChange:
     set: Mapping[str, str]
 
 
-def flag_change(facts: NodeFacts, kubelet: Kubelet, endpoint: str, unit: str) -> FlagChange:
+def flag_change(facts: NodeFacts, kubelet: Kubelet, endpoint: str, unit: str, origin: Origin | None = None) -> FlagChange:
     """The change of flags for a kubelet of this version; raises FormatError when the version is not known.
 
     Up to 1.23 both --container-runtime=remote and the endpoint are written: the endpoint alone makes dockershim listen on that path after
     unlinking the runtime's socket (Kubernetes 1.20.2 kubelet_dockershim.go). From 1.27 --container-runtime stops the kubelet (#114017).
     """
     minor = version.parse(kubelet.version).minor
+    source = origin or origin_of(facts)
     remove = set(DOCKERSHIM_FLAGS)
     wanted: dict[str, str] = {}
     if minor <= DOCKERSHIM_LAST:
@@ -48,21 +52,22 @@ def flag_change(facts: NodeFacts, kubelet: Kubelet, endpoint: str, unit: str) ->
     by_field = knows_field("containerRuntimeEndpoint", minor) and isinstance(kubelet.config, Mapping)
     if not by_field or kubelet.flag("container-runtime-endpoint"):
         wanted["container-runtime-endpoint"] = endpoint
-    if (image := kubelet.flag("image-service-endpoint")) and "docker" in (image.value or ""):
+    if (image := kubelet.flag("image-service-endpoint")) and source.named_by(image.value):
         remove.add("image-service-endpoint")
-    if (cgroups := kubelet.flag("runtime-cgroups")) and "docker" in (cgroups.value or ""):
+    if (cgroups := kubelet.flag("runtime-cgroups")) and source.named_by(cgroups.value):
         wanted["runtime-cgroups"] = f"/system.slice/{unit}"
     present = {flag.name for flag in kubelet.flags}
     return FlagChange(frozenset(remove & present), wanted)
 
 
-def kubelet_edits(facts: NodeFacts, endpoint: str, unit: str) -> tuple[Edit, ...]:
+def kubelet_edits(facts: NodeFacts, origin: Origin, endpoint: str, unit: str) -> tuple[Edit, ...]:
     """Every file change of the kubelet's side on this node; empty when the kubelet's command line is not known (rules say so)."""
     kubelet = facts.kubelet
     if not isinstance(kubelet, Kubelet) or not kubelet.version:
         return ()
-    change = flag_change(facts, kubelet, endpoint, unit)
-    return (*_flag_edits(facts, kubelet, change), *_config_edits(facts, kubelet, endpoint), *_tie_edits(facts, unit))
+    change = flag_change(facts, kubelet, endpoint, unit, origin)
+    config = _config_edits(facts, kubelet, origin.cgroup_driver, endpoint)
+    return (*_flag_edits(facts, kubelet, change), *config, *_tie_edits(facts, origin.units, unit))
 
 
 def _flag_edits(facts: NodeFacts, kubelet: Kubelet, change: FlagChange) -> tuple[Edit, ...]:
@@ -91,7 +96,7 @@ def home_of(kubelet: Kubelet, name: str) -> Place:
     if flag := kubelet.flag(name):
         return flag.place
     known = {place.variable: place for place in kubelet.variables}
-    return next((known[one] for one in PREFERRED_VARIABLES if one in known), kubelet.start)
+    return next((known[name] for name in PREFERRED_VARIABLES if name in known), kubelet.start)
 
 
 def _why_flags(kubelet: Kubelet, change: FlagChange) -> str:
@@ -138,7 +143,7 @@ class _Flags:
         return text if raw == text[entry.value_start : entry.value_end] else unit_file.replace_value(text, entry, raw)
 
 
-def _config_edits(facts: NodeFacts, kubelet: Kubelet, endpoint: str) -> tuple[Edit, ...]:
+def _config_edits(facts: NodeFacts, kubelet: Kubelet, driver: str | None, endpoint: str) -> tuple[Edit, ...]:
     changes: dict[tuple[str, ...], Any] = {}
     reasons = []
     config = kubelet.config
@@ -149,7 +154,7 @@ def _config_edits(facts: NodeFacts, kubelet: Kubelet, endpoint: str) -> tuple[Ed
     if knows_field("containerRuntimeEndpoint", minor) and not kubelet.flag("container-runtime-endpoint"):
         changes[("containerRuntimeEndpoint",)] = endpoint
         reasons.append(f"containerRuntimeEndpoint (a field since 1.27) = {endpoint}")
-    if kubelet.setting("cgroup-driver", "cgroupDriver").place is None and (driver := cgroup_driver(facts)):
+    if kubelet.setting("cgroup-driver", "cgroupDriver").place is None and driver:
         changes[("cgroupDriver",)] = driver
         reasons.append(f"cgroupDriver = {driver} as in force now: nothing derives it from Docker any more")
     rotation = _log_rotation(facts, kubelet)
@@ -161,22 +166,6 @@ def _config_edits(facts: NodeFacts, kubelet: Kubelet, endpoint: str) -> tuple[Ed
         why = "kubeadm merges this over the kubelet's configuration (KEP-4656)"
         edits.append(Edit("kubelet-instance-config", INSTANCE_CONFIG, why, _yaml({("containerRuntimeEndpoint",): endpoint})))
     return tuple(edits)
-
-
-def cgroup_driver(facts: NodeFacts) -> str | None:
-    """The cgroup driver in force: the kubelet's own setting, else Docker's, else the kubelet's default; None when they are not known.
-
-    dockershim refused to start on a mismatch, so on a working node both agree (Kubernetes 1.20.2 docker_service.go).
-    """
-    kubelet = facts.kubelet
-    if not isinstance(kubelet, Kubelet):
-        return None
-    said = kubelet.setting("cgroup-driver", "cgroupDriver")
-    if said.place is not None:
-        return str(said.value)
-    if isinstance(facts.docker, Docker) and facts.docker.cgroup_driver:
-        return facts.docker.cgroup_driver
-    return "cgroupfs"
 
 
 def _log_rotation(facts: NodeFacts, kubelet: Kubelet) -> dict[tuple[str, ...], Any]:
@@ -197,35 +186,36 @@ def _yaml(changes: Mapping[tuple[str, ...], Any]) -> Callable[[str | None], str 
     return lambda text: yaml_doc.edit(text or "", changes)
 
 
-def _tie_edits(facts: NodeFacts, unit: str) -> tuple[Edit, ...]:
-    """The kubelet's unit without Docker: a hard tie would stop the kubelet with it, a soft one follows the new runtime."""
+def _tie_edits(facts: NodeFacts, stopped: Set[str], unit: str) -> tuple[Edit, ...]:
+    """The kubelet's unit without the source's: a hard tie would stop the kubelet with them, a soft one follows the new runtime."""
     found = facts.unit("kubelet.service")
     if found is None:
         return ()
-    tied = {*found.requires, *found.binds_to, *found.part_of, *found.wants, *found.after} & DOCKER_UNITS
+    tied = {*found.requires, *found.binds_to, *found.part_of, *found.wants, *found.after} & stopped
     if not tied:
         return ()
     why = f"kubelet.service is tied to {', '.join(sorted(tied))}, which stays stopped; After= follows {unit}"
     return tuple(
-        _unit_edit("kubelet-unit", path, why, lambda text: _untied(text or "", unit))
+        _unit_edit("kubelet-unit", path, why, lambda text: _untied(text or "", stopped, unit))
         for path in found.files
-        if any(name in facts.files[path].text for name in DOCKER_UNITS)
+        if any(name in facts.files[path].text for name in stopped)
     )
 
 
-def _untied(text: str, unit: str) -> str:
+def _untied(text: str, stopped: Set[str], unit: str) -> str:
     result = text
     for key in HARD_TIES:
-        result = unit_file.remove_words(result, "Unit", key, DOCKER_UNITS)
+        result = unit_file.remove_words(result, "Unit", key, stopped)
     for key in SOFT_TIES:
         named = [entry for entry in unit_file.parse(result) if (entry.section, entry.key) == ("Unit", key)]
         for entry in reversed(named):
             kept = [word.text for word in words.split(entry.value)]
-            moved = (unit if word == "docker.service" else word for word in kept)
-            replaced = list(dict.fromkeys(word for word in moved if word not in DOCKER_UNITS))
+            # of the source its services are followed, not its sockets
+            moved = (unit if word in stopped and word.endswith(".service") else word for word in kept)
+            replaced = list(dict.fromkeys(word for word in moved if word not in stopped))
             if replaced and replaced != kept:
                 result = unit_file.replace_value(result, entry, " ".join(replaced))
-        result = unit_file.remove_words(result, "Unit", key, DOCKER_UNITS)
+        result = unit_file.remove_words(result, "Unit", key, stopped)
     return result
 
 

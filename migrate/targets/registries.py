@@ -48,19 +48,19 @@ def registries(facts: NodeFacts) -> tuple[Registry, ...]:
             found[name] = Registry(name, insecure=True)
     for path, _ in sorted(facts.files.items()):
         if path.startswith(DOCKER_CERTS) and path.endswith(".crt"):
-            one = found.get(_named(path), Registry(_named(path)))
-            found[one.name] = replace(one, authorities=(*one.authorities, path))
+            known = found.get(_named(path), Registry(_named(path)))
+            found[known.name] = replace(known, authorities=(*known.authorities, path))
     for certificate in facts.docker_certificates:
         key = f"{certificate.removesuffix('.cert')}.key"
         if certificate.endswith(".cert") and key in facts.docker_certificates:
-            one = found.get(_named(certificate), Registry(_named(certificate)))
-            found[one.name] = replace(one, clients=(*one.clients, (certificate, key)))
+            known = found.get(_named(certificate), Registry(_named(certificate)))
+            found[known.name] = replace(known, clients=(*known.clients, (certificate, key)))
     return tuple(found.values())
 
 
 def half_pairs(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
     """Client certificates without their key and keys without their certificate, as (registry, path)."""
-    whole = {path for one in registries(facts) for pair in one.clients for path in pair}
+    whole = {path for registry in registries(facts) for pair in registry.clients for path in pair}
     return tuple((_named(path), path) for path in facts.docker_certificates if path.endswith((".cert", ".key")) and path not in whole)
 
 
@@ -78,14 +78,17 @@ def proxy_lines(facts: NodeFacts, unit: str) -> tuple[tuple[str, str, Place], ..
         return ()
     texts = [(path, facts.files[path].text) for path in found.files if path in facts.files]
     lines = (
-        [(one.name, one.value, Place(one.path, one.line)) for one in unit_file.environment(unit_file.merge(texts[0], texts[1:]))]
+        [
+            (variable.name, variable.value, Place(variable.path, variable.line))
+            for variable in unit_file.environment(unit_file.merge(texts[0], texts[1:]))
+        ]
         if texts
         else []
     )
     for path in found.environment_files:
         # a file without them may be as odd as it likes
         if (file := facts.files.get(path)) and any(name in file.text for name in PROXY_NAMES):
-            lines += [(one.name, one.value, Place(path, one.line)) for one in env_file.parse(file.text)]
+            lines += [(variable.name, variable.value, Place(path, variable.line)) for variable in env_file.parse(file.text)]
     return tuple(line for line in lines if line[0] in PROXY_NAMES)
 
 
@@ -100,7 +103,7 @@ def daemon_proxies(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
 
 def _texts(settings: Mapping[str, object], key: str) -> tuple[str, ...]:
     value = settings.get(key)
-    return tuple(str(one).rstrip("/") if "://" in str(one) else str(one) for one in value) if isinstance(value, list) else ()
+    return tuple(str(text).rstrip("/") if "://" in str(text) else str(text) for text in value) if isinstance(value, list) else ()
 
 
 def _inside(cidr: str, docker: Docker) -> tuple[str, ...]:

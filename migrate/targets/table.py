@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from migrate.targets import Target
+from migrate.targets import JOIN, Target, with_options
 from migrate.targets.containerd import CONTAINERD
-from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS
+from migrate.targets.crio import CRIO
 
-TARGETS: tuple[Target, ...] = (CONTAINERD, CRIO, CRIO_OWN_DEFAULTS)
+TARGETS: tuple[Target, ...] = (CONTAINERD, CRIO)
 
 
 def titled(name: str) -> str:
@@ -16,5 +16,10 @@ def titled(name: str) -> str:
 
 
 def target_named(name: str) -> Target | None:
-    """The target of this name, or None."""
-    return next((target for target in TARGETS if target.name == name), None)
+    """The target of this name, with the options that the name has (`crio+own-defaults`), or None."""
+    runtime, *chosen = name.split(JOIN)
+    found = next((target for target in TARGETS if target.name == runtime), None)
+    try:
+        return with_options(found, chosen) if found else None
+    except ValueError:
+        return None

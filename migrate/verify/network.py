@@ -58,8 +58,8 @@ def reach_of(facts: NodeFacts, pods: Iterable[Pod], node: Node | None) -> Reach:
 
 def host_ports(pod: Pod, node: Node | None) -> Iterator[Port]:
     """The TCP host ports of a pod with a network of its own; a hostIP that names no address is the node's InternalIP."""
-    inner = next((one.address for one in (node.status.addresses if node else None) or () if one.type == "InternalIP"), "")
-    for port in () if pod.spec.host_network else (port for one in pod.spec.containers for port in one.ports or ()):
+    inner = next((address.address for address in (node.status.addresses if node else None) or () if address.type == "InternalIP"), "")
+    for port in () if pod.spec.host_network else (port for container in pod.spec.containers for port in container.ports or ()):
         address = inner if port.host_ip in ANY else port.host_ip
         if port.host_port and port.protocol == "TCP" and address:
             yield Port(address, port.host_port)
@@ -110,7 +110,7 @@ def _resolver(facts: NodeFacts) -> Resolver | None:
     if not isinstance(facts.kubelet, Kubelet):
         return None
     value = facts.kubelet.setting("cluster-dns", "clusterDNS").value
-    addresses = value.split(",") if isinstance(value, str) else [str(one) for one in value or ()]
+    addresses = value.split(",") if isinstance(value, str) else [str(address) for address in value or ()]
     domain = str(facts.kubelet.setting("cluster-domain", "clusterDomain", DOMAIN).value).strip(".")
     name = f"kubernetes.default.svc.{domain}"
     if not addresses or not name.isascii() or not all(0 < len(label) < 64 for label in name.split(".")):

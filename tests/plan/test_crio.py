@@ -8,8 +8,8 @@ from migrate.plan.model import SEGMENTS, NodePlan
 from migrate.plan.steps import describe
 from migrate.program.order import host_lines, rollback_of
 from migrate.rules.judge import judge
-from migrate.targets import Target
-from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS
+from migrate.targets import Target, with_options
+from migrate.targets.crio import CRIO, OWN_DEFAULTS
 from tests.captured import WITH_CRIO, capture_of, cluster, facts
 
 
@@ -89,7 +89,7 @@ def test_the_node_program_puts_these_files_before_anything_stops() -> None:
 
 
 def test_its_own_defaults_are_a_plan_of_their_own() -> None:
-    kept, own = plan(), plan(CRIO_OWN_DEFAULTS)
+    kept, own = plan(), plan(with_options(CRIO, {OWN_DEFAULTS.name}))
     assert [one.code for one in own.findings if one.code == "D2C608"] == ["D2C608"] * 3
     assert [one.code for one in kept.findings if one.code == "D2C608"] == []
     config = [one.step for one in own.steps if getattr(one.step, "path", "") == "/etc/crio/crio.conf.d/99-docker2cri.conf"]

@@ -108,7 +108,7 @@ def make_package(name: str) -> Package:
         ),
         (
             Transaction("apt", (*NEW, Change("runc", "1.0.0", "1.1.5")), held=("runc",)),
-            "apt would change runc, held by somebody, to install cri-o cri-tools",
+            "apt would change runc, kept back by a hold, to install cri-o cri-tools",
             f"ask who holds it and why, then release it{TARBALL}",
         ),
         (

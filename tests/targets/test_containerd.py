@@ -10,7 +10,8 @@ import pytest
 from migrate.facts.capture import Capture
 from migrate.formats import version
 from migrate.targets.compose import FileChange, compose
-from migrate.targets.containerd import CONTAINERD, hosts_toml, unsupported
+from migrate.targets.containerd import CONTAINERD, unsupported
+from migrate.targets.hosts_toml import hosts_toml
 from migrate.targets.registries import Registry
 from tests.captured import capture_of, facts, replaced, with_file, with_output
 
@@ -94,10 +95,8 @@ def test_the_systemd_driver_of_the_kubelet_decides() -> None:
     assert runc == {"runtime_type": "io.containerd.runc.v2", "options": {"SystemdCgroup": True}}
 
 
-def test_without_the_kubelets_flag_the_sandbox_image_is_the_one_that_runs() -> None:
-    flags = "/var/lib/kubelet/kubeadm-flags.env"
-    capture = replaced(capture_of(), flags, " --pod-infra-container-image=k8s.gcr.io/pause:3.6", "")
-    capture = replaced(capture, "docker containers", "k8s.gcr.io/pause:3.6", "registry.example/pause:3.2")
+def test_the_sandbox_image_is_the_one_that_runs_whatever_the_kubelet_s_flag_says() -> None:
+    capture = replaced(capture_of(), "docker containers", "k8s.gcr.io/pause:3.6", "registry.example/pause:3.2")
     assert config(capture)["plugins"][CRI]["sandbox_image"] == "registry.example/pause:3.2"  # type: ignore[index]
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from migrate.facts.capture import Capture, CommandReading
 from migrate.formats import version
-from migrate.targets import Target
+from migrate.targets import Target, with_options
 from migrate.targets.compose import FileChange, compose
-from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS, unsupported
+from migrate.targets.crio import CRIO, OWN_DEFAULTS, unsupported
 from tests.captured import capture_of, facts, with_file
 
 DAEMON = "/etc/docker/daemon.json"
@@ -71,7 +71,12 @@ def test_the_drop_in_holds_what_docker_gave() -> None:
 
 
 def test_with_crio_s_own_defaults_only_the_node_s_settings_are_written() -> None:
-    assert set(config(node(), CRIO_OWN_DEFAULTS)["runtime"]) == {"cgroup_manager", "conmon_cgroup", "default_runtime", "runtimes"}
+    assert set(config(node(), with_options(CRIO, {OWN_DEFAULTS.name}))["runtime"]) == {
+        "cgroup_manager",
+        "conmon_cgroup",
+        "default_runtime",
+        "runtimes",
+    }
 
 
 @pytest.mark.parametrize(

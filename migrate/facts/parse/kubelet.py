@@ -27,7 +27,7 @@ SERVED_BY = (
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of the kubelet's environment that carries flags: its text and where it is set; `in_unit` for `Environment=` lines."""
+    """A variable of a unit's environment that carries flags: its text and where it is set; `in_unit` for `Environment=` lines."""
 
     name: str
     value: str
@@ -37,7 +37,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """The kubelet's ExecStart with its variables: what an edit of a flag starts from."""
+    """A unit's ExecStart with its variables: what an edit of a flag starts from."""
 
     program: str
     exec_place: Place
@@ -85,7 +85,7 @@ def command_line(reading: Reading, unit: Unit) -> CommandLine | Unreadable:
             return text or reading.note(path, "systemd loaded it, but it is not there; systemctl daemon-reload is due")
         texts.append((path, text))
     if not texts:
-        return reading.note(UNIT, "systemd names no file for it")
+        return reading.note(unit.name, "systemd names no file for it")
     merged = unit_file.merge(texts[0], texts[1:])
     start = merged.last("Service", "ExecStart")
     if start is None:
