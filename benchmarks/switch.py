@@ -31,6 +31,7 @@ from ruamel.yaml import YAML
 
 from migrate.run.session import Access, look
 from migrate.run.ssh.config import SshFlags
+from migrate.sources.table import origin_of
 from migrate.targets.compose import compose
 from migrate.targets.containerd import CONTAINERD
 from tests.e2e.looks import on
@@ -139,7 +140,7 @@ def lay(lab: Lab) -> None:
         Access(kubeconfig=str(lab.kubeconfig), ssh=SshFlags(config_file=str(lab.ssh_config))), (NODE,), lambda text: None
     ).machines
     assert seen.facts is not None
-    changes, refused = compose(CONTAINERD, seen.facts)
+    changes, refused = compose(CONTAINERD, seen.facts, origin_of(seen.facts))
     assert not refused
     lines = [
         f"rm -rf {DIR}; mkdir -p {DIR}/before {DIR}/after; echo {base64.b64encode(SCRIPT.read_bytes()).decode()} | base64 -d >{DIR}/script"

@@ -24,6 +24,7 @@ from migrate.report.style import Style
 from migrate.rules.judge import Inspected, judge
 from migrate.rules.table import RULES
 from migrate.run.store import load_directory
+from migrate.sources.table import origin_of
 from migrate.targets.compose import compose
 from migrate.targets.table import target_named
 
@@ -97,13 +98,17 @@ def test_the_plan_of_a_planned_node_changes_no_file(name: str) -> None:
     captures, _ = load_directory(FIXTURES / name)
     for capture in captures:
         facts = facts_from(capture)
-        changes, refused = compose(CONTAINERD, facts)
+        changes, refused = compose(CONTAINERD, facts, origin_of(facts))
         assert refused == ()
         assert changes != ()
         after = {one.path: PathReading("file", one.mode, one.owner, len(one.after), 0, None, one.after) for one in changes}
         import dataclasses
 
-        again, refused = compose(CONTAINERD, facts_from(dataclasses.replace(capture, paths={**capture.paths, **after})))
+        again, refused = compose(
+            CONTAINERD,
+            facts_from(dataclasses.replace(capture, paths={**capture.paths, **after})),
+            origin_of(facts_from(dataclasses.replace(capture, paths={**capture.paths, **after}))),
+        )
         assert refused == ()
         assert [(one.path, one.after.decode()) for one in again] == []
 

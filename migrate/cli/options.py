@@ -144,15 +144,15 @@ _TARGET_OPTIONS = (
 
 
 def chosen_target(target: str, crio_defaults: bool) -> Target:
-    """The runtime to move to; raises UsageError for CRI-O's defaults without CRI-O."""
-    from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS
-    from migrate.targets.table import target_named
+    """The target that `target_options` ask for; raises UsageError for an option of another one."""
+    from migrate.targets import with_options
+    from migrate.targets.table import TARGETS
 
-    if crio_defaults and target != CRIO.name:
-        raise UsageError(seen=f"--crio-defaults with --to {target}", expected="--to crio", next="docker2cri plan --help")
-    found = target_named(CRIO_OWN_DEFAULTS.name if crio_defaults else target)
-    assert found is not None  # click checked the choice
-    return found
+    found = next(each for each in TARGETS if each.name == target)  # click checked the choice
+    try:
+        return with_options(found, {"own-defaults"} if crio_defaults else ())
+    except ValueError:
+        raise UsageError(seen=f"--crio-defaults with --to {target}", expected="--to crio", next="docker2cri plan --help") from None
 
 
 target_options = group("target", chosen_target, *_TARGET_OPTIONS)

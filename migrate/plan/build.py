@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from migrate.facts.cluster import CRI_SOCKET, ClusterFacts, Node
-from migrate.facts.model import Docker, NodeFacts, Unit
+from migrate.facts.model import Container, NodeFacts, Unit
 from migrate.facts.redact import mask
 from migrate.plan.drain import classify
 from migrate.plan.images import canonical, carried
@@ -49,12 +49,11 @@ from migrate.plan.steps import (
     WriteFile,
 )
 from migrate.rules import Finding, NodeView
+from migrate.sources import Source
+from migrate.sources.table import origin_of, source_of
 from migrate.targets import Target
 from migrate.targets.compose import FileChange, compose
-from migrate.targets.host import sandbox_image
 
-DOCKER_UNITS = ("docker.socket", "docker.service", "cri-docker.socket", "cri-docker.service")
-SOURCE_TITLE, SOURCE_PREFIX = "Docker", "docker://"
 CONFIG = "runtime-config"  # the edit of the new runtime's own file, which it reads before anything stops
 UNIT_FOLDER = "/systemd/system/"  # in the path of every unit file and drop-in that systemd reads
 DETACH_SECONDS = 360  # after 6 minutes the attach-detach controller forces a detach (maxWaitForUnmountDuration)
@@ -73,9 +72,10 @@ def build_plan(view: NodeView, findings: tuple[Finding, ...], limits: Limits = D
     policy = _drain_policy(findings, limits)
     steps: tuple[PlannedStep, ...] = ()
     changes: tuple[FileChange, ...] = ()
-    if not blockers and view.node is not None and view.cluster is not None:
-        changes, _ = compose(view.target, facts)
-        steps = tuple(_story(facts, view.node, view.cluster, view.target, changes, policy, limits))
+    source, origin = source_of(facts), origin_of(facts)
+    if source is not None and not blockers and view.node is not None and view.cluster is not None:
+        changes, _ = compose(view.target, facts, origin)
+        steps = tuple(_story(facts, view.node, view.cluster, source, view.target, changes, policy, limits))
     return NodePlan(
         node=view.node.name if view.node else "",
         host=facts.host,
@@ -94,22 +94,21 @@ def _story(
     facts: NodeFacts,
     node: Node,
     cluster: ClusterFacts,
+    source: Source,
     target: Target,
     changes: tuple[FileChange, ...],
     policy: DrainPolicy,
     limits: Limits,
 ) -> Iterator[PlannedStep]:
     """Read it downwards for apply, upwards with every step reversed for rollback; `on="rollback"`: only the rollback performs it."""
-    docker = facts.docker
-    assert isinstance(docker, Docker)  # a node without Docker has a blocker
     networks = tuple(sorted({network for network, _, _ in facts.cni.leases}))
-    pause = sandbox_image(facts)
+    pause = source.sandbox_image(facts)
     config = next((change.path for change in changes if CONFIG in change.edits), "")
     validate = _validation(changes, config, target)
 
     yield from _in("prepare", [_write(change) for change in changes if change.early])
     yield from _in("prepare", _start_runtime(facts, target))
-    images = carried(docker, cluster.pods_on(node.name), cluster.pods, pause)
+    images = carried(source.images(facts), cluster.pods_on(node.name), cluster.pods, pause)
     yield from _in("prepare", [CarryImage(image=image, name=canonical(image.reference), why=image.why) for image in images])
     yield from _in("prepare", validate)
 
@@ -119,8 +118,8 @@ def _story(
         [
             RecordWorkloads(why="what is compared with afterwards"),
             VerifyWorkloads(
-                title=SOURCE_TITLE,
-                prefix=SOURCE_PREFIX,
+                title=source.engine,
+                prefix=source.prefix,
                 timeout=limits.verify_workloads,
                 on="rollback",
                 why="the evicted pods' owners have their ready counts back",
@@ -134,12 +133,12 @@ def _story(
     kubelet = facts.units["kubelet.service"]
     started = facts.unit(target.unit)
     verify_source = VerifyNode(
-        title=SOURCE_TITLE,
-        prefix=SOURCE_PREFIX,
+        title=source.engine,
+        prefix=source.prefix,
         image=pause or "",
         timeout=limits.verify_node,
         on="rollback",
-        why=f"Ready with {SOURCE_PREFIX}, DaemonSet and static pods with new container IDs, a smoke pod; before pods come",
+        why=f"Ready with {source.prefix}, DaemonSet and static pods with new container IDs, a smoke pod; before pods come",
     )
     socket = node.metadata.annotation(CRI_SOCKET)
     annotated = [Annotate(key=CRI_SOCKET, value=socket, on="rollback", why="kubeadm upgrade and reset read it")] if socket else []
@@ -151,13 +150,15 @@ def _story(
             ArmGuard(seconds=limits.guard, why="without the operator's heartbeat the node rolls back by itself"),
             StageFiles(why="the switch only renames them"),
             *validate,
-            KernelSettings(why="they hold without Docker too"),
-            WaitForPods(title=SOURCE_TITLE, timeout=PODS_SECONDS, on="rollback", why="the rollback ends with the node's own pods"),
+            KernelSettings(why=f"{source.engine} provided them until now"),
+            WaitForPods(title=source.engine, timeout=PODS_SECONDS, on="rollback", why="the rollback ends with the node's own pods"),
             StopKubelet(unit=kubelet.name, why="nothing starts containers from here on"),
-            StopPods(title=SOURCE_TITLE, why="DaemonSet and static pods; with live-restore they would outlive Docker"),
-            ReleaseAddresses(sandboxes="source", networks=networks, why="nobody calls CNI DEL for them once dockershim is gone"),
-            *_standalone(docker),
-            StopSource(title=SOURCE_TITLE, units=_present(facts), why="a touch of its socket would wake a merely stopped Docker"),
+            StopPods(title=source.engine, why="DaemonSet and static pods; some would outlive the daemon (live-restore)"),
+            ReleaseAddresses(sandboxes="source", networks=networks, why=f"nobody calls CNI DEL for them once {source.name} is gone"),
+            *_standalone(source.standalone(facts), source.engine),
+            StopSource(
+                title=source.engine, units=source.present(facts), why="a touch of its socket would wake a daemon that is merely stopped"
+            ),
             RestoreRuntime(
                 unit=target.unit, active=started is None or started.running, on="rollback", why="it ran on the new configuration"
             ),
@@ -230,16 +231,11 @@ def _state(unit: Unit) -> UnitState:
     return UnitState(enabled=unit.file_state, active=unit.running)
 
 
-def _present(facts: NodeFacts) -> tuple[str, ...]:
-    found = ((name, facts.unit(name)) for name in DOCKER_UNITS)
-    return tuple(name for name, unit in found if unit and unit.file_state != "masked")
-
-
-def _standalone(docker: Docker) -> list[Step]:
+def _standalone(containers: Iterable[Container], engine: str) -> list[Step]:
     running = tuple(
-        StandaloneContainer(id=found.id, name=found.name, timeout=found.stop_timeout or 10) for found in docker.standalone if found.running
+        StandaloneContainer(id=found.id, name=found.name, timeout=found.stop_timeout or 10) for found in containers if found.running
     )
-    return [StopStandalone(containers=running, why="accepted: they stop with Docker")] if running else []
+    return [StopStandalone(containers=running, why=f"accepted: they stop with {engine}")] if running else []
 
 
 def _write(change: FileChange) -> WriteFile:

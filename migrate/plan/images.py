@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from migrate.facts.model import Docker, Image
+from migrate.facts.model import Image
 from migrate.facts.pod import Pod
 from migrate.formats import FormatError, image_ref
 from migrate.plan.steps import CarriedImage
 
 
-def carried(docker: Docker, on_node: Iterable[Pod], everywhere: Iterable[Pod], sandbox: str | None) -> tuple[CarriedImage, ...]:
+def carried(stored: Iterable[Image], on_node: Iterable[Pod], everywhere: Iterable[Pod], sandbox: str | None) -> tuple[CarriedImage, ...]:
     """The images to carry, each once, in the order pause, running, only here. An image without a tag cannot be found by name and stays.
 
     `docker save` by ID would lose the name, and a reference by digest is pulled again whatever is imported (containerd 1.6).
     """
     wanted: dict[str, CarriedImage] = {}
-    for image, reference, why in _wanted(docker, on_node, everywhere, sandbox):
+    for image, reference, why in _wanted(stored, on_node, everywhere, sandbox):
         if reference not in wanted:
             wanted[reference] = CarriedImage(reference=reference, id=image.id, size=image.size, why=why)
     return tuple(wanted.values())
 
 
-def _wanted(docker: Docker, on_node: Iterable[Pod], everywhere: Iterable[Pod], sandbox: str | None) -> Iterator[tuple[Image, str, str]]:
-    by_name = {canonical(tag): (image, tag) for image in docker.images for tag in image.tags}
+def _wanted(
+    stored: Iterable[Image], on_node: Iterable[Pod], everywhere: Iterable[Pod], sandbox: str | None
+) -> Iterator[tuple[Image, str, str]]:
+    by_name = {canonical(tag): (image, tag) for image in stored for tag in image.tags}
     if sandbox and (found := by_name.get(canonical(sandbox))):
         yield (*found, "every pod's sandbox")
     for name in _names(on_node):

@@ -16,7 +16,7 @@ from migrate.plan.inputs import inputs
 from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
 from migrate.plan.steps import BundleSource, InstalledPackage, InstallRuntime
 from migrate.rules import Finding, NodeView
-from migrate.sources.table import origin_of, source_of
+from migrate.sources.table import source_of
 from migrate.targets.bundle import fits
 
 # The blockers that say that nothing may be installed: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.

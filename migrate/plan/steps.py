@@ -355,7 +355,7 @@ def kind_of(step: Step) -> Kind:
         case StageFiles():
             return Kind("stage", HOST, "remove staged files" if undo else "stage the new files beside the old ones", _turned(step))
         case KernelSettings():
-            return Kind("kernel", HOST, "check the kernel modules and sysctls that Docker provided")
+            return Kind("kernel", HOST, "check the kernel modules and sysctls that the pods need")
         case StopKubelet(unit=unit):
             return Kind("kubelet-stop", HOST, "start the kubelet" if undo else "stop the kubelet", _turned(step), (unit,))
         case StopPods(title=title):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from migrate.plan.model import NodePlan
-from migrate.plan.steps import ArmGuard, WriteFile
+from migrate.plan.steps import ArmGuard, RestartRuntime, StopSource, WriteFile
 from migrate.program.order import HostLine, host_lines
 from migrate.program.units import fence_files, unit_files
 from migrate.targets.compose import FileChange
@@ -72,12 +72,20 @@ def render(
     for line in lines:
         match line.step:
             case ArmGuard(seconds=seconds):
-                files += [ProgramFile(f"units/{name}", text.encode(), "600") for name, text in unit_files(directory, seconds).items()]
+                texts = unit_files(directory, seconds, _runtimes(plan))
+                files += [ProgramFile(f"units/{name}", text.encode(), "600") for name, text in texts.items()]
             case WriteFile():
                 files += _bytes(line.step, by_path.get(line.step.path), line.index)
     files += _for_installing(plan, directory, written)
     files.append(ProgramFile("steps", "".join(line.line for line in lines).encode(), "600"))
     return NodeProgram(directory, tuple(files), lines)
+
+
+def _runtimes(plan: NodePlan) -> tuple[str, ...]:
+    """The units of both runtimes."""
+    steps = [planned.step for planned in plan.steps]
+    target = (step.unit for step in steps if isinstance(step, RestartRuntime))
+    return (*target, *(unit for step in steps if isinstance(step, StopSource) for unit in step.units))
 
 
 def _for_installing(plan: NodePlan, directory: str, written: Mapping[str, str]) -> Iterator[ProgramFile]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 GATE = "/run/docker2cri/kubelet-may-run"
 STOPPED = "/var/lib/docker2cri/docker-stopped"
 BOOT = "/run/docker2cri/boot"
 
 
-def unit_files(directory: str, guard_seconds: int) -> dict[str, str]:
+def unit_files(directory: str, guard_seconds: int, runtimes: Sequence[str]) -> dict[str, str]:
     """Names in RUN/units/ and their texts; the node program lays them into /etc/systemd/system when `switch` or a rollback begins.
 
-    The boot unit is ordered after the runtimes, which it needs, and not before the kubelet, which it starts.
+    The boot unit is ordered after `runtimes` (units), which it needs, and not before the kubelet, which it starts.
     """
     return {
         "gate.conf": f"# half a migration may lie behind this: see {directory}/README\n[Unit]\nConditionPathExists={GATE}\n",
@@ -24,7 +26,7 @@ def unit_files(directory: str, guard_seconds: int) -> dict[str, str]:
             "rolls the node back, it was booted inside the switch",
             directory,
             "boot",
-            f"ConditionPathExists=!{BOOT}\nAfter=containerd.service crio.service docker.socket docker.service\n",
+            f"ConditionPathExists=!{BOOT}\nAfter={' '.join(runtimes)}\n",
             "\n[Install]\nWantedBy=multi-user.target\n",
         ),
     }

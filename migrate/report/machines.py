@@ -10,8 +10,8 @@ from migrate.report.model import Runtime as Told
 from migrate.rules import NodeView, Severity
 from migrate.rules.daemon_keys import verdicts
 from migrate.rules.judge import Inspected
+from migrate.sources.table import origin_of
 from migrate.targets import Target
-from migrate.targets.kubelet import cgroup_driver
 
 MOST_NAMED = 20  # of what one runtime runs
 ROLE = "node-role.kubernetes.io/"
@@ -63,7 +63,7 @@ def machine_of(view: NodeView, target: Target) -> Machine:
         kernel=facts.os.kernel,
         arch=facts.os.arch,
         cgroup=facts.os.cgroup,
-        cgroup_driver=cgroup_driver(facts) or "",
+        cgroup_driver=origin_of(facts).cgroup_driver or "",
         kubelet=facts.kubelet.version if isinstance(facts.kubelet, Kubelet) else "",
         installer=identify(facts, view.node).name,
         runtime=facts.endpoint.kind,

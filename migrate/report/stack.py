@@ -9,10 +9,11 @@ from __future__ import annotations
 from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts
 from migrate.report.model import Layer, Mark
 from migrate.targets import Target
+from migrate.targets.table import TARGETS
 
 SYSTEM_CONTAINERD = "/run/containerd/containerd.sock"
 CHILD_CONTAINERD = "/var/run/docker/containerd/containerd.sock"
-SHIMS = {"containerd": ("containerd-shim-runc-v2", "ttrpc"), "cri-o": ("conmon", "starts it, one for each container")}
+SHIMS = {target.runtime: target.shim for target in TARGETS}
 
 Layers = tuple[Layer, ...]
 
@@ -67,13 +68,17 @@ def _after(facts: NodeFacts, target: Target, before: dict[str, Layer]) -> Layers
         mark=mark,
         note=target.layer or ("" if version else "to be installed"),
     )
-    shims = tuple(_marked(layer, "kept" if layer.name in before else "new") for layer in _shim(target.runtime))
+    shims = tuple(_marked(layer, "kept" if layer.name in before else "new") for layer in _layer(target.shim))
     kubelet = Layer(name="kubelet", version=_kubelet(facts), mark="changed", note="another endpoint")
     return (kubelet, runtime, *shims, *(_marked(layer, "kept") for layer in _runc(facts)))
 
 
 def _shim(runtime: str) -> Layers:
-    name, link = SHIMS[runtime]
+    return _layer(SHIMS[runtime])
+
+
+def _layer(shim: tuple[str, str]) -> Layers:
+    name, link = shim
     return (Layer(name=name, link=link),)
 
 

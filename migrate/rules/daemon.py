@@ -9,7 +9,7 @@ from migrate.facts.model import Setting
 from migrate.formats import FormatError, image_ref, quantity
 from migrate.rules import NodeView, Seen, Severity, daemon_keys, rule
 from migrate.rules.daemon_keys import Verdict
-from migrate.targets.host import sandbox_image
+from migrate.sources.table import origin_of
 from migrate.targets.registries import half_pairs
 
 # Key of daemon.json -> what `docker info` calls the value in force.
@@ -46,7 +46,7 @@ def docker_config_drifted(view: NodeView) -> Iterator[Seen]:
     for key, one in wanted.items():
         runs = view.docker.info.get(IN_FORCE[key])
         if isinstance(runs, str) and runs and isinstance(one.value, str) and one.value.rstrip("/") != runs.rstrip("/"):
-            yield Seen(key, f"{one.where} says {daemon_keys.shown(one)}, docker info says {runs}")
+            yield Seen(key, f"{one.where} says {daemon_keys.shown(one, view.target)}, docker info says {runs}")
     driver = configured_cgroup_driver(view)
     if driver and view.docker.cgroup_driver and driver[0] != view.docker.cgroup_driver:
         yield Seen("native.cgroupdriver", f"{driver[1]} says {driver[0]}, docker info says {view.docker.cgroup_driver}")
@@ -185,7 +185,7 @@ def pause_image_needs_login(view: NodeView) -> Iterator[Seen]:
 
     Sources: containerd docs/cri/registry.md; containerd issue 8653; kubeadm issue 2801.
     """
-    image = sandbox_image(view.facts) if view.on_docker else None
+    image = origin_of(view.facts).sandbox_image if view.on_docker else None
     if image is None:
         return
     try:
@@ -196,7 +196,7 @@ def pause_image_needs_login(view: NodeView) -> Iterator[Seen]:
     hits = [one for one in view.facts.logins if _host(one.registry) in names]
     if hits:
         crio = "Let the registry give it without a login, or set pause_image_auth_file in CRI-O:\n\n    crio config | grep pause"
-        remedy = crio if daemon_keys.on_crio(view.target) else None
+        remedy = crio if view.target.runtime == "cri-o" else None
         yield Seen(f"image {image}", f"credentials for {domain} are in {', '.join(dict.fromkeys(one.path for one in hits))}", remedy)
 
 
@@ -243,7 +243,7 @@ def _keys(view: NodeView, verdict: Verdict) -> Iterator[Seen]:
         key = daemon_keys.decided(one, view.target)
         if key is None:
             continue
-        here = f"{one.where}: {one.key} = {daemon_keys.shown(one)}"
+        here = f"{one.where}: {one.key} = {daemon_keys.shown(one, view.target)}"
         if key.verdict is verdict:
             yield Seen(one.key, f"{here}: {key.text}")
         elif verdict is Verdict.LOST:

@@ -12,11 +12,11 @@ from migrate.facts.model import Docker, NodeFacts
 from migrate.facts.parse.docker import DAEMON_JSON, flag
 from migrate.facts.redact import mask, printable
 from migrate.formats import FormatError
-from migrate.rules.daemon_table import CRIO, KEYS, UNKNOWN, Key, Verdict
 from migrate.targets import Target
+from migrate.targets.docker_keys import UNKNOWN, Key, Verdict
 from migrate.targets.registries import DOCKER_CERTS, PROXY_NAMES, half_pairs, proxy_lines
 
-__all__ = ["Key", "KeyVerdict", "Verdict", "decided", "judge", "left_behind", "on_crio", "shown", "verdicts"]
+__all__ = ["Key", "KeyVerdict", "Verdict", "decided", "judge", "left_behind", "shown", "verdicts"]
 
 LONGEST = 300  # characters of a value that are shown
 
@@ -38,18 +38,13 @@ class KeyVerdict:
 
 def judge(key: str, value: Any, target: Target) -> Key | None:
     """The key's verdict, None where this value changes nothing."""
-    known = (CRIO.get(key) if on_crio(target) else None) or KEYS.get(key, UNKNOWN)
+    known = target.docker_keys.get(key, UNKNOWN)
     if key == "log-opts" and value and known.harmless(value):
         return Key(
             Verdict.CARRIED,
             "max-size and max-file become the kubelet's containerLogMaxSize and containerLogMaxFiles, unless it has its own",
         )
     return None if known.harmless(value) else known
-
-
-def on_crio(target: Target) -> bool:
-    """Whether a target is CRI-O, in any of its forms."""
-    return target.prefix == "cri-o://"
 
 
 def decided(one: Given, target: Target) -> Key | None:
@@ -80,9 +75,9 @@ def _left_behind(key: str, value: Any, target: Target) -> Iterator[str]:
             yield f"{', '.join(others)} ends with Docker"
 
 
-def shown(one: Given) -> str:
+def shown(one: Given, target: Target) -> str:
     """The value as short JSON, what is secret masked; the value of an unknown key is not shown at all."""
-    if one.key not in KEYS:
+    if one.key not in target.docker_keys:
         return "(not shown)"
     text = mask(printable(json.dumps(one.value, ensure_ascii=False, default=str)))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
@@ -105,7 +100,7 @@ def _of_key(one: Given, file: str, target: Target) -> KeyVerdict:
     key = decided(one, target) or Key(Verdict.NOT_NEEDED, f"{target.title} does the same with this value, or pods never felt it")
     note = "; ".join((key.text, *left_behind(one.key, one.value, target)))
     place = file if one.where == FILE else one.where
-    return KeyVerdict(printable(one.key)[:LONGEST], shown(one), printable(place)[:LONGEST], key.verdict, note)
+    return KeyVerdict(printable(one.key)[:LONGEST], shown(one, target), printable(place)[:LONGEST], key.verdict, note)
 
 
 def _of_environment(facts: NodeFacts, docker: Docker, target: Target) -> Iterator[KeyVerdict]:
@@ -131,8 +126,8 @@ def _of_certificates(facts: NodeFacts, target: Target) -> Iterator[KeyVerdict]:
         key = "ca" if path.endswith(".crt") else "client"
         if path in halves:
             yield KeyVerdict(name, "(not shown)", path, Verdict.LOST, "its other half is missing, and Docker refuses the registry")
-        elif on_crio(target):
-            yield KeyVerdict(name, "(not shown)", path, Verdict.CARRIED, "CRI-O reads /etc/docker/certs.d by itself")
+        elif target.hosts is None:
+            yield KeyVerdict(name, "(not shown)", path, Verdict.CARRIED, f"{target.title} reads /etc/docker/certs.d by itself")
         elif path.endswith((".crt", ".cert", ".key")):
             text = f"becomes `{key}` in certs.d/{path.removeprefix(DOCKER_CERTS).partition('/')[0]}/hosts.toml"
             yield KeyVerdict(name, "(not shown)", path, Verdict.CARRIED, text)

@@ -11,7 +11,8 @@ from migrate.facts.kubelet_table import FIELDS, KUBEADM_FLAGS, LAST, knows_field
 from migrate.facts.model import Place
 from migrate.rules import NodeView, Seen, Severity, rule
 from migrate.rules.upgrade import disk_version, flag_changes, kubeadm_config_map, map_name, node_config, way
-from migrate.targets.kubelet import INSTANCE_CONFIG, cgroup_driver, home_of
+from migrate.sources.table import origin_of
+from migrate.targets.kubelet import INSTANCE_CONFIG, home_of
 
 KUBEADM_SETS_DRIVER = 22  # kubeadm v1.22.0 cmd/kubeadm/app/componentconfigs/kubelet.go: an empty cgroupDriver becomes systemd at upgrades
 UNVERSIONED = 24
@@ -60,7 +61,7 @@ def config_map_cgroup_driver(view: NodeView) -> Iterator[Seen]:
 
     Sources: kubeadm v1.20.0, v1.21.0 and v1.22.0 cmd/kubeadm/app/componentconfigs/kubelet.go; release notes 1.21 PR 99471, 1.22 PR 102133.
     """
-    found, driver = kubeadm_config_map(view), cgroup_driver(view.facts)
+    found, driver = kubeadm_config_map(view), origin_of(view.facts).cgroup_driver
     if found is None or driver is None or view.kubelet is None or view.kubelet.flag("cgroup-driver"):
         return
     said = text_at(found.fields, ("cgroupDriver",))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from migrate.facts.model import Unreadable
 from migrate.formats import version
 from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.sources.table import origin_of
 from migrate.targets.compose import compose
 
 INSTALL = "Have it installed beside Docker, which serves on undisturbed, or install it by hand without letting it replace Docker's packages"
@@ -139,7 +140,7 @@ def file_edit_uncertain(view: NodeView) -> Iterator[Seen]:
     Sources: docker2cri docs/design, section 7 (files); containerd docs/hosts.md and docs/cri/config.md.
     """
     unread = {one.what for one in view.facts.unreadable}
-    for one in compose(view.target, view.facts)[1] if view.on_docker else ():
+    for one in compose(view.target, view.facts, origin_of(view.facts))[1] if view.on_docker else ():
         if one.path not in unread:
             remedy = (
                 f"Bring the file into the form that the evidence asks for, then plan again:\n\n    docker2cri plan {view.target.asked} NODE"

@@ -11,6 +11,7 @@ from migrate.facts.model import Kubelet, NodeFacts, Place
 from migrate.formats import FormatError, version, yaml_read
 from migrate.formats.version import Version
 from migrate.rules import NodeView
+from migrate.sources.table import origin_of
 from migrate.targets.kubelet import FlagChange, flag_change
 
 
@@ -50,7 +51,7 @@ def way(view: NodeView) -> Way | None:
 def flag_changes(view: NodeView) -> FlagChange:
     """What the migration does to the kubelet's flags; nothing on a node that has nothing to migrate."""
     if view.on_docker and view.kubelet and disk_version(view):
-        return flag_change(view.facts, view.kubelet, view.target.endpoint, view.target.unit)
+        return flag_change(view.kubelet, view.target.endpoint, view.target.unit, origin_of(view.facts))
     return FlagChange(frozenset(), {})
 
 

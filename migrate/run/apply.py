@@ -21,6 +21,7 @@ from migrate.run.perform import perform_all
 from migrate.run.remote import LOST
 from migrate.run.rollback import roll_back
 from migrate.run.work import COMPLETE, Overtaken, Stopped, Work
+from migrate.sources.table import origin_of
 from migrate.targets.compose import compose
 
 BUDGET_SECONDS = 60.0  # for so long a budget that allows no disruption is waited for: it is so for a moment after other pods moved
@@ -109,12 +110,12 @@ def _lay(work: Work) -> None:
         count = f"{len(gone)} input{'s' if len(gone) > 1 else ''} changed since it was made"
         raise _stale(work, f"plan is stale: {count}\n{lines}")
     _refuse_new_blockers(work, facts)
-    changes, refused = compose(work.target, facts) if work.plan.moves else ((), ())
+    changes, refused = compose(work.target, facts, origin_of(facts)) if work.plan.moves else ((), ())
     if refused:
         raise work.refuse(f"{refused[0].path}: {refused[0].reason}", "files that can be edited with certainty", "fix the file, plan again")
     try:
         written = dict(work.target.bundle.written)
-        program = render(work.plan, changes, work.run, fixed_files(work.target.node_part), written=written)
+        program = render(work.plan, changes, work.run, fixed_files(work.target.node_part, work.source.node_part), written=written)
     except NotAsPlanned as wrong:
         raise _stale(work, str(wrong)) from wrong
     bundle = next((step.bundle for step in work.plan.installs if step.bundle), None)

@@ -31,7 +31,7 @@ from migrate.run.kube.drain import drain
 from migrate.run.kube.verify import verify_node, verify_workloads
 from migrate.run.kube.volumes import wait_volumes_detached
 from migrate.run.work import COMPLETE, Work
-from migrate.targets.kubelet import cgroup_driver
+from migrate.sources.table import origin_of
 from migrate.verify.judge import Before, snapshot
 from migrate.verify.network import reach_of, remembered
 
@@ -90,7 +90,7 @@ def _with_the_nodes_own(work: Work, cluster: ClusterFacts, before: Before) -> Be
     facts = work.facts()
     looked = reach_of(facts, cluster.pods_on(work.node), cluster.node(work.node))
     reach, notes = remembered(looked, work.asked(work.target.prefix).network(looked))
-    return replace(before, driver=cgroup_driver(facts) or "", reach=reach, notes=(*before.notes, *notes))
+    return replace(before, driver=origin_of(facts).cgroup_driver or "", reach=reach, notes=(*before.notes, *notes))
 
 
 def _cordon(work: Work) -> None:

@@ -35,15 +35,20 @@ def rollback(work: Work, overwrite: frozenset[str] = frozenset()) -> NodeState:
 
 
 def _refuse_other_kubelet(work: Work) -> None:
-    """There is no dockershim to return to once the kubelet's minor has changed."""
+    """There may be no source to return to once the kubelet's minor has changed."""
     version = work.cluster.read_node(work.node).status.node_info.kubelet_version
     planned = next((item.value for item in work.plan.inputs if item.what == "version of kubelet"), version)
     if version.split(".")[:2] != planned.split(".")[:2]:
         raise work.refuse(
             f"the kubelet is {version} now and was {planned} when the plan was made",
-            "the same kubelet minor: the files of the plan belong to it, and dockershim is gone from 1.24 on",
+            f"the same kubelet minor: the files of the plan belong to it{_last_minor(work)}",
             f"docker2cri inspect {work.plan.host}",
         )
+
+
+def _last_minor(work: Work) -> str:
+    last = work.source.minors[1]
+    return f", and {work.source.name} is gone from 1.{last + 1} on" if last is not None else ""
 
 
 def _refuse_changed_files(work: Work, overwrite: frozenset[str]) -> None:

@@ -13,7 +13,6 @@ import msgspec
 from migrate.errors import MigrateError, NodeUnreachable, Refused
 from migrate.facts.model import NodeFacts
 from migrate.facts.node import facts_from
-from migrate.plan.build import SOURCE_TITLE
 from migrate.plan.events import Event
 from migrate.plan.mark import Mark, mark_of
 from migrate.plan.model import SEGMENTS, NodePlan
@@ -29,6 +28,8 @@ from migrate.run.kube.port import ActingCluster
 from migrate.run.ports import Clock, Host
 from migrate.run.remote import Remote
 from migrate.run.runs import RunFolder
+from migrate.sources import Source
+from migrate.sources.table import SOURCES, source_named
 from migrate.targets import Target
 from migrate.verify.judge import Before
 
@@ -102,9 +103,14 @@ class Work:
         return f"docker2cri plan {self.target.asked} {self.plan.host}{options} --out plan.json"
 
     @property
+    def source(self) -> Source:
+        """What the node ran on before; a plan that has steps was made from one that is known."""
+        return source_named(self.plan.source) or SOURCES[0]
+
+    @property
     def source_title(self) -> str:
         """What the node ran on before, for people."""
-        return SOURCE_TITLE
+        return self.source.engine
 
     def progress(self) -> Progress:
         """Where the node's own journal says that it stands."""

@@ -9,7 +9,6 @@ from migrate.facts.model import NodeFacts
 from migrate.facts.origin import Origin
 from migrate.formats import FormatError
 from migrate.targets import Edit, Target
-from migrate.targets.unconnected import origin_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,10 @@ class Uncertain:
     reason: str
 
 
-def compose(target: Target, facts: NodeFacts, origin: Origin | None = None) -> tuple[tuple[FileChange, ...], tuple[Uncertain, ...]]:
+def compose(target: Target, facts: NodeFacts, origin: Origin) -> tuple[tuple[FileChange, ...], tuple[Uncertain, ...]]:
     """Every file that changes, in the order of the target's edits, and the edits that are refused; files left as they are do not appear."""
     try:
-        edits = target.edits(facts, origin or origin_of(facts))
+        edits = target.edits(facts, origin)
     except FormatError as wrong:
         return (), (Uncertain(facts.host, str(wrong)),)
     grouped: dict[str, list[Edit]] = {}

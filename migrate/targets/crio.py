@@ -14,7 +14,7 @@ from migrate.facts.model import Crio, Docker, NodeFacts, Unreadable
 from migrate.facts.origin import Origin
 from migrate.formats import toml_doc, version
 from migrate.formats.version import Version
-from migrate.targets import Edit, Target, TargetOption, with_options
+from migrate.targets import Edit, Target, TargetOption
 from migrate.targets.bundles import CRIO_BUNDLE
 from migrate.targets.containers import DATA_ROOT, containers_edits
 from migrate.targets.crio_keys import CRIO_KEYS
@@ -222,4 +222,3 @@ CRIO = Target(
     takes_short_names=False,
     leaves=("the empty iptables chain KUBE-HOSTPORTS and the jumps to it stay until the next boot",),
 )
-CRIO_OWN_DEFAULTS = with_options(CRIO, (OWN_DEFAULTS.name,))

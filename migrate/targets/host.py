@@ -9,7 +9,6 @@ from migrate.facts.model import Docker, NodeFacts
 from migrate.formats import unit_file, yaml_doc
 from migrate.targets import Edit
 from migrate.targets.registries import daemon_proxies, proxy_lines
-from migrate.targets.unconnected import sandbox_image as sandbox_image
 
 CRICTL = "/etc/crictl.yaml"
 MODULES = ("overlay", "br_netfilter")

@@ -15,8 +15,6 @@ from migrate.facts.model import Kubelet, NodeFacts, Place
 from migrate.facts.origin import Origin
 from migrate.formats import env_file, flags, quantity, unit_file, version, words, yaml_doc
 from migrate.targets import Edit
-from migrate.targets.unconnected import cgroup_driver as cgroup_driver
-from migrate.targets.unconnected import origin_of
 
 HARD_TIES = ("Requires", "Requisite", "BindsTo", "PartOf")
 SOFT_TIES = ("Wants", "After")
@@ -33,14 +31,13 @@ class FlagChange:
     set: Mapping[str, str]
 
 
-def flag_change(facts: NodeFacts, kubelet: Kubelet, endpoint: str, unit: str, origin: Origin | None = None) -> FlagChange:
+def flag_change(kubelet: Kubelet, endpoint: str, unit: str, origin: Origin) -> FlagChange:
     """The change of flags for a kubelet of this version; raises FormatError when the version is not known.
 
     Up to 1.23 both --container-runtime=remote and the endpoint are written: the endpoint alone makes dockershim listen on that path after
     unlinking the runtime's socket (Kubernetes 1.20.2 kubelet_dockershim.go). From 1.27 --container-runtime stops the kubelet (#114017).
     """
     minor = version.parse(kubelet.version).minor
-    source = origin or origin_of(facts)
     remove = set(DOCKERSHIM_FLAGS)
     wanted: dict[str, str] = {}
     if minor <= DOCKERSHIM_LAST:
@@ -52,9 +49,9 @@ def flag_change(facts: NodeFacts, kubelet: Kubelet, endpoint: str, unit: str, or
     by_field = knows_field("containerRuntimeEndpoint", minor) and isinstance(kubelet.config, Mapping)
     if not by_field or kubelet.flag("container-runtime-endpoint"):
         wanted["container-runtime-endpoint"] = endpoint
-    if (image := kubelet.flag("image-service-endpoint")) and source.named_by(image.value):
+    if (image := kubelet.flag("image-service-endpoint")) and origin.named_by(image.value):
         remove.add("image-service-endpoint")
-    if (cgroups := kubelet.flag("runtime-cgroups")) and source.named_by(cgroups.value):
+    if (cgroups := kubelet.flag("runtime-cgroups")) and origin.named_by(cgroups.value):
         wanted["runtime-cgroups"] = f"/system.slice/{unit}"
     present = {flag.name for flag in kubelet.flags}
     return FlagChange(frozenset(remove & present), wanted)
@@ -65,7 +62,7 @@ def kubelet_edits(facts: NodeFacts, origin: Origin, endpoint: str, unit: str) ->
     kubelet = facts.kubelet
     if not isinstance(kubelet, Kubelet) or not kubelet.version:
         return ()
-    change = flag_change(facts, kubelet, endpoint, unit, origin)
+    change = flag_change(kubelet, endpoint, unit, origin)
     config = _config_edits(facts, kubelet, origin.cgroup_driver, endpoint)
     return (*_flag_edits(facts, kubelet, change), *config, *_tie_edits(facts, origin.units, unit))
 

@@ -21,6 +21,7 @@ from migrate.program.journal import Entry, parse
 from migrate.program.render import HOME, NodeProgram, render
 from migrate.run.session import Access, look
 from migrate.run.ssh.config import SshFlags
+from migrate.sources.table import origin_of
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.containerd import CONTAINERD
 from tests.e2e.tool import Tool
@@ -206,7 +207,7 @@ def furnished(lab: Lab, made: Node, tmp_path: Path) -> Worker:
     seen = look(Access(kubeconfig=str(lab.kubeconfig), ssh=SshFlags(config_file=str(lab.ssh_config))), (made.name,), lambda text: None)
     facts = seen.machines[0].facts
     assert facts is not None
-    on = Worker(lab, made.name, made.ip, load_plan(path.read_text()).nodes[0], compose(CONTAINERD, facts)[0])
+    on = Worker(lab, made.name, made.ip, load_plan(path.read_text()).nodes[0], compose(CONTAINERD, facts, origin_of(facts))[0])
     on.pods_up("docker://")
     return on
 

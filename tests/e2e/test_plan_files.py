@@ -10,6 +10,7 @@ import pytest
 
 from migrate.run.session import Access, look
 from migrate.run.ssh.config import SshFlags
+from migrate.sources.table import origin_of
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.containerd import CONTAINERD
 from tests.e2e.tool import Tool
@@ -28,7 +29,7 @@ def planned(lab: Lab) -> dict[str, dict[str, FileChange]]:
     found = {}
     for machine in seen.machines:
         assert machine.facts is not None
-        changes, refused = compose(CONTAINERD, machine.facts)
+        changes, refused = compose(CONTAINERD, machine.facts, origin_of(machine.facts))
         assert refused == ()
         found[machine.host] = {change.path: change for change in changes}
     return found

@@ -25,6 +25,7 @@ from migrate.plan.steps import CarryImage, FileState, ReleaseAddresses, Standalo
 from migrate.program.journal import Entry, Progress, fold, parse
 from migrate.program.render import NodeProgram, render
 from migrate.rules.judge import judge
+from migrate.sources.table import origin_of
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.table import target_named
 from tests import captured
@@ -99,7 +100,7 @@ def planned(name: str = "containerd") -> tuple[NodePlan, tuple[FileChange, ...]]
     found = judge(cluster, [(capture.host, capture, cluster.node(nodes[0]), None)], target, {})[0]
     assert found.view is not None
     plan = build_plan(found.view, found.findings)
-    changes, _ = compose(target, facts)
+    changes, _ = compose(target, facts, origin_of(facts))
     steps = []
     for one in plan.steps:
         step = one.step

@@ -42,7 +42,7 @@ def test_its_steps() -> None:
         "arm the guard (600 s)",
         "stage the new files beside the old ones",
         "check that CRI-O reads the new /etc/crio/crio.conf.d/99-docker2cri.conf and systemd reads the new unit files",
-        "check the kernel modules and sysctls that Docker provided",
+        "check the kernel modules and sysctls that the pods need",
         "stop the kubelet",
         "stop the pods' containers in Docker, sandboxes last",
         "release the addresses of stopped sandboxes in lab",

@@ -11,8 +11,8 @@ from migrate.facts.model import Crio, Unreadable
 from migrate.facts.runtimes import Role, Running, Runtime, Use
 from migrate.rules import NodeView, check
 from migrate.rules.table import RULES
-from migrate.targets import Target
-from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS
+from migrate.targets import Target, with_options
+from migrate.targets.crio import CRIO
 from tests.rules import make
 from tests.rules.case import Case
 
@@ -65,7 +65,7 @@ CASES = (
     Case(
         "D2C603",
         "another minor, its own defaults",
-        node(version="1.22.5", to=CRIO_OWN_DEFAULTS),
+        node(version="1.22.5", to=with_options(CRIO, {"own-defaults"})),
         (("CRI-O 1.22.5", "CRI-O 1.22.5 is for Kubernetes 1.22, the kubelet is 1.23.17: install CRI-O 1.23"),),
     ),
     Case("D2C603", "its own minor", node(version="1.23.1")),
@@ -100,7 +100,7 @@ CASES = (
     Case(
         "D2C608",
         "CRI-O 1.23",
-        node(to=CRIO_OWN_DEFAULTS),
+        node(to=with_options(CRIO, {"own-defaults"})),
         (
             ("CRI-O default_capabilities", "containers that do not ask for them lose NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP"),
             ("CRI-O default_sysctls", "a process that is not root binds no port below 1024 and cannot ping"),
@@ -110,7 +110,7 @@ CASES = (
     Case(
         "D2C608",
         "CRI-O 1.24 after an old Docker",
-        node(to=CRIO_OWN_DEFAULTS, version="1.24.6", docker=make.docker(version="19.03.15")),
+        node(to=with_options(CRIO, {"own-defaults"}), version="1.24.6", docker=make.docker(version="19.03.15")),
         (
             ("CRI-O default_capabilities", "containers that do not ask for them lose NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP"),
             ("CRI-O seccomp_use_default_when_empty", "a pod without a seccomp profile, which ran unconfined, gets CRI-O's own"),
@@ -127,7 +127,7 @@ CASES = (
     Case(
         "D2C329",
         "ping, sshd and sudo",
-        node(shell("ping -c 1 10.0.0.1; sudo id"), to=CRIO_OWN_DEFAULTS),
+        node(shell("ping -c 1 10.0.0.1; sudo id"), to=with_options(CRIO, {"own-defaults"})),
         (
             (
                 "Deployment shop/web",
@@ -136,7 +136,11 @@ CASES = (
             ),
         ),
     ),
-    Case("D2C329", "it asks for it", node(shell("ping -c 1 10.0.0.1", capabilities={"add": ["NET_RAW"]}), to=CRIO_OWN_DEFAULTS)),
+    Case(
+        "D2C329",
+        "it asks for it",
+        node(shell("ping -c 1 10.0.0.1", capabilities={"add": ["NET_RAW"]}), to=with_options(CRIO, {"own-defaults"})),
+    ),
     Case("D2C329", "Docker's list is kept", node(shell("ping -c 1 10.0.0.1"))),
     Case(
         "D2C401",

@@ -363,7 +363,7 @@ def test_flags_of_dockerd_are_keys(words: tuple[str, ...], keys: list[tuple[str,
 
 def test_secrets_in_settings_are_masked() -> None:
     view = told(log_opts={"splunk-token": "abc-secret-1"}, proxies={"http-proxy": "http://u:p4ss@proxy:3128"})
-    text = "".join(shown(one) for one in view.docker.given) if view.docker else ""
+    text = "".join(shown(one, view.target) for one in view.docker.given) if view.docker else ""
     assert "proxy:3128" in text
     assert "abc-secret-1" not in text
     assert "p4ss" not in text

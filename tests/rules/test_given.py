@@ -15,9 +15,10 @@ from migrate.facts.daemon import FLAGS
 from migrate.facts.model import Firewall, Kernel, Login, NodeFacts, Place, ProcessLimits, SocketUser
 from migrate.rules import NodeView, check
 from migrate.rules.daemon_keys import KeyVerdict, Verdict, verdicts
-from migrate.rules.daemon_table import CRIO, KEYS
 from migrate.rules.table import RULES
 from migrate.targets.containerd import CONTAINERD
+from migrate.targets.containerd_keys import CONTAINERD_KEYS as KEYS
+from migrate.targets.crio_keys import CRIO_KEYS as CRIO
 from tests.rules import make
 from tests.rules.case import Case
 
@@ -328,7 +329,7 @@ def test_every_setting_has_a_verdict() -> None:
 
 
 def test_cri_o_has_verdicts_of_its_own() -> None:
-    target = replace(CONTAINERD, name="crio", title="CRI-O", prefix="cri-o://", unit="crio.service")
+    target = replace(CONTAINERD, name="crio", title="CRI-O", prefix="cri-o://", unit="crio.service", docker_keys=CRIO, hosts=None)
     found = {one.key: (one.verdict, one.note) for one in verdicts(told(), target)}
     assert found["registry-mirrors"] == (Verdict.CARRIED, CRIO["registry-mirrors"].text)
     assert found["bip"] == (Verdict.NOT_NEEDED, KEYS["bip"].text)

@@ -13,8 +13,9 @@ from migrate.rules import NodeView
 from migrate.rules.ground import Ground
 from migrate.rules.sight import WorkloadView, check_workload
 from migrate.rules.table import RULES
+from migrate.targets import with_options
 from migrate.targets.containerd import CONTAINERD
-from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS
+from migrate.targets.crio import CRIO
 from tests.rules import make
 from tests.rules.case import Case
 
@@ -70,7 +71,7 @@ CALL = use(Use.CALL, "docker system")
 PARSER = use(Use.LOG_PARSER, "Parser docker", key="fluent-bit.conf", line=7)
 QUERY = use(Use.QUERY, 'name=~"k8s_web', key="rules.yaml", line=2)
 GPU: dict[str, Any] = {"container": {"resources": {"limits": {"nvidia.com/gpu": 1}}}}
-OWN = CRIO_OWN_DEFAULTS
+OWN = with_options(CRIO, {"own-defaults"})
 CASES = (
     *(
         Case("D2C315", name, uses(CALL, PARSER, QUERY, **pod), said("ConfigMap scripts, run.sh:3: docker system"))

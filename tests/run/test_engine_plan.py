@@ -145,7 +145,7 @@ def test_step_on_the_node_that_is_added_is_done(tmp_path: Path, world: World) ->
         )
         assert apply(again.work()).state == "migrated"
         assert told(again.told, *NAMES) == planned(other)
-        assert told(again.told, "switch").count("check the kernel modules and sysctls that Docker provided") == 2 - 2 * number
+        assert told(again.told, "switch").count("check the kernel modules and sysctls that the pods need") == 2 - 2 * number
 
 
 def test_kind_that_the_node_program_does_not_know_fails_in_both_directions(world: World) -> None:

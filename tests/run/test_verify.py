@@ -313,7 +313,7 @@ def test_a_smoke_pod_in_a_cgroup_of_the_other_driver_fails(scene: Scene) -> None
     assert not left(scene)
 
 
-def test_a_cgroup_that_is_not_as_it_should_be_in_docker_is_a_note_on_the_way_back(scene: Scene) -> None:
+def test_a_cgroup_that_is_not_as_it_should_be_in_docker_is_a_note_on_rollback(scene: Scene) -> None:
     scene.place = "/else/{id}"
     found = smoked(scene, "docker://")
     assert isinstance(found, Passed)
@@ -326,9 +326,9 @@ def test_a_kubelet_whose_driver_is_not_known(scene: Scene) -> None:
     assert smoked(scene) == Passed(notes=("the smoke pod's cgroup is not checked: the kubelet's driver is not known",))
 
 
-def test_exec_that_is_broken_in_docker_is_a_note_on_the_way_back(scene: Scene) -> None:
+def test_exec_that_is_broken_in_docker_is_a_note_on_rollback(scene: Scene) -> None:
     scene.cluster.exec_says = Said(101, "OCI runtime exec failed: error setting rlimits")
-    note = "exec does not work in Docker on this node: OCI runtime exec failed: error setting rlimits"
+    note = "exec does not work on this node, as before: OCI runtime exec failed: error setting rlimits"
     assert smoked(scene, "docker://") == Passed(notes=(note,))
 
 

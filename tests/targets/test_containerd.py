@@ -9,6 +9,7 @@ import pytest
 
 from migrate.facts.capture import Capture
 from migrate.formats import version
+from migrate.sources.table import origin_of
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.containerd import CONTAINERD, unsupported
 from migrate.targets.hosts_toml import hosts_toml
@@ -21,7 +22,7 @@ CRI = "io.containerd.grpc.v1.cri"
 
 
 def changed(capture: Capture) -> dict[str, FileChange]:
-    changes, refused = compose(CONTAINERD, facts(capture))
+    changes, refused = compose(CONTAINERD, facts(capture), origin_of(facts(capture)))
     assert refused == ()
     return {one.path: one for one in changes}
 
@@ -31,7 +32,7 @@ def config(capture: Capture) -> dict[str, object]:
 
 
 def refused(capture: Capture) -> list[tuple[str, str]]:
-    return [(one.path, one.reason) for one in compose(CONTAINERD, facts(capture))[1]]
+    return [(one.path, one.reason) for one in compose(CONTAINERD, facts(capture), origin_of(facts(capture)))[1]]
 
 
 def daemon(capture: Capture, **keys: object) -> Capture:

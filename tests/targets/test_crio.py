@@ -11,6 +11,7 @@ import pytest
 
 from migrate.facts.capture import Capture, CommandReading
 from migrate.formats import version
+from migrate.sources.table import origin_of
 from migrate.targets import Target, with_options
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.crio import CRIO, OWN_DEFAULTS, unsupported
@@ -32,7 +33,7 @@ def node(release: str = "1.23.5") -> Capture:
 
 
 def changed(capture: Capture, target: Target = CRIO) -> dict[str, FileChange]:
-    changes, refused = compose(target, facts(capture))
+    changes, refused = compose(target, facts(capture), origin_of(facts(capture)))
     assert refused == ()
     return {one.path: one for one in changes}
 
@@ -135,7 +136,7 @@ def test_a_packaged_alias_that_leads_away_from_docker_hub_is_led_back_where_dock
 def test_a_drop_in_of_that_name_with_other_settings_is_refused() -> None:
     capture = with_file(node(), REGISTRIES, 'unqualified-search-registries = ["quay.io"]\n')
     reason = f"registries.conf: {REGISTRIES} has other settings; remove it or merge them by hand"
-    assert [(one.path, one.reason) for one in compose(CRIO, facts(capture))[1]] == [(REGISTRIES, reason)]
+    assert [(one.path, one.reason) for one in compose(CRIO, facts(capture), origin_of(facts(capture)))[1]] == [(REGISTRIES, reason)]
 
 
 def test_files_that_are_there_stay() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from migrate.facts.capture import Capture
+from migrate.sources.table import origin_of
 from migrate.targets.compose import compose
 from migrate.targets.containers import POLICY
 from migrate.targets.crio import CRIO, DROP_IN
@@ -52,7 +53,7 @@ def capture() -> Capture:
 
 def written(folder: Path, of: Capture) -> Path:
     """/etc/containers as it is on the node after the edits."""
-    changes, refused = compose(CRIO, facts(of))
+    changes, refused = compose(CRIO, facts(of), origin_of(facts(of)))
     assert refused == ()
     there = {path: one.text for path, one in of.paths.items() if path.startswith(f"{FOLDER}/") and one.kind == "file"}
     ours = {one.path: one.after.decode() for one in changes if one.path.startswith(f"{FOLDER}/")}
@@ -150,7 +151,7 @@ def test_crio_itself_takes_the_drop_in(tmp_path: Path) -> None:
     program = Path(os.environ.get("LAB_CRIO_DIR", "/nonexistent")) / "crio"
     if not program.exists():
         pytest.skip("LAB_CRIO_DIR names no folder with a crio")
-    changes, _ = compose(CRIO, facts(capture()))
+    changes, _ = compose(CRIO, facts(capture()), origin_of(facts(capture())))
     ours = next(one.after.decode() for one in changes if one.path == DROP_IN)
     folder = tmp_path / "crio.conf.d"
     folder.mkdir()

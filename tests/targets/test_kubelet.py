@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from migrate.facts.capture import Capture
+from migrate.sources.table import origin_of
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.containerd import CONTAINERD
 from tests.captured import capture_of, facts, replaced, with_file
@@ -16,7 +17,7 @@ REMOTE = f"--container-runtime=remote --container-runtime-endpoint={ENDPOINT}"
 
 
 def changed(capture: Capture) -> dict[str, FileChange]:
-    changes, refused = compose(CONTAINERD, facts(capture))
+    changes, refused = compose(CONTAINERD, facts(capture), origin_of(facts(capture)))
     assert refused == ()
     return {one.path: one for one in changes}
 

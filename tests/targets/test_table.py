@@ -7,6 +7,7 @@ import pytest
 from migrate.facts.capture import Capture
 from migrate.formats import toml_doc
 from migrate.node import fixed_files
+from migrate.sources.table import origin_of
 from migrate.targets import Target, with_options
 from migrate.targets.compose import compose
 from migrate.targets.containerd import CONTAINERD
@@ -73,6 +74,6 @@ def test_the_cni_folders_of_cri_o_are_those_of_the_source() -> None:
     env = "/var/lib/kubelet/kubeadm-flags.env"
     capture = capture_of("lab-w8", WITH_CRIO)
     capture = with_file(capture, env, capture.paths[env].text.replace("--network-plugin=cni", "--network-plugin=cni --cni-bin-dir=/a,/b"))
-    changes, _ = compose(CRIO, facts(capture))
+    changes, _ = compose(CRIO, facts(capture), origin_of(facts(capture)))
     (drop_in,) = [change.after.decode() for change in changes if change.path.startswith("/etc/crio/")]
     assert toml_doc.load(drop_in)["crio"]["network"]["plugin_dirs"] == ["/a", "/b"]

@@ -10,11 +10,10 @@ from migrate.facts.model import NodeFacts
 from migrate.facts.origin import Origin
 from migrate.formats.version import Version
 from migrate.plan.build import build_plan
-from migrate.plan.describe import describe
 from migrate.plan.install import Lacking, lacking
-from migrate.plan.model import FORMAT, NodePlan, Plan, dump_plan, load_plan, sealed
-from migrate.plan.program import host_steps
-from migrate.plan.steps import acts, undo
+from migrate.plan.model import FORMAT, SEGMENTS, NodePlan, Plan, dump_plan, load_plan, sealed
+from migrate.plan.steps import describe
+from migrate.program.order import host_lines, rollback_of
 from migrate.report.plan_text import plan_text
 from migrate.report.style import Style
 from migrate.rules.judge import Inspected, judge
@@ -95,15 +94,15 @@ def planned() -> NodePlan:
     return build_plan(found.view, found.findings)
 
 
-def test_a_node_is_planned_there_and_back() -> None:
+def test_a_node_is_planned_and_its_rollback_too() -> None:
     plan = planned()
     assert plan.refusals == ()
-    there = [describe(one.step) for one in plan.steps if acts(one.step)]
-    assert there[:2] == ["write /etc/harbour.conf (new)", "systemctl enable and start harbour.service"]
-    assert {"restart harbour.service", f"wait for CRI on {ENDPOINT} as planned (at most 60 s)"} < set(there)
-    back = [describe(undo(one.step), back=True) for one in reversed(plan.steps) if acts(undo(one.step))]
-    assert [one for one in back if "in Harbour" in one] == ["stop the pods' containers in Harbour, sandboxes last"]
-    assert back[-2:] == ["systemctl disable and stop harbour.service", "remove /etc/harbour.conf"]
+    applied = [describe(step) for segment in SEGMENTS for step in plan.of(segment.name)]
+    assert applied[:2] == ["write /etc/harbour.conf (new)", "systemctl enable and start harbour.service"]
+    assert {"restart harbour.service", "wait until CRI answers on /run/harbour.sock (at most 60 s)"} < set(applied)
+    undone = [describe(each.step) for each in rollback_of(plan)]
+    assert [text for text in undone if "in Harbour" in text] == ["stop and remove the pods' containers in Harbour"]
+    assert [text for text in undone if "harbour" in text][-2:] == ["systemctl disable and stop harbour.service", "remove /etc/harbour.conf"]
 
 
 def test_the_kubelet_is_led_to_it() -> None:
@@ -113,9 +112,9 @@ def test_the_kubelet_is_led_to_it() -> None:
 
 
 def test_the_node_program_asks_it_by_its_socket() -> None:
-    steps = host_steps(planned())
-    assert [one.arguments for one in steps if one.kind == "cri-wait"] == [("/run/harbour.sock", "60", CONFIG)]
-    assert [one.arguments for one in steps if one.kind == "pods-stop-back"] == [("/run/harbour.sock",)]
+    lines = host_lines(planned())
+    assert [line.arguments for line in lines if line.kind == "cri-wait"] == [("/run/harbour.sock", "60", CONFIG)]
+    assert [line.arguments for line in lines if line.kind == "pods-remove"] == [("/run/harbour.sock",)]
 
 
 def test_a_plan_is_stored_and_told() -> None:

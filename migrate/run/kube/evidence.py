@@ -10,20 +10,15 @@ from typing import Protocol, TypeVar
 from migrate.errors import NodeUnreadable
 from migrate.run.ports import Host
 from migrate.run.ssh.text import readable
+from migrate.sources import Source
+from migrate.sources.table import SOURCES
+from migrate.targets import Target
+from migrate.targets.table import TARGETS
 from migrate.verify.judge import Evidence
 from migrate.verify.network import Network, Reach, query, resolved
 
-# What lists running containers, full IDs in the first column. Docker is asked only while it runs: a touch of its socket would start it.
-_RUNNING = {
-    "docker://": "if systemctl is-active --quiet docker.service; then docker ps -q --no-trunc; fi",
-    "containerd://": """tasks=$(ctr -n k8s.io tasks ls); printf '%s\\n' "$tasks" | awk '$3 == "RUNNING" { print $1 }'""",
-    "cri-o://": "crictl ps -q --state running",
-}
-_PID = {
-    "docker://": "docker inspect -f '{{{{.State.Pid}}}}' {id}",
-    "containerd://": "ctr -n k8s.io tasks ls | awk -v id={id} '$1 == id {{ print $2 }}'",
-    "cri-o://": "crictl inspect -o go-template --template '{{{{.info.pid}}}}' {id}",
-}
+# How each runtime is asked, by its prefix. Docker is asked only while it runs: a touch of its socket would start it.
+_RUNTIMES: dict[str, Source | Target] = {source.prefix: source for source in SOURCES} | {target.prefix: target for target in TARGETS}
 # Each by the first program that is there; all at once, for what is dropped and not refused takes its two seconds.
 _NETWORK = r"""
 tool=none
@@ -64,7 +59,7 @@ def read_evidence(host: Host, prefix: str, unit: str = "kubelet.service") -> Evi
     The kubelet's start is by the node's own clock, in whole seconds rounded down, as the API's heartbeats are. Raises NodeUnreachable, and
     NodeUnreadable when the node cannot say.
     """
-    result = host.run(_SCRIPT.format(unit=unit, running=_RUNNING[prefix]).encode())
+    result = host.run(_SCRIPT.format(unit=unit, running=_RUNTIMES[prefix].running).encode())
     head, found, tail = result.stdout.decode("utf-8", "replace").partition("containers\n")
     told = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
     try:
@@ -108,7 +103,7 @@ def read_cgroup(host: Host, prefix: str, container: str) -> str:
     """/proc/PID/cgroup of a running container by its ID (hexadecimal, without prefix). Raises NodeUnreadable when it does not run."""
     wrong = "its ID is none"
     if re.fullmatch("[0-9a-f]{12,64}", container):
-        pid = _PID[prefix].format(id=container)
+        pid = _RUNTIMES[prefix].pid.format(id=container)
         result = host.run(f'set -e\npid=$({pid})\n[ "${{pid:-0}}" -gt 0 ]\ncat /proc/"$pid"/cgroup'.encode())
         if result.rc == 0:
             return result.stdout.decode("utf-8", "replace")
@@ -117,7 +112,7 @@ def read_cgroup(host: Host, prefix: str, container: str) -> str:
         node=host.name,
         seen=f"the cgroup of container {container[:12]} cannot be read: {wrong}",
         expected=f"a container that runs in {prefix}",
-        next=f"on the node: {_RUNNING[prefix]}",
+        next=f"on the node: {_RUNTIMES[prefix].running}",
     )
 
 

@@ -11,6 +11,7 @@ from migrate.run.kube.events import Tell, VerifyWaits
 from migrate.run.kube.evidence import NodeSays
 from migrate.run.kube.port import ActingCluster, PodRefused, Said
 from migrate.run.ports import Clock
+from migrate.sources.table import SOURCES
 from migrate.verify.judge import HOPELESS, Failed, Passed
 
 NAMESPACE = "kube-system"  # where admission is least strict and no quota is usual
@@ -18,6 +19,7 @@ MISSING = "/docker2cri-no-such-command"
 # How the runtimes say that a command does not exist: runc, crun, and kubelets that pass on only the system's words.
 NOT_FOUND = ("executable file not found", "no such file or directory", "not found in $PATH", "executable file `")
 FORBIDDEN = (401, 403)
+BEFORE = frozenset(source.prefix for source in SOURCES)  # what a rollback verifies: there all is as it was
 OWN_WORDS = "OCI runtime exec failed"
 GONE_SECONDS = 30.0
 POLL = 0.25
@@ -133,20 +135,20 @@ def _run(cluster: ActingCluster, node: str, image: str, prefix: str, clock: Cloc
 
 
 def _placed(cluster: ActingCluster, node: str, image: str, prefix: str, driver: str, says: NodeSays, passed: Passed) -> Passed | Failed:
-    """The verdict with what its cgroup adds: on the way back to Docker a note, for all is as it was, and this was so as well."""
+    """The verdict with what its cgroup adds: on rollback a note, for all is as it was, and this was so as well."""
     pod = cluster.read_pod(NAMESPACE, smoke_name(node))
     ids = [one.container_id.removeprefix(prefix) for one in (pod.status.container_statuses if pod else None) or ()]
     if not driver or not ids:
         return Passed(notes=(*passed.notes, "the smoke pod's cgroup is not checked: the kubelet's driver is not known"))
     wrong = misplaced(says.cgroup(ids[0]), driver, ids[0])
-    if wrong and prefix != "docker://":
+    if wrong and prefix not in BEFORE:
         return Failed(reasons=(f"smoke pod of {image}: {wrong}",))
     return Passed(notes=(*passed.notes, f"smoke pod: {wrong}")) if wrong else passed
 
 
 def _pod_reason(pod: LivePod | None, prefix: str) -> str:
     if pod is None:
-        return "somebody deleted it"
+        return "it was deleted meanwhile"
     ids = [one.container_id for one in pod.status.container_statuses or ()]
     if pod.status.phase != "Running" or not pod.ready:
         return pod.trouble or f"it is {pod.status.phase or 'not seen by the kubelet yet'}"
@@ -156,7 +158,7 @@ def _pod_reason(pod: LivePod | None, prefix: str) -> str:
 def _answers(cluster: ActingCluster, name: str, prefix: str) -> tuple[str, str]:
     """What does not work through the kubelet's streaming server, empty when all does; and a note.
 
-    That the user may not do it is a note. So is Docker's own trouble with exec: on the way back all is as it was, and this was so as well.
+    That the user may not do it is a note. So is the source's own trouble with exec: on rollback all is as it was, and this was so as well.
     """
     try:
         logs = cluster.logs(NAMESPACE, name)
@@ -170,8 +172,8 @@ def _answers(cluster: ActingCluster, name: str, prefix: str) -> tuple[str, str]:
         return "", f"logs and exec are not proved: {logs.text if logs.status in FORBIDDEN else text}"
     if runtime_answered(said):
         return "", ""
-    if prefix == "docker://" and OWN_WORDS in said.text:
-        return "", f"exec does not work in Docker on this node: {text}"
+    if prefix in BEFORE and OWN_WORDS in said.text:
+        return "", f"exec does not work on this node, as before: {text}"
     return f"exec of a missing command should say `executable file not found`, and says: {text}", ""
 
 

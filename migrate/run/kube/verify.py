@@ -17,6 +17,10 @@ SMOKE_SECONDS = 60.0
 PATIENCE = 120.0  # seconds that the API may be away, besides the bound
 TICK = 1.0
 WARNED_PODS = 5
+EXPECTED = {
+    "node": "the cordoned node Ready on the new runtime, its own pods in new containers, a smoke pod that runs and answers",
+    "workloads": "as many pods of each evicted owner Ready as before, nothing here on another runtime, host ports and DNS as before",
+}
 FLOOR = 0.2  # seconds between two looks, however much changes
 
 
@@ -98,9 +102,6 @@ def _failed(node: str, phase: str, reasons: tuple[str, ...], spent: float, timeo
     return VerificationFailed(
         node=node,
         seen=f"verification of the {phase} failed{f' after {spent:.0f} s' if late else ''}:" + "".join(f"\n    {one}" for one in reasons),
-        expected={
-            "node": "it Ready on the new runtime, its own pods in new containers, a smoke pod that runs and answers",
-            "workloads": "each evicted owner's Ready pods as before, nothing here on another runtime, host ports and DNS as before",
-        }[phase],
+        expected=EXPECTED[phase],
         next=f"docker2cri status {node}",
     )
