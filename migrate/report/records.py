@@ -69,14 +69,20 @@ def columns(report: Report, spec: str, *, headers: bool = True) -> str:
 
     Raises ValueError for a spec of another form and for fields that no row has.
     """
+    wanted, found = chosen(spec)
+    rows = [[_cell(_at(one, path)) for _, path in wanted] for one in msgspec.to_builtins(getattr(report, found))]
+    return Style().table([header for header, _ in wanted], rows, headers=headers) + "\n"
+
+
+def chosen(spec: str) -> tuple[list[tuple[str, list[str]]], str]:
+    """The columns of a spec, each a header and the path to its field, and which rows have them. Raises ValueError."""
     wanted = [_column(part) for part in spec.split(",")]
     names = [path[0] for _, path in wanted]
     found = next((kind for kind, shape in ROWS if set(names) <= set(shape.__struct_fields__)), None)
     if found is None:
         known = "; ".join(f"{kind}: {', '.join(shape.__struct_fields__)}" for kind, shape in ROWS)
         raise ValueError(f"no row has all of {', '.join(names)}. {known}")
-    rows = [[_cell(_at(one, path)) for _, path in wanted] for one in msgspec.to_builtins(getattr(report, found))]
-    return Style().table([header for header, _ in wanted], rows, headers=headers) + "\n"
+    return wanted, found
 
 
 def _column(part: str) -> tuple[str, list[str]]:

@@ -14,7 +14,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "boolean": bool,
     "null": type(None),
 }
-NOTES = {"title", "description", "default", "$schema", "$defs"}
+NOTES = {"title", "description", "default", "$schema", "$defs", "discriminator"}
 
 
 def problems(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = None, at: str = "$") -> Iterator[str]:
@@ -42,6 +42,11 @@ def problems(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = N
                         yield from problems(value[name], one, root, f"{at}.{name}")
             case "required":
                 yield from (f"{at} has no {name}" for name in wanted if isinstance(value, dict) and name not in value)
+            case "additionalProperties":
+                known = schema.get("properties", {})
+                for name, one in value.items() if isinstance(value, dict) else ():
+                    if name not in known:
+                        yield from problems(one, wanted, root, f"{at}.{name}")
             case "items":
                 for index, one in enumerate(value if isinstance(value, list) else ()):
                     yield from problems(one, wanted, root, f"{at}[{index}]")
