@@ -27,18 +27,27 @@ from migrate.targets import Target
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How machines and the API are reached, as the command line says. `offline` is a directory of saved readings instead of both.
-
-    `config_maps` asks the API for every ConfigMap too.
-    """
+    """How machines and the API are reached, as the command line says."""
 
     inventory: str | None = None
     kubeconfig: str | None = None
     context: str | None = None
     ssh: SshFlags = field(default_factory=SshFlags)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is read, and how: `forks` machines at once; `offline` is a directory of saved readings, read instead of machines and API.
+
+    `config_maps` asks the API for every ConfigMap too.
+    """
+
     forks: int = 20
     offline: str | None = None
     config_maps: bool = False
+
+
+READING = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +84,16 @@ class Look:
         return NodeView(one.facts, one.node, pods, self.cluster, target)
 
 
-def look(access: Access, names: Sequence[str], notice: Callable[[str], None]) -> Look:
+def look(access: Access, names: Sequence[str], notice: Callable[[str], None], how: Reading = READING) -> Look:
     """Read everything that was asked for: all machines, or those whose inventory or node name is in `names`.
 
     `notice` is told what is waited for. Raises UsageError for names that are nowhere, and ClusterUnreachable when the machines were to
     come from the cluster; with an inventory of its own the look goes on without the API.
     """
-    if access.offline:
-        return _offline(access.offline, names)
+    if how.offline:
+        return _offline(how.offline, names)
     with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(_read_cluster, access)
+        reading = pool.submit(_read_cluster, access, config_maps=how.config_maps)
         if access.inventory is None:
             notice("reading the Kubernetes API")
             cluster = reading.result()
@@ -92,7 +101,7 @@ def look(access: Access, names: Sequence[str], notice: Callable[[str], None]) ->
         else:
             hosts = read_inventory(access.inventory).hosts
         hosts = _chosen(hosts, names)
-        captures, targets = _read_machines(hosts, access, notice)
+        captures, targets = _read_machines(hosts, access.ssh, how.forks, notice)
         cluster_error = None
         try:
             known: ClusterFacts | None = reading.result()
@@ -101,13 +110,13 @@ def look(access: Access, names: Sequence[str], notice: Callable[[str], None]) ->
     return _joined(hosts, captures, targets, known, cluster_error, named=bool(names))
 
 
-def _read_cluster(access: Access) -> ClusterFacts:
+def _read_cluster(access: Access, *, config_maps: bool = False) -> ClusterFacts:
     # imported late: the client costs half a second, which `--help` must not pay
     from migrate.run.clock import SystemClock
     from migrate.run.kube.client import connect
 
     cluster = connect(kubeconfig=access.kubeconfig, context=access.context, environ=os.environ, clock=SystemClock())
-    return cluster.read(config_maps=access.config_maps)
+    return cluster.read(config_maps=config_maps)
 
 
 def host_of(node: Node) -> InventoryHost:
@@ -129,18 +138,18 @@ def _chosen(hosts: Sequence[InventoryHost], names: Sequence[str]) -> list[Invent
 
 
 def _read_machines(
-    hosts: Sequence[InventoryHost], access: Access, notice: Callable[[str], None]
+    hosts: Sequence[InventoryHost], ssh: SshFlags, forks: int, notice: Callable[[str], None]
 ) -> tuple[dict[str, Capture | MigrateError], dict[str, HostTarget]]:
     results: dict[str, Capture | MigrateError] = {}
     targets: list[HostTarget] = []
     answers: Answers = {}
     for host in hosts:
         try:
-            targets.append(target_of(host, access.ssh, answers))
+            targets.append(target_of(host, ssh, answers))
         except MigrateError as wrong:
             results[host.name] = wrong
-    notice(f"reading {len(targets)} nodes, {min(access.forks, len(targets))} at a time")
-    results |= gather_nodes(targets, Connector().open, forks=access.forks)
+    notice(f"reading {len(targets)} nodes, {min(forks, len(targets))} at a time")
+    results |= gather_nodes(targets, Connector().open, forks=forks)
     return results, {target.name: target for target in targets}
 
 
