@@ -19,7 +19,7 @@ from migrate.errors import MigrateError
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "DOCKER2CRI", "max_content_width": 100})
 @click.version_option(__version__, prog_name="docker2cri")
 def cli() -> None:
-    """Take a Kubernetes cluster off Docker: inspect it, plan the move of each node to containerd, with the way back."""
+    """Take a Kubernetes cluster off Docker: inspect it, plan the move of each node to containerd or CRI-O, apply the plan, roll it back."""
 
 
 for command in (inspect, scan, plan, apply, status, verify, rollback, capture, report, explain, schema):

@@ -3,51 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from migrate import __version__
-from migrate.cli.options import (
-    access,
-    access_options,
-    chosen_target,
-    color_option,
-    inspected,
-    judge_options,
-    next_kubernetes,
-    notice,
-    reason,
-    show,
-    style,
-    target_options,
-    tell,
-)
-from migrate.cli.saying import report_options, say
+from migrate.cli.options import Judging, Reach, color_option, judge_options, only, reach_options, reading_options, target_options
+from migrate.cli.output import OutDirectory, notice, show, style
+from migrate.cli.reading import ended, inspected, tell_unread
+from migrate.cli.saying import Saying, report_options
 from migrate.errors import UsageError
+
+if TYPE_CHECKING:
+    from migrate.run.session import Reading
+    from migrate.targets import Target
 
 
 @click.command()
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
-@access_options
+@reach_options
+@reading_options("forks", "config_maps", "offline")
 @judge_options
 @report_options
 @click.option("--diff", "with_files", is_flag=True, help="Add the file changes of each node without blockers.")
-def inspect(nodes: tuple[str, ...], with_files: bool, **options: Any) -> int:
+def inspect(nodes: tuple[str, ...], reach: Reach, reading: Reading, judging: Judging, saying: Saying, with_files: bool) -> int:
     """Say what would break when nodes leave Docker. Reads; changes nothing."""
     from migrate.plan.build import build_plan
     from migrate.report.build import build_report
     from migrate.report.model import NotChecked
     from migrate.rules.judge import judge_workloads
 
-    target, seen, found = inspected(nodes, options, redacted=True)
-    wanted = next_kubernetes(options["next_kubernetes"])
-    views = [one.view for one in found if one.view]
-    workloads = judge_workloads(seen.cluster, views, target, dict(map(reason, options["accept"])), wanted) if seen.cluster else ()
+    seen, found = inspected(nodes, reach, reading, judging, redacted=True)
+    target, wanted = judging.target, judging.next_kubernetes
+    views = [machine.view for machine in found if machine.view]
+    workloads = judge_workloads(seen.cluster, views, target, judging.accepted, wanted) if seen.cluster else ()
     unseen = [NotChecked(what="a Node without a machine", reason=message.splitlines()[0]) for message in seen.strangers]
-    if nodes or options["inventory"]:
+    if nodes or reach.inventory:
         names = {view.name for view in views}
-        here = tuple(one for one in workloads if names.intersection(one.workload.nodes))
+        here = tuple(judged for judged in workloads if names.intersection(judged.workload.nodes))
         if elsewhere := len(workloads) - len(here):
             unseen.append(NotChecked(what=f"{elsewhere} workloads of the cluster", reason="they do not run on the nodes that were read"))
         workloads = here
@@ -58,47 +51,48 @@ def inspect(nodes: tuple[str, ...], with_files: bool, **options: Any) -> int:
         workloads,
         target=target,
         tool=__version__,
-        taken=seen.cluster.taken if seen.cluster else max((one.view.facts.taken for one in found if one.view), default=0),
+        taken=seen.cluster.taken if seen.cluster else max((view.facts.taken for view in views), default=0),
         cluster=seen.cluster,
-        name=options["context"] or "",
+        name=reach.context or "",
         next_kubernetes=wanted,
-        plans=tuple(build_plan(one.view, one.findings) for one in found if one.view) if with_files else (),
+        plans=tuple(build_plan(machine.view, machine.findings) for machine in found if machine.view) if with_files else (),
         not_checked=unseen,
     )
-    return tell(seen, [say(made, options)])
+    return ended(seen, [saying.say(made)])
 
 
 @click.command()
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
-@access_options
-@click.option("-o", "--output", required=True, type=click.Path(), metavar="DIR", help="Directory for HOST.capture.json and cluster.json.")
-def capture(nodes: tuple[str, ...], output: str, **options: Any) -> int:
+@reach_options
+@reading_options("forks", "config_maps")
+@click.option("--out", required=True, type=OutDirectory(), metavar="DIR", help="Directory for HOST.capture.json and cluster.json.")
+def capture(nodes: tuple[str, ...], reach: Reach, reading: Reading, out: str) -> int:
     """Save the raw reading of nodes and of the API, redacted: support bundle, offline input, test fixture."""
     from migrate.facts.redact import redact, redact_cluster
     from migrate.run.session import look
     from migrate.run.store import save
 
-    seen = look(access(options), nodes, notice)
+    seen = look(reach.access(), nodes, notice, reading)
     captures = [redact(machine.capture) for machine in seen.machines if machine.capture is not None]
-    written = save(Path(output), captures, redact_cluster(seen.cluster) if seen.cluster else None)
+    written = save(Path(out), captures, redact_cluster(seen.cluster) if seen.cluster else None)
     for path in written:
         click.echo(str(path))
-    for machine in seen.machines:
-        if machine.error:
-            click.echo(str(machine.error), err=True)
-    return tell(seen, [])
+    tell_unread(seen)
+    return ended(seen, [])
 
 
 @click.command()
 @click.argument("code", required=False, metavar="[CODE|stack]")
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
-@access_options
+@reach_options
+@reading_options("forks", "offline")
 @target_options
 @color_option
-def explain(code: str | None, nodes: tuple[str, ...], color: str, **options: Any) -> int:
+def explain(code: str | None, nodes: tuple[str, ...], reach: Reach, reading: Reading, target: Target, color: str) -> int:
     """Say what a finding means, why it matters and what to do; without CODE, list all rules.
 
-    `explain stack` reads nodes and says who talks to whom there, from the kubelet down to the containers, now and after the move.
+    `explain stack` reads nodes and says who talks to whom there, from the kubelet down to the containers, now and after the move. All
+    options are for it.
     """
     from difflib import get_close_matches
 
@@ -107,9 +101,10 @@ def explain(code: str | None, nodes: tuple[str, ...], color: str, **options: Any
     from migrate.rules.table import RULES
 
     if code == "stack":
-        return _stack(nodes, color, options)
+        return _stack(nodes, reach, reading, target, color)
     if nodes:
         raise UsageError(seen=f"explain {code} {' '.join(nodes)}", expected="one code", next=f"docker2cri explain {code}")
+    only((), f"explain {code}" if code else "explain")
     if code is None:
         click.echo(listing(RULES), nl=False)
         return 0
@@ -122,15 +117,12 @@ def explain(code: str | None, nodes: tuple[str, ...], color: str, **options: Any
     return 0
 
 
-def _stack(nodes: tuple[str, ...], color: str, options: dict[str, Any]) -> int:
+def _stack(nodes: tuple[str, ...], reach: Reach, reading: Reading, target: Target, color: str) -> int:
     from migrate.report.stack_text import stack_text
     from migrate.run.session import look
 
-    target = chosen_target(options["target"], options["crio_defaults"])
-    seen = look(access(options), nodes, notice)
+    seen = look(reach.access(), nodes, notice, reading)
     how = style(color, None)
     show("\n".join(stack_text(machine.facts, target, how) for machine in seen.machines if machine.facts))
-    for machine in seen.machines:
-        if machine.error:
-            click.echo(str(machine.error), err=True)
-    return tell(seen, [])
+    tell_unread(seen)
+    return ended(seen, [])

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from migrate import __version__
-from migrate.cli.options import access, access_options, inspected, judge_options, load_plan, notice, show, style, tell, write
+from migrate.cli.options import Judging, Reach, color_option, judge_options, limit_options, only, reach_options, reading_options
+from migrate.cli.output import Form, PlanFile, notice, show, style, write
+from migrate.cli.reading import ended, inspected, load_plan, tell_unread
 from migrate.errors import StalePlan
 
 if TYPE_CHECKING:
+    from migrate.plan.limits import Limits
     from migrate.plan.model import NodePlan
     from migrate.rules.judge import Inspected
-    from migrate.run.session import Look
+    from migrate.run.session import Look, Reading
     from migrate.targets import Target
+
+FORM = Form("text", "json")
+# what a person may type beside --check
+CHECKING = (
+    *("inventory", "kubeconfig", "context", "user", "key_files", "ssh_config", "ssh_backend", "host_key_checking"),
+    *("ask_become_pass", "become_password_file", "forks", "offline", "color", "checked"),
+)
 
 
 @click.command()
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
-@access_options
+@reach_options
+@reading_options("forks", "config_maps", "offline")
 @judge_options
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="What is printed.")
-@click.option("-o", "--output", type=click.Path(), help="Write the plan to this file (JSON).")
+@limit_options
+@color_option
+@click.option("-o", "--output", "form", type=FORM, metavar="FORMAT", default="text", show_default=True, help=f"{FORM.metavar}.")
+@click.option("--out", type=PlanFile(), metavar="FILE", help="Write the plan that apply takes to this file (JSON).")
 @click.option(
     "--install",
     multiple=True,
@@ -37,47 +50,53 @@ if TYPE_CHECKING:
 )
 def plan(
     nodes: tuple[str, ...],
-    form: str,
+    reach: Reach,
+    reading: Reading,
+    judging: Judging,
+    limits: Limits,
     color: str,
-    output: str | None,
+    form: str,
+    out: str | None,
+    install: tuple[str, ...],
     no_diff: bool,
     checked: str | None,
-    install: tuple[str, ...],
-    **options: Any,
 ) -> int:
-    """Say exactly what a migration would do to each node, and how the way back would go. Reads; changes nothing on nodes."""
+    """Say exactly what a migration would do to each node, and what a rollback would do. Reads; changes nothing on nodes."""
     from migrate.plan.build import build_plan
     from migrate.plan.model import FORMAT, Plan, dump_plan, sealed
     from migrate.report.plan_text import plan_text
 
     if checked is not None:
-        return _check(checked, nodes, color, options)
-    target, seen, found = inspected(nodes, options)
-    installing = _installing(install, seen, found, target, options)
+        only(CHECKING, "plan --check")
+        return _check(checked, nodes, reach, reading, color)
+    seen, found = inspected(nodes, reach, reading, judging)
+    installing = _installing(install, seen, found, judging.target, reading)
     made = sealed(
         Plan(
             format=FORMAT,
             made=int(time.time()),
             tool=__version__,
-            target=target.name,
+            target=judging.target.name,
             server=seen.cluster.server if seen.cluster else "",
-            nodes=tuple(installing.get(one.host) or build_plan(one.view, one.findings) for one in found if one.view is not None),
+            nodes=tuple(
+                installing.get(machine.host) or build_plan(machine.view, machine.findings, limits)
+                for machine in found
+                if machine.view is not None
+            ),
         )
     )
-    if output is not None:
-        write(output, dump_plan(made))
+    if out is not None:
+        write(out, dump_plan(made))
     show(dump_plan(made) if form == "json" else plan_text(made, style(color, None), diffs=not no_diff))
-    if output is not None:
-        click.echo(f"The plan is in {output}. Whether it still holds later: docker2cri plan --check {output}", err=True)
-    for one in found:
-        if one.error:
-            click.echo(one.error, err=True)
-    return tell(seen, [3 if node.refusals else 0 for node in made.nodes])
+    if out is not None:
+        click.echo(f"{out} holds the plan. To see whether it still holds for the nodes: docker2cri plan --check {out}", err=True)
+    for machine in found:
+        if machine.error:
+            click.echo(machine.error, err=True)
+    return ended(seen, [3 if node.refusals else 0 for node in made.nodes])
 
 
-def _installing(
-    asked: tuple[str, ...], seen: Look, found: tuple[Inspected, ...], target: Target, options: dict[str, Any]
-) -> dict[str, NodePlan]:
+def _installing(asked: tuple[str, ...], seen: Look, found: tuple[Inspected, ...], target: Target, reading: Reading) -> dict[str, NodePlan]:
     """The plans of the nodes that lack something, where it was said from where that comes."""
     from migrate.run.bundle import named, read_bundle
     from migrate.run.install import Sources, install_plans
@@ -86,10 +105,10 @@ def _installing(
         return {}
     bundles = tuple(read_bundle(path, (target.bundle,), digest) for path, digest in map(named, asked) if path != "packages")
     notice("asking what the nodes lack")
-    return install_plans(seen, found, Sources("packages" in asked, bundles), forks=options["forks"], saved=options["offline"])
+    return install_plans(seen, found, Sources("packages" in asked, bundles), forks=reading.forks, saved=reading.offline)
 
 
-def _check(path: str, nodes: tuple[str, ...], color: str, options: dict[str, Any]) -> int:
+def _check(path: str, nodes: tuple[str, ...], reach: Reach, reading: Reading, color: str) -> int:
     from migrate.plan.inputs import inputs, moved
     from migrate.report.plan_text import moved_text
     from migrate.run.session import look
@@ -97,33 +116,29 @@ def _check(path: str, nodes: tuple[str, ...], color: str, options: dict[str, Any
 
     saved = load_plan(path)
     planned = [node for node in saved.nodes if not nodes or node.host in nodes or node.node in nodes]
-    seen = look(access(options), [node.host for node in planned], notice)
+    seen = look(reach.access(), [node.host for node in planned], notice, reading)
     facts = {machine.host: machine.facts for machine in seen.machines}
-    look_of = style(color, None)
+    how = style(color, None)
     stale = []
     for node in planned:
         fresh = facts.get(node.host)
         if fresh is None:
             continue
         found = moved(node.inputs, inputs(fresh, _edited(node)))
-        click.echo(
-            moved_text(node.host, found, look_of) if found else f"{node.host}: the plan holds, {len(node.inputs)} things are as planned"
-        )
+        click.echo(moved_text(node.host, found, how) if found else f"{node.host}: the plan holds, {len(node.inputs)} things are as planned")
         stale += [node.host] if found else []
-    for machine in seen.machines:
-        if machine.error:
-            click.echo(str(machine.error), err=True)
+    tell_unread(seen)
     if stale:
         target = target_named(saved.target)
-        again = f"docker2cri plan {target.asked if target else f'--to {saved.target}'} {' '.join(stale)} -o {path}"
+        again = f"docker2cri plan {target.asked if target else f'--to {saved.target}'} {' '.join(stale)} --out {path}"
         click.echo(
             str(StalePlan(seen=f"{path} no longer holds for {', '.join(stale)}", expected="nodes as they were planned", next=again)),
             err=True,
         )
-    return tell(seen, [StalePlan.exit_code if stale else 0])
+    return ended(seen, [StalePlan.exit_code if stale else 0])
 
 
 def _edited(node: NodePlan) -> list[str]:
     from migrate.plan.steps import WriteFile
 
-    return [one.step.path for one in node.steps if isinstance(one.step, WriteFile)]
+    return [planned.step.path for planned in node.steps if isinstance(planned.step, WriteFile)]

@@ -6,54 +6,62 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from migrate.cli.options import color_option, result, show, style
-from migrate.cli.saying import report_options, say
+from migrate.cli.options import only
+from migrate.cli.output import result, show, style
+from migrate.cli.saying import Saying, report_options
 from migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from migrate.report.model import Report
 
 AGAIN = "docker2cri inspect -o json --out FILE"
+COMPARED = ("table", "json", "yaml", "markdown")
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="SAVED | OLD NEW")
 @report_options
-@color_option
 @click.option("--compare", "comparing", is_flag=True, help="Say what changed from OLD to NEW (table, json, yaml, markdown).")
 @click.option("--anonymize", is_flag=True, help="Pseudonyms for hosts, namespaces, names, addresses and users.")
-@click.option("--key", type=click.Path(), metavar="FILE", help="Key of the pseudonyms, made when missing.")
-def report(files: tuple[str, ...], comparing: bool, anonymize: bool, key: str | None, **options: Any) -> int:
+@click.option("--key", type=click.Path(), metavar="FILE", help="With --anonymize: key of the pseudonyms, made when missing.")
+def report(files: tuple[str, ...], saying: Saying, comparing: bool, anonymize: bool, key: str | None) -> int:
     """Write a saved report (inspect -o json or -o html), or a plan, in another format; compare two."""
     from migrate.report.anonymize import anonymized
 
+    if comparing:
+        only(("form", "out", "fail_on", "color", "comparing", "anonymize", "key"), "report --compare")
+        if saying.form not in COMPARED:
+            raise UsageError(seen=f"-o {saying.form} with --compare", expected=f"-o {'|'.join(COMPARED)}", next="-o table")
     if len(files) != 1 + comparing:
         raise UsageError(
             seen=f"{len(files)} files",
             expected="two files, OLD and NEW, with --compare" if comparing else "one file; two are compared with --compare",
             next="docker2cri report --compare OLD NEW" if comparing or len(files) == 2 else "docker2cri report SAVED",
         )
+    if key is not None and not anonymize:
+        raise UsageError(seen="--key without --anonymize", expected="--anonymize, which makes the pseudonyms", next="add --anonymize")
     reports = [_load(path) for path in files]
     if anonymize:
         secret = _key(key)
-        reports = [anonymized(one, secret) for one in reports]
-    return _compared(reports[0], reports[1], options) if comparing else say(reports[0], options)
+        reports = [anonymized(saved, secret) for saved in reports]
+    return _compared(reports[0], reports[1], saying) if comparing else saying.say(reports[0])
 
 
 @click.command()
-def schema() -> int:
-    """Print the JSON schema of reports (inspect, scan, report -o json)."""
-    from migrate.report.model import schema as text
+@click.argument("name", type=click.Choice(["report", "state", "plan"]), default="report", metavar="[report|state|plan]")
+def schema(name: str) -> int:
+    """Print a JSON schema: of reports (inspect, scan, report -o json), of states (apply, rollback, status, verify -o json), of plans."""
+    from migrate.report.schemas import SCHEMAS
 
-    show(text())
+    show(SCHEMAS[name]())
     return 0
 
 
-def _compared(old: Report, new: Report, options: dict[str, Any]) -> int:
+def _compared(old: Report, new: Report, saying: Saying) -> int:
     import msgspec
 
     from migrate.report.compare import compare, compare_markdown, compare_text
@@ -61,17 +69,18 @@ def _compared(old: Report, new: Report, options: dict[str, Any]) -> int:
     from migrate.report.yaml_text import yaml_text
 
     found = compare(plain(old), plain(new))
-    forms = {
-        "table": lambda: compare_text(found, style(options["color"], options["out"])),
-        "json": lambda: msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n",
-        "yaml": lambda: yaml_text(msgspec.to_builtins(found)),
-        "markdown": lambda: compare_markdown(found),
-    }
-    if options["form"] not in forms:
-        raise UsageError(seen=f"-o {options['form']} with --compare", expected=f"-o {'|'.join(forms)}", next="-o table")
-    result(forms[options["form"]](), options["out"])
-    limit = {"never": -1, "blocker": 0, "warning": 1, "info": 2}[options["fail_on"]]
-    return 3 if any(one.severity.rank <= limit for one in found.appeared) else 0
+    match saying.form:
+        case "json":
+            text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
+        case "yaml":
+            text = yaml_text(msgspec.to_builtins(found))
+        case "markdown":
+            text = compare_markdown(found)
+        case _:
+            text = compare_text(found, style(saying.color, saying.out))
+    result(text, saying.out)
+    limit = -1 if saying.fail_on is None else saying.fail_on.rank
+    return 3 if any(finding.severity.rank <= limit for finding in found.appeared) else 0
 
 
 def _load(path: str) -> Report:

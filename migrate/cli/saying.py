@@ -2,101 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from migrate.cli.options import result, style
+from migrate.cli.options import color_option, group
+from migrate.cli.output import OutFile, ReportForm, result, style
 from migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from migrate.report.model import Report
     from migrate.report.waivers import Waiver
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-FORMATS = "table|wide|json|yaml|jsonl|csv|markdown|html|sarif|junit|custom-columns=SPEC"
-
-
-def report_options(command: F) -> F:
-    """The options of commands that write a report; `say` takes them."""
-    options = [
-        click.option("-o", "--output", "form", metavar="FORMAT", default="table", show_default=True, help=f"{FORMATS}."),
-        click.option("--out", type=click.Path(), metavar="FILE", help="Write the report to this file."),
-        click.option("--no-headers", is_flag=True, help="No header lines in tables and CSV."),
-        click.option("--info", "show_info", is_flag=True, help="Show info findings in the table too."),
-        click.option(
-            "--fail-on",
-            type=click.Choice(["blocker", "warning", "info", "never"]),
-            default="blocker",
-            show_default=True,
-            help="Findings that exit with 3.",
-        ),
-        click.option(
-            "--waive",
-            multiple=True,
-            metavar="CODE[:SUBJECT]=REASON",
-            help="Waive for --fail-on; @2027-01-31 at the end is the last day.",
-        ),
-        click.option("--waivers", type=click.Path(), metavar="FILE", help="Waivers in YAML: a list of code, subject, reason, until."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def say(report: Report, options: dict[str, Any]) -> int:
-    """Write the report as the options want it; 3 when a finding at or above --fail-on stands, else 0. Raises UsageError."""
-    from migrate.report.causes import fails
-    from migrate.report.waivers import waived
-    from migrate.report.write import Wish, write_report
     from migrate.rules import Severity
-    from migrate.run.clock import SystemClock
 
-    waivers = _waivers(options)
-    if waivers:
-        report = waived(report, waivers, SystemClock().now().date())
-    fail_on = None if options["fail_on"] == "never" else Severity(options["fail_on"])
-    wish = Wish(
-        style=style(options["color"], options["out"]),
-        show_info=options["show_info"],
-        headers=not options["no_headers"],
-        fail_on=fail_on,
+FORM = ReportForm()
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """How a report is to be said; `fail_on` is None where no finding counts as a failure."""
+
+    form: str
+    out: str | None
+    headers: bool
+    info: bool
+    fail_on: Severity | None
+    waivers: tuple[Waiver, ...]
+    color: str
+
+    def say(self, report: Report) -> int:
+        """Write the report; 3 when a finding at or above --fail-on stands, else 0. Raises UsageError."""
+        from migrate.report.causes import fails
+        from migrate.report.waivers import waived
+        from migrate.report.write import Wish, write_report
+        from migrate.run.clock import SystemClock
+
+        if self.waivers:
+            report = waived(report, self.waivers, SystemClock().now().date())
+        wish = Wish(style=style(self.color, self.out), show_info=self.info, headers=self.headers, fail_on=self.fail_on)
+        result(write_report(report, self.form, wish), self.out)
+        # that the API was not read is told, and weighs, by itself
+        return 3 if any(fails(finding, self.fail_on) and finding.slug != "cluster-not-read" for finding in report.findings) else 0
+
+
+def _saying(
+    form: str,
+    out: str | None,
+    no_headers: bool,
+    show_info: bool,
+    fail_on: str,
+    waive: tuple[str, ...],
+    waivers: str | None,
+    color: str,
+) -> Saying:
+    from migrate.rules import Severity
+
+    return Saying(
+        form=form,
+        out=out,
+        headers=not no_headers,
+        info=show_info,
+        fail_on=None if fail_on == "never" else Severity(fail_on),
+        waivers=(*(_in_file(waivers) if waivers else ()), *map(_inline, waive)),
+        color=color,
     )
-    try:
-        text = write_report(report, options["form"], wish)
-    except ValueError as wrong:
-        again = f"-o html --out {options['form']}" if "." in options["form"] and "=" not in options["form"] else "-o table"
-        raise UsageError(seen=f"-o {options['form']}: {wrong}", expected=f"-o {FORMATS}", next=again) from wrong
-    result(text, options["out"])
-    # that the API was not read is told, and weighs, by itself
-    return 3 if any(fails(one, fail_on) and one.slug != "cluster-not-read" for one in report.findings) else 0
 
 
-def _waivers(options: dict[str, Any]) -> list[Waiver]:
+report_options = group(
+    "saying",
+    _saying,
+    click.option("-o", "--output", "form", type=FORM, metavar="FORMAT", default="table", show_default=True, help=f"{FORM.metavar}."),
+    click.option("--out", type=OutFile(), metavar="FILE", help="Write the report to this file."),
+    click.option("--no-headers", is_flag=True, help="No header lines in tables and CSV."),
+    click.option("--info", "show_info", is_flag=True, help="Show info findings in the table too."),
+    click.option(
+        "--fail-on",
+        type=click.Choice(["blocker", "warning", "info", "never"]),
+        default="blocker",
+        show_default=True,
+        help="Findings that exit with 3.",
+    ),
+    click.option(
+        "--waive", multiple=True, metavar="CODE[:SUBJECT]=REASON", help="Waive for --fail-on; @2027-01-31 at the end is the last day."
+    ),
+    click.option("--waivers", type=click.Path(), metavar="FILE", help="Waivers in YAML: a list of code, subject, reason, until."),
+    color_option,
+)
+
+
+def _in_file(path: str) -> tuple[Waiver, ...]:
     from migrate.formats import FormatError, yaml_read
-    from migrate.report.waivers import inline, read_waivers
+    from migrate.report.waivers import read_waivers
 
-    found: list[Waiver] = []
-    if path := options["waivers"]:
-        try:
-            found += read_waivers(yaml_read.load(Path(path).read_text("utf-8")))
-        except OSError as wrong:
-            raise _unusable(path, wrong.strerror or str(wrong)) from wrong
-        except (FormatError, ValueError) as wrong:
-            raise _unusable(path, str(wrong)) from wrong
-    for text in options["waive"]:
-        try:
-            found.append(inline(text))
-        except ValueError as wrong:
-            raise UsageError(
-                seen=f"--waive {text}: {wrong}",
-                expected='CODE="reason", or CODE:SUBJECT="reason"',
-                next='--waive D2C130="the job is removed"',
-            ) from wrong
-    return found
+    try:
+        return read_waivers(yaml_read.load(Path(path).read_text("utf-8")))
+    except OSError as wrong:
+        raise _unusable(path, wrong.strerror or str(wrong)) from wrong
+    except (FormatError, ValueError) as wrong:
+        raise _unusable(path, str(wrong)) from wrong
+
+
+def _inline(text: str) -> Waiver:
+    from migrate.report.waivers import inline
+
+    try:
+        return inline(text)
+    except ValueError as wrong:
+        raise UsageError(
+            seen=f"--waive {text}: {wrong}",
+            expected='CODE="reason", or CODE:SUBJECT="reason"',
+            next='--waive D2C130="the job is removed"',
+        ) from wrong
 
 
 def _unusable(path: str, seen: str) -> UsageError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from migrate import __version__
-from migrate.cli.options import chosen_target, color_option, target_options
-from migrate.cli.saying import report_options, say
+from migrate.cli.options import debug_option, only, target_options
+from migrate.cli.saying import Saying, report_options
 from migrate.errors import NodeUnreadable, UsageError, worst
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from migrate.rules import Rule
     from migrate.run.scan import Files
     from migrate.targets import Target
+
+BOTH = ("target", "crio_defaults", "all_workloads", "form", "out", "no_headers", "show_info", "fail_on", "waive", "waivers", "color")
 
 
 @click.command()
@@ -28,10 +30,16 @@ if TYPE_CHECKING:
 @click.option("--all-workloads", is_flag=True, help="Parse every document, and list workloads without findings too.")
 @click.option("-f", "--values", multiple=True, type=click.Path(), metavar="FILE", help="Values for Helm charts.")
 @report_options
-@color_option
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an unexpected error.")
+@debug_option
 def scan(
-    paths: tuple[str, ...], live: bool, target: str, crio_defaults: bool, all_workloads: bool, values: tuple[str, ...], **options: Any
+    paths: tuple[str, ...],
+    live: bool,
+    kubeconfig: str | None,
+    context: str | None,
+    target: Target,
+    all_workloads: bool,
+    values: tuple[str, ...],
+    saying: Saying,
 ) -> int:
     """Say what in files would break when nodes leave Docker, with file, line and column. Reads; without --live it asks no cluster.
 
@@ -43,16 +51,18 @@ def scan(
     if live == bool(paths):
         seen = "--live and paths" if live else "nothing to scan"
         raise UsageError(seen=seen, expected="files, folders or - for standard input; or --live", next="docker2cri scan PATH")
-    chosen = chosen_target(target, crio_defaults)
-    infos = options["show_info"] or options["fail_on"] == "info"
-    asked = tuple(one for one in RULES if infos or one.severity is not Severity.INFO)
+    only((*BOTH, "live", "kubeconfig", "context") if live else (*BOTH, "values"), "scan --live" if live else "scan PATH")
+    infos = saying.info or saying.fail_on is Severity.INFO
+    asked = tuple(rule for rule in RULES if infos or rule.severity is not Severity.INFO)
     unseen = [] if infos else [("rules of severity info", "they are asked with --info")]
     if live:
-        return say(_live(chosen, asked, unseen, all_workloads, options), options)
-    return _files(paths, chosen, asked, unseen, all_workloads, values, options)
+        return saying.say(_live(target, asked, unseen, all_workloads, kubeconfig, context))
+    return _files(paths, target, asked, unseen, all_workloads, values, saying)
 
 
-def _live(target: Target, asked: tuple[Rule, ...], unseen: list[tuple[str, str]], everything: bool, options: dict[str, Any]) -> Report:
+def _live(
+    target: Target, asked: tuple[Rule, ...], unseen: list[tuple[str, str]], everything: bool, kubeconfig: str | None, context: str | None
+) -> Report:
     import os
 
     from migrate.report.build import build_report
@@ -61,9 +71,9 @@ def _live(target: Target, asked: tuple[Rule, ...], unseen: list[tuple[str, str]]
     from migrate.run.kube.client import connect
     from migrate.run.kube.roll import roll
 
-    cluster = connect(kubeconfig=options["kubeconfig"], context=options["context"], environ=os.environ, clock=SystemClock())
+    cluster = connect(kubeconfig=kubeconfig, context=context, environ=os.environ, clock=SystemClock())
     found = roll(cluster, target, asked)
-    told = tuple(one for one in found.workloads if everything or one.findings)
+    told = tuple(workload for workload in found.workloads if everything or workload.findings)
     unseen.append((f"{len(found.cluster.nodes)} nodes", "only the API was asked; inspect reads nodes"))
     unseen.append(("ConfigMaps", "they are not read here; inspect --config-maps does"))
     if quiet := len(found.workloads) - len(told):
@@ -75,7 +85,7 @@ def _live(target: Target, asked: tuple[Rule, ...], unseen: list[tuple[str, str]]
         taken=found.cluster.taken,
         kind="scan",
         cluster=found.cluster,
-        name=options["context"] or "",
+        name=context or "",
         not_checked=[NotChecked(what=what, reason=reason) for what, reason in unseen],
     )
 
@@ -87,7 +97,7 @@ def _files(
     unseen: list[tuple[str, str]],
     everything: bool,
     values: tuple[str, ...],
-    options: dict[str, Any],
+    saying: Saying,
 ) -> int:
     from migrate.rules.ground import Ground
     from migrate.rules.scan import Scan
@@ -96,9 +106,9 @@ def _files(
 
     files = Files(Scan(Ground(target), asked, everything=everything), Renderers(values=values))
     files.paths(paths, sys.stdin.buffer)
-    code = say(_report(files, unseen), options)
-    for one in files.unreadable:
-        told = NodeUnreadable(seen=f"{one.what}: {one.reason}", expected="a file that can be read", next=f"ls -l {one.what}")
+    code = saying.say(_report(files, unseen))
+    for file in files.unreadable:
+        told = NodeUnreadable(seen=f"{file.what}: {file.reason}", expected="a file that can be read", next=f"ls -l {file.what}")
         click.echo(str(told), err=True)
     return worst([code, NodeUnreadable.exit_code if files.unreadable else 0])
 
@@ -113,7 +123,7 @@ def _report(files: Files, unseen: list[tuple[str, str]]) -> Report:
 
     now = SystemClock().now()
     judged, scan = files.scan.judged, files.scan
-    told = [(one.what, one.reason) for one in files.unreadable]
+    told = [(file.what, file.reason) for file in files.unreadable]
     if passed := scan.documents - scan.parsed:
         reason = "they hold no word that a rule looks for; --all-workloads reads them too"
         told.append((f"{passed} of {scan.documents} documents", reason))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Self
 
 import click
 
@@ -17,12 +16,11 @@ from migrate import __version__
 from migrate.errors import UsageError
 from migrate.plan.events import VERSION, Event
 from migrate.report.events import json_line, plain_line
+from migrate.report.state_text import COLORS
 
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
-
-COLORS = {"new": "green", "old": "yellow", "parked": "red bold", "refused": "red", "failed": "red"}
 
 
 class Show:
@@ -72,11 +70,11 @@ class Show:
             self._told[event.node] = event.at
             self._started.setdefault(event.node, event.at)
             line = plain_line(event, time.strftime("%H:%M:%S", time.localtime(event.at)))
-            with suppress(OSError):  # whoever looked on is gone; the node is not left half-way for that
+            with suppress(OSError):  # the reader of this stream is gone; the run does not end for that
                 if self._live is None:
                     click.echo(line, err=True)
                 elif event.type in ("node.end", "note"):
-                    self._live.console.print(line, markup=False, highlight=False)
+                    self._live.console.print(line, markup=False, highlight=False, style=COLORS.get(event.status))
 
     def _write(self, event: Event) -> None:
         if self._stream is None:
@@ -112,6 +110,3 @@ def _stream(path: str | None) -> IO[str] | None:
         raise UsageError(
             seen=f"--events {path}: {wrong.strerror}", expected="a file that can be written, or -", next="name another"
         ) from wrong
-
-
-Tell = Callable[[Event], Any]

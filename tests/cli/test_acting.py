@@ -13,16 +13,18 @@ import pytest
 
 from migrate import __version__
 from migrate.cli import act
+from migrate.cli.options import Reach
 from migrate.cli.show import Show
 from migrate.errors import UsageError
 from migrate.plan.events import VERSION, Event
+from migrate.plan.state import MIGRATED, NodeState, Reason
 from migrate.run.operate import Operator
-from migrate.run.session import Access
-from migrate.run.work import Outcome
 
 from .test_commands import PROGRAM
 
-TOLD = Event(at=1.0, type="wait", run="r", node="w1", segment="settle", text="verify A: not yet", data={"seconds": 3.0, "bound": 120})
+TOLD = Event(at=1.0, type="wait", run="r", node="w1", segment="rejoin", text="verify A: not yet", data={"seconds": 3.0, "bound": 120})
+ENDED = NodeState(node="w1", state=MIGRATED, exit_code=0, reason=Reason(code="verified", seen="verified"))
+REACH = Reach(None, None, None, None, (), None, "paramiko", None, False, None)
 
 
 @pytest.mark.parametrize(
@@ -46,23 +48,22 @@ def test_on_a_terminal_it_asks_and_only_yes_is_yes(tmp_path: Path, typed: bytes,
         except OSError:  # its end, as a terminal tells it
             os.close(ours)
     assert code == 7
-    assert "Put w1 back to Docker? [y/N]: " in text.decode()
+    assert "Roll w1 back to Docker? [y/N]: " in text.decode()
     assert text.decode().endswith(said)
 
 
 def test_ctrl_c_and_sigterm_are_wishes_that_are_told_and_the_handlers_come_back(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(act, "access", lambda options: Access())
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
-    def work(operator: Operator) -> list[Outcome]:
+    def work(operator: Operator) -> list[NodeState]:
         for number in (signal.SIGINT, signal.SIGTERM):
             os.kill(os.getpid(), number)
-        return [Outcome("w1", "new", "verified", 0)]
+        return [ENDED]
 
-    assert act._run({}, None, work) == ([Outcome("w1", "new", "verified", 0)], True)
-    told = "stopping: before the switch after this step; inside it the node is finished or restored first\n"
+    assert act._run(REACH, None, work) == [ENDED]
+    told = "stopping: before the switch after this step; a node inside it is finished or rolled back first\n"
     assert capfd.readouterr().err == f"{told}still {told}"
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
@@ -81,11 +82,11 @@ def test_events_go_to_a_file_line_by_line_as_they_come(tmp_path: Path, capsys: p
         "type": "wait",
         "run": "r",
         "node": "w1",
-        "segment": "settle",
+        "segment": "rejoin",
         "text": "verify A: not yet",
         "data": {"seconds": 3.0, "bound": 120},
     }
-    assert capsys.readouterr().err.endswith(" w1 [settle] verify A: not yet (3 of 120 s)\n")
+    assert capsys.readouterr().err.endswith(" w1 [rejoin] verify A: not yet (3 of 120 s)\n")
 
 
 def test_events_on_standard_output_leave_it_open(capsys: pytest.CaptureFixture[str]) -> None:

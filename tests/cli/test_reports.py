@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from migrate.report.model import load_report
+from migrate.report.schemas import FILES
 from tests.captured import BUNDLE
 from tests.cli.test_commands import offline, run
 
@@ -126,7 +127,7 @@ def test_pseudonyms_need_no_key_of_ones_own(saved: Path, tmp_path: Path) -> None
 
 def test_a_plan_is_reported(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
-    assert offline("plan", "lab-w1", "-o", str(plan))[0] == 0
+    assert offline("plan", "lab-w1", "--out", str(plan))[0] == 0
     code, out, _ = run("report", str(plan), "-o", "json")
     report = load_report(out)
     assert (code, report.kind, [node.host for node in report.nodes]) == (0, "plan", ["lab-w1"])
@@ -153,9 +154,12 @@ def test_what_cannot_be_used_is_said(argv: tuple[str, ...], said: str) -> None:
     assert said in err
 
 
-def test_the_schema_is_printed() -> None:
-    published = (Path(__file__).resolve().parents[2] / "docs" / "schema" / "report-v1.json").read_text()
-    assert run("schema") == (0, published, "")
+@pytest.mark.parametrize("name", [*FILES])
+def test_a_schema_is_printed_as_it_is_published(name: str) -> None:
+    published = (Path(__file__).resolve().parents[2] / "docs" / "schema" / FILES[name]).read_text()
+    assert run("schema", name) == (0, published, "")
+    if name == "report":
+        assert run("schema") == (0, published, "")
 
 
 def test_the_stack_of_a_node() -> None:

@@ -94,7 +94,7 @@ def test_what_is_not_there_is_usage(tmp_path: Path) -> None:
 def test_another_form_is_usage() -> None:
     code, out, err = run("-", "-o", "xml")
     assert (code, out) == (2, "")
-    assert err.startswith("-o xml: 'xml' is none of table, wide, json")
+    assert err.startswith("-o xml: no such format\n  expected: -o table|wide|json|")
 
 
 def test_what_cannot_be_read_exits_with_4_and_the_rest_is_judged(tmp_path: Path) -> None:

@@ -1,0 +1,189 @@
+"""How nodes stand, as apply, rollback, status and verify say it: the table, the reasons, JSON and the exit code of all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from migrate.cli import cli
+from migrate.errors import MigrateError
+from migrate.plan.model import dump_plan
+from migrate.plan.state import MIGRATED, NEEDS_ATTENTION, SKIPPED, UNTOUCHED, NodeState, Reason
+from migrate.report.state_json import schema
+from migrate.run import operate
+from migrate.run.operate import Job
+from migrate.run.runs import RunFolder
+from tests.report.schema import problems
+from tests.run.test_operate import plan
+
+VERIFIED = NodeState(node="w1", state=MIGRATED, exit_code=0, reason=Reason(code="verified", seen="runs on containerd, verified"), run="r")
+HELD = NodeState(
+    node="w2",
+    state=NEEDS_ATTENTION,
+    exit_code=6,
+    reason=Reason(
+        code="step-failed", seen="it failed:\nline two", now="cordoned", expected="a healthy node", next="docker2cri rollback w2"
+    ),
+    run="r",
+)
+LATER = NodeState(node="w3", state=SKIPPED, exit_code=0, reason=Reason(code="earlier-node-failed", seen="skipped: an earlier node failed"))
+STOPPED = NodeState(node="w3", state=SKIPPED, exit_code=0, reason=Reason(code="interrupted", seen="skipped: the run was interrupted"))
+FREE = NodeState(node="w4", state=UNTOUCHED, exit_code=0, reason=Reason(code="no-run", seen="no run owns this node"))
+TABLE = """\
+NODE  STATE            CODE  REASON
+w1    migrated         0     runs on containerd, verified
+w2    needs attention  6     it failed:
+w3    skipped          0     skipped: an earlier node failed
+"""
+REASONS = "w2: it failed:\nline two\n  now: cordoned\n  expected: a healthy node\n  next: docker2cri rollback w2\n"
+
+
+class FakeOperator:
+    """Says of every node what the test says; remembers what it was asked."""
+
+    states: Sequence[NodeState] = ()
+    others: tuple[NodeState, ...] = ()
+    asked: list[tuple[str, Any]] = []  # noqa: RUF012
+
+    def __init__(self, *given: object) -> None:
+        pass
+
+    def jobs_on(self, names: Sequence[str]) -> tuple[list[Job], tuple[NodeState, ...]]:
+        self.asked.append(("jobs_on", tuple(names)))
+        return [], self.others
+
+    def apply(self, made: object, jobs: Sequence[Job], *, serial: int, on_failure: str) -> tuple[NodeState, ...]:
+        self.asked.append(("apply", ([job.node.host for job in jobs], serial, on_failure)))
+        return tuple(self.states)
+
+    def rollback(self, jobs: Sequence[Job], overwrite: Sequence[str]) -> tuple[NodeState, ...]:
+        self.asked.append(("rollback", ([job.node.host for job in jobs], tuple(overwrite))))
+        return tuple(self.states)
+
+    def verify(self, jobs: Sequence[Job]) -> tuple[NodeState, ...]:
+        self.asked.append(("verify", [job.node.host for job in jobs]))
+        return tuple(self.states)
+
+    def status(self, jobs: Sequence[Job]) -> tuple[NodeState, ...]:
+        self.asked.append(("status", [job.node.host for job in jobs]))
+        return tuple(self.states)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeOperator]:
+    monkeypatch.setattr(FakeOperator, "states", (VERIFIED, HELD, LATER))
+    monkeypatch.setattr(FakeOperator, "others", ())
+    monkeypatch.setattr(FakeOperator, "asked", [])
+    monkeypatch.setattr(operate, "Operator", FakeOperator)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return FakeOperator
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> str:
+    path = tmp_path / "plan.json"
+    made = plan("w1", "w2", "w3")
+    path.write_text(dump_plan(made).replace('"applicable": false', '"applicable": true'))
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan of captured nodes passes here for one of live nodes."""
+    monkeypatch.setattr("migrate.plan.model._digest", lambda made: "sha256:0123456789abcdef")
+
+
+def typed(*argv: str) -> Result:
+    """A command in this process; main() turns its errors into messages, which a test of them does itself."""
+    return CliRunner().invoke(cli, argv, standalone_mode=False, catch_exceptions=False)
+
+
+def test_apply_says_a_line_for_each_node_and_the_reasons_as_messages(fake: type[FakeOperator], saved: str) -> None:
+    done = typed("apply", saved, "--yes", "--serial", "2", "--on-failure", "stop")
+    assert (done.return_value, done.stdout, done.stderr) == (6, TABLE, REASONS)
+    assert fake.asked == [("apply", (["w1", "w2", "w3"], 2, "stop"))]
+
+
+@pytest.mark.parametrize("command", ["apply", "rollback", "verify", "status"])
+def test_json_is_as_its_schema_says_and_alone_on_standard_output(fake: type[FakeOperator], saved: str, command: str) -> None:
+    done = typed(command, saved, *(["--yes"] if command in ("apply", "rollback") else []), "-o", "json")
+    told = json.loads(done.stdout)
+    assert list(problems(told, json.loads(schema()))) == []
+    assert (told["format"], told["command"], told["exit_code"], done.return_value) == ("docker2cri.state/v1", command, 6, 6)
+    assert [(node["node"], node["state"], node["exit_code"]) for node in told["nodes"]] == [
+        ("w1", "migrated", 0),
+        ("w2", "needs attention", 6),
+        ("w3", "skipped", 0),
+    ]
+    assert told["nodes"][1]["reason"]["next"] == "docker2cri rollback w2"
+    assert done.stderr == ""
+
+
+def test_nodes_skipped_by_an_interrupt_exit_with_130(fake: type[FakeOperator], saved: str) -> None:
+    fake.states = (VERIFIED, STOPPED)
+    assert typed("apply", saved, "--yes").return_value == 130
+    fake.states = (HELD, STOPPED)
+    assert typed("apply", saved, "--yes").return_value == 6
+
+
+def test_status_says_reasons_and_details_on_standard_output(fake: type[FakeOperator]) -> None:
+    details = {"guard": "armed", "gate": "closed", "docker": "stopped", "generation": "2", "last": "step 3 done", "holder": ""}
+    fake.states = (
+        NodeState(node="w1", state="switching", exit_code=0, reason=Reason(code="s", seen="in the switch"), run="r", details=details),
+    )
+    fake.others = (FREE,)
+    done = typed("status", "w1", "w4")
+    assert done.stdout == (
+        "NODE  STATE      CODE  REASON\nw1    switching  0     in the switch\nw4    untouched  0     no run owns this node\n\n"
+        "w1: in the switch\n  run r: guard armed, gate closed, docker stopped, generation 2\n  last: step 3 done\n"
+    )
+    assert (done.return_value, done.stderr) == (0, "")
+    assert fake.asked == [("jobs_on", ("w1", "w4")), ("status", [])]
+
+
+def test_without_nodes_there_is_no_table(fake: type[FakeOperator]) -> None:
+    fake.states = ()
+    assert typed("status").stdout == ""
+    assert json.loads(typed("status", "-o", "json").stdout)["nodes"] == []
+
+
+def test_what_a_node_says_reaches_no_terminal_as_it_is(fake: type[FakeOperator]) -> None:
+    fake.states = (NodeState(node="w1", state="failed", exit_code=4, reason=Reason(code="x", seen="a\x1b[31mb\x07", next="\x1b[2Jn")),)
+    done = typed("verify", "w1")
+    assert (done.stdout.splitlines()[1], done.stderr) == ("w1    failed  4     ab", "w1: ab\n  next: n\n")
+
+
+def test_events_and_json_do_not_share_standard_output(fake: type[FakeOperator], saved: str) -> None:
+    with pytest.raises(MigrateError) as refused:
+        typed("apply", saved, "--yes", "-o", "json", "--events", "-")
+    assert (refused.value.exit_code, fake.asked) == (2, [])
+    assert str(refused.value) == "--events - with -o json\n  expected: one of them on standard output\n  next: --events FILE"
+
+
+def test_rollback_takes_nodes_a_plan_or_a_run(fake: type[FakeOperator], saved: str) -> None:
+    RunFolder("0123456789ab").keep_plan(plan("w1", "w2"))
+    fake.states = (VERIFIED,)
+    typed("rollback", "w1", "--yes", "--overwrite", "/etc/x")
+    typed("rollback", saved, "w2", "--yes")
+    typed("rollback", "0123456789ab", "--yes")
+    assert fake.asked == [
+        ("jobs_on", ("w1",)),
+        ("rollback", ([], ("/etc/x",))),
+        ("rollback", (["w2"], ())),
+        ("rollback", (["w1", "w2"], ())),
+    ]
+
+
+def test_a_run_whose_record_cannot_be_used_is_told(fake: type[FakeOperator]) -> None:
+    folder = RunFolder("0123456789ab")
+    folder.keep_plan(plan("w1"))
+    (folder.path / "plan.json").write_text("{")
+    with pytest.raises(MigrateError) as refused:
+        typed("rollback", "0123456789ab", "--yes")
+    assert str(refused.value).startswith(f"the record of run 0123456789ab in {folder.path} cannot be used: it is no docker2cri plan")
+    assert str(refused.value).endswith("\n  expected: the plan that was applied\n  next: name the nodes, or the plan file")
