@@ -18,7 +18,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 demo: $(READY)  ## The whole story on captured real nodes: no cluster, no root, a report at the end
-	@sh tests/demo.sh
+	@sh tools/demo.sh
 
 test: $(READY)  ## Everything that can run here; what is skipped is named with its reason
 	$(BIN)/python -m pytest
@@ -35,7 +35,7 @@ check: $(READY)  ## Format, lint, types, layers, generated docs in step
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/python -m tests.docs --check
+	$(BIN)/python -m tools.docs --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py tests/rules/test_meta.py
 
 format: $(READY)  ## Put the code into form
@@ -43,7 +43,7 @@ format: $(READY)  ## Put the code into form
 	$(BIN)/ruff check --fix --quiet .
 
 docs: $(READY)  ## Write the generated pages again
-	$(BIN)/python -m tests.docs
+	$(BIN)/python -m tools.docs
 
 bench: $(READY)  ## Measure against the alternatives, in one run each
 	$(BIN)/python -m benchmarks.ssh

@@ -20,15 +20,15 @@ show inspect --from "$bundle"
 say 'What does such a finding mean?'
 show explain D2C301
 say 'What exactly would be done to the clean worker?'
-show plan --to containerd --from "$bundle" lab-w1 -o "$plan"
+show plan --to containerd --from "$bundle" lab-w1 --out "$plan"
 say 'And to the one with blockers, once its admin has accepted them?'
 show plan --to containerd --from "$bundle" lab-w2 --no-diff \
   --accept D2C113='forwarder moved to another host' --accept D2C301='builds moved to BuildKit' \
   --accept D2C320='import is done' --accept D2C321='import is done'
 say 'Does the saved plan still hold?'
 show plan --check "$plan" --from "$bundle"
-say 'Forward and back: the program that runs on a node, on a scratch copy of a captured one'
-"$(dirname "${DOCKER2CRI:-.venv/bin/docker2cri}")/python" -m tests.demo_node
+say 'Switch and rollback: the program that runs on a node, on a scratch copy of a captured one'
+"$(dirname "${DOCKER2CRI:-.venv/bin/docker2cri}")/python" -m tools.demo_node
 say 'And for those who decide: the whole compatibility report, with every file change, as one offline HTML file'
 show inspect --from "$bundle" --diff --accept D2C113='forwarder moved to another host' --accept D2C301='builds moved to BuildKit' \
   --accept D2C320='import is done' --accept D2C321='import is done' -o html --out "$report"

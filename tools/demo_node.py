@@ -1,4 +1,4 @@
-"""The end of the demo: the node program forward and back on a scratch copy of a captured node's files, compared byte for byte.
+"""The end of the demo: the node program's switch and rollback on a scratch copy of a captured node's files, compared byte for byte.
 
 The interpreter, its journal and the files are the real ones; systemctl, docker, ctr and iptables are simulated by tests/node/stubs.
 """
@@ -13,7 +13,7 @@ from tests.node.scratch import Scratch
 
 
 def main() -> int:
-    """Run it and say what was seen; 1 when the way back did not end where it began."""
+    """Run it and say what was seen; 1 when the rollback did not end where it began."""
     with tempfile.TemporaryDirectory() as folder:
         node = Scratch(Path(folder) / "root", ("sh",))
         tree, state = node.tree(), node.state()

@@ -1,4 +1,4 @@
-"""The generated pages: `python -m tests.docs` writes them, `--check` fails when one is not in step."""
+"""The generated pages: `python -m tools.docs` writes them, `--check` fails when one is not in step."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 import click
 
 from migrate.cli import cli
-from migrate.report.model import schema
 from migrate.report.rules_page import rules_page
+from migrate.report.schemas import FILES, SCHEMAS
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def commands_page() -> str:
     """Every command's `--help`, as a Markdown page."""
-    parts = ["# Commands\n\nGenerated from `migrate/cli.py`; `make docs` writes it again."]
+    parts = ["# Commands\n\nGenerated from `migrate/cli/`; `make docs` writes it again."]
     top = click.Context(cli, info_name="docker2cri", max_content_width=100, terminal_width=100)
     parts.append(f"```\n{cli.get_help(top)}\n```")
     for name in sorted(cli.commands):
@@ -27,7 +27,11 @@ def commands_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"docs/rules.md": rules_page, "docs/commands.md": commands_page, "docs/schema/report-v1.json": schema}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/rules.md": rules_page,
+    "docs/commands.md": commands_page,
+    **{f"docs/schema/{FILES[name]}": make for name, make in SCHEMAS.items()},
+}
 
 
 def main() -> int:
