@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from inspect import signature
 from pathlib import Path
@@ -182,12 +182,15 @@ judge_options = group(
 )
 
 
-def _limits(guard: int, drain_timeout: int, verify_timeout: int, cri_timeout: int) -> Limits:
-    return Limits(guard=guard, drain=drain_timeout, verify_node=verify_timeout, verify_workloads=verify_timeout, cri=cri_timeout)
+def _limits(guard: int, drain_timeout: int, verify_timeout: int | None, cri_timeout: int) -> Limits:
+    made = Limits(guard=guard, drain=drain_timeout, cri=cri_timeout)
+    return made if verify_timeout is None else replace(made, verify_node=verify_timeout, verify_workloads=verify_timeout)
 
 
-def _seconds(option: str, least: int, default: int, text: str) -> Callable[[F], F]:
-    return click.option(option, metavar="SECONDS", type=click.IntRange(least, 86400), default=default, show_default=True, help=text)
+def _seconds(option: str, least: int, default: int | str, text: str) -> Callable[[F], F]:
+    """An option for a limit; `default` is told as text where it is not one number, and the option is None then."""
+    known, told = (default, True) if isinstance(default, int) else (None, default)
+    return click.option(option, metavar="SECONDS", type=click.IntRange(least, 86400), default=known, show_default=told, help=text)
 
 
 limit_options = group(
@@ -195,7 +198,12 @@ limit_options = group(
     _limits,
     _seconds("--guard", 30, Limits().guard, "A node in the switch rolls itself back when the operator's heartbeat is missing for so long."),
     _seconds("--drain-timeout", 10, Limits().drain, "A drain that has not ended after so long fails, and the node is rolled back."),
-    _seconds("--verify-timeout", 10, Limits().verify_node, "So long the node, and then its workloads, may take to be verified."),
+    _seconds(
+        "--verify-timeout",
+        10,
+        f"{Limits().verify_node} and {Limits().verify_workloads}",
+        "So long the node, and then its workloads, may take to be verified.",
+    ),
     _seconds("--cri-timeout", 5, Limits().cri, "So long the runtime may take to answer on its CRI socket."),
 )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
+from migrate.plan.model import dump_plan
 from migrate.plan.state import STATES, NodeState, Reason
 from migrate.report.schemas import FILES, SCHEMAS
 from migrate.report.state_json import schema, state_json
 from migrate.report.state_text import COLORS, state_table
 from migrate.report.style import Style
-from tests.captured import BUNDLE
 from tests.report.schema import problems
-from tests.test_scenarios import EVERYTHING, plan_of
+from tests.run.test_operate import plan
 
 
 def standing(state: str, node: str = "w1") -> NodeState:
@@ -43,9 +43,7 @@ def test_the_schema_knows_the_states_and_no_other() -> None:
 
 
 def test_a_plan_is_as_its_schema_says() -> None:
-    from migrate.plan.model import dump_plan
-
-    assert list(problems(json.loads(dump_plan(plan_of(BUNDLE.name, EVERYTHING))), json.loads(SCHEMAS["plan"]()))) == []
+    assert list(problems(json.loads(dump_plan(plan("w1", "cp1", blocked="cp1"))), json.loads(SCHEMAS["plan"]()))) == []
 
 
 def test_every_schema_has_a_file() -> None:

@@ -21,15 +21,14 @@ from migrate.errors import (
     UsageError,
 )
 from migrate.plan.events import Event
-from migrate.plan.model import Plan, dump_plan, sealed
+from migrate.plan.model import FORMAT, Plan, Refusal, dump_plan, sealed
 from migrate.plan.state import FAILED, INSTALLED, LOST, MIGRATED, NEEDS_ATTENTION, ROLLED_BACK, NodeState, Reason
 from migrate.run import operate
 from migrate.run.operate import Job, Operator, failure, jobs_of
 from migrate.run.runs import RunFolder
 from migrate.run.session import Access
 from migrate.run.work import Interrupt
-from tests.captured import BUNDLE
-from tests.test_scenarios import plan_of
+from tests.node.scratch import planned
 
 Said = Callable[[Any], NodeState]
 
@@ -40,11 +39,10 @@ def state(name: str, node: str, code: int = 0) -> NodeState:
 
 def plan(*names: str, blocked: str = "") -> Plan:
     """A plan of nodes with steps, and of one without."""
-    captured = plan_of(BUNDLE.name)
-    full = next(node for node in captured.nodes if node.steps)
-    empty = next(node for node in captured.nodes if not node.steps)
+    full, _ = planned()
+    empty = replace(full, steps=(), refusals=(Refusal(code="D2C105", reason="Node: a control plane", next="plan the workers"),))
     nodes = tuple(replace(empty if name == blocked else full, host=name, node=name) for name in names)
-    return sealed(replace(captured, nodes=nodes))
+    return sealed(Plan(format=FORMAT, made=0, tool="test", target="containerd", server="", nodes=nodes))
 
 
 class World:
