@@ -1,0 +1,287 @@
+"""Each command has the options that it uses and no other, and what they cannot mean is refused before anything is read."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from migrate.cli import cli
+from migrate.cli.act import Acting
+from migrate.cli.options import Judging, Reach
+from migrate.cli.output import ReportForm
+from migrate.cli.saying import Saying
+from migrate.errors import UsageError
+from migrate.plan.build import build_plan
+from migrate.plan.limits import Limits
+from migrate.plan.model import NodePlan
+from migrate.report.write import FORMS
+from migrate.rules import Finding, NodeView
+from migrate.run.ports import HostTarget
+from migrate.run.session import Reading
+from tests.captured import BUNDLE
+from tests.cli.test_commands import run
+from tests.cli.test_states import FakeOperator, typed
+from tests.cli.test_states import fake as fake
+from tests.cli.test_states import live as live
+from tests.cli.test_states import saved as saved
+
+CLI = Path(__file__).resolve().parents[2] / "migrate" / "cli"
+VALUES = (Reach, Reading, Judging, Limits, Saying, Acting)
+ANYWHERE = {"help", "debug"}
+REACH = {
+    *("inventory", "kubeconfig", "context", "user", "key_files", "ssh_config", "ssh_backend", "host_key_checking"),
+    *("ask_become_pass", "become_password_file"),
+}
+REPORT = {"form", "out", "no_headers", "show_info", "fail_on", "waive", "waivers", "color"}
+TARGET = {"target", "crio_defaults"}
+JUDGE = TARGET | {"accept", "next_kubernetes"}
+HAS = {
+    "inspect": REACH | REPORT | JUDGE | {"forks", "config_maps", "offline", "with_files"},
+    "scan": REPORT | TARGET | {"live", "kubeconfig", "context", "all_workloads", "values"},
+    "plan": REACH
+    | JUDGE
+    | {"forks", "config_maps", "offline", "color", "form", "out", "install", "no_diff", "checked"}
+    | {"guard", "drain_timeout", "verify_timeout", "cri_timeout"},
+    "apply": REACH | {"form", "yes", "events", "serial", "on_failure"},
+    "rollback": REACH | {"form", "yes", "events", "overwrite"},
+    "status": REACH | {"form"},
+    "verify": REACH | {"form"},
+    "capture": REACH | {"forks", "config_maps", "out"},
+    "report": REPORT | {"comparing", "anonymize", "key"},
+    "explain": REACH | TARGET | {"forks", "offline", "color"},
+    "schema": set(),
+}
+
+
+@pytest.mark.parametrize("name", [*cli.commands])
+def test_a_command_has_the_options_that_it_uses(name: str) -> None:
+    options = {parameter.name for parameter in cli.commands[name].params if isinstance(parameter, click.Option)}
+    assert options - ANYWHERE == HAS[name]
+
+
+@pytest.mark.parametrize("command", ["apply", "status", "verify", "rollback"])
+@pytest.mark.parametrize("option", ["--from=x", "--config-maps", "--forks=2", "--guard=60", "--to=crio", "--fail-on=never"])
+def test_commands_about_live_nodes_refuse_other_options(command: str, option: str) -> None:
+    with pytest.raises(click.NoSuchOption):
+        typed(command, "w1", option)
+
+
+@pytest.mark.parametrize(
+    ("argv", "option", "way"),
+    [
+        (("plan", "--check", "p", "--to", "crio"), "--to", "plan --check"),
+        (("plan", "--check", "p", "--guard", "60"), "--guard", "plan --check"),
+        (("explain", "D2C301", "--forks", "3"), "--forks", "explain D2C301"),
+        (("explain", "--user", "x"), "--user", "explain"),
+        (("scan", "x", "--context", "x"), "--context", "scan PATH"),
+        (("scan", "--live", "--values", "x"), "--values", "scan --live"),
+        (("report", "--compare", "a", "b", "--no-headers"), "--no-headers", "report --compare"),
+    ],
+)
+def test_an_option_that_is_not_used_this_way_is_refused(argv: tuple[str, ...], option: str, way: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        typed(*argv)
+    said = f"{option} with {way}, which does not use it\n  expected: {way} without {option}\n  next: leave {option} out"
+    assert str(refused.value) == said
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+    for path in sorted(CLI.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                yield f"{path.name}:{node.name}", node
+
+
+def test_every_parameter_of_the_command_line_is_read() -> None:
+    """Of each command, and of each function that makes a value of options."""
+    excused = {"param", "ctx", "frame", "number", "event", "self", "kind", "value", "trace"}  # click's, signal's and the protocol's
+    for name, function in functions():
+        read = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        given = {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}
+        assert given - read - excused == set(), name
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> dict[type, set[str]]:
+    """The fields of option values that are read while the test goes."""
+    found: dict[type, set[str]] = {value: set() for value in VALUES}
+    for value in VALUES:
+        names = {field.name for field in dataclasses.fields(value)}
+
+        def spied(self: Any, name: str, value: type = value, names: set[str] = names) -> Any:
+            if name in names:
+                found[value].add(name)
+            return object.__getattribute__(self, name)
+
+        monkeypatch.setattr(value, "__getattribute__", spied)
+    return found
+
+
+def unread(read: dict[type, set[str]], *values: type) -> set[str]:
+    return {f"{value.__name__}.{field.name}" for value in values for field in dataclasses.fields(value) if field.name not in read[value]}
+
+
+def test_inspect_reads_every_option(read: dict[type, set[str]]) -> None:
+    typed("inspect", "--from", str(BUNDLE))
+    assert unread(read, Reach, Judging, Saying) == set()
+    assert read[Reading] == {"offline"}
+
+
+def test_plan_reads_every_option(read: dict[type, set[str]], tmp_path: Path) -> None:
+    typed("plan", "lab-w1", "--from", str(BUNDLE), "--install", "packages")
+    assert unread(read, Reach, Judging, Limits) == set()
+    assert read[Reading] == {"offline", "forks"}
+
+
+def test_scan_and_report_read_every_option_of_reports(read: dict[type, set[str]], tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("kind: Pod\n")
+    typed("scan", str(tmp_path), "-o", "json", "--out", str(tmp_path / "report.json"))
+    assert unread(read, Saying) == set()
+    read[Saying].clear()
+    typed("report", str(tmp_path / "report.json"))
+    assert unread(read, Saying) == set()
+
+
+def test_explain_reads_every_option(read: dict[type, set[str]]) -> None:
+    typed("explain", "stack", "lab-w1", "--from", str(BUNDLE))
+    assert unread(read, Reach) == set()
+
+
+@pytest.mark.parametrize("command", ["apply", "rollback", "status", "verify"])
+def test_commands_about_live_nodes_read_every_option(
+    read: dict[type, set[str]], fake: type[FakeOperator], saved: str, command: str
+) -> None:
+    acts = command in ("apply", "rollback")
+    typed(command, saved, *(["--yes"] if acts else []))
+    assert unread(read, Reach, *([Acting] if acts else [])) == set()
+
+
+def test_capture_reads_every_option(read: dict[type, set[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The inventory names one host, which nobody reaches; the API is not there."""
+    asked: list[HostTarget] = []
+    monkeypatch.setenv("KUBECONFIG", "/nonexistent")
+    monkeypatch.setattr("migrate.run.session.gather_nodes", lambda targets, connect, forks: asked.extend(targets) or {})
+    monkeypatch.setattr("migrate.run.session._joined", lambda *given, named: type("Look", (), NOTHING))
+    typed("capture", "-i", "127.0.0.1,", "--out", str(tmp_path / "made"))
+    assert [target.name for target in asked] == ["127.0.0.1"]
+    assert unread(read, Reach) == set()
+    assert read[Reading] == {"offline", "forks", "config_maps"}
+
+
+NOTHING: dict[str, Any] = {"machines": (), "cluster": None, "cluster_error": None, "strangers": ()}
+
+
+def test_limits_come_into_the_plan_by_their_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Limits] = []
+
+    def spied(view: NodeView, findings: tuple[Finding, ...], limits: Limits) -> NodePlan:
+        made.append(limits)
+        return build_plan(view, findings, limits)
+
+    monkeypatch.setattr("migrate.plan.build.build_plan", spied)
+    typed("plan", "lab-w1", "--from", str(BUNDLE))
+    given = ("--guard", "60", "--drain-timeout", "70", "--verify-timeout", "80", "--cri-timeout", "9")
+    typed("plan", "lab-w1", "--from", str(BUNDLE), *given)
+    assert made == [Limits(), Limits(guard=60, drain=70, verify_node=80, verify_workloads=80, cri=9)]
+
+
+FORM = "text|json"
+
+
+@pytest.mark.parametrize(
+    ("argv", "seen", "expected", "again"),
+    [
+        (("plan", "-o", "plan.json"), "-o plan.json: no such format", f"-o {FORM}", "--out plan.json"),
+        (("plan", "-o", "yaml"), "-o yaml: no such format", f"-o {FORM}", "-o text"),
+        (("status", "-o", "yaml"), "-o yaml: no such format", f"-o {FORM}", "-o text"),
+        (
+            ("inspect", "-o", "report.csv"),
+            "-o report.csv: no such format",
+            f"-o {ReportForm().metavar}",
+            "-o csv --out report.csv",
+        ),
+        (
+            ("inspect", "-o", "custom-columns=X"),
+            "-o custom-columns=X: 'X' is not HEADER:.field, for example CODE:.code",
+            f"-o {ReportForm().metavar}",
+            "-o custom-columns=CODE:.code",
+        ),
+        (("inspect", "--waivers", "/nonexistent"), "/nonexistent: No such file or directory", "a YAML list of waivers", "mend the file"),
+        (("inspect", "--out", "/"), "--out /: it is a directory", "a file that can be written", "name another file"),
+        (("inspect", "--out", "/dev/null"), "--out /dev/null: it is no regular file", "a file that can be written", "name another file"),
+        (
+            ("scan", "--out", "/nonexistent/report", "."),
+            "--out /nonexistent/report: there is no directory /nonexistent",
+            "a file that can be written",
+            "name another file",
+        ),
+        (("capture", "--out", "/dev/null/x"), "--out /dev/null/x: /dev/null is no directory", "a directory to write into", "name another"),
+        (
+            ("plan", "--out", "/etc/hostname"),
+            "--out /etc/hostname: the file exists and holds no plan",
+            "a new file, or a plan",
+            "name another",
+        ),
+    ],
+)
+def test_a_format_or_a_file_that_cannot_be_is_refused_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...], seen: str, expected: str, again: str
+) -> None:
+    monkeypatch.setattr("migrate.run.session.look", lambda *given: pytest.fail("it was read"))
+    with pytest.raises(UsageError) as refused:
+        typed(*argv)
+    assert refused.value.seen.startswith(seen)
+    assert refused.value.expected.startswith(expected)
+    assert refused.value.next.startswith(again)
+
+
+def test_a_folder_that_is_not_writable_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    for argv in (("inspect", "--out", str(tmp_path / "x")), ("capture", "--out", str(tmp_path / "x" / "y"))):
+        with pytest.raises(UsageError, match="is not writable"):
+            typed(*argv)
+
+
+def test_a_plan_is_written_over_a_plan_and_over_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    given = ("plan", "--from", str(BUNDLE), "lab-w1", "--out", str(path))
+    path.write_text("")
+    assert run(*given)[0] == 0
+    first = path.read_text()
+    path.write_text(first.replace("docker.service", "cups.service"))
+    assert run(*given)[0] == 0, "one that was changed by hand is a plan too"
+    path.write_text('{"digest": "not ours"}')
+    code, out, err = run(*given)
+    assert (code, out, path.read_text()) == (2, "", '{"digest": "not ours"}')
+    assert err == (
+        f"--out {path}: the file exists and holds no plan of docker2cri\n  expected: a new file, or a plan that may be overwritten\n"
+        f"  next: name another file, or move it away: mv {path} {path}.old\n"
+    )
+
+
+def test_a_plan_is_printed_as_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    code, out, _ = run("plan", "--from", str(BUNDLE), "lab-w1", "-o", "json", "--out", str(path))
+    assert (code, out) == (0, path.read_text())
+
+
+def test_the_formats_are_those_that_reports_are_written_in() -> None:
+    assert ReportForm().forms == tuple(FORMS)
+
+
+def test_the_command_line_loads_nothing_heavy() -> None:
+    """`--help` and completion pay for every import."""
+    import subprocess
+    import sys
+
+    heavy = (
+        "{'msgspec', 'rich', 'kubernetes', 'paramiko', 'yaml', 'ruamel', 'tomlkit', 'docker', 'migrate.facts', 'migrate.rules', 'asyncio'}"
+    )
+    code = f"import sys, migrate.cli; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
