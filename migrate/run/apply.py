@@ -58,7 +58,7 @@ def apply(work: Work, *, on_failure: str = "rollback") -> NodeState:
     except LeftForAttention as left:
         return _left(work, str(left))
     except SegmentFailed as failed:
-        return roll_back(work, str(failed), exit_code=5)
+        return roll_back(work, str(failed), exit_code=5, code="step-failed")
     except VerificationFailed as wrong:
         return _unverified(work, wrong.seen, on_failure)
     except NodeUnreachable as wrong:
@@ -68,7 +68,7 @@ def apply(work: Work, *, on_failure: str = "rollback") -> NodeState:
     except MigrateError as wrong:
         if isinstance(wrong, ClusterUnreachable) and work.progress().disarmed:
             return _unfinished(work, wrong)
-        return roll_back(work, wrong.seen, exit_code=5)
+        return roll_back(work, wrong.seen, exit_code=5, code="step-failed")
     return _migrated(work, notes) if work.plan.moves else _installed(work)
 
 
@@ -201,7 +201,7 @@ def _on_the_node(work: Work, segment: Segment, on_failure: str) -> None:
 def _unverified(work: Work, why: str, on_failure: str) -> NodeState:
     work.say("note", why, status="failed")
     if on_failure == "rollback" or work.remote.verb("disarm").rc != 0:
-        return roll_back(work, why, exit_code=5)
+        return roll_back(work, why, exit_code=5, code="verification-failed")
     perform_all(work, undone_alone(work.plan, work.segment))
     return work.state(
         NEEDS_ATTENTION,

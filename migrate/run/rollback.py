@@ -75,10 +75,11 @@ def _refuse_changed_files(work: Work, overwrite: frozenset[str]) -> None:
         )
 
 
-def roll_back(work: Work, why: str, *, exit_code: int) -> NodeState:
+def roll_back(work: Work, why: str, *, exit_code: int, code: str = "") -> NodeState:
     """Perform the rollback of whatever may have happened.
 
-    `why`: what made it necessary, empty when it was asked for; `exit_code`: that of a node that is rolled back. Never raises for the
+    `why`: what made it necessary, empty when it was asked for; `exit_code`: that of a node that is rolled back; `code`: the
+    reason's, where the journal does not tell. Never raises for the
     node's own trouble: a node that cannot be rolled back needs attention, with the reasons and the next command. Raises Interrupted when
     the user stopped it while nothing but pods had been moved.
     """
@@ -99,7 +100,7 @@ def roll_back(work: Work, why: str, *, exit_code: int) -> NodeState:
             return _unfinished(work, why, f"the rollback stopped: {progress.attention}")
         if not progress.rolled_back and (failed := _on_the_node(work, steps, why)) is not None:
             return failed
-        return _rejoin(work, steps, why, exit_code, switched=work.switching(progress))
+        return _rejoin(work, steps, why, exit_code, code, switched=work.switching(progress))
     except Interrupted:
         raise
     except NodeUnreachable as wrong:
@@ -158,7 +159,7 @@ def _on_the_node(work: Work, steps: Sequence[PlannedStep], why: str) -> NodeStat
     return _unfinished(work, why, f"{stopped}: {reason}")
 
 
-def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, *, switched: bool) -> NodeState:
+def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, code: str, *, switched: bool) -> NodeState:
     """The rest through the API; a verification that fails before the mark is removed leaves the node cordoned, and a person looks."""
     rest = [planned.step for planned in steps if planned.segment != "rejoin" and isinstance(planned.step, ApiStep)]
     source = work.source_title
@@ -177,10 +178,11 @@ def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, 
         )
     ran = f"it runs on {source} as before and is verified" if switched else f"it never left {source}"
     now = "; ".join([ran, *notes, *(work.plan.may_differ if not work.plan.moves else ())])
+    code = code or work.cause()
     if exit_code == 0:
-        return work.state(ROLLED_BACK, 0, work.cause(), f"{_then(why)}{now}")
+        return work.state(ROLLED_BACK, 0, code, f"{_then(why)}{now}")
     expected = f"a node on {work.target.title}"
-    return work.state(ROLLED_BACK, exit_code, work.cause(), why, now=now, expected=expected, next=f"fix what was seen, then: {work.again}")
+    return work.state(ROLLED_BACK, exit_code, code, why, now=now, expected=expected, next=f"fix what was seen, then: {work.again}")
 
 
 def _then(why: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,19 @@ def test_verification_that_fails(world: World) -> None:
     assert told(world.told, "rollback") == undone(world.scratch.plan, before_undo(world))
     assert told(world.told, "rejoin") == ["verify the cordoned node on containerd"]
     world.is_rolled_back()
+
+
+def test_limit_of_the_plan_is_the_one_that_is_used(world: World) -> None:
+    plan = world.scratch.plan
+    short = tuple(
+        replace(each, step=replace(each.step, timeout=7)) if isinstance(each.step, VerifyNode) and each.segment == "rejoin" else each
+        for each in plan.steps
+    )
+    changed(world, replace(plan, steps=short))
+    world.cluster.troubled[next(iter(world.cluster.uids))] = "CreateContainerError"
+    reason = apply(world.work()).reason
+    assert reason.code == "verification-failed"
+    assert re.match(r"verification of the node failed after [78] s:", reason.seen)
 
 
 @pytest.mark.parametrize("verb", ["guard", "boot"])
