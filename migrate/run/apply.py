@@ -58,7 +58,7 @@ def apply(work: Work, *, on_failure: str = "rollback") -> NodeState:
     except LeftForAttention as left:
         return _left(work, str(left))
     except SegmentFailed as failed:
-        return roll_back(work, str(failed), exit_code=5, code="step-failed")
+        return roll_back(work, str(failed), exit_code=5)
     except VerificationFailed as wrong:
         return _unverified(work, wrong.seen, on_failure)
     except NodeUnreachable as wrong:
