@@ -27,8 +27,8 @@ def main() -> int:
         for path in changed:
             print(f"  {'+' if path not in tree else '~'} /{path}")
         print(f"running: {', '.join(sorted(node.state()['units']))}\n")  # type: ignore[call-overload]
-        ended = node.verb("back")
-        print(f"$ sh program.sh back\n{(ended.out or ended.err).strip()} (exit code {ended.code})")
+        ended = node.verb("rollback")
+        print(f"$ sh program.sh rollback\n{(ended.out or ended.err).strip()} (exit code {ended.code})")
         same = node.tree() == tree and node.state()["units"] == state["units"]
         print(
             f"\n{len(node.entries())} journal entries; " + ("every byte, mode and unit is as before." if same else "IT IS NOT AS BEFORE.")

@@ -49,7 +49,7 @@ from migrate.run.standing import standing, verified
 from migrate.run.work import Interrupt, Work
 from migrate.targets.table import target_named
 
-DONE = (MIGRATED, INSTALLED)  # the next node may begin
+DONE = (MIGRATED, INSTALLED)  # the next node may begin, where the exit code is 0 too
 # Why a node's work ended with an error, most special first: the error, the state, the reason's code
 ENDS: tuple[tuple[type[MigrateError], str, str], ...] = (
     (StalePlan, REFUSED, "stale-plan"),
@@ -110,7 +110,7 @@ class Operator:
         return jobs, tuple(others)
 
     def apply(self, plan: Plan, jobs: Sequence[Job], *, serial: int = 1, on_failure: str = "rollback") -> tuple[NodeState, ...]:
-        """Bring nodes to the target, `serial` at a time; no node begins after one whose state is not in DONE, or after an interrupt."""
+        """Bring nodes to the target, `serial` at a time; no node begins after one that is not done, or after an interrupt."""
         ready = [job for job in jobs if job.node.steps]
         states = {job.node.host: _blocked(job) for job in jobs if not job.node.steps}
         if ready:
@@ -126,7 +126,7 @@ class Operator:
             with ThreadPoolExecutor(len(wave)) as pool:
                 ended = pool.map(lambda job: self._ended(job, lambda work: apply(work, on_failure=on_failure)), wave)
                 states |= {state.node: state for state in ended}
-            if any(states[job.node.host].state not in DONE for job in wave):
+            if not all(_done(states[job.node.host]) for job in wave):
                 why = self._interrupted() or "earlier-node-failed"
         return tuple(states[job.node.host] for job in jobs)
 
@@ -241,6 +241,10 @@ def failure(node: str, run: str, wrong: MigrateError) -> NodeState:
     state, code = next((state, code) for kind, state, code in ENDS if isinstance(wrong, kind))
     reason = Reason(code=code, seen=wrong.seen, expected=wrong.expected, next=wrong.next)
     return NodeState(node=node, state=state, exit_code=wrong.exit_code, reason=reason, run=run)
+
+
+def _done(state: NodeState) -> bool:
+    return state.state in DONE and state.exit_code == 0
 
 
 def _blocked(job: Job) -> NodeState:

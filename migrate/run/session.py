@@ -76,12 +76,12 @@ class Look:
     cluster_error: ClusterUnreachable | None
     strangers: tuple[str, ...]
 
-    def view(self, one: Machine, target: Target) -> NodeView | None:
+    def view(self, machine: Machine, target: Target) -> NodeView | None:
         """What rules judge of one machine, None when it was not read."""
-        if one.facts is None:
+        if machine.facts is None:
             return None
-        pods = self.cluster.pods_on(one.node.name) if self.cluster and one.node else ()
-        return NodeView(one.facts, one.node, pods, self.cluster, target)
+        pods = self.cluster.pods_on(machine.node.name) if self.cluster and machine.node else ()
+        return NodeView(machine.facts, machine.node, pods, self.cluster, target)
 
 
 def look(access: Access, names: Sequence[str], notice: Callable[[str], None], how: Reading = READING) -> Look:
@@ -121,7 +121,7 @@ def _read_cluster(access: Access, *, config_maps: bool = False) -> ClusterFacts:
 
 def host_of(node: Node) -> InventoryHost:
     """A node of the cluster as a host to reach."""
-    addresses = {one.type: one.address for one in reversed(node.status.addresses or ())}
+    addresses = {known.type: known.address for known in reversed(node.status.addresses or ())}
     address = addresses.get("InternalIP") or addresses.get("Hostname") or node.name
     return InventoryHost(node.name, address=address, where="the cluster")
 
@@ -188,15 +188,15 @@ def _joined(
     *,
     named: bool,
 ) -> Look:
-    read = {host: facts_from(one) for host, one in captures.items() if isinstance(one, Capture)}
+    read = {host: facts_from(capture) for host, capture in captures.items() if isinstance(capture, Capture)}
     unread = {host.name for host in hosts} - read.keys()
     matches = (
         match([machine(facts, [targets[host].address] if host in targets else []) for host, facts in read.items()], cluster.nodes)
         if cluster
         else ()
     )
-    node_of = {one.host: one.node for one in matches if isinstance(one, Matched)}
-    lost = {one.host: one.message for one in matches if isinstance(one, HostWithoutNode)}
+    node_of = {pair.host: pair.node for pair in matches if isinstance(pair, Matched)}
+    lost = {single.host: single.message for single in matches if isinstance(single, HostWithoutNode)}
     machines = []
     for host in hosts:
         reading = captures[host.name]
@@ -207,13 +207,13 @@ def _joined(
             continue
         node = cluster.node(node_of[host.name]) if cluster and host.name in node_of else None
         machines.append(Machine(host.name, reading, read[host.name], node, lost.get(host.name), targets.get(host.name)))
-    unclaimed = [one for one in matches if isinstance(one, NodeWithoutHost) and one.node not in unread]
-    return Look(tuple(machines), cluster, cluster_error, () if named else tuple(one.message for one in unclaimed))
+    unclaimed = [single for single in matches if isinstance(single, NodeWithoutHost) and single.node not in unread]
+    return Look(tuple(machines), cluster, cluster_error, () if named else tuple(node.message for node in unclaimed))
 
 
 def _offline(directory: str, names: Sequence[str]) -> Look:
     captures, cluster = load_directory(Path(directory))
-    hosts = _chosen([InventoryHost(one.host, where=directory) for one in captures], names)
+    hosts = _chosen([InventoryHost(capture.host, where=directory) for capture in captures], names)
     chosen = {host.name for host in hosts}
-    by_name: dict[str, Capture | MigrateError] = {one.host: one for one in captures if one.host in chosen}
+    by_name: dict[str, Capture | MigrateError] = {capture.host: capture for capture in captures if capture.host in chosen}
     return _joined(hosts, by_name, {}, cluster, None, named=bool(names))

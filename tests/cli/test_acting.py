@@ -93,7 +93,7 @@ def test_events_on_standard_output_leave_it_open(capsys: pytest.CaptureFixture[s
     with Show("-", live=False) as show:
         show.tell(TOLD)
     print("{}")
-    assert [one.get("type") for one in lines(capsys.readouterr().out)] == ["version", "wait", None]
+    assert [line.get("type") for line in lines(capsys.readouterr().out)] == ["version", "wait", None]
 
 
 def test_events_that_cannot_be_written_are_refused_before_anything_is_done(tmp_path: Path) -> None:

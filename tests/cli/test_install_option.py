@@ -25,9 +25,9 @@ def tarball(folder: Path, name: str = NAME) -> Path:
     with tarfile.open(path, "w:gz") as tar:
         for member in ("bin/crio", "bin/pinns", "bin/conmon", "bin/crictl", "contrib/crio.service"):
             data = member.encode()
-            one = tarfile.TarInfo(f"cri-o/{member}")
-            one.size = len(data)
-            tar.addfile(one, io.BytesIO(data))
+            entry = tarfile.TarInfo(f"cri-o/{member}")
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
     return path
 
 
@@ -39,7 +39,7 @@ def test_a_tarball_makes_a_plan_that_installs(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     code, out, err = offline("plan", "lab-w1", "--to", "crio", "--install", summed(tarball(tmp_path)), "--out", str(plan))
     (node,) = json.loads(plan.read_text())["nodes"]
-    assert (code, node["refusals"], [one["step"]["kind"] for one in node["steps"]]) == (0, [], ["InstallRuntime"])
+    assert (code, node["refusals"], [planned["step"]["kind"] for planned in node["steps"]]) == (0, [], ["InstallRuntime"])
     assert "Plan to CRI-O: 0 of 1 nodes can be migrated, 1 first get what they lack, 0 refused" in out
     assert err.startswith(f"{plan} holds the plan. ")
 
@@ -48,9 +48,9 @@ def test_a_node_that_lacks_nothing_gets_the_plan_of_its_move(tmp_path: Path) -> 
     named = tarball(tmp_path, "containerd-1.6.20-linux-amd64.tar.gz")
     with tarfile.open(named, "w:gz") as tar:
         for member in ("bin/containerd", "bin/containerd-shim-runc-v2", "bin/ctr"):
-            one = tarfile.TarInfo(member)
-            one.size = 1
-            tar.addfile(one, io.BytesIO(b"x"))
+            entry = tarfile.TarInfo(member)
+            entry.size = 1
+            tar.addfile(entry, io.BytesIO(b"x"))
     plain = offline("plan", "lab-w1")
     assert offline("plan", "lab-w1", "--install", "packages", "--install", summed(named)) == plain
     assert plain[0] == 0

@@ -104,7 +104,7 @@ def test_one_node_has_its_own_workloads_only() -> None:
 
 def test_two_reports_are_compared(saved: Path, tmp_path: Path) -> None:
     value = json.loads(saved.read_text())
-    value["findings"] = [one for one in value["findings"] if one["code"] != "D2C301"]
+    value["findings"] = [finding for finding in value["findings"] if finding["code"] != "D2C301"]
     mended = tmp_path / "mended.json"
     mended.write_text(json.dumps(value))
     code, out, _ = run("report", "--compare", str(saved), str(mended))
@@ -112,7 +112,7 @@ def test_two_reports_are_compared(saved: Path, tmp_path: Path) -> None:
     assert "FIXED\n  D2C301  docker-socket-mounted (blocker): DaemonSet ops/image-builder (lab-w2)\n" in out
     code, out, _ = run("report", "--compare", str(mended), str(saved), "-o", "json")
     assert code == 3, "a new blocker"
-    assert [one["code"] for one in json.loads(out)["appeared"]] == ["D2C301"]
+    assert [finding["code"] for finding in json.loads(out)["appeared"]] == ["D2C301"]
 
 
 def test_pseudonyms_need_no_key_of_ones_own(saved: Path, tmp_path: Path) -> None:

@@ -44,11 +44,11 @@ def document(*argv: str, **given: Any) -> dict[str, Any]:
 
 
 def said(report: dict[str, Any]) -> list[str]:
-    return [f"{_place(one)} {one['code']} {one['subject']}: {one['evidence']}" for one in report["findings"]]
+    return [f"{_place(found)} {found['code']} {found['subject']}: {found['evidence']}" for found in report["findings"]]
 
 
-def _place(one: dict[str, Any]) -> str:
-    place = one["location"]
+def _place(found: dict[str, Any]) -> str:
+    place = found["location"]
     return ":".join(str(part) for part in (place["path"], place["line"], place["column"]) if part is not None)
 
 
@@ -112,7 +112,7 @@ def test_a_document_over_16_mib_is_said_and_the_next_one_judged(tmp_path: Path) 
     code, out, err = run("big.yaml", "-o", "json", cwd=tmp_path)
     assert code == 3
     assert err.startswith("big.yaml:1: a document of more than 16 MiB; it was passed over\n")
-    assert [one["location"]["line"] for one in json.loads(out)["findings"]] == [17_009]
+    assert [found["location"]["line"] for found in json.loads(out)["findings"]] == [17_009]
 
 
 def test_links_are_not_followed_out_of_the_folder(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_file_name_with_an_escape_is_told_without(tmp_path: Path) -> None:
 
 def test_waivers_in_files() -> None:
     report = document("repo/deploy/waived.yaml", cwd=FIXTURES)
-    told = {one["code"]: (one["waived"], one["waived_until"]) for one in report["findings"]}
+    told = {found["code"]: (found["waived"], found["waived_until"]) for found in report["findings"]}
     assert told == {
         "D2C301": ("moves to BuildKit", "2999-12-31"),
         "D2C302": (None, ""),
@@ -195,7 +195,7 @@ def test_a_chart_is_rendered_where_helm_is(helm: str, tmp_path: Path) -> None:
     assert report["notes"] == ["chart: helm template"]
     (tmp_path / "values.yaml").write_text("socket: /srv/x\n")
     values = document("chart", "--values", str(tmp_path / "values.yaml"), cwd=FIXTURES, path=helm)
-    assert [one["code"] for one in values["findings"]] == ["D2C302", "D2C304"]
+    assert [found["code"] for found in values["findings"]] == ["D2C302", "D2C304"]
 
 
 def test_a_chart_that_helm_refuses_is_judged_by_its_text(helm: str, tmp_path: Path) -> None:
@@ -245,13 +245,13 @@ def test_a_kustomization_without_kubectl_is_told(tmp_path: Path) -> None:
 def test_what_was_passed_over_is_told_and_can_be_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(POD + "  containers: [{name: a, image: 'registry.example/a:1'}]\n---\n" + SOCKET)
     passed = document("a.yaml", cwd=tmp_path)
-    assert [(one["name"], one["pod_security"]) for one in passed["workloads"]] == [("p", "privileged")]
+    assert [(workload["name"], workload["pod_security"]) for workload in passed["workloads"]] == [("p", "privileged")]
     assert passed["not_checked"][0] == {
         "what": "1 of 2 documents",
         "reason": "they hold no word that a rule looks for; --all-workloads reads them too",
     }
     asked = document("a.yaml", "--all-workloads", cwd=tmp_path)
-    assert [(one["name"], one["pod_security"]) for one in asked["workloads"]] == [("p", "baseline"), ("p", "privileged")]
+    assert [(workload["name"], workload["pod_security"]) for workload in asked["workloads"]] == [("p", "baseline"), ("p", "privileged")]
 
 
 def test_nothing_or_both_is_usage() -> None:
@@ -280,11 +280,13 @@ def test_a_live_cluster_is_judged_through_its_api(tmp_path: Path) -> None:
         code, out, err = run("--live", "--kubeconfig", str(kubeconfig(tmp_path / "config", server.url)), "-o", "json")
     report = json.loads(out)
     assert (code, err) == (3, "")
-    assert [(one["code"], one["workload"], one["location"]) for one in report["findings"]] == [("D2C301", "DaemonSet ops/agent", None)]
-    assert [(one["name"], one["pods"], one["nodes"], one["pod_security"]) for one in report["workloads"]] == [
+    assert [(found["code"], found["workload"], found["location"]) for found in report["findings"]] == [
+        ("D2C301", "DaemonSet ops/agent", None)
+    ]
+    assert [(workload["name"], workload["pods"], workload["nodes"], workload["pod_security"]) for workload in report["workloads"]] == [
         ("agent", 3, ["w0", "w1", "w2"], "privileged")
     ]
-    assert {one["what"]: one["reason"] for one in report["not_checked"]}["API: jobs"] == "HTTP 403: jobs is forbidden"
+    assert {unseen["what"]: unseen["reason"] for unseen in report["not_checked"]}["API: jobs"] == "HTTP 403: jobs is forbidden"
 
 
 def test_a_cluster_that_does_not_answer_exits_with_4(tmp_path: Path) -> None:

@@ -131,6 +131,12 @@ def test_nodes_after_one_that_failed_are_skipped(world: World, end: str) -> None
     assert (ended[2].reason.seen, ended[2].exit_code, world.began) == ("skipped: an earlier node failed", 0, ["w1", "w2"])
 
 
+def test_a_node_that_is_migrated_with_an_error_lets_no_other_begin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plan("w1", "w2")
+    monkeypatch.setattr(operate, "apply", lambda work, on_failure: state(MIGRATED, work.plan.host, 5))
+    assert rows(world.operator.apply(made, jobs_of(made, ()))) == [("w1", MIGRATED, "said"), ("w2", "skipped", "earlier-node-failed")]
+
+
 def test_a_wave_ends_together(world: World) -> None:
     made = plan("w1", "w2", "w3")
     world.ends["w1"] = FAILED
