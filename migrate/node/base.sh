@@ -1,12 +1,14 @@
-# The node program of docker2cri: takes this node to its new runtime (forward) and rolls it back (rollback), one journalled step after the other.
-# Made of base.sh, journal.sh, units.sh, files.sh, packages.sh, bundle.sh, install.sh, verify.sh, pods.sh, images.sh, the new runtime's part, steps.sh and program.sh, in this order; README says how to use it.
-# Floor: dash, busybox ash, coreutils 8.22, util-linux flock, systemd 219. Functions answer 0, or 1 with the reason in $reason.
+# The node program of docker2cri: takes this node to its new runtime (forward) and rolls it back (rollback), one
+# journalled step after the other. README says how to use it. Made of base.sh, journal.sh, units.sh, files.sh,
+# packages.sh, bundle.sh, install.sh, verify.sh, pods.sh, images.sh, the source's part, the target's part, steps.sh and
+# program.sh, in this order. Floor: dash, busybox ash, coreutils 8.22, util-linux flock, systemd 219.
+# Functions answer 0, or 1 with the reason in $reason. because, say, note and leave join their words with a blank.
 set -u
 umask 077
 LC_ALL=C
 PATH=${PATH:-}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin
 export LC_ALL PATH
-unset DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH CONTAINERD_ADDRESS CONTAINERD_NAMESPACE CONTAINER_RUNTIME_ENDPOINT
+unset CONTAINER_RUNTIME_ENDPOINT
 root=${D2C_ROOT:-}
 run=$(cd -- "$(dirname -- "$0")" && pwd) || exit 1
 home=${run%/*}
@@ -20,18 +22,16 @@ blanks=" $tab$newline"
 reason=
 shared=
 verb=
+see_status="look with: sh $run/program.sh status"
 
-# Whoever dies leaves no child that keeps the lock: descriptor 9 is closed for every tool that may take long.
-docker() { command docker "$@" 9>&-; }
-ctr() { command ctr "$@" 9>&-; }
+# A program that dies leaves no child that keeps the lock: descriptor 9 is closed for every tool that may take long.
 crictl() { command crictl "$@" 9>&-; }
-containerd() { command containerd "$@" 9>&-; }
 systemctl() { command systemctl "$@" 9>&-; }
 sleep() { command sleep "$@" 9>&-; }
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# say TEXT: to whoever looks on; a line that was cut must not end the program.
+# say TEXT...: to whoever looks on; a line that was cut must not end the program.
 say() {
   printf '%s\n' "$*" 2>/dev/null
   return 0
@@ -51,15 +51,18 @@ attempt() {
   because "$* exited with $?: $(printf %s "$said" | oneline)"
 }
 
-# change COMMAND... PATH: as `attempt`, of something on a disk; the reason names the path, why, and what mends it.
+# change COMMAND... PATH: as `attempt`, of something on a disk; the reason names the path, why, and what fixes it.
 change() {
   said=$("$@" 2>&1) && return 0
   for last_word in "$@"; do :; done
-  [ "$1" = rm ] && how=removed || how=written
-  cannot "$how" "${last_word#of=}" "$said"
+  case $1 in
+    rm) cannot removed "$last_word" "$said" ;;
+    *) cannot written "${last_word#of=}" "$said" ;;
+  esac
 }
 
-# cannot HOW PATH SAID: a path that cannot be written or removed. $shared is what other paths have in common with it: a whole file system.
+# cannot HOW PATH SAID: a path that cannot be written or removed. $shared is what other paths have in common with it:
+# a whole file system.
 cannot() {
   inner=$2
   while [ -n "$inner" ] && [ ! -e "$inner" ]; do inner=${inner%/*}; done
@@ -76,11 +79,13 @@ cannot() {
   case $3 in
     *'No space left'* | *'quota exceeded'*)
       shared="full $mount_point"
-      because "$unwritten cannot be $1: the disk with $disk is full; make room there: df -h $mount_point; df -i $mount_point"
+      because "$unwritten cannot be $1: the disk with $disk is full;" \
+        "make room there: df -h $mount_point; df -i $mount_point"
       ;;
     *'Read-only file system'*)
       shared="read-only $mount_point"
-      because "$unwritten cannot be $1: the file system at $mount_point is mounted read-only, expected was one to write to; mend it: mount -o remount,rw $mount_point"
+      because "$unwritten cannot be $1: the file system at $mount_point is mounted read-only," \
+        "expected was one to write to; fix it: mount -o remount,rw $mount_point"
       ;;
     *) because "$unwritten cannot be $1: $(printf %s "$3" | oneline)" ;;
   esac
@@ -98,15 +103,17 @@ add_line() {
   said=$(printf '%s\n' "$2" | dd of="$1" oflag=append conv=notrunc 2>&1) || cannot written "$1" "$said"
 }
 
-# leave CODE TEXT: the end of a verb, kept for the tool that started it as a unit.
+# leave CODE TEXT...: the end of a verb.
 leave() {
-  case $verb in
-    # where that cannot be written, the unit's own log has the sentence
-    forward | rollback | guard | boot) { printf '%s %s\n' "$1" "$2" >"$run/exit.$verb.new" && mv -f -- "$run/exit.$verb.new" "$run/exit.$verb"; } 2>/dev/null ;;
-  esac
-  say "$2"
-  exit "$1"
+  exit_code=$1
+  shift
+  case $verb in forward | rollback | guard | boot) keep_end "$exit_code $*" 2>/dev/null ;; esac
+  say "$*"
+  exit "$exit_code"
 }
+
+# keep_end TEXT: for the tool that started the verb as a unit. Where it cannot be written, the unit's log has it.
+keep_end() { printf '%s\n' "$1" >"$run/exit.$verb.new" && mv -f -- "$run/exit.$verb.new" "$run/exit.$verb"; }
 
 active() { [ "$(systemctl is-active "$1" 2>/dev/null)" = active ]; }
 

@@ -1,20 +1,21 @@
-# The new runtime's part of the program, for CRI-O: its configuration, its images, its pods.
+# The target's part of the program, for CRI-O: its configuration, its images, its pods. Each target's part defines the
+# same variables and functions for the others.
 
 runtime=crio
 image_store=/var/lib/containers
 cri_socket=/var/run/crio/crio.sock
 sandbox_store=$image_store/storage/overlay-containers/containers.json
 
-# The directories that it makes become the root of containers: with this program's own umask nobody but root could enter them.
+# The directories that it makes become the root of containers: with this program's umask only root could enter them.
 skopeo() { (umask 022 && exec skopeo "$@") 9>&-; }
 
-# Whoever dies leaves no child that keeps the lock: descriptor 9 is closed for every tool that may take long.
 crio() { command crio "$@" 9>&-; }
 
-# read_config PATH: CRI-O has its files since prepare; what it makes of all of them together is kept, to compare with later.
+# read_config PATH: CRI-O has its files since prepare; what it makes of all of them is kept, to compare with later.
 read_config() {
   crio config >"$planned_dump.staged" 2>"$run/validate.err" ||
-    because "CRI-O refuses its configuration with the new $1: $(tail -n 3 "$run/validate.err" | oneline); look with: crio config" || return 1
+    because "CRI-O refuses its configuration with the new $1: $(tail -n 3 "$run/validate.err" | oneline);" \
+      "look with: crio config" || return 1
   change mv -f -- "$planned_dump.staged" "$planned_dump"
 }
 
@@ -27,16 +28,17 @@ cri_answers() {
   case $cri_said in *'"type": "RuntimeReady",'*'"status": true'*) ;; *) return 1 ;; esac
 }
 
-# docker_runs_in_it: Docker never does.
-docker_runs_in_it() { false; }
+# source_runs_in_it: the source never does.
+source_runs_in_it() { false; }
 
 forget_sockets() { rm -f -- "$root$cri_socket"; }
 
-# image_there CANONICAL ID: the image is there under its name with the same configuration (Docker's image ID).
+# image_there CANONICAL ID: the image is there under its name; ID is that of its configuration.
 image_there() {
   stored=$(image_named "$1")
   [ -n "$stored" ] || because "$1 is not in CRI-O's store" || return 1
-  [ "sha256:${stored#sha256:}" = "$2" ] || because "$1 in CRI-O's store is $(printf %s "$stored" | oneline), expected $2"
+  [ "sha256:${stored#sha256:}" = "$2" ] ||
+    because "$1 in CRI-O's store is $(printf %s "$stored" | oneline), expected $2"
 }
 
 # image_named CANONICAL: the ID of the image of that name, nothing when there is none.
@@ -44,9 +46,10 @@ image_named() { over_cri "$cri_socket" images -q --no-trunc "$1" 2>/dev/null; }
 
 drop_image() { over_cri "$cri_socket" rmi "$1" >/dev/null 2>&1; }
 
-# bring INDEX REFERENCE CANONICAL SIZE: meanwhile skopeo has the image twice in /var/tmp, whatever TMPDIR is: what Docker saves, and its layers.
+# bring INDEX REFERENCE CANONICAL SIZE: meanwhile skopeo has the image twice in /var/tmp, whatever TMPDIR is: what the
+# source saves, and its layers.
 bring() {
-  if skopeo copy --quiet "docker-daemon:$2" "containers-storage:$3" >"$run/images/$1.out" 2>&1; then
+  if skopeo copy --quiet "$source_transport:$2" "containers-storage:$3" >"$run/images/$1.out" 2>&1; then
     write_whole "$run/images/$1" "$4 bytes copied"
   else
     because "$(tail -n 3 "$run/images/$1.out" | oneline)"
@@ -54,7 +57,8 @@ bring() {
 }
 
 crio_lists_nothing() {
-  because "CRI-O does not list its pods: $(over_cri "$1" pods -q 2>&1 | tail -n 1 | oneline); look with: journalctl -u crio"
+  because "CRI-O does not list its pods: $(over_cri "$1" pods -q 2>&1 | tail -n 1 | oneline);" \
+    "look with: journalctl -u crio"
 }
 
 # new_pods_there SOCKET: something of pods is in it, when it runs at all.
@@ -63,14 +67,17 @@ new_pods_there() { active crio.service && [ -n "$(over_cri "$1" pods -q 2>/dev/n
 # holds_pods: containers of pods run, whether it runs or not.
 holds_pods() { [ -n "$(monitors)" ]; }
 
-# stop_new_pods SOCKET: stopped by their grace period and removed, with their addresses, so that nothing of them runs again.
+# stop_new_pods SOCKET: stopped by their grace period and removed, with their addresses.
 stop_new_pods() {
   if ! active crio.service && ! start_unit crio.service; then
     [ -n "$(monitors)" ] || return 0
-    because "CRI-O does not start, and containers of its pods still run: $(monitors | oneline); look with: journalctl -u crio"
+    because "CRI-O does not start, and containers of its pods still run: $(monitors | oneline);" \
+      "look with: journalctl -u crio"
     return 1
   fi
-  until_true 30 cri_answers "$1" || because "CRI-O does not answer on $1: $(printf %s "$cri_said" | oneline); look with: journalctl -u crio" || return 1
+  until_true 30 cri_answers "$1" ||
+    because "CRI-O does not answer on $1: $(printf %s "$cri_said" | oneline); look with: journalctl -u crio" ||
+    return 1
   claim_sandboxes "$1" || crio_lists_nothing "$1" || return 1
   containers=$(over_cri "$1" ps -q) && sandboxes=$(over_cri "$1" pods -q) || crio_lists_nothing "$1" || return 1
   for id in $sandboxes; do remember target "$id" running || return 1; done
@@ -79,25 +86,31 @@ stop_new_pods() {
   for id in $sandboxes; do { over_cri "$1" stopp "$id" && over_cri "$1" rmp -f "$id"; } >/dev/null 2>&1 9>&- & done
   wait
   left=$(over_cri "$1" pods -q) || crio_lists_nothing "$1" || return 1
-  [ -z "$left" ] || because "pods are still in CRI-O: $(printf %s "$left" | oneline); it says why: crictl stopp ID; crictl rmp -f ID"
+  [ -z "$left" ] ||
+    because "pods are still in CRI-O: $(printf %s "$left" | oneline); it says why: crictl stopp ID; crictl rmp -f ID"
 }
 
-# claim_sandboxes SOCKET: a sandbox whose making lost its caller (the kubelet stopped meanwhile) runs, but CRI-O neither lists nor stops it,
-# until it is asked for once more by the same name: then it is handed over (CRI-O's internal/resourcestore).
+# claim_sandboxes SOCKET: a sandbox whose making lost its caller (the kubelet stopped meanwhile) runs, but CRI-O
+# neither lists nor stops it, until it is asked for once more by the same name: then it is handed over (CRI-O's
+# internal/resourcestore).
 claim_sandboxes() {
   [ -e "$root$sandbox_store" ] || return 0
   listed=$(over_cri "$1" pods -q --no-trunc) || return 1
-  grep -o '"id":"[0-9a-f]*","names":\["k8s_POD_[^"]*"' "$root$sandbox_store" | sed 's/"id":"//; s/",.*k8s_POD_/_/; s/"$//' >"$run/sandboxes.stored"
+  grep -o '"id":"[0-9a-f]*","names":\["k8s_POD_[^"]*"' "$root$sandbox_store" |
+    sed 's/"id":"//; s/",.*k8s_POD_/_/; s/"$//' >"$run/sandboxes.stored"
   while IFS=_ read -r id pod namespace uid number; do
     case $listed in *"$id"*) continue ;; esac
-    printf '{"metadata":{"name":"%s","namespace":"%s","uid":"%s","attempt":%s},"linux":{}}\n' "$pod" "$namespace" "$uid" "$number" >"$run/sandbox.json"
-    over_cri "$1" runp "$run/sandbox.json" >/dev/null 2>&1 </dev/null || say "$name: the sandbox $id of $namespace/$pod is not handed over by CRI-O"
+    printf '{"metadata":{"name":"%s","namespace":"%s","uid":"%s","attempt":%s},"linux":{}}\n' \
+      "$pod" "$namespace" "$uid" "$number" >"$run/sandbox.json"
+    over_cri "$1" runp "$run/sandbox.json" >/dev/null 2>&1 </dev/null ||
+      say "$name: the sandbox $id of $namespace/$pod is not handed over by CRI-O"
   done <"$run/sandboxes.stored"
 }
 
 # grace_of SOCKET ID: its pod's grace period, which the kubelet gives as an annotation.
 grace_of() {
-  grace=$(over_cri "$1" inspect -o go-template --template '{{index .status.annotations "io.kubernetes.pod.terminationGracePeriod"}}' "$2" 2>/dev/null)
+  template='{{index .status.annotations "io.kubernetes.pod.terminationGracePeriod"}}'
+  grace=$(over_cri "$1" inspect -o go-template --template "$template" "$2" 2>/dev/null)
   case $grace in '' | *[!0-9]*) echo "$grace_default" ;; *) echo "$grace" ;; esac
 }
 

@@ -1,4 +1,5 @@
-# Files of the node: PATH BEFORE AFTER, SHA-256 of their bytes or `-` for no file. RUN/files/INDEX.before and .after hold the bytes.
+# Files of the node: PATH BEFORE AFTER, SHA-256 of their bytes or `-` for no file. RUN/files/INDEX.before and .after
+# hold the bytes.
 
 # target PATH: $real, where its bytes lie: a link is kept, what it points to is written.
 target() {
@@ -26,7 +27,7 @@ state_of() {
 
 temporary() { beside=${real%/*}/.docker2cri-${real##*/}; }
 
-# lay_beside SOURCE SHA MODE OWNER: the new bytes beside the file, on the disk, with mode, owner and SELinux label, ready to be renamed.
+# lay_beside SOURCE SHA MODE OWNER: the new bytes beside the file, on the disk, with mode, owner and SELinux label.
 lay_beside() {
   temporary
   copied "$1" "$beside" || return 1
@@ -132,7 +133,7 @@ keep_found() {
   note "$1 was neither before nor after; kept as $kept"
 }
 
-# note TEXT: for whoever reads the journal later; it does not stop anything.
+# note TEXT...: for whoever reads the journal later; it does not stop anything.
 note() {
   say "$*"
   record note - - "$*"

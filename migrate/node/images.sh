@@ -1,9 +1,10 @@
-# Images: from the source's store into the new runtime's, one by one; how they go over is the runtime's part.
+# Images: from the source's store into the target's, one by one. The source's part gives them, the target's takes them.
 
 # carry INDEX REFERENCE CANONICAL ID SIZE: bytes that went over are told in RUN/images/INDEX, as dd prints them.
 carry() {
   image_there "$3" "$4" && return 0
-  here=$(source_image "$2") || because "$source_title has no image $2 any more: $(printf %s "$here" | oneline)" || return 1
+  here=$(source_image "$2") ||
+    because "$source_title has no image $2 any more: $(printf %s "$here" | oneline)" || return 1
   [ "$here" = "$4" ] || because "$2 is another image now: $here, planned was $4; make a new plan" || return 1
   change mkdir -p -- "$run/images" || return 1
   known=$(image_named "$3")

@@ -1,11 +1,12 @@
-# Installing what is missing while Docker serves the node: nothing is started or restarted by it, and that is proved afterwards.
+# Installing what is missing while the source serves the node: nothing is started or restarted by it, and that is
+# proved afterwards.
 
 install_fence=docker2cri-install.conf
 policy=$root/usr/sbin/policy-rc.d
 processes=$root/run/docker2cri-install
-running_units="kubelet.service docker.service docker.socket containerd.service cri-docker.service"
 
-# install_runtime UNIT CNI_DIR PROGRAM,... HOW ARGUMENT...: HOW is `bundle` with its SHA-256, or a package manager with NAME=VERSION...
+# install_runtime UNIT CNI_DIR PROGRAM,... HOW ARGUMENT...: HOW is `bundle` with its SHA-256, or a package manager with
+# NAME=VERSION...
 install_runtime() {
   new_unit=$1 cni_dir=$2 programs=$3 how=$4
   shift 4
@@ -21,13 +22,15 @@ install_runtime() {
   answering && change rm -f -- "$run/bundle.tar.gz" "$processes"
 }
 
-# before_install: what is in the CNI folder and what runs, kept once; a boot forgets the latter, for then other processes are nobody's fault.
+# before_install: what is in the CNI folder and what runs, kept once; a boot forgets the latter, for then other
+# processes run by right.
 before_install() {
   if [ ! -e "$run/installing" ]; then
-    [ "$how" != apt ] || mended "$cni_dir" || return 1
+    [ "$how" != apt ] || dpkg_whole "$cni_dir" || return 1
     write_whole "$run/install-cni" "$(cni_names)" || return 1
     new_state=$(systemctl is-active "$new_unit" 2>/dev/null)
-    write_whole "$run/install-unit" "${new_state:-unknown} $(systemctl is-enabled "$new_unit" 2>/dev/null)" || return 1
+    new_state="${new_state:-unknown} $(systemctl is-enabled "$new_unit" 2>/dev/null)"
+    write_whole "$run/install-unit" "$new_state" || return 1
     write_whole "$run/installing" "$new_unit" || return 1
   fi
   [ -e "$processes" ] || write_whole "$processes" "$(main_processes)"
@@ -35,30 +38,33 @@ before_install() {
 
 # main_processes: `UNIT PID`, of those that run.
 main_processes() {
-  for each_unit in $running_units; do
-    if active "$each_unit"; then echo "$each_unit $(systemctl show -p MainPID "$each_unit" | cut -d= -f2)"; fi
+  for each_unit in kubelet.service $source_serving; do
+    ! active "$each_unit" || echo "$each_unit $(systemctl show -p MainPID "$each_unit" | cut -d= -f2)"
   done
 }
 
 cni_names() { ls -A "$root$cni_dir" 2>/dev/null; }
 
-# fence_up: whatever a package's scripts call, systemd refuses to start, stop or restart these units until the next boot or fence_down.
+# fence_up: whatever a package's scripts call, systemd refuses to start, stop or restart these units until the next
+# boot or fence_down.
 fence_up() {
-  for each_unit in $running_units "$new_unit"; do
-    place=$root/run/systemd/system/$each_unit.d
-    change mkdir -p -- "$place" || return 1
-    change cp -- "$run/units/install.conf" "$place/$install_fence" || return 1
+  for each_unit in kubelet.service $source_serving "$new_unit"; do
+    drop_in=$root/run/systemd/system/$each_unit.d
+    change mkdir -p -- "$drop_in" || return 1
+    change cp -- "$run/units/install.conf" "$drop_in/$install_fence" || return 1
   done
   attempt systemctl daemon-reload || return 1
   [ -d "${policy%/*}" ] || return 0
   if [ ! -e "$run/policy-rc.d.none" ] && [ ! -e "$run/policy-rc.d.found" ]; then
     if [ -e "$policy" ]; then
-      change cp -p -- "$policy" "$run/policy-rc.d.new" && change mv -f -- "$run/policy-rc.d.new" "$run/policy-rc.d.found" || return 1
+      change cp -p -- "$policy" "$run/policy-rc.d.new" || return 1
+      change mv -f -- "$run/policy-rc.d.new" "$run/policy-rc.d.found" || return 1
     else
       change touch "$run/policy-rc.d.none" || return 1
     fi
   fi
-  change cp -- "$run/units/policy-rc.d" "$policy.docker2cri" && change chmod 755 -- "$policy.docker2cri" && change mv -f -- "$policy.docker2cri" "$policy"
+  change cp -- "$run/units/policy-rc.d" "$policy.docker2cri" && change chmod 755 -- "$policy.docker2cri" &&
+    change mv -f -- "$policy.docker2cri" "$policy"
 }
 
 # fence_down: as it was found; safe at any time and again.
@@ -69,7 +75,8 @@ fence_down() {
     rmdir -- "${fence%/*}" 2>/dev/null
   done
   if [ -e "$run/policy-rc.d.found" ]; then
-    change cp -p -- "$run/policy-rc.d.found" "$policy.docker2cri" && change mv -f -- "$policy.docker2cri" "$policy" && change rm -f -- "$run/policy-rc.d.found" || return 1
+    change cp -p -- "$run/policy-rc.d.found" "$policy.docker2cri" || return 1
+    change mv -f -- "$policy.docker2cri" "$policy" && change rm -f -- "$run/policy-rc.d.found" || return 1
   elif [ -e "$run/policy-rc.d.none" ]; then
     change rm -f -- "$policy" "$run/policy-rc.d.none" || return 1
   fi
@@ -81,10 +88,11 @@ left_idle() {
   [ -e "$run/install-unit" ] || return 0
   read -r was_state was_enabled <"$run/install-unit"
   if [ "$was_state" != active ] && active "$new_unit"; then attempt systemctl stop "$new_unit" || return 1; fi
-  if [ "${was_enabled:-}" != enabled ] && [ "$(systemctl is-enabled "$new_unit" 2>/dev/null)" = enabled ]; then attempt systemctl disable "$new_unit" || return 1; fi
+  [ "${was_enabled:-}" != enabled ] || return 0
+  [ "$(systemctl is-enabled "$new_unit" 2>/dev/null)" != enabled ] || attempt systemctl disable "$new_unit"
 }
 
-# cni_as_before: dockershim takes the first file of this folder at once; what landed there is kept in RUN/cni.
+# cni_as_before: the source may take the first file of this folder at once; what landed there is kept in RUN/cni.
 cni_as_before() {
   landed=$(cni_names | grep -vxF -f "$run/install-cni")
   [ -n "$landed" ] || return 0
@@ -102,7 +110,8 @@ undisturbed() {
     case $newline$now_running$newline in
       *"$newline$each_unit $pid$newline"*) ;;
       *)
-        because "the installation disturbed $each_unit: it has not the main process any more that it had before; look with: journalctl -u $each_unit; cat $run/install.out"
+        because "the installation disturbed $each_unit: its main process is another one now;" \
+          "look with: journalctl -u $each_unit; cat $run/install.out"
         return 1
         ;;
     esac
@@ -112,7 +121,8 @@ undisturbed() {
 # answering: what was asked for is there now.
 answering() {
   for program in $(printf %s "$programs" | tr , ' '); do
-    has "$program" || because "$program is not there after the installation; look with: cat $run/install.out" || return 1
+    has "$program" ||
+      because "$program is not there after the installation; look with: cat $run/install.out" || return 1
     attempt "$program" --version || return 1
   done
 }

@@ -1,6 +1,6 @@
 # The journal, the lock and the generation: who may act, and what may have happened.
 
-# now: seconds since 1970 with hundredths in $stamp: the boot's time and the uptime, the same clock for every process, and none for it.
+# now: seconds since 1970 with hundredths in $stamp, from the boot's time and the uptime: no process is started for it.
 started=$(sed -n 's/^btime //p' /proc/stat)
 now() {
   read -r uptime _ </proc/uptime
@@ -12,15 +12,19 @@ generation=0
 pending=
 full=
 
-# append LINES: on the disk when it returns. A full disk gets the reserve back once. Piped: a here-document may need a disk of its own.
+# append LINES: on the disk when it returns. A full disk gets the reserve back once.
 append() {
-  said=$(printf '%s\n' "$1" | dd of="$run/journal" oflag=append conv=notrunc,fsync 2>&1) && return 0
+  add_synced "$1" && return 0
   spare "$run/journal" || return 1
   recover
-  said=$(printf '%s\n' "$1" | dd of="$run/journal" oflag=append conv=notrunc,fsync 2>&1) || cannot written "$run/journal" "$said"
+  add_synced "$1" || cannot written "$run/journal" "$said"
 }
 
-# spare PATH: it could not be written, as $said tells. On a full disk the reserve is given up, and $full remembers why; 1 when that is no help.
+# add_synced LINES: piped, as a here-document may need a disk of its own.
+add_synced() { said=$(printf '%s\n' "$1" | dd of="$run/journal" oflag=append conv=notrunc,fsync 2>&1); }
+
+# spare PATH: it could not be written, as $said tells. On a full disk the reserve is given up, and $full remembers why;
+# 1 when that is no help.
 spare() {
   cannot written "$1" "$said"
   case $shared in full*) full=${full:-$reason} ;; *) return 1 ;; esac
@@ -42,21 +46,21 @@ full_disk() {
 line_of() {
   now
   seq=$((seq + 1))
-  line="$seq $generation $stamp $*"
+  entry="$seq $generation $stamp $*"
 }
 
 # record EVENT INDEX KIND [TEXT]: journalled before what follows is done.
 record() {
   line_of "$@"
-  lines=$pending$line
+  lines=$pending$entry
   pending=
   append "$lines"
 }
 
-# record_with_next: the end of a step is written together with the beginning of the next: one wait for the disk, not two.
+# record_with_next: the end of a step is written with the beginning of the next: one wait for the disk, not two.
 record_with_next() {
   line_of "$@"
-  pending=$pending$line$newline
+  pending=$pending$entry$newline
 }
 
 flush() {
@@ -75,21 +79,22 @@ recover() {
   truncate -s "$bytes" "$run/journal"
 }
 
-# fold: reads the journal. begun, done_ and undone hold indices between blanks; `reread` is safe at any time.
+# fold: reads the journal. $begun, $ended and $undone hold indices between blanks; safe at any time and again.
 fold() {
-  begun=' ' ended=' ' undone=' ' finished=' ' direction=forward disarmed='' rolled_back='' attention='' uncordoning='' last=- last_at=- why=''
+  begun=' ' ended=' ' undone=' ' finished=' ' direction=forward last=- last_at=- why=''
+  disarmed='' rolled_back='' attention='' uncordoning=''
   seq=0
   [ -e "$run/journal" ] || return 0
-  while read -r number _ at event index kind text; do
+  while read -r number _ at event index what text; do
     seq=$number
-    last="$event $index $kind"
+    last="$event $index $what"
     last_at=$at
     case $event in
       begin) begun="$begun$index " ;;
       done) ended="$ended$index " ;;
       undo-begin) direction=rollback attention='' ;;
       undone) undone="$undone$index " ;;
-      finished) finished="$finished$kind " ;;
+      finished) finished="$finished$what " ;;
       disarmed) disarmed=yes ;;
       uncordoning) uncordoning=yes ;;
       rolled-back) rolled_back=yes attention='' ;;
@@ -102,15 +107,16 @@ fold() {
 # among WORD LIST: LIST has a blank on both ends.
 among() { case $2 in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
-# take_lock SECONDS: waits at most so long for whoever holds it; then nothing else acts on this node until this process ends.
+# take_lock SECONDS: waits at most so long for it; then nothing else acts on this node until this process ends.
 take_lock() {
-  said=$( (: >>"$home/lock") 2>&1) || spare "$home/lock" || leave 1 "$name: $reason; nothing was changed: then the same again"
+  said=$( (: >>"$home/lock") 2>&1) || spare "$home/lock" ||
+    leave 1 "$name: $reason; nothing was changed: then the same again"
   exec 9>>"$home/lock"
   patience=$1
   until flock -n 9; do
     if [ "$patience" -le 0 ]; then
       read -r holder <"$home/lock" || holder="another process"
-      leave 7 "$name: the lock $home/lock is held by $holder; look with: sh $run/program.sh status"
+      leave 7 "$name: the lock $home/lock is held by $holder; $see_status"
     fi
     patience=$((patience - 1))
     sleep 1
@@ -125,7 +131,7 @@ read_generation() {
   [ ! -e "$home/generation" ] || read -r current <"$home/generation"
 }
 
-# raise_generation: whatever runs with an older one stops before its next step. Atomic: written beside, then renamed.
+# raise_generation: whatever runs with an older one stops before its next step.
 raise_generation() {
   read_generation
   generation=$((current + 1))

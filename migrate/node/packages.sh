@@ -1,9 +1,14 @@
-# Packages through the manager that owns this node: apt, dnf, yum or zypper. NAME=VERSION as the plan has it: the full version as the manager
-# prints it (epoch unless 0), an architecture only where it is a foreign one (libc6:i386, glibc.i686).
+# Packages through the manager that owns this node: apt, dnf, yum or zypper. NAME=VERSION as the plan has it: the full
+# version as the manager prints it (epoch unless 0), an architecture only where it is a foreign one (libc6:i386,
+# glibc.i686).
 
 busy_seconds=120
-busy_says='Could not get lock|Unable to acquire the dpkg|was locked by another process|already locked by|currently holding the yum lock|is locked by the application|create transaction lock'
+busy_says='Could not get lock|Unable to acquire the dpkg|was locked by another process|already locked by'
+busy_says="$busy_says|currently holding the yum lock|is locked by the application|create transaction lock"
+error_says='^(E: |[Ee]rror|No match|No package|All matches|The following packages have unmet)'
+error_says="$error_says|type=\"error\"|>Problem: |already locked"
 
+apt_words='-q --no-install-recommends -o APT::Install-Suggests=false'
 dnf_words='--setopt=exit_on_lock=True --setopt=strict=True --setopt=install_weak_deps=False'
 zypper_words='--no-recommends --no-force-resolution'
 
@@ -14,8 +19,8 @@ packages_there() {
   for planned in "$@"; do
     package=${planned%=*} version=${planned##*=}
     case $manager in
-      apt) listed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Version}\n' "$package" 2>&1 9>&- | tr -s ' ') ;;
-      *) listed=$(rpm -q --qf 'ii %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' "$package" 2>&1 9>&- | sed 's/^ii 0:/ii /') ;;
+      apt) listed=$(dpkg_says "$package") ;;
+      *) listed=$(rpm_says "$package") ;;
     esac
     case $newline$listed$newline in
       *"${newline}ii $version$newline"* | *"${newline}hi $version$newline"*) ;;
@@ -27,18 +32,26 @@ packages_there() {
   done
 }
 
-# packages_as_planned MANAGER NAME=VERSION...: what the manager would do now to have these is nothing but these: no removal, no downgrade, no other package.
-# Their own flags promise less: apt's --no-remove nothing about other packages, dnf removes what is obsoleted, and all of them upgrade what a new package needs.
+# dpkg_says, rpm_says PACKAGE: `ii VERSION` where it is installed whole.
+dpkg_says() { dpkg-query -W -f '${db:Status-Abbrev} ${Version}\n' "$1" 2>&1 9>&- | tr -s ' '; }
+
+rpm_says() { rpm -q --qf 'ii %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\n' "$1" 2>&1 9>&- | sed 's/^ii 0:/ii /'; }
+
+# packages_as_planned MANAGER NAME=VERSION...: what the manager would do now to have these is nothing but these: no
+# removal, no downgrade, no other package. Their flags promise less: apt's --no-remove nothing about other packages,
+# dnf removes what is obsoleted, and all of them upgrade what a new package needs.
 packages_as_planned() {
   manager=$1
   shift
   name_packages "$@"
   # shellcheck disable=SC2086 # words
   case $manager in
-    apt) set -- "$*" apt-get -s -q --no-install-recommends -o APT::Install-Suggests=false install -- $packages ;;
+    apt) set -- "$*" apt-get -s $apt_words install -- $packages ;;
     dnf) set -- "$*" dnf --color=never --assumeno $dnf_words install -- $packages ;;
     yum) set -- "$*" yum --color=never --assumeno --setopt=exit_on_lock=True install -- $packages ;;
-    zypper) set -- "$*" zypper --xmlout --non-interactive --no-refresh install --dry-run $zypper_words -- $packages ;;
+    zypper)
+      set -- "$*" zypper --xmlout --non-interactive --no-refresh install --dry-run $zypper_words -- $packages
+      ;;
     *) because "$manager is no package manager that this program knows" || return 1 ;;
   esac
   all_planned=" $1 "
@@ -72,7 +85,7 @@ $actions
 END
 }
 
-# name_packages NAME=VERSION...: $packages, as the manager takes them. yum 3 knows an epoch only together with an architecture.
+# name_packages NAME=VERSION...: $packages, as the manager takes them. yum 3 knows an epoch only with an architecture.
 name_packages() {
   packages=
   for planned in "$@"; do
@@ -88,7 +101,7 @@ name_packages() {
   done
 }
 
-# until_free COMMAND...: its output goes to RUN/install.out; again while another program holds the packages, for two minutes.
+# until_free COMMAND...: its output goes to RUN/install.out; again while another program holds the packages.
 until_free() {
   deadline=$(($(date +%s) + busy_seconds))
   while :; do
@@ -99,7 +112,8 @@ until_free() {
   done
 }
 
-# actions_of MANAGER: a simulation's output as lines `install NAME=VERSION`, `remove NAME`, `downgrade NAME`, `unhold NAME`, and `end` where it is whole; nothing where it is not.
+# actions_of MANAGER: a simulation's output as lines `install NAME=VERSION`, `remove NAME`, `downgrade NAME`,
+# `unhold NAME`, and `end` where it is whole; nothing where it is not.
 actions_of() {
   case $1 in
     apt) apt_actions ;;
@@ -127,7 +141,8 @@ zypper_actions() {
     -e 's/^<\/install-summary>.*/end/p'
 }
 
-# rpm_actions: the table of dnf and yum. A row that is too long goes on in the next line, and its sum tells whether all rows were understood.
+# rpm_actions: the table of dnf and yum. A row that is too long continues in the next line, and its sum tells whether
+# all rows were understood.
 rpm_actions() {
   rows=0 total=0 section="" row="" table=""
   while IFS= read -r line; do
@@ -149,7 +164,8 @@ rpm_actions() {
           'Transaction Summary') table=yes ;;
           'Nothing to do'*) echo end ;;
           'No match for argument'* | 'No package '*' available'*) return 0 ;;
-          Install\ *[0-9]*\ Package* | Upgrade\ *[0-9]*\ *ackage* | Reinstall\ *[0-9]*\ Package* | Downgrade\ *[0-9]*\ Package* | Remove\ *[0-9]*\ *ackage*)
+          Install\ *[0-9]*\ Package* | Upgrade\ *[0-9]*\ *ackage* | Reinstall\ *[0-9]*\ Package* | \
+            Downgrade\ *[0-9]*\ Package* | Remove\ *[0-9]*\ *ackage*)
             for each_word in $(printf %s "$line" | tr -c '0-9' ' '); do total=$((total + each_word)); done
             ;;
           *:) section=${line%:} ;;
@@ -183,34 +199,41 @@ rpm_row() {
   esac
 }
 
-# package_errors: what went wrong, in the manager's own words. dpkg and rpm say that a script failed, the line before it says why.
+# package_errors: what went wrong, in the manager's own words. dpkg and rpm say that a script failed, the line before
+# it says why.
 package_errors() {
   errors=$(grep -B 1 -E '^dpkg: error|scriptlet failed' "$run/install.out")
-  [ -n "$errors" ] || errors=$(sed -n -E '/^(E: |[Ee]rror|No match|No package|All matches|The following packages have unmet)|type="error"|>Problem: |already locked/,$p' "$run/install.out")
+  [ -n "$errors" ] || errors=$(sed -n -E "/$error_says/,\$p" "$run/install.out")
   [ -n "$errors" ] || errors=$(tail -n 4 "$run/install.out")
-  errors=$(printf '%s\n' "$errors" | grep -vE '^--$|^\(try to add|^ You could try|Solution|<option|<text>' | sed "s/<[^>]*>//g; s/&gt;/>/g; s/&lt;/</g; s/&apos;/'/g")
+  errors=$(
+    printf '%s\n' "$errors" | grep -vE '^--$|^\(try to add|^ You could try|Solution|<option|<text>' |
+      sed "s/<[^>]*>//g; s/&gt;/>/g; s/&lt;/</g; s/&apos;/'/g"
+  )
   printf %s "$errors" | oneline
 }
 
-# packages_install MANAGER CNI_DIR NAME=VERSION...: exactly these and nothing else, as packages_as_planned says. Files of configuration that were changed
-# stay (rpm: those that are packaged so). With apt nothing lands in CNI_DIR; rpm has no such word, the caller looks.
+# packages_install MANAGER CNI_DIR NAME=VERSION...: exactly these and nothing else, as packages_as_planned says. Files
+# of configuration that were changed stay (rpm: those that are packaged so). With apt nothing lands in CNI_DIR; rpm has
+# no such word, the caller looks.
 packages_install() {
   manager=$1 cni=$2
   shift 2
-  [ "$manager" != apt ] || mended "$cni" || return 1
+  [ "$manager" != apt ] || dpkg_whole "$cni" || return 1
   packages_as_planned "$manager" "$@" || return 1
   # shellcheck disable=SC2086 # words
   case $manager in
     apt)
-      until_free quietly apt-get -y -q --no-install-recommends -o APT::Install-Suggests=false --no-remove -o "DPkg::Lock::Timeout=$busy_seconds" -o Dpkg::Use-Pty=0 \
-        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o "Dpkg::Options::=--path-exclude=$cni/*" install -- $packages
+      until_free quietly apt-get -y $apt_words --no-remove \
+        -o "DPkg::Lock::Timeout=$busy_seconds" -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef \
+        -o Dpkg::Options::=--force-confold -o "Dpkg::Options::=--path-exclude=$cni/*" install -- $packages
       ;;
     dnf) until_free quietly dnf -y --color=never $dnf_words install -- $packages ;;
     yum) until_free quietly yum -y --color=never --setopt=exit_on_lock=True install -- $packages ;;
     zypper) until_free quietly zypper --non-interactive --no-refresh install $zypper_words -- $packages ;;
   esac
   code=$?
-  # rpm's scripts may fail without harm to the packages, as one does that may not restart something: dnf exits with 0 then, zypper with 107
+  # rpm's scripts may fail without harm to the packages, as one does that may not restart something: dnf exits with 0
+  # then, zypper with 107
   if [ "$manager" != apt ] && grep -q 'scriptlet failed' "$run/install.out"; then
     note "a script of a package failed: $(package_errors)"
   fi
@@ -222,7 +245,8 @@ packages_install() {
   fi
   left=
   if [ "$manager" = apt ] && [ -n "$(half_done)" ]; then
-    left="; packages are left half configured, and their scripts would run with the next installation of anybody: apt-get remove, or dpkg --configure -a"
+    left="; packages are left half configured, and their scripts would run with the next installation:"
+    left="$left apt-get remove, or dpkg --configure -a"
   fi
   because "$manager exited with $code: $(package_errors)$left; all of it: cat $run/install.out"
 }
@@ -234,26 +258,35 @@ left_out() {
     [ "$planned" = "$1" ] || packages="$packages ${planned%=*}"
   done
   # shellcheck disable=SC2086 # words
-  files=$(dpkg-query -L $packages 2>/dev/null 9>&- | grep "^$1/[^/]*$" | oneline)
-  [ -z "$files" ] || note "left out: ${files% }; the next version of its package lays it there: dpkg-divert --no-rename --divert FILE.packaged FILE, or hold the package"
+  skipped=$(dpkg-query -L $packages 2>/dev/null 9>&- | grep "^$1/[^/]*$" | oneline)
+  [ -z "$skipped" ] ||
+    note "left out: ${skipped% }; the next version of its package lays it there:" \
+      "dpkg-divert --no-rename --divert FILE.packaged FILE, or hold the package"
 }
 
-# quietly COMMAND...: nothing asks, and nothing looks for services to restart; what packages make is not as private as this program's own files.
+# quietly COMMAND...: nothing asks, and nothing looks for services to restart; what packages make is not as private as
+# this program's own files.
 quietly() (
   umask 022
-  exec env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 NEEDRESTART_MODE=l APT_LISTCHANGES_FRONTEND=none UCF_FORCE_CONFFOLD=1 ZYPP_LOCK_TIMEOUT="$busy_seconds" "$@"
+  exec env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 NEEDRESTART_MODE=l APT_LISTCHANGES_FRONTEND=none \
+    UCF_FORCE_CONFFOLD=1 ZYPP_LOCK_TIMEOUT="$busy_seconds" "$@"
 )
 
-# mended CNI_DIR: dpkg has nothing half done. What this run's own installation left so is finished; what was so before it is not ours.
-mended() {
-  until_true "$busy_seconds" dpkg_free || because "another program holds dpkg's database for $busy_seconds s; look with: fuser -v /var/lib/dpkg/lock" || return 1
+# dpkg_whole CNI_DIR: dpkg has nothing half done. What this run's own installation left so is finished; what was so
+# before it is not ours.
+dpkg_whole() {
+  until_true "$busy_seconds" dpkg_free ||
+    because "another program holds dpkg's database for $busy_seconds s; look with: fuser -v /var/lib/dpkg/lock" ||
+    return 1
   half=$(half_done)
   [ -n "$half" ] || return 0
   if [ ! -e "$run/installing" ]; then
-    because "an earlier installation on this node is unfinished: $(printf %s "$half" | oneline); finish it, then begin again: dpkg --configure -a"
+    because "an earlier installation on this node is unfinished: $(printf %s "$half" | oneline);" \
+      "finish it, then begin again: dpkg --configure -a"
     return 1
   fi
-  until_free quietly dpkg --force-confdef --force-confold "--path-exclude=$1/*" --configure -a || because "dpkg --configure -a exited with $?: $(package_errors)"
+  until_free quietly dpkg --force-confdef --force-confold "--path-exclude=$1/*" --configure -a ||
+    because "dpkg --configure -a exited with $?: $(package_errors)"
 }
 
 half_done() {
@@ -263,7 +296,7 @@ half_done() {
   done
 }
 
-# dpkg_free: nobody holds its lock; the kernel knows locks by inode.
+# dpkg_free: no process holds its lock; the kernel knows locks by inode.
 dpkg_free() {
   inode=$(stat -c %i "$root/var/lib/dpkg/lock" 2>/dev/null) || return 0
   ! grep -q ":$inode " /proc/locks

@@ -1,4 +1,4 @@
-# Containers: the kubelet's in Docker, the sandboxes' addresses, and those that nobody but Docker knows.
+# Pods: the addresses of their sandboxes, and how many of them run in the source again.
 
 grace_default=30
 leases=$root/var/lib/cni
@@ -13,7 +13,8 @@ over_cri() {
   crictl --timeout 60s -r "unix://$socket" "$@"
 }
 
-# release source|target: nobody calls CNI DEL for the sandboxes that were stopped: their leases, cached results and nat rules go, found by their IDs.
+# release source|target: the sandboxes that were stopped have had no CNI DEL: their leases, cached results and nat
+# rules go, found by their IDs.
 release() {
   [ -e "$run/sandboxes" ] || return 0
   ids=$(sed -n "s/^$1 \([^ ]*\).*/\1/p" "$run/sandboxes" | sort -u)
@@ -37,12 +38,15 @@ release() {
   done
 }
 
-# release_rules TABLES FILE: the rules whose comment carries an ID of FILE, and the chains they lead to, in one transaction.
+# release_rules TABLES FILE: the rules whose comment carries an ID of FILE, and the chains they lead to, at once.
 release_rules() {
   if ! saved=$("$1-save" -t nat 2>/dev/null); then
     # a kernel without IPv6 has no ip6tables either
     case $1:$(cd "$root/proc/net" 2>/dev/null && echo if_inet6*) in
-      ip6tables:if_inet6 | iptables:*) note "nat rules of stopped sandboxes may be left, $1-save does not answer: $("$1-save" -t nat 2>&1 | tail -n 1 | oneline)" ;;
+      ip6tables:if_inet6 | iptables:*)
+        note "nat rules of stopped sandboxes may be left, $1-save does not answer:" \
+          "$("$1-save" -t nat 2>&1 | tail -n 1 | oneline)"
+        ;;
     esac
     return 0
   fi
@@ -59,7 +63,9 @@ release_rules() {
     [ -z "$chains" ] || printf '%s\n' "$chains" | sed 's/^/-X /'
     echo COMMIT
   )
-  until_true 2 restore_rules "$1" || because "nat rules of stopped sandboxes cannot be removed: $(printf %s "$said" | oneline); they are told by: $1-save -t nat | grep -F -f $2"
+  until_true 2 restore_rules "$1" ||
+    because "nat rules of stopped sandboxes cannot be removed: $(printf %s "$said" | oneline);" \
+      "they are told by: $1-save -t nat | grep -F -f $2"
 }
 
 restore_rules() { said=$(printf '%s\n' "$transaction" | "$1-restore" --noflush 2>&1); }
@@ -73,7 +79,9 @@ wait_for_pods() {
   expected=$(sort -u "$run/sandboxes" | grep -c '^source .* running$')
   [ "$expected" -gt 0 ] || return 0
   until_true "$1" enough_pods "$expected" && return 0
-  count=$(pods_in_source)
-  [ "$count" -gt 0 ] || because "none of $expected pods runs in $source_title $1 s after the kubelet's start; look with: journalctl -u $kubelet" || return 1
-  note "$count of $expected pods run in $source_title $1 s after the kubelet's start"
+  pods_now=$(pods_in_source)
+  [ "$pods_now" -gt 0 ] ||
+    because "none of $expected pods runs in $source_title $1 s after the kubelet's start;" \
+      "look with: journalctl -u $kubelet" || return 1
+  note "$pods_now of $expected pods run in $source_title $1 s after the kubelet's start"
 }

@@ -1,6 +1,6 @@
-# Read a node and change nothing. The table of what to read is appended below by migrate/facts/probes.py; $marker is set above.
-# Every answer travels as base64 with its length before it, between lines that start with a random marker: nothing that a node prints
-# can look like a frame, and what an rc file of a login shell prints is no frame either.
+# Read a node and change nothing. The table of what to read is appended below by migrate/facts/probes.py; $marker is
+# set above. Every answer travels as base64 with its length before it, between lines that start with a random marker:
+# nothing that a node prints can look like a frame, and what an rc file of a login shell prints is no frame either.
 # Floor: dash, busybox ash, coreutils 8.22, systemd 219.
 LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin:$PATH
 export LC_ALL PATH
@@ -11,8 +11,9 @@ pids=' '
 newline='
 '
 blanks=" 	$newline"
-unit_properties=Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,FragmentPath,DropInPaths,EnvironmentFiles,Requires,Requisite,Wants,BindsTo
-unit_properties=$unit_properties,PartOf,After,Before,RequiredBy,WantedBy,BoundBy,TriggeredBy,NeedDaemonReload,LimitNOFILE,KillMode,Restart,Type
+unit_properties=Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,FragmentPath,DropInPaths,EnvironmentFiles
+unit_properties=$unit_properties,Requires,Requisite,Wants,BindsTo,PartOf,After,Before,RequiredBy,WantedBy,BoundBy
+unit_properties=$unit_properties,TriggeredBy,NeedDaemonReload,LimitNOFILE,KillMode,Restart,Type
 unit_properties=$unit_properties,Delegate,MemoryCurrent,ExecMainStartTimestamp
 
 frame() {
@@ -28,13 +29,16 @@ encode() {
   printf '%s %s %s\n' "$1" "${#encoded}" "$encoded"
 }
 
-# run KEY SECONDS COMMAND...: its exit code, output and errors. The order rc, out, err is fixed: each writer ends before the next can.
+# run KEY SECONDS COMMAND...: its exit code, output and errors, in this order: each writer ends before the next can.
 run() {
   frame run "$1"
   seconds=$2
   shift 2
   command -v "$1" >/dev/null 2>&1 || { printf 'rc 127\nout 0 \nerr 0 \n'; return 0; }
-  { { { rc=0; timeout -k 2 "$seconds" "$@" </dev/null 3>&- || rc=$?; echo "rc $rc" >&3; } | encode out >&3; } 2>&1 | encode err >&3; } 3>&1
+  {
+    { { rc=0; timeout -k 2 "$seconds" "$@" </dev/null 3>&- || rc=$?; echo "rc $rc" >&3; } | encode out >&3; } 2>&1 |
+      encode err >&3
+  } 3>&1
 }
 
 skip() {
@@ -75,8 +79,8 @@ slurp_each() {
 
 active() { case $active_units in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
-# units UNIT...: systemd's own view of each, and every file that feeds it. Two calls tell which are loaded and active: a call takes up to
-# 20 ms on a busy node, and most of the units asked about are not there.
+# units UNIT...: systemd's own view of each, and every file that feeds it. Two calls tell which are loaded and active:
+# a call takes up to 20 ms on a busy node, and most of the units asked about are not there.
 units() {
   wanted=$*
   # a masked unit is there, and may be what the new runtime waits behind
@@ -91,7 +95,8 @@ units() {
   done
 }
 
-# units_where PROPERTY=VALUE UNIT...: those of the units, a space before and after each; nothing when systemd does not tell of all of them.
+# units_where PROPERTY=VALUE UNIT...: those of the units, a space before and after each; nothing when systemd does not
+# tell of all of them.
 units_where() {
   condition=$1
   shift
@@ -159,7 +164,8 @@ there() {
 
 disks() {
   set --
-  for directory in / /var/lib/docker /var/lib/containerd /var/lib/containers /var/lib/kubelet /var/lib /var/log /var/tmp "$docker_root"; do
+  for directory in / /var/lib/docker /var/lib/containerd /var/lib/containers /var/lib/kubelet /var/lib /var/log \
+    /var/tmp "$docker_root"; do
     [ -n "$directory" ] && [ -d "$directory" ] && set -- "$@" "$directory"
   done
   run 'df' 10 df -P -k "$@"

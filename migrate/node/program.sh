@@ -1,8 +1,10 @@
 # Verbs.
 
-usage="usage: sh program.sh forward prepare|switch [--on-failure stop] | rollback [--force] | pause | status | renew | disarm | mark WORD"
+usage="usage: sh program.sh forward prepare|switch [--on-failure stop] | rollback [--force] | pause | status | renew"
+usage="$usage | disarm | mark WORD"
 
-# walk SEGMENT: its steps in order; what is done already is not done again. 1: a step failed; 7: another actor took over; 8: paused.
+# walk SEGMENT: its steps in order; what is done already is not done again. 1: a step failed; 7: another actor took
+# over; 8: paused.
 walk() {
   i=0
   while [ "$i" -lt "$count" ]; do
@@ -28,7 +30,8 @@ walk() {
 forward() {
   segment_asked=$1
   take_lock 30
-  [ "$direction" = forward ] || leave 7 "$name: a rollback has begun; finish it: sh $run/restore.sh, then make a new plan"
+  [ "$direction" = forward ] ||
+    leave 7 "$name: a rollback has begun; finish it: sh $run/restore.sh, then make a new plan"
   [ -z "$disarmed" ] || leave 0 "$name: nothing to do, it is finished and acknowledged"
   ! among "$segment_asked" "$finished" || leave 0 "$name: nothing to do, $segment_asked is finished"
   own || leave 7 "$name: $reason"
@@ -55,7 +58,8 @@ forward() {
   leave 0 "$name: $segment_asked is finished"
 }
 
-# failed: in prepare nothing else was changed; in switch the node rolls back at once, or is left for a person where the caller wants to look.
+# failed: in prepare nothing else was changed; in switch the node rolls back at once, or is left as it stands where the
+# caller wants to look.
 failed() {
   pending_reason=$reason
   if full_disk; then
@@ -75,14 +79,16 @@ failed() {
 give_up() {
   systemctl stop docker2cri-guard.timer >/dev/null 2>&1
   record needs-attention - - "$1"
-  leave 6 "$name: needs attention: $1; look with: sh $run/program.sh status; roll back with: sh $run/restore.sh"
+  leave 6 "$name: needs attention: $1; $see_status; roll back with: sh $run/restore.sh"
 }
 
 # rollback: asked for by the tool or a person.
 rollback() {
   fold
   [ -z "$rolled_back" ] || leave 0 "$name: nothing to do, it is rolled back"
-  [ -z "$uncordoning" ] || [ -n "$force" ] || leave 7 "$name: pods may have come back to this node (uncordoning was begun): drain it first, then: sh $run/restore.sh --force"
+  [ -z "$uncordoning" ] || [ -n "$force" ] ||
+    leave 7 "$name: pods may have come back to this node (uncordoning was begun):" \
+      "drain it first, then: sh $run/restore.sh --force"
   # seen now, the node stays whole
   if [ "$direction" = forward ] && among switch "$finished"; then
     for each in $files; do
@@ -107,8 +113,8 @@ take_over() {
   take_lock 120
 }
 
-# undo_all CAUSE WHY: newest first, what may have happened; CAUSE is `asked`, `failed`, `guard` or `boot`. Every failure is noted and the rest
-# goes on; then the node is rolled back, or needs attention for these reasons.
+# undo_all CAUSE WHY: newest first, what may have happened; CAUSE is `asked`, `failed`, `guard` or `boot`. Every
+# failure is noted and the rest goes on; then the node is rolled back, or needs attention for these reasons.
 undo_all() {
   [ "$verb" != forward ] || raise_generation || say "$reason"
   pending=
@@ -120,7 +126,7 @@ undo_all() {
   i=$newest
   while [ "$i" -gt 0 ]; do
     recall "$i"
-    if [ "$way" != apply ] && ! among "$i" "$undone" && { [ "$way" = rollback ] || among "$i" "$begun"; } && ! held_back "$kind"; then
+    if to_undo "$i" && ! held_back "$kind"; then
       record undo-begin "$i" "$kind" || say "$reason"
       shared=
       if undo "$i"; then
@@ -144,6 +150,11 @@ undo_all() {
     forward) leave 5 "$name: $2; the node is rolled back" ;;
     *) leave 0 "$name: the node is rolled back" ;;
   esac
+}
+
+# to_undo INDEX: it may have happened, or only a rollback has it; $way is the step's.
+to_undo() {
+  [ "$way" != apply ] && ! among "$1" "$undone" && { [ "$way" = rollback ] || among "$1" "$begun"; }
 }
 
 # held_back KIND: after a grave failure the kubelet stays stopped, or pods might run twice or on a half restored node.
@@ -171,7 +182,7 @@ among_kind() {
   [ -n "$step" ] && among "$step" "$begun" && ! among "$step" "$undone"
 }
 
-# close_early: armed again (after a reboot or long after success), and nothing starts containers while the node changes.
+# close_early: armed again (after a reboot or long after success), and the kubelet stays stopped meanwhile.
 close_early() { arm && close_gate; }
 
 # remove_guard: the very last: gate, guard and boot unit go, the kubelet runs as it was found.
@@ -199,8 +210,8 @@ as_found() {
 
 disarm() {
   take_lock 30
-  [ "$direction" = forward ] || leave 7 "$name: a rollback has begun, nothing is left to acknowledge; look with: sh $run/program.sh status"
-  among switch "$finished" || leave 7 "$name: switch is not finished, there is nothing to acknowledge yet; look with: sh $run/program.sh status"
+  [ "$direction" = forward ] || leave 7 "$name: a rollback has begun, nothing is left to acknowledge; $see_status"
+  among switch "$finished" || leave 7 "$name: switch is not finished, nothing is there to acknowledge yet; $see_status"
   read_generation
   generation=$current
   [ -n "$disarmed" ] || record disarmed - - || leave 1 "$name: $reason"
@@ -224,7 +235,7 @@ renew() {
 
 mark() {
   take_lock 30
-  [ "$direction" = forward ] || leave 7 "$name: a rollback has begun, no pods may come; look with: sh $run/program.sh status"
+  [ "$direction" = forward ] || leave 7 "$name: a rollback has begun, no pods may come; $see_status"
   read_generation
   generation=$current
   case $1 in
@@ -249,8 +260,8 @@ status() {
   elif [ "$begun" != ' ' ]; then state=preparing
   else state=new
   fi
-  printf '%s\n' "run=$name" "state=$state" "direction=$direction" "generation=$current" "last=$last" "at=$last_at" "finished=${finished# }" \
-    "holder=$holder" "why=$why" "uncordoning=${uncordoning:-no}"
+  printf '%s\n' "run=$name" "state=$state" "direction=$direction" "generation=$current" "last=$last" "at=$last_at" \
+    "finished=${finished# }" "holder=$holder" "why=$why" "uncordoning=${uncordoning:-no}"
   if active docker2cri-guard.timer; then echo guard=armed; else echo guard=off; fi
   if [ ! -e "$(gate_file)" ]; then echo gate=none; elif [ -e "$gate" ]; then echo gate=open; else echo gate=closed; fi
   if [ -e "$marker" ]; then echo docker=stopped; else echo docker=free; fi

@@ -1,5 +1,5 @@
-# The kinds of steps: how each is performed and undone. A step is one line: INDEX SEGMENT WAY KIND ARGUMENT..., separated by tabs;
-# WAY is `apply`, `rollback` or `both`.
+# The kinds of steps: how each is performed and undone. A step is one line: INDEX SEGMENT WAY KIND ARGUMENT...,
+# separated by tabs; WAY is `apply`, `rollback` or `both`.
 
 count=0
 kubelet=kubelet.service
@@ -101,8 +101,9 @@ unit_up() {
 
 unit_as_found() {
   if [ "$3" != active ] && active "$1"; then
-    if docker_runs_in_it; then
-      note "Docker's containers run in $1 now, so it stays started; Docker has its own again after a boot"
+    if source_runs_in_it; then
+      note "$source_title's containers run in $1 now, so it stays started;" \
+        "$source_title has its own again after a boot"
     else
       attempt systemctl stop "$1" || return 1
     fi
@@ -114,10 +115,10 @@ unit_as_found() {
   esac
 }
 
-# step_of_file PATH: the index of the step that writes it.
+# step_of_file PATH: $file_step, the index of the step that writes it.
 step_of_file() {
-  for each in $files; do
-    recall "$each"
+  for file_step in $files; do
+    recall "$file_step"
     [ "${rest%%"$tab"*}" != "$1" ] || return 0
   done
   because "no step writes $1"
@@ -133,18 +134,19 @@ validate() {
 guard() {
   found_states || return 1
   if [ ! -e "$run/found-driver" ]; then
-    source_answers || because "$source_title does not answer: $(printf %s "$driver" | oneline); look with: $source_log" || return 1
+    source_answers || source_is_silent || return 1
     write_whole "$run/found-driver" "$driver" || return 1
   fi
   [ -e "$run/reserve" ] || change dd if=/dev/zero bs=65536 count=4 of="$run/reserve" || return 1
   arm
 }
 
-# stage_all: every file is as planned, and its new bytes lie beside it; nothing runs in the source that the plan does not know.
+# stage_all: every file is as planned, and its new bytes lie beside it; the plan knows all that runs in the source.
 stage_all() {
   if ! among "$(first_of kubelet-stop)" "$begun"; then
     others=$(source_strangers) || source_lists_nothing || return 1
-    [ -z "$others" ] || because "containers run in $source_title that the plan does not know: $others; make a new plan" || return 1
+    [ -z "$others" ] ||
+      because "containers run in $source_title that the plan does not know: $others; make a new plan" || return 1
   fi
   for each in $files; do
     recall "$each"
@@ -154,10 +156,10 @@ stage_all() {
 
 # first_of KIND: the index of the first step of a kind.
 first_of() {
-  i=1
-  while [ "$i" -le "$count" ]; do
-    eval "[ \"\$kind_$i\" != \"$1\" ]" || { echo "$i" && return 0; }
-    i=$((i + 1))
+  nth=1
+  while [ "$nth" -le "$count" ]; do
+    eval "[ \"\$kind_$nth\" != \"$1\" ]" || { echo "$nth" && return 0; }
+    nth=$((nth + 1))
   done
 }
 
@@ -170,7 +172,7 @@ unstage_all() {
   done
 }
 
-# kernel: the modules and sysctls of our files, which dockerd provided, hold already now.
+# kernel: the modules and sysctls of our files, which the source provided, hold already now.
 kernel() {
   for each in $files; do
     recall "$each"
@@ -183,7 +185,7 @@ kernel() {
       /etc/sysctl.d/*)
         while read -r key _ value; do
           knob=$root/proc/sys/$(printf %s "$key" | tr . /)
-          # what is not there was not there with Docker either (a network namespace without bridge netfilter)
+          # what is not there was not there with the source either (a network namespace without bridge netfilter)
           if [ ! -e "$knob" ]; then
             note "$key is not in this kernel"
             continue
@@ -191,7 +193,8 @@ kernel() {
           # not `read`: it asks byte by byte, and a sysctl answers the second with an end of file
           now_set=$(cat "$knob") || because "$key cannot be read" || return 1
           [ "$now_set" = "$value" ] || said=$( { printf '%s\n' "$value" >"$knob"; } 2>&1) ||
-            because "$key is $now_set and cannot be set to $value: $(printf %s "$said" | oneline); it says why: sysctl -w $key=$value" || return 1
+            because "$key is $now_set and cannot be set to $value: $(printf %s "$said" | oneline);" \
+              "it says why: sysctl -w $key=$value" || return 1
         done <"$run/files/$each.after"
         ;;
     esac
@@ -207,7 +210,7 @@ loaded() {
   esac
 }
 
-# restart_runtime UNIT PATH: PATH is its configuration, or `-` where that stays. Reading it again meanwhile costs no time.
+# restart_runtime UNIT PATH: PATH is its configuration, or `-` where that stays. It is read again meanwhile.
 restart_runtime() {
   [ -z "$reload" ] || attempt systemctl daemon-reload || return 1
   if [ "$2" != - ]; then
@@ -223,9 +226,9 @@ restart_runtime() {
   [ "$before" != "$after" ] || because "$1 did not restart: $after is still its start" || return 1
 }
 
-# restore_runtime UNIT ACTIVE: on its old files, or stopped as it was; a socket that it leaves behind would mislead dockerd. What the
-# kubelet asked for in its last moment may come into being until then: whoever asked for it is gone with the restart, so it is looked for
-# afterwards, and nothing has to be waited for.
+# restore_runtime UNIT ACTIVE: on its old files, or stopped as it was; a socket that it leaves behind would mislead the
+# source. What the kubelet asked for in its last moment may come into being until then: whoever asked for it is gone
+# with the restart, so it is looked for afterwards, and nothing has to be waited for.
 restore_runtime() {
   [ -z "$reload" ] || attempt systemctl daemon-reload || return 1
   ! new_pods_there "$cri_socket" || stop_late_pods || return 1
@@ -249,11 +252,16 @@ stop_late_pods() { stop_new_pods "$cri_socket" && release target; }
 # cri_wait SOCKET SECONDS PATH: CRI answers, and what runs is what was planned.
 cri_wait() {
   cri_said=
-  until_true "$2" cri_answers "$1" || because "CRI does not answer on $1 within $2 s: $(printf %s "$cri_said" | oneline); look with: journalctl -u $runtime" || return 1
-  [ "$3" = - ] || cmp -s -- "$planned_dump" "$run/config-dump.now" || because "$runtime does not run on the planned configuration; compare $planned_dump and $run/config-dump.now"
+  until_true "$2" cri_answers "$1" ||
+    because "CRI does not answer on $1 within $2 s: $(printf %s "$cri_said" | oneline);" \
+      "look with: journalctl -u $runtime" || return 1
+  [ "$3" = - ] || cmp -s -- "$planned_dump" "$run/config-dump.now" ||
+    because "$runtime does not run on the planned configuration; compare $planned_dump and $run/config-dump.now"
 }
 
 still_stopped() {
   # shellcheck disable=SC2086 # units
-  stopped $source_units || because "$source_title runs again or cannot be asked about: $(systemctl is-active $source_units 2>&1 | oneline); look with: systemctl status $source_units"
+  stopped $source_units ||
+    because "$source_title runs again or cannot be asked about: $(systemctl is-active $source_units 2>&1 | oneline);" \
+      "look with: systemctl status $source_units"
 }

@@ -1,4 +1,5 @@
-# What keeps the node safe while nobody looks: the kubelet gate, the guard, the boot unit, what keeps Docker stopped. Their texts lie in RUN/units/.
+# What keeps the node safe by itself: the kubelet gate, the guard, the boot unit, the drop-ins that keep the source
+# stopped. Their texts lie in RUN/units/.
 
 marker=$home/docker-stopped
 gate=$volatile/kubelet-may-run
@@ -23,7 +24,8 @@ lay() {
 
 gate_file() { printf %s "$systemd/$kubelet.d/00-docker2cri-gate.conf"; }
 
-# arm: the gate (open while the kubelet runs), the drop-ins that keep Docker stopped, guard and boot unit; the guard's time starts.
+# arm: the gate (open while the kubelet runs), the drop-ins that keep the source stopped, guard and boot unit; the
+# guard's time starts.
 arm() {
   make_volatile || return 1
   ! active "$kubelet" || change touch "$gate" || return 1
@@ -40,14 +42,15 @@ arm() {
   fi
   attempt systemctl daemon-reload || return 1
   attempt systemctl restart docker2cri-guard.timer || return 1
-  active docker2cri-guard.timer || because "docker2cri-guard.timer did not start; look with: systemctl status docker2cri-guard.timer"
+  active docker2cri-guard.timer ||
+    because "docker2cri-guard.timer did not start; look with: systemctl status docker2cri-guard.timer"
 }
 
 make_volatile() {
   change mkdir -p -- "$volatile" && change touch "$volatile/boot"
 }
 
-# disarm_units: gate, guard and boot unit go; the drop-ins that keep Docker stopped stay unless `all` is said.
+# disarm_units: gate, guard and boot unit go; the drop-ins that keep the source stopped stay unless `all` is said.
 disarm_units() {
   ! active docker2cri-guard.timer || attempt systemctl stop docker2cri-guard.timer || return 1
   change rm -f -- "$(gate_file)" && change rm -f -- "$boot_link" || return 1
@@ -77,7 +80,8 @@ found_states() {
   states=
   for unit in "$kubelet" $source_units; do
     state=$(systemctl is-active "$unit" 2>/dev/null)
-    [ -n "$state" ] || because "systemctl does not say whether $unit runs: $(systemctl is-active "$unit" 2>&1 | oneline)" || return 1
+    [ -n "$state" ] ||
+      because "systemctl does not say whether $unit runs: $(systemctl is-active "$unit" 2>&1 | oneline)" || return 1
     states="$states$unit $state $(systemctl is-enabled "$unit" 2>/dev/null)$newline"
   done
   write_whole "$run/found-units" "${states%"$newline"}"
@@ -101,7 +105,9 @@ start_unit() {
 close_gate() {
   change rm -f -- "$gate" || return 1
   attempt systemctl stop "$kubelet" || return 1
-  stopped "$kubelet" || because "$kubelet was stopped and is $(systemctl is-active "$kubelet" 2>&1); look with: systemctl status $kubelet"
+  stopped "$kubelet" ||
+    because "$kubelet was stopped and is $(systemctl is-active "$kubelet" 2>&1);" \
+      "look with: systemctl status $kubelet"
 }
 
 open_gate() {
@@ -111,7 +117,8 @@ open_gate() {
 stop_source() {
   change touch "$marker" || return 1
   attempt systemctl stop "$@" || return 1
-  stopped "$@" || because "not all of $* are stopped: $(systemctl is-active "$@" 2>&1 | oneline); look with: systemctl status $*"
+  stopped "$@" ||
+    because "$* are not all stopped: $(systemctl is-active "$@" 2>&1 | oneline); look with: systemctl status $*"
 }
 
 # socket_paths UNIT...: where they listen, and those of the source that no unit tells.
@@ -126,7 +133,8 @@ socket_paths() {
 start_source() {
   for path in $(socket_paths "$@"); do
     if [ -d "$root$path" ] && ! rmdir -- "$root$path" 2>/dev/null; then
-      because "$path is a directory, and not empty: $(find "$root$path" -mindepth 1 | head -n 5 | oneline); move away what is in it, then: sh $run/restore.sh"
+      because "$path is a directory, and not empty: $(find "$root$path" -mindepth 1 | head -n 5 | oneline);" \
+        "move away what is in it, then: sh $run/restore.sh"
       return 1
     fi
   done
@@ -135,8 +143,14 @@ start_source() {
     ! was_active "$unit" || start_unit "$unit" || return 1
   done
   was_active "$source_service" || return 0
-  until_true 30 source_answers || because "$source_title does not answer within 30 s: $(printf %s "$driver" | oneline); look with: $source_log" || return 1
+  until_true 30 source_answers || source_is_silent "within 30 s" || return 1
   [ ! -e "$run/found-driver" ] || read -r had <"$run/found-driver" || had=
-  [ "$driver" = "${had:-$driver}" ] || because "$source_title answers with cgroup driver $driver, it had $had; look for native.cgroupdriver: systemctl cat docker; cat /etc/docker/daemon.json"
+  [ "$driver" = "${had:-$driver}" ] ||
+    because "$source_title answers with cgroup driver $driver, it had $had; look for $source_driver_at"
+}
+
+# source_is_silent [WITHIN]: what it said instead of its driver.
+source_is_silent() {
+  because "$source_title does not answer${1:+ $1}: $(printf %s "$driver" | oneline); look with: $source_log"
 }
 

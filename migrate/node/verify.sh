@@ -1,4 +1,5 @@
-# Unit files of the plan, read by systemd-analyze before anything stops: beside the node's own in two trees, as they are and as planned.
+# Unit files of the plan, read by systemd-analyze before anything stops: beside the node's own in two trees, as they
+# are and as planned.
 
 # unit_of PATH: whose unit file or drop-in it is in $unit, and where below a unit folder in $place; 1 when it is none.
 unit_of() {
@@ -31,8 +32,9 @@ read_by_systemd() {
   for unit in $planned_units; do
     fragment=$(systemctl show -p FragmentPath "$unit")
     fragment=$root${fragment#FragmentPath=}
-    [ ! -f "$fragment" ] || change cp -- "$fragment" "$trees/now/$unit" || return 1
-    [ ! -f "$fragment" ] || [ -e "$trees/planned/$unit" ] || change cp -- "$fragment" "$trees/planned/$unit" || return 1
+    [ -f "$fragment" ] || continue
+    change cp -- "$fragment" "$trees/now/$unit" || return 1
+    [ -e "$trees/planned/$unit" ] || change cp -- "$fragment" "$trees/planned/$unit" || return 1
   done
   said_now=$(analyzed now)
   now_is=$?
@@ -44,12 +46,12 @@ read_by_systemd() {
   # a whole unit that it refuses, in whatever words
   [ -n "$bad" ] || [ $planned_is -eq 0 ] || [ $now_is -ne 0 ] || bad=${fresh:-systemd-analyze exited with $planned_is}
   [ -z "$bad" ] ||
-    because "systemd does not read the planned unit files as they are meant: $(printf %s "$bad" | oneline); expected was no complaint that it does not have of them now; the files lie in $trees/planned" ||
-    return 1
+    because "systemd does not read the planned unit files as they are meant: $(printf %s "$bad" | oneline);" \
+      "expected was no complaint that it does not have of them now; the files lie in $trees/planned" || return 1
   change rm -rf -- "$trees"
 }
 
-# analyzed TREE: what systemd-analyze says of the units in it, without folders and line numbers, which differ; its exit code.
+# analyzed TREE: what systemd-analyze says of its units, without folders and line numbers, which differ; its exit code.
 analyzed() {
   set -- "$trees/$1"
   for unit in $planned_units; do [ ! -e "$1/$unit" ] || set -- "$@" "$1/$unit"; done

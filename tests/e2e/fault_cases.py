@@ -284,7 +284,7 @@ def disk_read_only(ground: Ground) -> Result:
 
 
 SANDBOXES = "pgrep -a -x conmon | sed -n 's/.* -c \\([0-9a-f]*\\) .* -n k8s_POD_.*/\\1/p'"
-FIXES_ETC = "the file system at /etc is mounted read-only, expected was one to write to; mend it: mount -o remount,rw /etc"
+FIXES_ETC = "the file system at /etc is mounted read-only, expected was one to write to; fix it: mount -o remount,rw /etc"
 
 
 def etc_read_only(ground: Ground) -> Result:

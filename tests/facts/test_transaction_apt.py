@@ -201,7 +201,7 @@ def test_what_this_run_left_unfinished_is_finished_and_what_others_left_is_refus
     failed = node.call("packages_install", "apt", CNI, *PLAN)
     assert failed.reason == (
         "apt exited with 100: Failed to restart docker.service: Operation refused dpkg: error processing package cri-o (--configure):"
-        "; packages are left half configured, and their scripts would run with the next installation of anybody: apt-get remove, or "
+        "; packages are left half configured, and their scripts would run with the next installation: apt-get remove, or "
         f"dpkg --configure -a; all of it: cat {node.path}/run-1/install.out"
     )
     assert node.call("packages_there", "apt", *PLAN) == Ended(

@@ -79,7 +79,7 @@ def etc_read_only(node: Scratch) -> Iterator[str]:
     etc = node.root / "etc"
     with mounted(etc, "--bind", str(etc)):
         subprocess.run(["mount", "-o", "remount,bind,ro", str(etc)], check=True)
-        yield f"the file system at {etc} is mounted read-only, expected was one to write to; mend it: mount -o remount,rw {etc}"
+        yield f"the file system at {etc} is mounted read-only, expected was one to write to; fix it: mount -o remount,rw {etc}"
 
 
 def in_etc(node: Scratch) -> list[str]:
@@ -106,11 +106,11 @@ def test_etc_that_is_read_only_needs_attention_when_nobody_is_there(prepared: Pr
     node = prepared()
     etc = node.root / "etc"
     assert node.verb("forward", "switch").code == 0
-    with etc_read_only(node) as mends:
+    with etc_read_only(node) as fixes:
         guard = node.verb("guard")
         why = node.status()["why"]
         assert (guard.code, guard.out.splitlines()[-1].startswith(f"{RUN}: needs attention: ")) == (6, True)
-        begun = f"file: {node.root}{in_etc(node)[-1]} cannot be removed: {mends}; the same for {etc}/"
+        begun = f"file: {node.root}{in_etc(node)[-1]} cannot be removed: {fixes}; the same for {etc}/"
         assert why.startswith(begun), why
         assert why.endswith(f", {node.root}{in_etc(node)[0]}; the kubelet stays stopped, its gate closed")
         assert why.count("read-only") == 1
@@ -132,7 +132,7 @@ def test_a_folder_of_its_own_that_is_read_only_changes_nothing_and_says_so(shell
             assert (ended.code, ended.err) == (1, "")
             assert ended.out == (
                 f"{RUN}: {home}/{file} cannot be written: the file system at {home} is mounted read-only, expected was one to write to; "
-                f"mend it: mount -o remount,rw {home}; nothing was changed: then the same again\n"
+                f"fix it: mount -o remount,rw {home}; nothing was changed: then the same again\n"
             )
         assert (node.state(), node.tree()) == before
         subprocess.run(["mount", "-o", "remount,bind,rw", str(home)], check=True)

@@ -25,7 +25,7 @@ PLAN = install_plan(*view(), [STEP])
 # In the place of the real package managers; the package starts its unit, enables it, restarts Docker and brings a network of its own
 PACKAGES = """
 packages_there() { [ -e "$root/.state/cri-o" ] || because "cri-o is not installed, planned was 1.23.5-1"; }
-mended() { :; }
+dpkg_whole() { :; }
 packages_as_planned() { [ ! -e "$root/.state/other" ] || because "apt would install cri-o=1.24.1-1, planned was 1.23.5-1; plan again"; }
 script() { "$@" >>"$root/.state/scripts" 2>&1; echo "$* exited with $?" >>"$root/.state/scripts"; }
 packages_install() {
@@ -137,7 +137,7 @@ def test_a_docker_that_is_another_process_now_is_told(node: Callable[..., Scratc
     one.write("/.state/kills", b"")
     failed = one.verb("forward", "prepare")
     reason = (
-        "the installation disturbed docker.service: it has not the main process any more that it had before; "
+        "the installation disturbed docker.service: its main process is another one now; "
         f"look with: journalctl -u docker.service; cat {one.run}/install.out"
     )
     assert (failed.code, failed.out.splitlines()[1]) == (1, f"{RUN}: step 1 install failed: {reason}")

@@ -52,7 +52,7 @@ def test_the_simulated_node_s_own_script_is_clean() -> None:
 
 def test_each_runtime_s_part_has_the_same_functions_for_the_others() -> None:
     calls = (
-        *("read_config", "config_of", "cri_answers", "docker_runs_in_it", "forget_sockets", "image_there", "image_named", "drop_image"),
+        *("read_config", "config_of", "cri_answers", "source_runs_in_it", "forget_sockets", "image_there", "image_named", "drop_image"),
         *("bring", "stop_new_pods", "new_pods_there"),
     )
     for part in sorted({one.node_part for one in TARGETS}):
@@ -118,7 +118,7 @@ def test_docker_is_not_woken_by_a_touch_of_its_socket(prepared: Prepared) -> Non
     assert {"docker.socket", "docker.service"} & set(node.state()["units"]) == set()  # type: ignore[call-overload]
 
 
-def test_a_file_that_somebody_changed_since_the_plan_is_refused_before_the_kubelet_stops(prepared: Prepared, known: Known) -> None:
+def test_a_file_that_changed_since_the_plan_is_refused_before_the_kubelet_stops(prepared: Prepared, known: Known) -> None:
     node = prepared()
     node.write("/var/lib/kubelet/config.yaml", b"edited: by hand\n")
     path = "var/lib/kubelet/config.yaml"
