@@ -79,10 +79,10 @@ def test_no_secret_leaves_by_any_output(tool: Tool, lab: Lab, tmp_path: Path) ->
     outputs = [
         tool("inspect", *tool.reach(), "--info"),
         tool("inspect", *tool.reach(), "-o", "json"),
-        tool("plan", *tool.reach(), *accepted, "-o", str(plan)),
-        tool("plan", *tool.reach(), *accepted, "--format", "json"),
+        tool("plan", *tool.reach(), *accepted, "--out", str(plan)),
+        tool("plan", *tool.reach(), *accepted, "-o", "json"),
         tool("plan", *tool.reach(), "--check", str(plan)),
-        tool("capture", *tool.reach(), "-o", str(bundle)),
+        tool("capture", *tool.reach(), "--out", str(bundle)),
     ]
     texts = [ran.out + ran.err for ran in outputs] + [path.read_text() for path in (plan, *bundle.iterdir())]
     assert len(texts) == 11
@@ -164,7 +164,7 @@ def test_a_machine_that_is_no_node_and_a_node_that_is_no_machine(tool: Tool, lab
 def test_sixty_aliases_of_one_node_at_once(tool: Tool, lab: Lab, tmp_path: Path) -> None:
     hosts = "\n".join(f"alias-{n} ansible_host={address(lab, 'lab-w1')}" for n in range(60))
     bundle = tmp_path / "bundle"
-    ran = tool("capture", "-i", inventory(lab, tmp_path, hosts), "--forks", "60", "-o", str(bundle))
+    ran = tool("capture", "-i", inventory(lab, tmp_path, hosts), "--forks", "60", "--out", str(bundle))
     assert len(list(bundle.glob("alias-*.capture.json"))) == 60, ran.err[-2000:]
 
 

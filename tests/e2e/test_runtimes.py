@@ -39,7 +39,7 @@ DAEMONS = ("lxd.service", "libvirtd.service", "podman.service", "virtlogd.servic
 
 def read(tool: Tool, folder: Path) -> NodeFacts:
     """The node's facts, through a redacted capture."""
-    ran = tool("capture", NODE, "-o", str(folder), *tool.reach())
+    ran = tool("capture", NODE, "--out", str(folder), *tool.reach())
     assert (ran.code, ran.err) == (0, "")
     facts = facts_from(load((folder / f"{NODE}.capture.json").read_text("utf-8")))
     assert [one for one in facts.unreadable if "list" in one.what or "runtime" in one.what] == []

@@ -60,7 +60,7 @@ def test_no_user_noticed(story: Story, chapter: str) -> None:
 def test_the_plan_is_made(story: Story) -> None:
     assert (story.ran["plan"].code, story.message("plan")) == (
         0,
-        f"The plan is in {story.plan}. Whether it still holds later: docker2cri plan --check {story.plan}",
+        f"{story.plan} holds the plan. To see whether it still holds for the nodes: docker2cri plan --check {story.plan}",
     )
 
 
