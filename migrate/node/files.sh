@@ -25,6 +25,8 @@ state_of() {
   if [ "$sum" = "$3" ] && { [ "$sum" = - ] || [ "$shape" = "$6 $7" ]; }; then seen=after; fi
 }
 
+restaged=' '
+
 temporary() { beside=${real%/*}/.docker2cri-${real##*/}; }
 
 # lay_beside SOURCE SHA MODE OWNER: the new bytes beside the file, on the disk, with mode, owner and SELinux label.
@@ -92,20 +94,33 @@ restore() {
   shift
   target "$1"
   temporary
-  change rm -f -- "$beside" || return 1
+  among "$index" "$restaged" || change rm -f -- "$beside" || return 1
   state_of "$@" || return 1
   case $seen in
-    before) return 0 ;;
+    before)
+      change rm -f -- "$beside"
+      return
+      ;;
     other) keep_found "$1" || return 1 ;;
   esac
   if [ "$2" = - ]; then
     change rm -f -- "$real" || return 1
   else
     make_dir "${real%/*}" || return 1
-    lay_beside "$run/files/$index.before" "$2" "$4" "$5" && put_beside || return 1
+    among "$index" "$restaged" || lay_beside "$run/files/$index.before" "$2" "$4" "$5" || return 1
+    put_beside || return 1
   fi
   state_of "$@" || return 1
   [ "$seen" = before ] || because "$1 was put back, and yet is $sum"
+}
+
+# restage INDEX PATH BEFORE ...: the bytes of before beside the file while the kubelet still runs, so that a rename
+# restores it. What cannot be laid now is laid when its turn comes, and told then.
+restage() {
+  [ "$3" != - ] || return 0
+  target "$2"
+  [ -d "${real%/*}" ] && lay_beside "$run/files/$1.before" "$3" "$5" "$6" || return 0
+  restaged="$restaged$1 "
 }
 
 # restorable, with the same arguments: where it has to be put back something can be written.

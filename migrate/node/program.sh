@@ -131,7 +131,7 @@ undo_all() {
       shared=
       if undo "$i"; then
         recall "$i"
-        record undone "$i" "$kind" || say "$reason"
+        record_with_next undone "$i" "$kind"
         undone="$undone$i "
       else
         recall "$i"
@@ -182,8 +182,12 @@ among_kind() {
   [ -n "$step" ] && among "$step" "$begun" && ! among "$step" "$undone"
 }
 
-# close_early: armed again (after a reboot or long after success), and the kubelet stays stopped meanwhile.
-close_early() { arm && close_gate; }
+# close_early: armed again (after a reboot or long after success), files are ready, and the kubelet stays stopped.
+close_early() {
+  arm || return 1
+  restage_all
+  close_gate
+}
 
 # remove_guard: the very last: gate, guard and boot unit go, the kubelet runs as it was found.
 remove_guard() {

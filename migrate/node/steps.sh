@@ -86,7 +86,7 @@ undo() {
     source-stop) with_arguments start_source ;;
     file) with_arguments restore "$1" ;;
     runtime-restore) with_arguments restore_runtime ;;
-    kubelet-start) close_gate ;;
+    kubelet-start) closed || close_gate ;;
     *) unknown ;;
   esac
 }
@@ -163,6 +163,14 @@ first_of() {
   done
 }
 
+# restage_all: every file that a rollback restores.
+restage_all() {
+  for each in $files; do
+    recall "$each"
+    ! to_undo "$each" || with_arguments restage "$each"
+  done
+}
+
 unstage_all() {
   for each in $files; do
     recall "$each"
@@ -231,13 +239,13 @@ restart_runtime() {
 # with the restart, so it is looked for afterwards, and nothing has to be waited for.
 restore_runtime() {
   [ -z "$reload" ] || attempt systemctl daemon-reload || return 1
-  ! new_pods_there "$cri_socket" || stop_late_pods || return 1
   if [ "$2" = active ]; then
     systemctl reset-failed "$1" >/dev/null 2>&1
     attempt systemctl restart "$1" || return 1
     until_true 10 active "$1" || because "$1 is $(systemctl is-active "$1") on its old configuration" || return 1
     ! new_pods_there "$cri_socket" || stop_late_pods
   else
+    ! new_pods_there "$cri_socket" || stop_late_pods || return 1
     attempt systemctl stop "$1" || return 1
     if holds_pods; then
       stop_late_pods && attempt systemctl stop "$1" || return 1

@@ -96,11 +96,14 @@ was_active() {
   return 1
 }
 
+# start_unit UNIT: once more where systemd refuses it for having been started too often.
 start_unit() {
-  systemctl reset-failed "$1" >/dev/null 2>&1
-  attempt systemctl start "$1" || return 1
+  attempt systemctl start "$1" || { systemctl reset-failed "$1" >/dev/null 2>&1 && attempt systemctl start "$1"; } || return 1
   until_true 5 active "$1" || because "$1 is $(systemctl is-active "$1") after its start; look with: journalctl -u $1"
 }
+
+# closed: the gate is, and the kubelet does not run.
+closed() { [ ! -e "$gate" ] && stopped "$kubelet"; }
 
 close_gate() {
   change rm -f -- "$gate" || return 1

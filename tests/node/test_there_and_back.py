@@ -461,7 +461,7 @@ def test_a_boot_before_the_acknowledgement_rolls_back(prepared: Prepared, known:
 
 
 def test_a_boot_inside_the_rollback_finishes_it(prepared: Prepared, known: Known) -> None:
-    for point in (5, 31, 47):
+    for point in (5, 21, 37):
         node = prepared()
         node.verb("forward", "switch")
         node.verb("disarm")
