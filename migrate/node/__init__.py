@@ -22,8 +22,8 @@ PARTS_AFTER = "images.sh"  # the parts of the source and of the target follow
 def fixed_files(target: str, source: str = "docker.sh") -> dict[str, bytes]:
     """The files of a node program that are the same for every node: `program.sh` (its parts in order), `restore.sh`, `README`.
 
-    `target` and `source` name the parts that know the new runtime (`containerd.sh`, `crio.sh`) and the old one: each part of a kind
-    defines the same functions.
+    `target` and `source` name the parts that know one runtime each (`containerd.sh`, `crio.sh`; `docker.sh`): all of a kind define
+    the same functions.
     """
     here = resources.files(__name__)
     at = PARTS.index(PARTS_AFTER) + 1

@@ -31,7 +31,7 @@ sleep() { command sleep "$@" 9>&-; }
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# say TEXT...: to whoever looks on; a line that was cut must not end the program.
+# say TEXT...: on standard output; one that is closed does not end the program.
 say() {
   printf '%s\n' "$*" 2>/dev/null
   return 0

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.node.conftest import Known
 from tests.node.scratch import RUN, SHELLS, STANDALONE, STUBS, Scratch
 
 Prepared = Callable[..., Scratch]
+NODE = Path(__file__).resolve().parent.parent.parent / "migrate/node"
 UNITS = {"kubelet.service", "containerd.service", "docker2cri-guard.timer"}  # Docker may have used containerd, so it runs on
 AFTER = {
     "running": {"docker": [], "k8s": ["pod-portal", "pod-proxy", "pod-tuner"]},
@@ -50,14 +52,33 @@ def test_the_simulated_node_s_own_script_is_clean() -> None:
     assert checked.stdout.decode() == ""
 
 
-def test_each_runtime_s_part_has_the_same_functions_for_the_others() -> None:
-    calls = (
+def lacking(text: str, functions: tuple[str, ...], variables: tuple[str, ...]) -> list[str]:
+    """What a part does not define."""
+    return [
+        *(name for name in functions if f"\n{name}() {{" not in text),
+        *(name for name in variables if f"\n{name}=" not in text),
+    ]
+
+
+@pytest.mark.parametrize("part", sorted({one.node_part for one in TARGETS}))
+def test_each_target_s_part_defines_what_the_others_call(part: str) -> None:
+    functions = (
         *("read_config", "config_of", "cri_answers", "source_runs_in_it", "forget_sockets", "image_there", "image_named", "drop_image"),
-        *("bring", "stop_new_pods", "new_pods_there"),
+        *("bring", "stop_new_pods", "new_pods_there", "holds_pods"),
     )
-    for part in sorted({one.node_part for one in TARGETS}):
-        program = fixed_files(part)["program.sh"].decode()
-        assert [name for name in calls if f"\n{name}() {{" not in program] == [], part
+    assert lacking((NODE / part).read_text(), functions, ("runtime", "image_store", "cri_socket")) == []
+
+
+def test_the_source_s_part_defines_what_the_others_call() -> None:
+    functions = (
+        *("source_answers", "source_lists_nothing", "stop_source_pods", "pods_in_source", "source_strangers"),
+        *("stop_standalone", "start_standalone", "source_image", "source_saves"),
+    )
+    variables = (
+        *("source_title", "source_service", "source_sockets", "source_log", "source_driver_at", "source_serving"),
+        *("source_namespace", "source_transport"),
+    )
+    assert lacking((NODE / "docker.sh").read_text(), functions, variables) == []
 
 
 @pytest.mark.parametrize("shell", SHELLS)
