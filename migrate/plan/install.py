@@ -19,24 +19,6 @@ from migrate.rules import Finding, NodeView
 from migrate.targets.bundle import fits
 from migrate.targets.host import sandbox_image
 
-# The blockers that say that nothing may be installed: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.
-# All others are judged when the move is planned.
-FORBIDDING = frozenset(
-    (
-        "control-plane-node",
-        "cluster-not-read",
-        "node-not-in-cluster",
-        "installer-unsupported",
-        "docker-enforced",
-        "docker-not-running",
-        "node-component-in-docker",
-        "kubelet-not-running",
-        "runtime-unknown",
-        "fact-unreadable",
-        "read-without-root",
-        "runtime-config-unreadable",
-    )
-)
 # What a node runs on meanwhile; containerd and runc too where they are not what was asked for
 SERVING = re.compile(
     r"docker(-ce|-ce-cli|-ce-rootless-extras|-engine|\.io)?|moby-(engine|cli|containerd|runc)|cri-dockerd|kube(let|adm|ctl)|kubernetes-cni"
@@ -146,8 +128,11 @@ def without(wanted: Lacking, step: InstallRuntime) -> Lacking | None:
 
 
 def forbidding(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The blockers for which nothing is installed on a node."""
-    return tuple(one for one in findings if one.blocks and one.slug in FORBIDDING)
+    """The blockers for which nothing is installed: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.
+
+    All others are judged when the move is planned.
+    """
+    return tuple(one for one in findings if one.blocks and one.forbids_install)
 
 
 def install_plan(

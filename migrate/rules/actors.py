@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from migrate.facts.pod import Pod
 from migrate.formats import FormatError, image_ref
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.actors_table import ACTORS, PUPPET, Actor, Effect
 
 ENFORCED = frozenset(f"service[{name}{suffix}]" for name in ("docker", "kubelet") for suffix in ("", ".service")) | {
@@ -25,7 +25,7 @@ HOLD_NEEDRESTART = (
 )
 
 
-@rule("D2C250", "docker-enforced", Severity.BLOCKER)
+@node_rule("D2C250", "docker-enforced", Severity.BLOCKER, forbids_install=True)
 def docker_enforced(view: NodeView) -> Iterator[Seen]:
     """Puppet keeps Docker or the kubelet running on this node.
 
@@ -44,7 +44,7 @@ def docker_enforced(view: NodeView) -> Iterator[Seen]:
         yield Seen("Puppet", f"it manages {', '.join(managed)}; {'; '.join(signs)}")
 
 
-@rule("D2C251", "node-reverted", Severity.WARNING)
+@node_rule("D2C251", "node-reverted", Severity.WARNING)
 def node_reverted(view: NodeView) -> Iterator[Seen]:
     """Configuration management runs on this node.
 
@@ -58,7 +58,7 @@ def node_reverted(view: NodeView) -> Iterator[Seen]:
     yield from _acting(view, Effect.REVERTS)
 
 
-@rule("D2C252", "node-may-be-removed", Severity.WARNING)
+@node_rule("D2C252", "node-may-be-removed", Severity.WARNING)
 def node_may_be_removed(view: NodeView) -> Iterator[Seen]:
     """Something takes nodes away that are empty or not ready.
 
@@ -71,7 +71,7 @@ def node_may_be_removed(view: NodeView) -> Iterator[Seen]:
     yield from _acting(view, Effect.REMOVES)
 
 
-@rule("D2C253", "node-may-reboot", Severity.WARNING)
+@node_rule("D2C253", "node-may-reboot", Severity.WARNING)
 def node_may_reboot(view: NodeView) -> Iterator[Seen]:
     """Something reboots this node by itself.
 
@@ -89,7 +89,7 @@ def node_may_reboot(view: NodeView) -> Iterator[Seen]:
         )
 
 
-@rule("D2C254", "packages-may-change", Severity.WARNING)
+@node_rule("D2C254", "packages-may-change", Severity.WARNING)
 def packages_may_change(view: NodeView) -> Iterator[Seen]:
     """Packages of this node are updated, or its services restarted, by the clock.
 
@@ -113,7 +113,7 @@ def packages_may_change(view: NodeView) -> Iterator[Seen]:
         yield _held("needrestart", said, does, HOLD_NEEDRESTART)
 
 
-@rule("D2C255", "docker-revived", Severity.WARNING)
+@node_rule("D2C255", "docker-revived", Severity.WARNING)
 def docker_revived(view: NodeView) -> Iterator[Seen]:
     """Something watches Docker or the kubelet, and starts it again.
 
@@ -126,7 +126,7 @@ def docker_revived(view: NodeView) -> Iterator[Seen]:
     yield from _acting(view, Effect.REVIVES)
 
 
-@rule("D2C256", "runtime-config-owned", Severity.WARNING)
+@node_rule("D2C256", "runtime-config-owned", Severity.WARNING)
 def runtime_config_owned(view: NodeView) -> Iterator[Seen]:
     """An operator of the cluster writes the runtime's configuration on this node.
 

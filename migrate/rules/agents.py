@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from migrate.facts.workload import Pointer
 from migrate.rules import Severity
-from migrate.rules.agents_table import Agent, Minor, agent_of
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.agents_table import AGENTS, Agent, Minor, agent_of, image_words
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 TAG = re.compile(r"v?(\d{1,6})\.(\d{1,6})(?!\d)")
 
 
-@workload_rule("D2C312", "agent-too-old", Severity.WARNING)
+@workload_rule("D2C312", "agent-too-old", Severity.WARNING, words=image_words(agent for agent in AGENTS if agent.copes))
 def agent_too_old(view: WorkloadView) -> Iterator[Sign]:
     """An agent is of a version that does not know the new runtime by itself.
 
@@ -32,7 +32,7 @@ def agent_too_old(view: WorkloadView) -> Iterator[Sign]:
             yield Sign(f"container {name}: {agent.name} {tag}, {wanted} and later cope: {agent.switch} ({agent.source})", at)
 
 
-@workload_rule("D2C313", "agent-of-containers", Severity.INFO)
+@workload_rule("D2C313", "agent-of-containers", Severity.INFO, words=image_words(AGENTS))
 def agent_of_containers(view: WorkloadView) -> Iterator[Sign]:
     """An agent is known to look at containers, and works on the new runtime when it is set up for it.
 

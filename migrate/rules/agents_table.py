@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 Minor = tuple[int, int]
@@ -175,6 +176,13 @@ AGENTS: tuple[Agent, ...] = (
 )
 
 _BY_IMAGE: Mapping[str, Agent] = {image: agent for agent in AGENTS for image in agent.images.split()}
+
+
+def image_words(agents: Iterable[Agent]) -> tuple[str, ...]:
+    """A part of each image's name: its owner where he has several, else the name. What Docker Hub leaves out is left out."""
+    images = [image.removeprefix("library/") for agent in agents for image in agent.images.split()]
+    owners = Counter(image.rpartition("/")[0] for image in images)
+    return tuple(f"{owner}/" if owner and owners[owner] > 1 else image for image in images for owner in [image.rpartition("/")[0]])
 
 
 def agent_of(group: str, last: str) -> Agent | None:

@@ -9,12 +9,13 @@ from migrate.facts.pod import PodContainer
 from migrate.facts.workload import Pointer
 from migrate.rules import Severity
 from migrate.rules.pods import privileged, within
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 PORTS = "net.ipv4.ip_unprivileged_port_start"
 PING = "net.ipv4.ping_group_range"
 LOGS = ("/var/log/containers", "/var/log/pods")
 CGROUPS = "/sys/fs/cgroup"
+RUNTIME_CLASS_LINE = re.compile(r"\bruntimeClassName[\"']?\s*:\s*[\"']?[\w-]+")
 GPU = "nvidia.com/"
 DEVICES = frozenset({"NVIDIA_VISIBLE_DEVICES"})
 # programs -> the capability that they need of those that Docker gives and some runtimes do not
@@ -30,7 +31,7 @@ PROGRAM = re.compile(_PLACE + "(" + "|".join(sorted(NEEDS, reverse=True)) + r")(
 PINGS = re.compile(_PLACE + r"ping6?(?![\w./=:-])")
 
 
-@workload_rule("D2C307", "runtime-class-set", Severity.WARNING)
+@workload_rule("D2C307", "runtime-class-set", Severity.WARNING, words=("runtimeClassName",), lines=(RUNTIME_CLASS_LINE,))
 def runtime_class_set(view: WorkloadView) -> Iterator[Sign]:
     """A pod names a RuntimeClass.
 
@@ -47,7 +48,7 @@ def runtime_class_set(view: WorkloadView) -> Iterator[Sign]:
         yield Sign(f"runtimeClassName {name}", ("spec", "runtimeClassName"))
 
 
-@workload_rule("D2C308", "exec-probe-untimed", Severity.WARNING)
+@workload_rule("D2C308", "exec-probe-untimed", Severity.WARNING, words=("Probe exec",))
 def exec_probe_untimed(view: WorkloadView) -> Iterator[Sign]:
     """An exec probe with a timeout of a second or less was never held to it.
 
@@ -73,7 +74,7 @@ def exec_probe_untimed(view: WorkloadView) -> Iterator[Sign]:
                     yield Sign(said + unknown, (*at, f"{kind}Probe"))
 
 
-@workload_rule("D2C325", "log-files-read", Severity.WARNING)
+@workload_rule("D2C325", "log-files-read", Severity.WARNING, words=("hostPath",))
 def log_files_read(view: WorkloadView) -> Iterator[Sign]:
     """A pod reads the log files of containers on the node.
 
@@ -92,7 +93,7 @@ def log_files_read(view: WorkloadView) -> Iterator[Sign]:
             yield Sign(mount.how, mount.at)
 
 
-@workload_rule("D2C326", "cgroup-files-read", Severity.INFO)
+@workload_rule("D2C326", "cgroup-files-read", Severity.INFO, words=("hostPath",), applies=lambda ground: ground.habits.scopes is not False)
 def cgroup_files_read(view: WorkloadView) -> Iterator[Sign]:
     """A pod reads cgroups of the node.
 
@@ -105,13 +106,12 @@ def cgroup_files_read(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: moby daemon/oci_linux.go (scopePrefix); containerd getCgroupsPath; cri-o internal/config/cgmgr.
     """
-    if view.ground.habits.scopes is not False:
-        for mount in view.mounts:
-            if mount.container and (within(mount.path, CGROUPS) or mount.path == "/sys"):
-                yield Sign(mount.how, mount.at)
+    for mount in view.mounts:
+        if mount.container and (within(mount.path, CGROUPS) or mount.path == "/sys"):
+            yield Sign(mount.how, mount.at)
 
 
-@workload_rule("D2C328", "gpu-by-default-runtime", Severity.WARNING)
+@workload_rule("D2C328", "gpu-by-default-runtime", Severity.WARNING, words=None, applies=lambda ground: bool(ground.habits.runtime))
 def gpu_by_default_runtime(view: WorkloadView) -> Iterator[Sign]:
     """A pod gets its GPU through Docker's default runtime.
 
@@ -126,7 +126,7 @@ def gpu_by_default_runtime(view: WorkloadView) -> Iterator[Sign]:
     Sources: NVIDIA/k8s-device-plugin issues 107, 314, 406; docs.nvidia.com, Container Toolkit (nvidia-ctk runtime configure).
     """
     runtime = view.ground.habits.runtime
-    if runtime and not view.workload.spec.runtime_class_name:
+    if not view.workload.spec.runtime_class_name:
         for at, one in view.containers:
             limits = (one.resources.limits if one.resources else None) or {}
             asked = sorted(name for name in limits if name.startswith(GPU))
@@ -135,7 +135,13 @@ def gpu_by_default_runtime(view: WorkloadView) -> Iterator[Sign]:
                 yield Sign(f"container {one.name} has {asked[0]}; Docker's default runtime is {runtime}", at)
 
 
-@workload_rule("D2C329", "capability-lost", Severity.WARNING)
+@workload_rule(
+    "D2C329",
+    "capability-lost",
+    Severity.WARNING,
+    words=tuple(sorted(NEEDS)),
+    applies=lambda ground: bool(ground.target.default_capabilities_dropped),
+)
 def capability_lost(view: WorkloadView) -> Iterator[Sign]:
     """A container calls a program whose capability the new runtime does not give by default.
 
@@ -148,16 +154,16 @@ def capability_lost(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: moby oci/caps/defaults.go; cri-o internal/config/capabilities; containerd/cri issue 1308.
     """
-    if lost := view.ground.target.default_capabilities_dropped:
-        has = {one.name: _added(one) for _, one in view.containers}
-        for command in view.commands:
-            for found in PROGRAM.finditer(command.text):
-                need = NEEDS[found[1]]
-                if need in lost and not {need, "ALL"} & has[command.container]:
-                    yield Sign(f"container {command.container} calls {found[1]} in its {command.what}, which needs {need}", command.at)
+    lost = view.ground.target.default_capabilities_dropped
+    has = {container.name: _added(container) for _, container in view.containers}
+    for command in view.commands:
+        for found in PROGRAM.finditer(command.text):
+            need = NEEDS[found[1]]
+            if need in lost and not {need, "ALL"} & has[command.container]:
+                yield Sign(f"container {command.container} calls {found[1]} in its {command.what}, which needs {need}", command.at)
 
 
-@workload_rule("D2C504", "low-port-without-root", Severity.INFO)
+@workload_rule("D2C504", "low-port-without-root", Severity.INFO, words=("runAs containerPort", "runAs ping"))
 def low_port_without_root(view: WorkloadView) -> Iterator[Sign]:
     """A container that does not run as root has a port below 1024, or uses ping.
 

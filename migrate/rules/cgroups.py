@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from migrate.facts.model import Kubelet
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.daemon import configured_cgroup_driver
 
 
-@rule("D2C209", "cgroup-driver-implicit", Severity.WARNING)
+@node_rule("D2C209", "cgroup-driver-implicit", Severity.WARNING)
 def cgroup_driver_implicit(view: NodeView) -> Iterator[Seen]:
     """Nothing says which cgroup driver the node uses: kubelet and Docker both follow their defaults.
 
@@ -33,7 +33,7 @@ def cgroup_driver_implicit(view: NodeView) -> Iterator[Seen]:
         )
 
 
-@rule("D2C210", "cgroup-drivers-differ", Severity.BLOCKER)
+@node_rule("D2C210", "cgroup-drivers-differ", Severity.BLOCKER)
 def cgroup_drivers_differ(view: NodeView) -> Iterator[Seen]:
     """The kubelet's files and Docker name different cgroup drivers.
 

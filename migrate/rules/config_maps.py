@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from migrate.facts.config_use import Use
 from migrate.facts.workload import CONFIG_MAP
 from migrate.rules import Severity
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 
-@workload_rule("D2C314", "log-parser-for-docker", Severity.WARNING)
+@workload_rule("D2C314", "log-parser-for-docker", Severity.WARNING, words=("ocker", "<source> json"))
 def log_parser_for_docker(view: WorkloadView) -> Iterator[Sign]:
     """A ConfigMap sets a log agent up for Docker's log files.
 
@@ -28,7 +28,7 @@ def log_parser_for_docker(view: WorkloadView) -> Iterator[Sign]:
     yield from _uses(view, Use.LOG_PARSER)
 
 
-@workload_rule("D2C315", "docker-in-config-map", Severity.WARNING)
+@workload_rule("D2C315", "docker-in-config-map", Severity.WARNING, words=("docker",))
 def docker_in_config_map(view: WorkloadView) -> Iterator[Sign]:
     """A script in a ConfigMap calls docker.
 
@@ -43,7 +43,7 @@ def docker_in_config_map(view: WorkloadView) -> Iterator[Sign]:
     yield from _uses(view, Use.CALL)
 
 
-@workload_rule("D2C316", "docker-names-in-queries", Severity.WARNING)
+@workload_rule("D2C316", "docker-names-in-queries", Severity.WARNING, words=("docker", "k8s_", "container_label_", "engine_daemon_"))
 def docker_names_in_queries(view: WorkloadView) -> Iterator[Sign]:
     """A query of rules or dashboards asks for names that exist under Docker alone.
 

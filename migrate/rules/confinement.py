@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from migrate.facts.pod import PodContainer
@@ -10,13 +11,14 @@ from migrate.facts.workload import Pointer
 from migrate.rules import Severity
 from migrate.rules.pod_security import APPARMOR
 from migrate.rules.pods import of_control_plane, privileged
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 SECCOMP = "seccomp.security.alpha.kubernetes.io/"
 INITS = frozenset({"tini", "docker-init", "dumb-init", "catatonit", "init", "systemd", "s6-svscan", "tini-static", "my_init"})
+PROFILE_LINE = re.compile(r"\blocalhost/docker-default\b")
 
 
-@workload_rule("D2C306", "docker-apparmor-profile", Severity.WARNING)
+@workload_rule("D2C306", "docker-apparmor-profile", Severity.WARNING, words=("docker-default",), lines=(PROFILE_LINE,))
 def docker_apparmor_profile(view: WorkloadView) -> Iterator[Sign]:
     """A pod names the AppArmor profile `docker-default`.
 
@@ -39,7 +41,7 @@ def docker_apparmor_profile(view: WorkloadView) -> Iterator[Sign]:
             yield Sign(f"{who} sets appArmorProfile docker-default", (*at, "appArmorProfile", "localhostProfile"))
 
 
-@workload_rule("D2C310", "default-profile-changes", Severity.INFO)
+@workload_rule("D2C310", "default-profile-changes", Severity.INFO, words=("RuntimeDefault", "runtime/default", "docker/default"))
 def runtime_default_profile_changes(view: WorkloadView) -> Iterator[Sign]:
     """A pod asks for the runtime's default profile, which is another one then.
 
@@ -73,7 +75,7 @@ def runtime_default_profile_changes(view: WorkloadView) -> Iterator[Sign]:
             yield Sign(f"annotation {key}: {value}, now docker-default", ("metadata", "annotations", key))
 
 
-@workload_rule("D2C330", "init-process-lost", Severity.WARNING)
+@workload_rule("D2C330", "init-process-lost", Severity.WARNING, words=None, applies=lambda ground: ground.habits.init)
 def init_process_lost(view: WorkloadView) -> Iterator[Sign]:
     """Docker put an init before this pod's processes, and nothing does that then.
 
@@ -87,14 +89,14 @@ def init_process_lost(view: WorkloadView) -> Iterator[Sign]:
     Sources: moby daemon/oci_linux.go (init); docs.docker.com, dockerd (init); kubernetes.io, Share process namespace.
     """
     spec = view.workload.spec
-    if view.ground.habits.init and not spec.share_process_namespace and not spec.host_pid:
+    if not spec.share_process_namespace and not spec.host_pid:
         for at, one in view.containers:
             words = one.command or one.args or ()
             if not words or words[0].rpartition("/")[2] not in INITS:
                 yield Sign(f"container {one.name}: {f'process 1 is {words[0]}' if words else 'process 1 is that of its image'}", at)
 
 
-@workload_rule("D2C331", "root-no-longer-remapped", Severity.WARNING)
+@workload_rule("D2C331", "root-no-longer-remapped", Severity.WARNING, words=None, applies=lambda ground: bool(ground.habits.userns))
 def root_no_longer_remapped(view: WorkloadView) -> Iterator[Sign]:
     """A container may run as root, and root is no longer remapped.
 
@@ -107,13 +109,13 @@ def root_no_longer_remapped(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: docs.docker.com, Isolate containers with a user namespace; kubernetes.io, User namespaces.
     """
-    if view.ground.habits.userns and view.workload.spec.host_users is not False:
+    if view.workload.spec.host_users is not False:
         for at, one in view.containers:
             if _may_be_root(view, one):
                 yield Sign(f"container {one.name}: userns-remap is {view.ground.habits.userns}, and nothing makes it another user", at)
 
 
-@workload_rule("D2C332", "no-new-privileges-lost", Severity.WARNING)
+@workload_rule("D2C332", "no-new-privileges-lost", Severity.WARNING, words=None, applies=lambda ground: ground.habits.no_new_privileges)
 def no_new_privileges_lost(view: WorkloadView) -> Iterator[Sign]:
     """A container may gain privileges that Docker kept from it.
 
@@ -126,10 +128,10 @@ def no_new_privileges_lost(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: moby daemon/daemon_unix.go (NoNewPrivileges); kubernetes.io, Configure a security context (allowPrivilegeEscalation).
     """
-    if view.ground.habits.no_new_privileges:
-        for at, one in view.containers:
-            if not privileged(one) and (one.security_context is None or one.security_context.allow_privilege_escalation is not False):
-                yield Sign(f"container {one.name} does not set allowPrivilegeEscalation: false", at)
+    for at, container in view.containers:
+        context = container.security_context
+        if not privileged(container) and (context is None or context.allow_privilege_escalation is not False):
+            yield Sign(f"container {container.name} does not set allowPrivilegeEscalation: false", at)
 
 
 def contexts(view: WorkloadView) -> Iterator[tuple[str, Pointer, PodSecurityContext | SecurityContext]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from migrate.facts.daemon import twice
 from migrate.facts.model import Setting
 from migrate.formats import FormatError, image_ref, quantity
-from migrate.rules import NodeView, Seen, Severity, daemon_keys, rule
+from migrate.rules import NodeView, Seen, Severity, daemon_keys, node_rule
 from migrate.rules.daemon_keys import Verdict
 from migrate.targets.host import sandbox_image
 from migrate.targets.registries import half_pairs
@@ -22,7 +22,7 @@ IN_INFO = {
 }
 
 
-@rule("D2C117", "docker-config-drifted", Severity.WARNING)
+@node_rule("D2C117", "docker-config-drifted", Severity.WARNING)
 def docker_config_drifted(view: NodeView) -> Iterator[Seen]:
     """Docker's configuration was changed and Docker has not been restarted since.
 
@@ -52,7 +52,7 @@ def docker_config_drifted(view: NodeView) -> Iterator[Seen]:
         yield Seen("native.cgroupdriver", f"{driver[1]} says {driver[0]}, docker info says {view.docker.cgroup_driver}")
 
 
-@rule("D2C118", "daemon-key-lost", Severity.WARNING)
+@node_rule("D2C118", "daemon-key-lost", Severity.WARNING)
 def daemon_key_lost(view: NodeView) -> Iterator[Seen]:
     """A setting of Docker cannot be carried over.
 
@@ -65,7 +65,7 @@ def daemon_key_lost(view: NodeView) -> Iterator[Seen]:
     yield from _keys(view, Verdict.LOST)
 
 
-@rule("D2C119", "daemon-key-changed", Severity.INFO)
+@node_rule("D2C119", "daemon-key-changed", Severity.INFO)
 def daemon_key_changed(view: NodeView) -> Iterator[Seen]:
     """A setting of Docker works differently afterwards.
 
@@ -80,7 +80,7 @@ def daemon_key_changed(view: NodeView) -> Iterator[Seen]:
     yield from _keys(view, Verdict.CHANGED)
 
 
-@rule("D2C120", "log-rotation-moves", Severity.INFO)
+@node_rule("D2C120", "log-rotation-moves", Severity.INFO)
 def log_rotation_moves(view: NodeView) -> Iterator[Seen]:
     """Container logs are rotated by the kubelet afterwards, not by Docker.
 
@@ -108,7 +108,7 @@ def log_rotation_moves(view: NodeView) -> Iterator[Seen]:
     yield Seen("container logs", f"{docker}; {kubelet}")
 
 
-@rule("D2C121", "log-format-changes", Severity.INFO)
+@node_rule("D2C121", "log-format-changes", Severity.INFO)
 def log_format_changes(view: NodeView) -> Iterator[Seen]:
     """Container logs change from Docker's JSON lines to CRI's text lines.
 
@@ -127,7 +127,7 @@ def log_format_changes(view: NodeView) -> Iterator[Seen]:
         yield Seen("container logs", f"log driver now: {now}; then: files in CRI format (`TIME stdout F message`)")
 
 
-@rule("D2C160", "proxy-left-behind", Severity.WARNING)
+@node_rule("D2C160", "proxy-left-behind", Severity.WARNING)
 def proxy_left_behind(view: NodeView) -> Iterator[Seen]:
     """Docker pulls through a proxy that the plan does not carry over.
 
@@ -152,7 +152,7 @@ def proxy_left_behind(view: NodeView) -> Iterator[Seen]:
             yield Seen(min(names), f"docker info: {field} is set, and neither a unit's files nor daemon.json nor a flag sets it", remedy)
 
 
-@rule("D2C161", "registry-certificate-left", Severity.WARNING)
+@node_rule("D2C161", "registry-certificate-left", Severity.WARNING)
 def registry_certificate_left(view: NodeView) -> Iterator[Seen]:
     """A client certificate for a registry lies without its key, or a key without its certificate.
 
@@ -171,7 +171,7 @@ def registry_certificate_left(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"registry {registry}", f"{path} is there, {other} is not")
 
 
-@rule("D2C162", "pause-image-needs-login", Severity.WARNING)
+@node_rule("D2C162", "pause-image-needs-login", Severity.WARNING)
 def pause_image_needs_login(view: NodeView) -> Iterator[Seen]:
     """The pause image comes from a registry that this node logs in to.
 
@@ -200,7 +200,7 @@ def pause_image_needs_login(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"image {image}", f"credentials for {domain} are in {', '.join(dict.fromkeys(one.path for one in hits))}", remedy)
 
 
-@rule("D2C166", "gpu-node", Severity.INFO)
+@node_rule("D2C166", "gpu-node", Severity.INFO)
 def gpu_node(view: NodeView) -> Iterator[Seen]:
     """The node has GPUs that pods reach through a runtime of Docker.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from migrate.facts.model import Container
 from migrate.formats import FormatError, image_ref
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 NODE_COMPONENTS = frozenset({"etcd", "hyperkube", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"})
 API_PORTS = (2375, 2376)
@@ -15,7 +15,7 @@ API_PORTS = (2375, 2376)
 NEAR_PRIVILEGED = frozenset({"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO"})
 
 
-@rule("D2C110", "docker-not-running", Severity.BLOCKER)
+@node_rule("D2C110", "docker-not-running", Severity.BLOCKER, forbids_install=True)
 def docker_not_running(view: NodeView) -> Iterator[Seen]:
     """The kubelet uses Docker, and Docker does not run or did not answer.
 
@@ -42,7 +42,7 @@ def docker_not_running(view: NodeView) -> Iterator[Seen]:
         )
 
 
-@rule("D2C111", "swarm-active", Severity.BLOCKER)
+@node_rule("D2C111", "swarm-active", Severity.BLOCKER)
 def swarm_active(view: NodeView) -> Iterator[Seen]:
     """Docker Swarm is active on the node.
 
@@ -61,7 +61,7 @@ def swarm_active(view: NodeView) -> Iterator[Seen]:
         yield Seen("Docker Swarm", f"docker info: Swarm {view.docker.swarm}; tasks here: {', '.join(tasks) or 'none'}")
 
 
-@rule("D2C112", "node-component-in-docker", Severity.BLOCKER)
+@node_rule("D2C112", "node-component-in-docker", Severity.BLOCKER, forbids_install=True)
 def node_component_in_docker(view: NodeView) -> Iterator[Seen]:
     """A part of Kubernetes (etcd, the API server, the kubelet ...) runs in Docker, outside the kubelet.
 
@@ -80,7 +80,7 @@ def node_component_in_docker(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}, not made by the kubelet")
 
 
-@rule("D2C113", "standalone-container", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C113", "standalone-container", Severity.BLOCKER, acceptable=True)
 def standalone_container(view: NodeView) -> Iterator[Seen]:
     """A container that the kubelet did not make runs here, or would be restarted by Docker.
 
@@ -108,7 +108,7 @@ def standalone_container(view: NodeView) -> Iterator[Seen]:
         yield Seen(subject, "; ".join(sorted(lines)), remedy)
 
 
-@rule("D2C124", "standalone-container-privileged", Severity.WARNING)
+@node_rule("D2C124", "standalone-container-privileged", Severity.WARNING)
 def standalone_container_privileged(view: NodeView) -> Iterator[Seen]:
     """A container that the kubelet did not make was started with `--privileged`, or with rights that come near it.
 
@@ -130,7 +130,7 @@ def standalone_container_privileged(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}: {', '.join(signs)}")
 
 
-@rule("D2C114", "standalone-container-stopped", Severity.INFO)
+@node_rule("D2C114", "standalone-container-stopped", Severity.INFO)
 def standalone_container_stopped(view: NodeView) -> Iterator[Seen]:
     """A container that the kubelet did not make lies here, stopped and without a restart policy.
 
@@ -148,7 +148,7 @@ def standalone_container_stopped(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}")
 
 
-@rule("D2C115", "live-restore-on", Severity.WARNING)
+@node_rule("D2C115", "live-restore-on", Severity.WARNING)
 def live_restore_on(view: NodeView) -> Iterator[Seen]:
     """Docker keeps its containers running when it stops (`live-restore`).
 
@@ -165,7 +165,7 @@ def live_restore_on(view: NodeView) -> Iterator[Seen]:
         yield Seen("live-restore", "docker info: LiveRestoreEnabled" if view.docker.info else "daemon.json: live-restore is true")
 
 
-@rule("D2C116", "docker-api-on-tcp", Severity.WARNING)
+@node_rule("D2C116", "docker-api-on-tcp", Severity.WARNING)
 def docker_api_on_tcp(view: NodeView) -> Iterator[Seen]:
     """Docker's API listens on TCP.
 
@@ -184,7 +184,7 @@ def docker_api_on_tcp(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"TCP {one.address}:{one.port}", f"{one.process or 'an unknown process'} listens{tls}")
 
 
-@rule("D2C122", "docker-runs-own-containerd", Severity.INFO)
+@node_rule("D2C122", "docker-runs-own-containerd", Severity.INFO)
 def docker_runs_own_containerd(view: NodeView) -> Iterator[Seen]:
     """dockerd runs a containerd of its own instead of the system's.
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from migrate.facts.cluster import Budget
 from migrate.facts.pod import Pod
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import Allow, NodeView, Seen, Severity, node_rule
 from migrate.rules.pods import by_owner, drained, orphaned, owner_object
 
 
-@rule("D2C320", "bare-pod", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C320", "bare-pod", Severity.BLOCKER, acceptable=True, allows=Allow.FORCE)
 def bare_pod(view: NodeView) -> Iterator[Seen]:
     """A pod has nothing that would make it again.
 
@@ -30,7 +30,7 @@ def bare_pod(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"Pod {pod.key}", f"its DaemonSet {pod.metadata.controller.name} no longer exists")
 
 
-@rule("D2C321", "emptydir-data-lost", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C321", "emptydir-data-lost", Severity.BLOCKER, acceptable=True, allows=Allow.DELETE_EMPTYDIR_DATA)
 def emptydir_data_lost(view: NodeView) -> Iterator[Seen]:
     """A pod that would be evicted keeps data in an emptyDir.
 
@@ -45,7 +45,7 @@ def emptydir_data_lost(view: NodeView) -> Iterator[Seen]:
     yield from by_owner(view, ((pod, detail) for pod in drained(view) for detail in _empty_dirs(pod)))
 
 
-@rule("D2C322", "budget-exhausted", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C322", "budget-exhausted", Severity.BLOCKER, acceptable=True, transient=True)
 def budget_exhausted(view: NodeView) -> Iterator[Seen]:
     """A PodDisruptionBudget allows no disruption now.
 
@@ -62,7 +62,7 @@ def budget_exhausted(view: NodeView) -> Iterator[Seen]:
     yield from by_owner(view, full)
 
 
-@rule("D2C323", "budgets-overlap", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C323", "budgets-overlap", Severity.BLOCKER, acceptable=True)
 def budgets_overlap(view: NodeView) -> Iterator[Seen]:
     """Two PodDisruptionBudgets cover one pod.
 
@@ -78,7 +78,7 @@ def budgets_overlap(view: NodeView) -> Iterator[Seen]:
     yield from by_owner(view, ((pod, f"covered by {', '.join(covering)}") for pod, covering in names if len(covering) > 1))
 
 
-@rule("D2C324", "single-replica-budget", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C324", "single-replica-budget", Severity.BLOCKER, acceptable=True)
 def single_replica_budget(view: NodeView) -> Iterator[Seen]:
     """A workload with a PodDisruptionBudget has one replica, and it is here.
 

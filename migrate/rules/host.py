@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from migrate.facts.model import HostUse, SocketUser
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 DOCKER_UNITS = ("docker.service", "docker.socket", "cri-docker.service", "cri-docker.socket")
 RUNTIME_PACKAGES = ("cri-o", "cri-tools", "conmon", "containerd", "containerd.io", "crun", "docker", "moby", "runc")
@@ -24,7 +24,7 @@ COMPARED = {
 }
 
 
-@rule("D2C130", "docker-cli-on-host", Severity.WARNING)
+@node_rule("D2C130", "docker-cli-on-host", Severity.WARNING)
 def docker_cli_on_host(view: NodeView) -> Iterator[Seen]:
     """A script, cron job or unit of the host calls the docker command.
 
@@ -44,7 +44,7 @@ def docker_cli_on_host(view: NodeView) -> Iterator[Seen]:
         yield Seen(path, "; ".join(f"{path}:{use.line}: {use.words}" for use in sorted(uses, key=lambda use: use.line)))
 
 
-@rule("D2C131", "docker-group-members", Severity.INFO)
+@node_rule("D2C131", "docker-group-members", Severity.INFO)
 def docker_group_members(view: NodeView) -> Iterator[Seen]:
     """Users are in the docker group.
 
@@ -61,7 +61,7 @@ def docker_group_members(view: NodeView) -> Iterator[Seen]:
         yield Seen("group docker", f"members: {', '.join(view.facts.docker_group)}")
 
 
-@rule("D2C132", "unit-requires-docker", Severity.WARNING)
+@node_rule("D2C132", "unit-requires-docker", Severity.WARNING)
 def unit_requires_docker(view: NodeView) -> Iterator[Seen]:
     """Another service of the host requires Docker.
 
@@ -90,7 +90,7 @@ def unit_requires_docker(view: NodeView) -> Iterator[Seen]:
             )
 
 
-@rule("D2C133", "unit-not-reloaded", Severity.WARNING)
+@node_rule("D2C133", "unit-not-reloaded", Severity.WARNING)
 def unit_not_reloaded(view: NodeView) -> Iterator[Seen]:
     """A unit's files were changed and systemd has not read them yet.
 
@@ -109,7 +109,7 @@ def unit_not_reloaded(view: NodeView) -> Iterator[Seen]:
             yield Seen(name, f"NeedDaemonReload=yes; its files: {', '.join(unit.files) or 'none'}")
 
 
-@rule("D2C134", "runtime-package-held", Severity.WARNING)
+@node_rule("D2C134", "runtime-package-held", Severity.WARNING)
 def runtime_package_held(view: NodeView) -> Iterator[Seen]:
     """A package of a container runtime is held at its version.
 
@@ -128,7 +128,7 @@ def runtime_package_held(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"package {package.name}", f"version {package.version} is held")
 
 
-@rule("D2C136", "docker-login-on-host", Severity.INFO)
+@node_rule("D2C136", "docker-login-on-host", Severity.INFO)
 def docker_login_on_host(view: NodeView) -> Iterator[Seen]:
     """root has registry credentials of `docker login`.
 
@@ -152,7 +152,7 @@ def docker_login_on_host(view: NodeView) -> Iterator[Seen]:
         yield Seen(path, f"it names {names}; {also}" if names else f"it exists; {also}")
 
 
-@rule("D2C163", "process-on-docker-socket", Severity.WARNING)
+@node_rule("D2C163", "process-on-docker-socket", Severity.WARNING)
 def process_on_docker_socket(view: NodeView) -> Iterator[Seen]:
     """A process holds a connection to Docker's socket now.
 
@@ -176,7 +176,7 @@ def process_on_docker_socket(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"process {process}", f"PID {pids}{more} is connected to {sockets}")
 
 
-@rule("D2C164", "pod-limits-change", Severity.WARNING)
+@node_rule("D2C164", "pod-limits-change", Severity.WARNING)
 def pod_limits_change(view: NodeView) -> Iterator[Seen]:
     """Containers get other ulimits from the new runtime than they have now.
 
@@ -202,7 +202,7 @@ def pod_limits_change(view: NodeView) -> Iterator[Seen]:
                     yield Seen(f"limit {name}", f"now {said}; then soft {then[name][0]} hard {then[name][1]} ({where})", remedy)
 
 
-@rule("D2C165", "docker-sysctl-lost", Severity.WARNING)
+@node_rule("D2C165", "docker-sysctl-lost", Severity.WARNING)
 def docker_sysctl_lost(view: NodeView) -> Iterator[Seen]:
     """dockerd set fs.may_detach_mounts, and no file of the node does.
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from migrate.formats import FormatError, image_ref
 from migrate.rules import Severity
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 
-@workload_rule("D2C327", "short-image-name", Severity.INFO)
+@workload_rule("D2C327", "short-image-name", Severity.INFO, words=("image",), applies=lambda ground: not ground.target.takes_short_names)
 def short_image_name(view: WorkloadView) -> Iterator[Sign]:
     """A pod names its image without a registry.
 
@@ -22,13 +22,12 @@ def short_image_name(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: containers/image docs/containers-registries.conf.5.md; cri-o v1.34.0 crio.conf(5), short_name_mode; cri-o issue 3884.
     """
-    if not view.ground.target.takes_short_names:
-        for at, one in view.containers:
-            if (full := _in_full(one.image)) and not one.image.startswith(("docker.io/", "index.docker.io/")):
-                yield Sign(f"container {one.name}: {one.image} stands for {full}", (*at, "image"))
+    for at, container in view.containers:
+        if (full := _in_full(container.image)) and not container.image.startswith(("docker.io/", "index.docker.io/")):
+            yield Sign(f"container {container.name}: {container.image} stands for {full}", (*at, "image"))
 
 
-@workload_rule("D2C404", "image-pinned-by-digest", Severity.INFO)
+@workload_rule("D2C404", "image-pinned-by-digest", Severity.INFO, words=("sha256:",))
 def image_pinned_by_digest(view: WorkloadView) -> Iterator[Sign]:
     """A pod names its image by a digest.
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from migrate.facts.kubelet_table import BOOLEANS, gone, refusal
 from migrate.facts.redact import mask
 from migrate.formats import FormatError, flags, version
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.host import DOCKER_UNITS
 
 
-@rule("D2C201", "kubelet-not-running", Severity.BLOCKER, always=True)
+@node_rule("D2C201", "kubelet-not-running", Severity.BLOCKER, always=True, forbids_install=True)
 def kubelet_not_running(view: NodeView) -> Iterator[Seen]:
     """The machine has no kubelet that systemd runs.
 
@@ -32,7 +32,7 @@ def kubelet_not_running(view: NodeView) -> Iterator[Seen]:
         yield Seen("kubelet.service", f"ActiveState {unit.active if unit else 'unknown'}, it has no main process")
 
 
-@rule("D2C202", "runtime-unknown", Severity.BLOCKER, always=True)
+@node_rule("D2C202", "runtime-unknown", Severity.BLOCKER, always=True, forbids_install=True)
 def runtime_unknown(view: NodeView) -> Iterator[Seen]:
     """It cannot be told which runtime the kubelet talks to.
 
@@ -46,11 +46,11 @@ def runtime_unknown(view: NodeView) -> Iterator[Seen]:
     Sources: amazon-eks-ami files/bootstrap.sh; rancher/rke cluster/plan.go; cri-dockerd core/docker_service.go.
     """
     endpoint = view.facts.endpoint
-    if not view.on_docker and not view.settled and view.kubelet:
+    if not view.on_docker and not view.on_other_runtime and view.kubelet:
         yield Seen(f"endpoint {endpoint.socket or 'not given'}", endpoint.evidence)
 
 
-@rule("D2C203", "already-off-docker", Severity.INFO, always=True)
+@node_rule("D2C203", "already-off-docker", Severity.INFO, always=True)
 def already_off_docker(view: NodeView) -> Iterator[Seen]:
     """The node does not run its pods on Docker.
 
@@ -63,12 +63,12 @@ def already_off_docker(view: NodeView) -> Iterator[Seen]:
 
     Sources: docker2cri docs/design, section 1.
     """
-    if view.settled:
+    if view.on_other_runtime:
         runtime = f", the Node reports {view.node.status.node_info.container_runtime_version}" if view.node else ""
         yield Seen(f"runtime {view.facts.endpoint.kind}", f"{view.facts.endpoint.evidence}{runtime}")
 
 
-@rule("D2C204", "source-is-cri-dockerd", Severity.INFO)
+@node_rule("D2C204", "source-is-cri-dockerd", Severity.INFO)
 def source_is_cri_dockerd(view: NodeView) -> Iterator[Seen]:
     """The kubelet reaches Docker through cri-dockerd.
 
@@ -86,7 +86,7 @@ def source_is_cri_dockerd(view: NodeView) -> Iterator[Seen]:
         yield Seen("cri-dockerd", f"{kubelet}{view.facts.endpoint.evidence}")
 
 
-@rule("D2C205", "kubelet-flags-drifted", Severity.WARNING)
+@node_rule("D2C205", "kubelet-flags-drifted", Severity.WARNING)
 def kubelet_flags_drifted(view: NodeView) -> Iterator[Seen]:
     """The kubelet runs with other flags than its files say now.
 
@@ -114,7 +114,7 @@ def kubelet_flags_drifted(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"--{name}", f"running: {_shown(name, running.get(name))}; {place}: {_shown(name, value)}")
 
 
-@rule("D2C206", "kubelet-upgrade-pending", Severity.BLOCKER)
+@node_rule("D2C206", "kubelet-upgrade-pending", Severity.BLOCKER)
 def kubelet_upgrade_pending(view: NodeView) -> Iterator[Seen]:
     """The kubelet on disk is of another Kubernetes minor version than the one that runs.
 
@@ -134,7 +134,7 @@ def kubelet_upgrade_pending(view: NodeView) -> Iterator[Seen]:
         yield Seen("kubelet", f"the Node reports v{runs}, the program on disk is v{disk}")
 
 
-@rule("D2C207", "kubelet-flag-gone", Severity.BLOCKER)
+@node_rule("D2C207", "kubelet-flag-gone", Severity.BLOCKER)
 def kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
     """A file gives the kubelet a flag that the kubelet on disk no longer knows, or a value of one that it refuses.
 
@@ -159,7 +159,7 @@ def kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"--{flag.name}", f"{flag.place}: {said}, the kubelet on disk is v{disk}")
 
 
-@rule("D2C208", "kubelet-unit-requires-docker", Severity.WARNING)
+@node_rule("D2C208", "kubelet-unit-requires-docker", Severity.WARNING)
 def kubelet_unit_requires_docker(view: NodeView) -> Iterator[Seen]:
     """systemd ties the kubelet to Docker.
 

@@ -9,7 +9,7 @@ from migrate.facts.cluster import CRI_SOCKET
 from migrate.facts.kubeadm import KUBELET_CONFIG, NODE_CONFIG
 from migrate.facts.kubelet_table import FIELDS, KUBEADM_FLAGS, LAST, knows_field, text_at
 from migrate.facts.model import Place
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.upgrade import disk_version, flag_changes, kubeadm_config_map, map_name, node_config, way
 from migrate.targets.kubelet import INSTANCE_CONFIG, cgroup_driver, home_of
 
@@ -21,7 +21,7 @@ GATE = "UnversionedKubeletConfigMap"
 KUBELET_DEFAULT = "unix:///run/containerd/containerd.sock"  # from 1.27 on
 
 
-@rule("D2C237", "kubelet-field-ignored", Severity.WARNING, always=True)
+@node_rule("D2C237", "kubelet-field-ignored", Severity.WARNING, always=True)
 def kubelet_field_ignored(view: NodeView) -> Iterator[Seen]:
     """The kubelet's configuration has a field that the kubelet on disk does not know.
 
@@ -46,7 +46,7 @@ def kubelet_field_ignored(view: NodeView) -> Iterator[Seen]:
             yield Seen(name, f"{config.place((name,))}: {said}, the kubelet on disk is v{disk}")
 
 
-@rule("D2C238", "config-map-cgroup-driver", Severity.WARNING, always=True)
+@node_rule("D2C238", "config-map-cgroup-driver", Severity.WARNING, always=True)
 def config_map_cgroup_driver(view: NodeView) -> Iterator[Seen]:
     """The next `kubeadm upgrade` would give the node another cgroup driver.
 
@@ -75,7 +75,7 @@ def config_map_cgroup_driver(view: NodeView) -> Iterator[Seen]:
         )
 
 
-@rule("D2C239", "config-map-endpoint", Severity.WARNING, always=True)
+@node_rule("D2C239", "config-map-endpoint", Severity.WARNING, always=True)
 def config_map_endpoint(view: NodeView) -> Iterator[Seen]:
     """The next `kubeadm upgrade` would give the node's kubelet another runtime.
 
@@ -104,7 +104,7 @@ def config_map_endpoint(view: NodeView) -> Iterator[Seen]:
         )
 
 
-@rule("D2C240", "config-map-unread", Severity.WARNING, always=True)
+@node_rule("D2C240", "config-map-unread", Severity.WARNING, always=True)
 def config_map_unread(view: NodeView) -> Iterator[Seen]:
     """kubeadm's ConfigMaps could not be read, so what the next `kubeadm upgrade` writes to the node is unknown.
 
@@ -124,7 +124,7 @@ def config_map_unread(view: NodeView) -> Iterator[Seen]:
                 yield Seen(one.what, one.reason)
 
 
-@rule("D2C241", "config-map-renamed", Severity.INFO, always=True)
+@node_rule("D2C241", "config-map-renamed", Severity.INFO, always=True)
 def config_map_renamed(view: NodeView) -> Iterator[Seen]:
     """The ConfigMap with the kubelet's configuration gets another name on the way to the next Kubernetes version.
 
@@ -142,7 +142,7 @@ def config_map_renamed(view: NodeView) -> Iterator[Seen]:
         yield Seen(map_name(found), f"kubeadm 1.{UNVERSIONED} reads {KUBELET_CONFIG} instead")
 
 
-@rule("D2C242", "config-map-not-found-next", Severity.WARNING, always=True)
+@node_rule("D2C242", "config-map-not-found-next", Severity.WARNING, always=True)
 def config_map_not_found_next(view: NodeView) -> Iterator[Seen]:
     """kubeadm would not find the kubelet's configuration on the way to the next Kubernetes version.
 
@@ -164,7 +164,7 @@ def config_map_not_found_next(view: NodeView) -> Iterator[Seen]:
             yield Seen(map_name(found), f"kubeadm 1.{ONLY_UNVERSIONED} and later reads only {KUBELET_CONFIG}, which is not there")
 
 
-@rule("D2C243", "next-kubeadm-instance-config", Severity.INFO, always=True)
+@node_rule("D2C243", "next-kubeadm-instance-config", Severity.INFO, always=True)
 def next_kubeadm_instance_config(view: NodeView) -> Iterator[Seen]:
     """kubeadm takes the runtime's endpoint into a file of its own on the way to the next Kubernetes version.
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from migrate.formats import version
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 SHOWN_RULES = 10
 
 
-@rule("D2C501", "network-plugin-not-cni", Severity.BLOCKER)
+@node_rule("D2C501", "network-plugin-not-cni", Severity.BLOCKER)
 def network_plugin_not_cni(view: NodeView) -> Iterator[Seen]:
     """The kubelet's network plugin is not CNI.
 
@@ -33,7 +33,7 @@ def network_plugin_not_cni(view: NodeView) -> Iterator[Seen]:
             yield Seen("--network-plugin", f"{flag.place}: --network-plugin={flag.value or ''}")
 
 
-@rule("D2C502", "cni-config-missing", Severity.BLOCKER)
+@node_rule("D2C502", "cni-config-missing", Severity.BLOCKER)
 def cni_config_missing(view: NodeView) -> Iterator[Seen]:
     """There is no CNI configuration on the node.
 
@@ -50,7 +50,7 @@ def cni_config_missing(view: NodeView) -> Iterator[Seen]:
         yield Seen(view.facts.cni.config_dir, f"no *.conf, *.conflist or *.json among {len(view.facts.cni.files)} files")
 
 
-@rule("D2C503", "cni-plugin-missing", Severity.BLOCKER)
+@node_rule("D2C503", "cni-plugin-missing", Severity.BLOCKER)
 def cni_plugin_missing(view: NodeView) -> Iterator[Seen]:
     """A plugin that the CNI configuration names, or `loopback`, is not on the node.
 
@@ -73,7 +73,7 @@ def cni_plugin_missing(view: NodeView) -> Iterator[Seen]:
             )
 
 
-@rule("D2C505", "addresses-not-host-local", Severity.INFO)
+@node_rule("D2C505", "addresses-not-host-local", Severity.INFO)
 def addresses_not_host_local(view: NodeView) -> Iterator[Seen]:
     """Pod addresses are given out by another plugin than host-local.
 
@@ -92,7 +92,7 @@ def addresses_not_host_local(view: NodeView) -> Iterator[Seen]:
             yield Seen("CNI ipam", f"{view.facts.cni.files[0] if view.facts.cni.files else view.facts.cni.config_dir}: {', '.join(names)}")
 
 
-@rule("D2C520", "docker-user-rules", Severity.WARNING)
+@node_rule("D2C520", "docker-user-rules", Severity.WARNING)
 def docker_user_rules(view: NodeView) -> Iterator[Seen]:
     """The chain DOCKER-USER holds rules that somebody put there.
 
@@ -111,7 +111,7 @@ def docker_user_rules(view: NodeView) -> Iterator[Seen]:
         yield Seen("chain DOCKER-USER", "; ".join(rules[:SHOWN_RULES]) + more)
 
 
-@rule("D2C521", "docker-firewall-stays", Severity.INFO)
+@node_rule("D2C521", "docker-firewall-stays", Severity.INFO)
 def docker_firewall_stays(view: NodeView) -> Iterator[Seen]:
     """Docker's firewall rules stay after the migration.
 
@@ -129,7 +129,7 @@ def docker_firewall_stays(view: NodeView) -> Iterator[Seen]:
         yield Seen("iptables", f"{found.docker_rules} rules in chains of Docker; policy of FORWARD: {found.forward_policy}")
 
 
-@rule("D2C522", "cni-version-too-new", Severity.BLOCKER)
+@node_rule("D2C522", "cni-version-too-new", Severity.BLOCKER)
 def cni_version_too_new(view: NodeView) -> Iterator[Seen]:
     """The CNI configuration is of a version that this containerd does not read.
 
@@ -154,7 +154,7 @@ def cni_version_too_new(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"cniVersion {declared}", f"{file} declares it, containerd is {view.containerd.version}")
 
 
-@rule("D2C523", "cni-plugin-too-old", Severity.BLOCKER)
+@node_rule("D2C523", "cni-plugin-too-old", Severity.BLOCKER)
 def cni_plugin_too_old(view: NodeView) -> Iterator[Seen]:
     """A CNI plugin does not speak the version that it will be called with.
 

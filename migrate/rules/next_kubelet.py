@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from migrate.facts.kubelet_table import CGROUP_V1_REFUSED, DELETE, FLAGS, KUBEADM_FLAGS, Flag, gone, refusal, refused_fields, text_at
 from migrate.facts.model import KubeletFlag
 from migrate.formats.version import Version
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.upgrade import Way, configs, flag_changes, installed_version, way
 from migrate.targets.kubelet import home_of
 
@@ -25,7 +25,7 @@ class Stop:
         return f"unknown flag from 1.{self.known.gone} on"
 
 
-@rule("D2C230", "next-kubelet-flag-gone", Severity.WARNING, always=True)
+@node_rule("D2C230", "next-kubelet-flag-gone", Severity.WARNING, always=True)
 def next_kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
     """A file gives the kubelet a flag or a value that stops it on the way to the next Kubernetes version.
 
@@ -53,7 +53,7 @@ def next_kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"--{flag.name}={'true' if flag.value is None else flag.value}", told)
 
 
-@rule("D2C231", "next-kubelet-flag-cleared", Severity.INFO, always=True)
+@node_rule("D2C231", "next-kubelet-flag-cleared", Severity.INFO, always=True)
 def next_kubelet_flag_cleared(view: NodeView) -> Iterator[Seen]:
     """A flag would stop the kubelet on the way to the next Kubernetes version, but is taken out before.
 
@@ -75,7 +75,7 @@ def next_kubelet_flag_cleared(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"--{stop.flag.name}={stop.flag.value}", told)
 
 
-@rule("D2C232", "next-kubelet-flag-planned", Severity.WARNING, always=True)
+@node_rule("D2C232", "next-kubelet-flag-planned", Severity.WARNING, always=True)
 def next_kubelet_flag_planned(view: NodeView) -> Iterator[Seen]:
     """The migration gives the kubelet a flag that it needs now and that stops it on the way to the next Kubernetes version.
 
@@ -96,7 +96,7 @@ def next_kubelet_flag_planned(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"--{stop.flag.name}={stop.flag.value}", told)
 
 
-@rule("D2C233", "next-kubelet-config-refused", Severity.WARNING, always=True)
+@node_rule("D2C233", "next-kubelet-config-refused", Severity.WARNING, always=True)
 def next_kubelet_config_refused(view: NodeView) -> Iterator[Seen]:
     """The kubelet's configuration has a value that stops it on the way to the next Kubernetes version.
 
@@ -121,7 +121,7 @@ def next_kubelet_config_refused(view: NodeView) -> Iterator[Seen]:
                 yield Seen(f"{'.'.join(one.field)}: {text_at(config.values, one.field)}", told)
 
 
-@rule("D2C234", "next-kubelet-cgroup-v1", Severity.WARNING, always=True)
+@node_rule("D2C234", "next-kubelet-cgroup-v1", Severity.WARNING, always=True)
 def next_kubelet_cgroup_v1(view: NodeView) -> Iterator[Seen]:
     """The host uses cgroup v1, and a kubelet on the way to the next Kubernetes version does not start there.
 
@@ -146,7 +146,7 @@ def next_kubelet_cgroup_v1(view: NodeView) -> Iterator[Seen]:
     yield Seen("cgroup v1", f"the kubelet exits from 1.{CGROUP_V1_REFUSED} on unless failCgroupV1 is false; {told}")
 
 
-@rule("D2C235", "next-runtime-mismatch", Severity.WARNING, always=True)
+@node_rule("D2C235", "next-runtime-mismatch", Severity.WARNING, always=True)
 def next_runtime_mismatch(view: NodeView) -> Iterator[Seen]:
     """The runtime is too old for a kubelet on the way to the next Kubernetes version.
 
@@ -160,7 +160,7 @@ def next_runtime_mismatch(view: NodeView) -> Iterator[Seen]:
     Sources: Kubernetes 1.26 PR 110618; containerd RELEASES.md.
     """
     ahead, runtime = way(view), installed_version(view)
-    settled_elsewhere = view.settled and view.target.prefix.removesuffix("://") != view.facts.endpoint.kind
+    settled_elsewhere = view.on_other_runtime and view.target.prefix.removesuffix("://") != view.facts.endpoint.kind
     if ahead is None or runtime is None or settled_elsewhere:
         return
     whys = (view.target.unsupported(Version(1, minor, 0), runtime) for minor in range(ahead.have, ahead.to + 1))
@@ -169,7 +169,7 @@ def next_runtime_mismatch(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"{view.target.title} {runtime}", why)
 
 
-@rule("D2C236", "next-kubelet-flag-deprecated", Severity.INFO, always=True)
+@node_rule("D2C236", "next-kubelet-flag-deprecated", Severity.INFO, always=True)
 def next_kubelet_flag_deprecated(view: NodeView) -> Iterator[Seen]:
     """A file gives the kubelet a flag that is deprecated in the next Kubernetes version and still known there.
 

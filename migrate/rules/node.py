@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 
-@rule("D2C105", "control-plane-node", Severity.BLOCKER)
+@node_rule("D2C105", "control-plane-node", Severity.BLOCKER, forbids_install=True)
 def control_plane_node(view: NodeView) -> Iterator[Seen]:
     """The node is part of the control plane, which is not supported yet.
 
@@ -29,7 +29,7 @@ def control_plane_node(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"Node {view.name}", "; ".join(seen))
 
 
-@rule("D2C106", "cluster-not-read", Severity.BLOCKER)
+@node_rule("D2C106", "cluster-not-read", Severity.BLOCKER, forbids_install=True, own_exit_code=True)
 def cluster_not_read(view: NodeView) -> Iterator[Seen]:
     """The Kubernetes API was not read, so the node's workloads are unknown.
 
@@ -46,7 +46,7 @@ def cluster_not_read(view: NodeView) -> Iterator[Seen]:
         yield Seen("Kubernetes API", "it was not read")
 
 
-@rule("D2C107", "node-not-in-cluster", Severity.BLOCKER)
+@node_rule("D2C107", "node-not-in-cluster", Severity.BLOCKER, forbids_install=True)
 def node_not_in_cluster(view: NodeView) -> Iterator[Seen]:
     """No Node object of the cluster is this machine.
 
@@ -63,7 +63,7 @@ def node_not_in_cluster(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"host {view.facts.host}", f"hostname {view.facts.os.hostname}; the cluster's nodes: {names}")
 
 
-@rule("D2C108", "node-not-ready", Severity.BLOCKER)
+@node_rule("D2C108", "node-not-ready", Severity.BLOCKER)
 def node_not_ready(view: NodeView) -> Iterator[Seen]:
     """The node is not Ready now, on Docker.
 
@@ -83,7 +83,7 @@ def node_not_ready(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"Node {view.name}", f"Ready is {view.node.ready}{reason}")
 
 
-@rule("D2C109", "node-cordoned", Severity.INFO)
+@node_rule("D2C109", "node-cordoned", Severity.INFO)
 def node_cordoned(view: NodeView) -> Iterator[Seen]:
     """The node is cordoned already.
 
@@ -99,7 +99,7 @@ def node_cordoned(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"Node {view.name}", "spec.unschedulable is true")
 
 
-@rule("D2C123", "api-list-unread", Severity.WARNING)
+@node_rule("D2C123", "api-list-unread", Severity.WARNING)
 def api_list_unread(view: NodeView) -> Iterator[Seen]:
     """A list of the API besides nodes and pods could not be read.
 

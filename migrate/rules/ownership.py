@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrate.installers.table import identify
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 
-@rule("D2C220", "installer-unsupported", Severity.BLOCKER)
+@node_rule("D2C220", "installer-unsupported", Severity.BLOCKER, forbids_install=True)
 def installer_unsupported(view: NodeView) -> Iterator[Seen]:
     """The node belongs to an installer whose nodes are not changed in place, or to an unknown one.
 
@@ -26,7 +26,7 @@ def installer_unsupported(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"installer {installer.name}", seen or "no mark of a known installer", installer.way_out)
 
 
-@rule("D2C221", "installer-may-undo", Severity.INFO)
+@node_rule("D2C221", "installer-may-undo", Severity.INFO)
 def installer_may_undo(view: NodeView) -> Iterator[Seen]:
     """The installer's next run would write the node's files again.
 

@@ -14,7 +14,7 @@ from migrate.facts.pod_actions import ContainerProbe, Handler
 from migrate.facts.pod_context import Profile, SecurityContext, SELinuxOptions
 from migrate.facts.workload import Pointer, Workload
 from migrate.rules.pod_security_table import ADDABLE, PROFILES, SECCOMP_ANNOTATIONS, selinux_types, sysctls
-from migrate.rules.sight import Sign
+from migrate.rules.workload_rule import Sign
 
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 BASELINE, RESTRICTED, PRIVILEGED = "baseline", "restricted", "privileged"

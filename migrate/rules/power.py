@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from migrate.facts.pod import PodContainer
@@ -11,14 +12,19 @@ from migrate.rules import Severity
 from migrate.rules.pod_security import APPARMOR
 from migrate.rules.pod_security_table import ADDABLE
 from migrate.rules.pods import of_control_plane, privileged, within
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 from migrate.rules.workloads import of_docker
 
 NEAR_PRIVILEGED = frozenset({"ALL", "SYS_ADMIN", "SYS_PTRACE"})
 HOST_FOLDERS = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var")
+NEAR_HOST_WORDS = (
+    *("hostNetwork", "hostPath", "capabilities add", "unconfined", "Unconfined", "allowPrivilegeEscalation", "Unmasked", "hostProcess"),
+)
+PRIVILEGED_LINE = re.compile(r"\bprivileged[\"']?\s*:\s*true\b")
+NEAR_PRIVILEGED_LINE = re.compile(r"\bhost(?:PID|IPC)[\"']?\s*:\s*true\b|\bSYS_ADMIN\b")
 
 
-@workload_rule("D2C304", "privileged-pod", Severity.WARNING)
+@workload_rule("D2C304", "privileged-pod", Severity.WARNING, words=("privileged",), lines=(PRIVILEGED_LINE,))
 def privileged_pod(view: WorkloadView) -> Iterator[Sign]:
     """A container is privileged.
 
@@ -35,7 +41,9 @@ def privileged_pod(view: WorkloadView) -> Iterator[Sign]:
             yield Sign(f"container {one.name} is privileged", (*at, "securityContext", "privileged"))
 
 
-@workload_rule("D2C305", "near-privileged-pod", Severity.WARNING)
+@workload_rule(
+    "D2C305", "near-privileged-pod", Severity.WARNING, words=("hostPID", "hostIPC", "capabilities add"), lines=(NEAR_PRIVILEGED_LINE,)
+)
 def near_privileged_pod(view: WorkloadView) -> Iterator[Sign]:
     """A pod shares the host's PID or IPC namespace, or has SYS_ADMIN or SYS_PTRACE.
 
@@ -51,7 +59,7 @@ def near_privileged_pod(view: WorkloadView) -> Iterator[Sign]:
         yield from _near_signs(view)
 
 
-@workload_rule("D2C309", "pod-near-host", Severity.INFO)
+@workload_rule("D2C309", "pod-near-host", Severity.INFO, words=NEAR_HOST_WORDS)
 def pod_near_host(view: WorkloadView) -> Iterator[Sign]:
     """A pod is not privileged, but holds some power over the host.
 

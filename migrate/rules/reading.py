@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from migrate.facts.model import Unreadable
 from migrate.formats import FormatError, version
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 # Readings that a verdict or an edit rests on; whatever else could not be read is a warning.
 DECISIVE_COMMANDS = frozenset(
@@ -45,7 +45,7 @@ DECISIVE_FOLDERS = (
 )
 
 
-@rule("D2C101", "fact-unreadable", Severity.BLOCKER, always=True)
+@node_rule("D2C101", "fact-unreadable", Severity.BLOCKER, always=True, forbids_install=True)
 def fact_unreadable(view: NodeView) -> Iterator[Seen]:
     """Something that the migration rests on could not be read.
 
@@ -71,7 +71,7 @@ def fact_unreadable(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"filesystem of {view.target.data_root}", "df named no filesystem that holds it")
 
 
-@rule("D2C102", "detail-unreadable", Severity.WARNING, always=True)
+@node_rule("D2C102", "detail-unreadable", Severity.WARNING, always=True)
 def detail_unreadable(view: NodeView) -> Iterator[Seen]:
     """Something that the migration does not rest on could not be read.
 
@@ -89,7 +89,7 @@ def detail_unreadable(view: NodeView) -> Iterator[Seen]:
             yield Seen(what, reason)
 
 
-@rule("D2C103", "runtime-config-unreadable", Severity.BLOCKER)
+@node_rule("D2C103", "runtime-config-unreadable", Severity.BLOCKER, forbids_install=True)
 def runtime_config_unreadable(view: NodeView) -> Iterator[Seen]:
     """The configuration of Docker or of containerd could not be read.
 
@@ -109,7 +109,7 @@ def runtime_config_unreadable(view: NodeView) -> Iterator[Seen]:
             yield Seen(what, reason)
 
 
-@rule("D2C104", "read-without-root", Severity.BLOCKER, always=True)
+@node_rule("D2C104", "read-without-root", Severity.BLOCKER, always=True, forbids_install=True)
 def read_without_root(view: NodeView) -> Iterator[Seen]:
     """The node was read without root's rights.
 

@@ -14,12 +14,12 @@ from migrate.facts.cluster import Node, NodeStatus, Owner, without_secrets
 from migrate.facts.owners import Title, topmost
 from migrate.facts.pod import Pod, PodSpec
 from migrate.facts.workload import Workload, pod_workload
-from migrate.rules import Finding, Rule
+from migrate.rules import Finding
 from migrate.rules.clean import Cleaner
 from migrate.rules.ground import Ground
 from migrate.rules.judge import JudgedWorkload
 from migrate.rules.pod_security import level
-from migrate.rules.sight import WorkloadView, check_workload
+from migrate.rules.workload_rule import WorkloadRule, WorkloadView, check_workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Pods:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class OwnerLink:
     """An owner: who manages it, how many pods it wants, and what is said of its template (None where it has none, or pods that live)."""
 
     title: Title
@@ -56,7 +56,7 @@ class Roll:
     """Pages in, small values out; threads may share it. `listed` are the kinds of owners that are read."""
 
     ground: Ground
-    rules: tuple[Rule, ...]
+    rules: tuple[WorkloadRule, ...]
     listed: frozenset[str]
     clean: Cleaner = field(default_factory=Cleaner)
     _names: dict[str, str] = field(default_factory=dict)  # of namespaces, owners and nodes: thousands of pods share one
@@ -71,7 +71,7 @@ class Roll:
                 groups.setdefault((self._owner(pod), revision), []).append(pod)
         return tuple(self._pods(owner, revision, pods) for (owner, revision), pods in groups.items())
 
-    def owners(self, kind: str, page: tuple[Owner, ...], living: frozenset[Title]) -> Iterator[Link]:
+    def owners(self, kind: str, page: tuple[Owner, ...], living: frozenset[Title]) -> Iterator[OwnerLink]:
         """The owners of a page; a template is judged where nothing that is listed manages it and no pod of it is in `living`."""
         for one in page:
             title = (self._same(one.metadata.namespace), kind, self._same(one.metadata.name))
@@ -85,7 +85,7 @@ class Roll:
                 assert kept is not None
                 meta = kept.metadata
                 judgement = self._judged(Workload(kind, title[0], title[2], kept.spec, meta.labels or {}, meta.annotations or {}))
-            yield Link(title, above, one.spec.replicas, judgement)
+            yield OwnerLink(title, above, one.spec.replicas, judgement)
 
     def _pods(self, owner: Title, revision: str, pods: list[Pod]) -> Pods:
         judgement = self._judged(pod_workload(without_secrets(pods[:1])[0], owner))
@@ -113,7 +113,7 @@ def thin(page: tuple[Node, ...]) -> Iterator[Node]:
         yield Node(metadata=Metadata(name=node.name), status=NodeStatus(node_info=node.status.node_info))
 
 
-def rolled_up(pods: Iterable[Pods], links: Iterable[Link], nodes: Iterable[Node], clean: Cleaner) -> tuple[JudgedWorkload, ...]:
+def rolled_up(pods: Iterable[Pods], links: Iterable[OwnerLink], nodes: Iterable[Node], clean: Cleaner) -> tuple[JudgedWorkload, ...]:
     """Every workload in namespace, kind, name order, one for each revision that lives; on nodes off Docker alone it has no findings."""
     known = {one.title: one for one in links}
     moved = {node.name: _off_docker(node) for node in nodes}
@@ -135,7 +135,7 @@ def rolled_up(pods: Iterable[Pods], links: Iterable[Link], nodes: Iterable[Node]
 
 def _workload(
     title: Title,
-    known: Mapping[Title, Link],
+    known: Mapping[Title, OwnerLink],
     judgement: Judgement,
     names: tuple[str, ...],
     nodes: tuple[str, ...],
@@ -153,5 +153,5 @@ def _off_docker(node: Node) -> bool:
     return "://" in runtime and not runtime.startswith("docker://")
 
 
-def _top(title: Title, known: Mapping[Title, Link]) -> Title:
+def _top(title: Title, known: Mapping[Title, OwnerLink]) -> Title:
     return topmost(title, lambda one: link.above if (link := known.get(one)) else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 SHOWN = 8  # of what one runtime runs
 # Docker has rules of its own, and systemd-nspawn comes with systemd: nothing to say of them while they are idle
@@ -24,7 +24,7 @@ SHIMS = {"gvisor": "io.containerd.runsc.v1", "kata": "io.containerd.kata.v2"}
 FOREIGN_NETWORKS = {"podman": "Podman", "crio": "CRI-O's package", "nerdctl": "nerdctl"}
 
 
-@rule("D2C135", "other-runtime-present", Severity.INFO)
+@node_rule("D2C135", "other-runtime-present", Severity.INFO)
 def other_runtime_present(view: NodeView) -> Iterator[Seen]:
     """Another runtime is on the host, and nothing runs in it.
 
@@ -42,7 +42,7 @@ def other_runtime_present(view: NodeView) -> Iterator[Seen]:
             yield Seen(one.name, f"{_title(one)} ({', '.join(one.evidence[:3])}){keeps}")
 
 
-@rule("D2C140", "other-runtime-runs", Severity.INFO)
+@node_rule("D2C140", "other-runtime-runs", Severity.INFO)
 def other_runtime_runs(view: NodeView) -> Iterator[Seen]:
     """Another runtime runs containers or virtual machines here.
 
@@ -61,7 +61,7 @@ def other_runtime_runs(view: NodeView) -> Iterator[Seen]:
             yield Seen(one.name, f"{_title(one)}: {', '.join(f'{of.kind} {of.name} ({of.state})' for of in own[:SHOWN])}{more}")
 
 
-@rule("D2C141", "image-store-shared", Severity.WARNING)
+@node_rule("D2C141", "image-store-shared", Severity.WARNING)
 def image_store_shared(view: NodeView) -> Iterator[Seen]:
     """Podman keeps its images and containers in the store that CRI-O will use.
 
@@ -79,7 +79,7 @@ def image_store_shared(view: NodeView) -> Iterator[Seen]:
         yield Seen("podman", f"{_title(podman)}; {view.target.data_root} is the store of both")
 
 
-@rule("D2C142", "bridge-behind-docker-firewall", Severity.WARNING)
+@node_rule("D2C142", "bridge-behind-docker-firewall", Severity.WARNING)
 def bridge_behind_docker_firewall(view: NodeView) -> Iterator[Seen]:
     """A bridge of another runtime lives with the FORWARD policy that Docker set.
 
@@ -98,7 +98,7 @@ def bridge_behind_docker_firewall(view: NodeView) -> Iterator[Seen]:
                 yield Seen(f"bridge {path.rpartition('/')[2]}", f"of {name}; the policy of FORWARD is DROP")
 
 
-@rule("D2C143", "runtime-needs-its-shim", Severity.WARNING)
+@node_rule("D2C143", "runtime-needs-its-shim", Severity.WARNING)
 def runtime_needs_its_shim(view: NodeView) -> Iterator[Seen]:
     """Docker knows a runtime that needs a shim or handler of its own, and the new runtime has none for it.
 
@@ -121,7 +121,7 @@ def runtime_needs_its_shim(view: NodeView) -> Iterator[Seen]:
                 yield Seen(f"runtime {_named(link)}", f"{link.how}{default}; {view.target.title} has no handler of type {_type(link)}")
 
 
-@rule("D2C144", "runtime-project-ended", Severity.INFO)
+@node_rule("D2C144", "runtime-project-ended", Severity.INFO)
 def runtime_project_ended(view: NodeView) -> Iterator[Seen]:
     """A runtime is installed whose project has ended.
 
@@ -137,7 +137,7 @@ def runtime_project_ended(view: NodeView) -> Iterator[Seen]:
                 yield Seen(one.name, f"{_title(one)}: {note}")
 
 
-@rule("D2C145", "pod-network-of-another-tool", Severity.WARNING)
+@node_rule("D2C145", "pod-network-of-another-tool", Severity.WARNING)
 def pod_network_of_another_tool(view: NodeView) -> Iterator[Seen]:
     """The CNI configuration in force is one that another tool laid there for its own containers.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from migrate.facts.model import Docker, Filesystem, Image, Kubelet
 from migrate.facts.pod import Pod, PodContainer
 from migrate.formats import FormatError, image_ref, quantity
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.pods import by_owner, live, owner_name
 
 DEFAULT_EVICTION: Mapping[str, str] = {"nodefs.available": "10%", "imagefs.available": "15%"}
@@ -18,7 +18,7 @@ KUBELET_ROOT = "/var/lib/kubelet"
 MEANWHILE = 2
 
 
-@rule("D2C401", "disk-too-small", Severity.BLOCKER)
+@node_rule("D2C401", "disk-too-small", Severity.BLOCKER)
 def disk_too_small(view: NodeView) -> Iterator[Seen]:
     """There is no room for a second image store beside Docker's.
 
@@ -67,7 +67,7 @@ def disk_too_small(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"filesystem {disk.mount}", evidence)
 
 
-@rule("D2C402", "image-unobtainable", Severity.BLOCKER)
+@node_rule("D2C402", "image-unobtainable", Severity.BLOCKER)
 def image_unobtainable(view: NodeView) -> Iterator[Seen]:
     """A pod's image can be neither carried over nor pulled.
 
@@ -86,7 +86,7 @@ def image_unobtainable(view: NodeView) -> Iterator[Seen]:
         yield from by_owner(view, ((pod, why) for pod, one in _containers(view) if (why := _unobtainable(view, view.docker, one))))
 
 
-@rule("D2C403", "image-only-here", Severity.WARNING)
+@node_rule("D2C403", "image-only-here", Severity.WARNING)
 def image_only_here(view: NodeView) -> Iterator[Seen]:
     """A pod's image was built or loaded on the node and never pulled.
 

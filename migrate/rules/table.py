@@ -29,6 +29,7 @@ from migrate.rules import (
     target,
     workloads,
 )
+from migrate.rules.workload_rule import WorkloadRule
 
 RULES: tuple[Rule, ...] = (
     reading.fact_unreadable,
@@ -160,3 +161,6 @@ RULES: tuple[Rule, ...] = (
     target.target_own_limits,
     *files.FILE_RULES,
 )
+WORKLOAD_RULES = tuple(rule for rule in RULES if isinstance(rule, WorkloadRule))
+# codes that `--fail-on` does not count: the command ends with another exit code for the same reason
+OWN_EXIT_CODE = frozenset(rule.code for rule in RULES if rule.own_exit_code)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from migrate.facts.model import Unreadable
 from migrate.formats import version
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.targets.compose import compose
 
 INSTALL = "Have it installed beside Docker, which serves on undisturbed, or install it by hand without letting it replace Docker's packages"
@@ -14,7 +14,7 @@ UPGRADE = "Have it upgraded while Docker serves the node (its containers survive
 CRI_IDS = frozenset({"cri", "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"})
 
 
-@rule("D2C601", "target-not-installed", Severity.BLOCKER)
+@node_rule("D2C601", "target-not-installed", Severity.BLOCKER)
 def target_not_installed(view: NodeView) -> Iterator[Seen]:
     """The runtime to move to is not installed.
 
@@ -38,7 +38,7 @@ def target_not_installed(view: NodeView) -> Iterator[Seen]:
         yield Seen(target.unit, seen, _install(view, INSTALL))
 
 
-@rule("D2C602", "target-too-old", Severity.BLOCKER)
+@node_rule("D2C602", "target-too-old", Severity.BLOCKER)
 def target_too_old(view: NodeView) -> Iterator[Seen]:
     """The runtime to move to is too old.
 
@@ -58,7 +58,7 @@ def target_too_old(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"{view.target.title} {found}", f"docker2cri needs {view.target.minimum} or later", _install(view, UPGRADE))
 
 
-@rule("D2C603", "target-kubelet-mismatch", Severity.BLOCKER)
+@node_rule("D2C603", "target-kubelet-mismatch", Severity.BLOCKER)
 def target_kubelet_mismatch(view: NodeView) -> Iterator[Seen]:
     """This kubelet and this version of the runtime cannot work together.
 
@@ -81,7 +81,7 @@ def target_kubelet_mismatch(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"{view.target.title} {runtime}", why, remedy)
 
 
-@rule("D2C604", "cri-plugin-disabled", Severity.WARNING)
+@node_rule("D2C604", "cri-plugin-disabled", Severity.WARNING)
 def cri_plugin_disabled(view: NodeView) -> Iterator[Seen]:
     """containerd's CRI plugin is off or does not load.
 
@@ -108,7 +108,7 @@ def cri_plugin_disabled(view: NodeView) -> Iterator[Seen]:
         yield Seen("CRI plugin", f"ctr plugins ls: {found.cri}")
 
 
-@rule("D2C605", "target-runs-containers", Severity.WARNING)
+@node_rule("D2C605", "target-runs-containers", Severity.WARNING)
 def target_runs_containers(view: NodeView) -> Iterator[Seen]:
     """The new runtime already runs containers for Kubernetes, while the kubelet uses Docker.
 
@@ -126,7 +126,7 @@ def target_runs_containers(view: NodeView) -> Iterator[Seen]:
         yield Seen(view.target.title, f"{count} {'container runs' if count == 1 else 'containers run'} in it for Kubernetes", remedy)
 
 
-@rule("D2C606", "file-edit-uncertain", Severity.BLOCKER)
+@node_rule("D2C606", "file-edit-uncertain", Severity.BLOCKER)
 def file_edit_uncertain(view: NodeView) -> Iterator[Seen]:
     """A file that must change cannot be edited with certainty.
 
@@ -147,7 +147,7 @@ def file_edit_uncertain(view: NodeView) -> Iterator[Seen]:
             yield Seen(one.path, one.reason, remedy)
 
 
-@rule("D2C607", "target-tool-missing", Severity.BLOCKER)
+@node_rule("D2C607", "target-tool-missing", Severity.BLOCKER)
 def target_tool_missing(view: NodeView) -> Iterator[Seen]:
     """A program that the move needs is not on the node.
 
@@ -172,7 +172,7 @@ def target_tool_missing(view: NodeView) -> Iterator[Seen]:
             yield Seen(tool, f"no {tool} program answered", f"{first}:\n\n    {_planned(view)}\n    {command}")
 
 
-@rule("D2C608", "target-own-limits", Severity.WARNING)
+@node_rule("D2C608", "target-own-limits", Severity.WARNING)
 def target_own_limits(view: NodeView) -> Iterator[Seen]:
     """Containers get the new runtime's own defaults in place of Docker's.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from migrate.facts.pod import PodContainer
@@ -10,7 +11,7 @@ from migrate.facts.workload import Pointer
 from migrate.rules import Severity
 from migrate.rules.ground import Ground
 from migrate.rules.pods import privileged, within
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 SOCKETS = ("/run/docker.sock", "/run/dockershim.sock", "/run/cri-dockerd.sock", "/run/docker/containerd/containerd.sock", "/run/docker")
 SOCKET_PARENTS = frozenset({"/", "/var", "/run"})
@@ -25,9 +26,15 @@ TOOLS = frozenset(
     }
 )
 TOOL_NAMES = frozenset({"library/docker", "docker/compose", "docker/docker"})
+SOCKET_LINE = re.compile(r"(?:/var)?/run/(?:docker|dockershim|cri-dockerd)\.sock\b|\bDOCKER_(?:HOST|SOCK|SOCKET)\b")
+PARENT_LINE = re.compile(r"\bpath[\"']?\s*:\s*[\"']?(?:/var)?/(?:run|var)?/?[\"']?\s*(?:#.*)?$")
+DATA_LINE = re.compile(r"/var/lib/docker(?:shim)?(?![\w-])|(?<![\w/])/etc/docker\b")
+TOOL_LINE = re.compile(r"\bimage[\"']?\s*:\s*[\"']?\S*(?:\bdind\b|watchtower|portainer|docker-gc)\S*")
 
 
-@workload_rule("D2C301", "docker-socket-mounted", Severity.BLOCKER, acceptable=True)
+@workload_rule(
+    "D2C301", "docker-socket-mounted", Severity.BLOCKER, acceptable=True, words=("hostPath", "DOCKER_"), lines=(SOCKET_LINE, PARENT_LINE)
+)
 def docker_socket_mounted(view: WorkloadView) -> Iterator[Sign]:
     """A workload reaches Docker's socket.
 
@@ -45,7 +52,7 @@ def docker_socket_mounted(view: WorkloadView) -> Iterator[Sign]:
     yield from _socket_uses(view)
 
 
-@workload_rule("D2C302", "docker-data-mounted", Severity.WARNING)
+@workload_rule("D2C302", "docker-data-mounted", Severity.WARNING, words=("hostPath",), lines=(DATA_LINE,))
 def docker_data_mounted(view: WorkloadView) -> Iterator[Sign]:
     """A workload reads Docker's own files.
 
@@ -61,7 +68,7 @@ def docker_data_mounted(view: WorkloadView) -> Iterator[Sign]:
     yield from (Sign(mount.how, mount.at) for mount in view.mounts if _docker_data(view.ground, mount.path))
 
 
-@workload_rule("D2C303", "docker-tool-in-pod", Severity.WARNING)
+@workload_rule("D2C303", "docker-tool-in-pod", Severity.WARNING, words=("docker", *sorted(TOOLS)), lines=(CALL, TOOL_LINE))
 def docker_tool_in_pod(view: WorkloadView) -> Iterator[Sign]:
     """A pod's image or command is a tool of Docker.
 
@@ -78,7 +85,7 @@ def docker_tool_in_pod(view: WorkloadView) -> Iterator[Sign]:
         yield from _tool_signs(view)
 
 
-@workload_rule("D2C311", "docker-daemon-in-pod", Severity.INFO)
+@workload_rule("D2C311", "docker-daemon-in-pod", Severity.INFO, words=("docker", "dind"))
 def docker_in_docker(view: WorkloadView) -> Iterator[Sign]:
     """A pod runs a Docker daemon of its own.
 

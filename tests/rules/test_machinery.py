@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migrate.facts.model import Containerd, Docker, HostUse, Kubelet, NodeFacts, Unreadable
-from migrate.rules import Finding, NodeView, Rule, Seen, Severity, accept, check, rule
+from migrate.rules import Allow, Finding, NodeRule, NodeView, Seen, Severity, accept, check, node_rule
 from migrate.rules.table import RULES
 from tests.rules import make
 
 
-@rule("D2C999", "made-up", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C999", "made-up", Severity.BLOCKER, acceptable=True)
 def made_up(view: NodeView) -> Iterator[Seen]:
     """Something is
     odd.
@@ -85,12 +85,14 @@ def test_a_rule_that_is_badly_made_is_refused(code: str, slug: str, docstring: s
 
     see.__doc__ = docstring
     with pytest.raises(ValueError, match=said):
-        rule(code, slug, Severity.INFO)(see)
+        node_rule(code, slug, Severity.INFO)(see)
 
 
 def test_only_blockers_can_be_acceptable() -> None:
     with pytest.raises(ValueError, match="only blockers are accepted"):
-        rule("D2C123", "x", Severity.WARNING, acceptable=True)(made_up.see)
+        node_rule("D2C123", "x", Severity.WARNING, acceptable=True)(made_up.look)
+    with pytest.raises(ValueError, match="only what is accepted allows something"):
+        node_rule("D2C123", "x", Severity.BLOCKER, allows=Allow.FORCE)(made_up.look)
 
 
 NOTHING = Unreadable("it", "permission denied")
@@ -172,4 +174,4 @@ def test_no_rule_falls_over_odd_configuration(
 def test_the_factories_give_every_field() -> None:
     for made, kind in ((make.facts(), NodeFacts), (make.kubelet(), Kubelet), (make.docker(), Docker), (make.containerd(), Containerd)):
         assert all(hasattr(made, one.name) for one in fields(kind))
-    assert isinstance(made_up, Rule)
+    assert isinstance(made_up, NodeRule)

@@ -12,7 +12,7 @@ import pytest
 
 import migrate.rules
 from migrate.report.rules_page import FAMILIES, explain, listing, rules_page
-from migrate.rules import Rule, Severity, check
+from migrate.rules import Allow, Rule, Seen, Severity, check
 from migrate.rules.table import RULES
 from tests.rules import (
     make,
@@ -58,60 +58,85 @@ ACCEPTABLE = {
     "single-replica-budget",
 }
 
-by_code = pytest.mark.parametrize("one", RULES, ids=lambda one: one.code)
+# Blockers that forbid an installation too: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.
+FORBID_INSTALL = {
+    *("control-plane-node", "cluster-not-read", "node-not-in-cluster", "installer-unsupported", "docker-enforced", "docker-not-running"),
+    *("node-component-in-docker", "kubelet-not-running", "runtime-unknown", "fact-unreadable", "read-without-root"),
+    "runtime-config-unreadable",
+}
+
+by_code = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 
 
 def test_codes_and_slugs_are_unique_and_in_order() -> None:
-    assert [one.code for one in RULES] == sorted({one.code for one in RULES})
-    assert [slug for slug, count in Counter(one.slug for one in RULES).items() if count > 1] == []
+    assert [rule.code for rule in RULES] == sorted({rule.code for rule in RULES})
+    assert [slug for slug, count in Counter(rule.slug for rule in RULES).items() if count > 1] == []
 
 
 def test_every_rule_of_a_module_is_in_the_table() -> None:
-    modules = [import_module(f"migrate.rules.{one.name}") for one in iter_modules(migrate.rules.__path__)]
-    defined = {one.code for module in modules for one in vars(module).values() if isinstance(one, Rule)}
-    assert defined == {one.code for one in RULES}
+    modules = [import_module(f"migrate.rules.{module.name}") for module in iter_modules(migrate.rules.__path__)]
+    found = (value for module in modules for value in vars(module).values())
+    defined = {rule.code for value in found for rule in (value if isinstance(value, tuple) else (value,)) if isinstance(rule, Rule)}
+    assert defined == {rule.code for rule in RULES}
 
 
 @by_code
-def test_docs_are_complete(one: Rule) -> None:
-    assert re.fullmatch(r"[A-Za-z].{15,118}\.", one.what), one.what
-    assert one.why.endswith("."), one.why
-    assert one.sources.endswith("."), one.sources
-    assert len(one.remedy) > 20
-    for text in (one.what, one.why, one.sources):
+def test_docs_are_complete(rule: Rule) -> None:
+    assert re.fullmatch(r"[A-Za-z].{15,118}\.", rule.what), rule.what
+    assert rule.why.endswith("."), rule.why
+    assert rule.sources.endswith("."), rule.sources
+    assert len(rule.remedy) > 20
+    for text in (rule.what, rule.why, rule.sources):
         assert "    " not in text
-    assert one.code.startswith(tuple(prefix for prefix, _ in FAMILIES))
+    assert rule.code.startswith(tuple(prefix for prefix, _ in FAMILIES))
 
 
 @by_code
-def test_a_blocker_says_a_command_to_type(one: Rule) -> None:
-    if one.severity is Severity.BLOCKER and one.slug != "installer-unsupported":
-        assert "\n\n    " in one.remedy
+def test_a_blocker_says_a_command_to_type(rule: Rule) -> None:
+    if rule.severity is Severity.BLOCKER and rule.slug != "installer-unsupported":
+        assert "\n\n    " in rule.remedy
 
 
 def test_only_what_is_harmless_to_the_node_is_acceptable() -> None:
-    assert {one.slug for one in RULES if one.acceptable} == ACCEPTABLE
+    assert {rule.slug for rule in RULES if rule.acceptable} == ACCEPTABLE
+
+
+def test_what_follows_from_a_finding_is_an_attribute_of_its_rule() -> None:
+    assert {rule.slug: rule.allows for rule in RULES if rule.allows} == {
+        "bare-pod": Allow.FORCE,
+        "emptydir-data-lost": Allow.DELETE_EMPTYDIR_DATA,
+    }
+    assert {rule.slug for rule in RULES if rule.transient} == {"budget-exhausted"}
+    assert {rule.slug for rule in RULES if rule.forbids_install} == FORBID_INSTALL
+    assert {rule.slug for rule in RULES if rule.own_exit_code} == {"cluster-not-read"}
 
 
 @by_code
-def test_an_acceptable_blocker_says_how_to_accept_it(one: Rule) -> None:
-    told = f"--accept {one.code}=" in one.remedy
-    assert not told or one.acceptable
-    assert told or one.slug in {"budget-exhausted", "budgets-overlap"} or not one.acceptable
+def test_a_finding_carries_what_follows_from_it(rule: Rule) -> None:
+    found = rule.finding(Seen("it", "seen"), {}, "w1")
+    for name in ("code", "slug", "severity", "acceptable", "what", "remedy", "allows", "transient", "forbids_install"):
+        assert getattr(found, name) == getattr(rule, name)
 
 
 @by_code
-def test_each_rule_was_seen_to_fire_and_to_be_silent(one: Rule) -> None:
-    if one.slug == "templates-not-rendered":
+def test_an_acceptable_blocker_says_how_to_accept_it(rule: Rule) -> None:
+    told = f"--accept {rule.code}=" in rule.remedy
+    assert not told or rule.acceptable
+    assert told or rule.slug in {"budget-exhausted", "budgets-overlap"} or not rule.acceptable
+
+
+@by_code
+def test_each_rule_was_seen_to_fire_and_to_be_silent(rule: Rule) -> None:
+    if rule.slug == "templates-not-rendered":
         return  # needs a folder: tests/cli/test_scan.py
-    cases = [case for case in CASES if case.code == one.code]
+    cases = [case for case in CASES if case.code == rule.code]
     assert any(case.seen for case in cases)
     assert any(not case.seen for case in cases)
 
 
 def test_a_healthy_worker_has_only_infos() -> None:
     found = check(make.view(), RULES)
-    assert [(one.severity, one.slug) for one in found] == [
+    assert [(rule.severity, rule.slug) for rule in found] == [
         (Severity.INFO, "log-rotation-moves"),
         (Severity.INFO, "log-format-changes"),
         (Severity.INFO, "installer-may-undo"),
@@ -124,7 +149,7 @@ def test_the_page_of_rules_is_in_step() -> None:
 
 
 def test_a_page_holds_everything_of_a_rule() -> None:
-    assert explain(next(one for one in RULES if one.code == "D2C502")) == (
+    assert explain(next(rule for rule in RULES if rule.code == "D2C502")) == (
         "D2C502 cni-config-missing (blocker)\n\n"
         "There is no CNI configuration on the node.\n\n"
         "Why\n  The runtime reports its network as not ready, and the node stays NotReady.\n\n"
@@ -138,10 +163,10 @@ def test_a_page_holds_everything_of_a_rule() -> None:
 def test_a_listing_has_a_line_a_rule() -> None:
     lines = listing().splitlines()
     assert len(lines) == len(RULES)
-    slug = f"{'fact-unreadable':{max(len(one.slug) for one in RULES)}}"
+    slug = f"{'fact-unreadable':{max(len(rule.slug) for rule in RULES)}}"
     assert lines[0] == f"D2C101  blocker              {slug}  Something that the migration rests on could not be read."
 
 
 def test_the_page_of_pains_names_rules_that_exist() -> None:
     named = re.findall(r"D2C[0-9]{3}", (ROOT / "docs" / "design" / "pains.md").read_text("utf-8"))
-    assert set(named) - {one.code for one in RULES} == set()
+    assert set(named) - {rule.code for rule in RULES} == set()

@@ -11,8 +11,8 @@ from migrate.facts.config_use import ConfigUse, Use
 from migrate.facts.workload import Workload, pod_workload
 from migrate.rules import NodeView
 from migrate.rules.ground import Ground
-from migrate.rules.sight import WorkloadView, check_workload
 from migrate.rules.table import RULES
+from migrate.rules.workload_rule import WorkloadView, check_workload
 from migrate.targets.containerd import CONTAINERD
 from migrate.targets.crio import CRIO, CRIO_OWN_DEFAULTS
 from tests.rules import make
