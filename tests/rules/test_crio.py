@@ -44,7 +44,36 @@ def shell(command: str, **context: Any) -> Any:
 
 
 ROOT = "/var/lib/containers/storage is on /dev/sda1 at /: "
+NO_CONFIG = Unreadable("crio config", "exit code 1")
+NO_DUMP = Unreadable("containerd config dump", "exit code 1")
 CASES = (
+    Case(
+        "D2C103",
+        "the target's configuration",
+        node(crio=Crio("1.23.5", NO_CONFIG), unreadable=(NO_CONFIG,)),
+        (("crio config", "exit code 1"),),
+    ),
+    Case("D2C103", "that of a third runtime is a detail", node(containerd=make.containerd(loaded=NO_DUMP), unreadable=(NO_DUMP,))),
+    Case("D2C102", "the target's is D2C103", node(crio=Crio("1.23.5", NO_CONFIG), unreadable=(NO_CONFIG,))),
+    Case(
+        "D2C102",
+        "the configuration of a third runtime",
+        node(containerd=make.containerd(file=Unreadable("/etc/containerd/config.toml", "not TOML"), loaded=NO_DUMP), unreadable=(NO_DUMP,)),
+        (("/etc/containerd/config.toml", "not TOML"), ("containerd config dump", "exit code 1")),
+    ),
+    Case(
+        "D2C102",
+        "CRI-O's where containerd is the target",
+        make.view(of=make.facts(crio=Crio("1.23.5", NO_CONFIG), unreadable=(NO_CONFIG,))),
+        (("crio config", "exit code 1"),),
+    ),
+    Case(
+        "D2C101",
+        "the target's program does not answer",
+        node(crio=None, unreadable=(Unreadable("crio version", "exit code 1"),)),
+        (("crio version", "exit code 1"),),
+    ),
+    Case("D2C101", "a third runtime's does not answer", node(unreadable=(Unreadable("containerd version", "exit code 1"),))),
     Case("D2C601", "not there", node(crio=None), (("CRI-O", "no crio program answered; crio.service is active"),)),
     Case("D2C601", "it does not answer, which D2C101 says", node(crio=None, unreadable=(Unreadable("crio version", "exit code 1"),))),
     Case(
