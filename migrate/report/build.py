@@ -30,10 +30,11 @@ from migrate.report.model import (
 )
 from migrate.report.stack import stack
 from migrate.rules import Finding as Judged
-from migrate.rules import NodeRule, Severity, filled, values_of
+from migrate.rules import NodeRule, Severity
 from migrate.rules.files import FileRule
 from migrate.rules.judge import Inspected, JudgedWorkload
 from migrate.rules.table import RULES
+from migrate.rules.text import filled, values_of
 from migrate.rules.workload_rule import WorkloadRule
 from migrate.targets import Target
 from migrate.targets.table import target_named

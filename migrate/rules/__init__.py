@@ -7,16 +7,16 @@ Three kinds: a `NodeRule` judges a node, a `WorkloadRule` (migrate.rules.workloa
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts, Place
 from migrate.facts.pod import Pod
+from migrate.rules.text import filled, rule_text, values_of
 from migrate.targets import Target
 
 if TYPE_CHECKING:
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
 CODE = re.compile(r"D2C[1-9][0-9]{2}")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NODE = re.compile(r"\bNODE\b")
-DOCSTRING = re.compile(r"(.+?)\n\nWhy: (.+?)\n\nRemedy: (.+?)\n\nSources: (.+)", re.DOTALL)
-PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b")
-# Placeholder of a remedy -> what of the target stands in its place.
-OF_TARGET: Mapping[str, Callable[[Target], str]] = {
-    "TARGET": lambda target: target.asked,
-    "UNIT": lambda target: target.unit,
-    "ENDPOINT": lambda target: target.endpoint,
-    "PACKAGES": lambda target: target.packages,
-}
 
 
 class Severity(StrEnum):
@@ -235,28 +226,6 @@ class NodeRule(Rule):
         return self.look(view)
 
 
-class RuleText(TypedDict):
-    """The parts of a rule's docstring."""
-
-    what: str
-    why: str
-    remedy: str
-    sources: str
-
-
-def rule_text(code: str, docstring: str | None) -> RuleText:
-    """The parts of a docstring: what, `Why:`, `Remedy:` and `Sources:`, in this order, each after a blank line.
-
-    Lines indented by four more are commands and keep their form; all others are joined. Raises ValueError for another form.
-    """
-    first, _, rest = (docstring or "").strip().partition("\n")
-    found = DOCSTRING.fullmatch(f"{first}\n{textwrap.dedent(rest)}")
-    if found is None:
-        raise ValueError(f"{code}: the docstring lacks what, Why:, Remedy: or Sources:")
-    what, why, remedy, sources = (_reflow(part) for part in found.groups())
-    return RuleText(what=what, why=why, remedy=remedy, sources=sources)
-
-
 def node_rule(
     code: str,
     slug: str,
@@ -287,21 +256,6 @@ def node_rule(
         )
 
     return made
-
-
-def _reflow(text: str) -> str:
-    paragraphs = text.strip("\n").split("\n\n")
-    return "\n\n".join(paragraph if paragraph.startswith("    ") else " ".join(paragraph.split()) for paragraph in paragraphs)
-
-
-def filled(remedy: str, values: Mapping[str, str]) -> str:
-    """The remedy with these placeholders filled, in one pass: what stands in their place is not looked at again."""
-    return PLACEHOLDER.sub(lambda found: values.get(found[0], found[0]), remedy)
-
-
-def values_of(target: Target) -> dict[str, str]:
-    """What fills the placeholders of OF_TARGET."""
-    return {name: value(target) for name, value in OF_TARGET.items()}
 
 
 def check(view: NodeView, rules: Iterable[Rule]) -> tuple[Finding, ...]:

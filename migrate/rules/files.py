@@ -1,11 +1,12 @@
-"""D2C700 to D2C731: files of a repository that lean on Docker outside of pods, and files that could not be read as what they are."""
+"""D2C700 to D2C731: files of a repository that depend on Docker outside of pods, and files that could not be read as what they are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from migrate.manifests.model import Kind, Problem, Trouble, Use
-from migrate.rules import Rule, Severity, rule_text
+from migrate.rules import Rule, Severity
+from migrate.rules.text import rule_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,11 @@ FILE_RULES = (
         "file-broken",
         Severity.WARNING,
         Trouble.BROKEN,
-        """A file is not what its name says, or breaks off: it was judged by its text, or in part.
+        """A file is not what its name says, or breaks off: only its text, or a part of it, was judged.
 
-        Why: what cannot be read cannot be judged; a finding may be missing.
+        Why: what cannot be parsed cannot be judged in full; a finding may be missing.
 
-        Remedy: Mend it. A manifest is read by itself with:
+        Remedy: Fix the file. To check a manifest by itself:
 
             kubectl apply --dry-run=client -f FILE
 
@@ -46,11 +47,11 @@ FILE_RULES = (
         "manifest-misfit",
         Severity.WARNING,
         Trouble.MISFIT,
-        """A manifest does not fit Kubernetes' types, or says a thing twice.
+        """A manifest does not match Kubernetes' types, or sets a field twice.
 
-        Why: the API server refuses it, or drops a part without a word; the rest of it was judged.
+        Why: the API server rejects it, or drops a part without an error; the rest of it was judged.
 
-        Remedy: Write it as the API wants it:
+        Remedy: Correct the manifest:
 
             kubectl apply --dry-run=server --validate=strict -f FILE
 
@@ -64,7 +65,8 @@ FILE_RULES = (
         Trouble.UNRENDERED,
         """A chart or a kustomization could not be rendered, so that only its text was searched.
 
-        Why: values and patches decide what is deployed; lines that are never rendered may be told, and what only rendering makes is missing.
+        Why: values and patches decide what is deployed: lines that are never rendered may be reported, and what only rendering creates is
+        missing.
 
         Remedy: Install the program that is named, or render it and scan the result:
 
@@ -79,11 +81,11 @@ FILE_RULES = (
         "waiver-incomplete",
         Severity.WARNING,
         Trouble.WAIVER,
-        """A waiver in a file is not written as it must be, so that it waives nothing.
+        """A waiver in a file is incomplete and waives nothing.
 
-        Why: a waiver without a code, a reason or a real day cannot be answered for later.
+        Why: a waiver needs a code, a reason and, where it ends, a valid date.
 
-        Remedy: Write it whole, beside or above the line that it is about:
+        Remedy: Complete it, beside or above the line that it is about:
 
             # docker2cri: ignore D2C301 the builder moves to BuildKit (until 2027-01-31)
 
@@ -97,11 +99,11 @@ FILE_RULES = (
         Kind.PRIVILEGED,
         """A script, job or Compose service starts a privileged container with Docker.
 
-        Why: it needs a Docker daemon, and on a node it reaches everything of the host: whatever it does there is seen by no Kubernetes rule.
+        Why: it needs a Docker daemon, and on a node it reaches the whole host, where no rule about workloads judges it.
 
-        Remedy: Run it as a pod with what it needs named, or on a machine that keeps Docker:
+        Remedy: Run it as a pod with the permissions that it needs, or on a machine that keeps Docker:
 
-            kubectl debug node/NODE -it --image=busybox --profile=sysadmin     # for a look at a node
+            kubectl debug node/NODE -it --image=busybox --profile=sysadmin     # to look at a node
 
         Sources: docs.docker.com, docker container run --privileged; kubernetes.io, Debug running pods.
         """,
@@ -111,9 +113,9 @@ FILE_RULES = (
         "docker-socket-in-file",
         Severity.WARNING,
         Kind.SOCKET,
-        """A script, job, Compose service or volume hands on Docker's socket.
+        """A script, job, Compose service or volume uses Docker's socket.
 
-        Why: where it runs on a node, or in a pod of one, nobody answers at that socket once Docker is shelved.
+        Why: on a node, or in a pod, nothing serves that socket once Docker is stopped.
 
         Remedy: Build with BuildKit, Buildah or a kaniko fork, which need no daemon of the node:
 
@@ -127,12 +129,11 @@ FILE_RULES = (
         "docker-command-in-file",
         Severity.INFO,
         Kind.CALL,
-        """A script or a job calls Docker's command.
+        """A script or a job calls docker.
 
-        Why: it works as long as it runs where a Docker daemon is: on build machines nothing changes, on nodes and in pods that use the node's
-        Docker it fails.
+        Why: it works where a Docker daemon runs: build machines do not change, on nodes and in pods that use the node's Docker it fails.
 
-        Remedy: Find out where it runs. On a node, crictl looks and the kubelet cleans up:
+        Remedy: Find out where it runs. On a node, crictl lists containers and images, and the kubelet removes unused ones:
 
             crictl ps; crictl images; crictl logs CONTAINER     # in place of docker ps, images, logs
 
@@ -144,11 +145,11 @@ FILE_RULES = (
         "docker-host-in-file",
         Severity.WARNING,
         Kind.ADDRESS,
-        """A file sets DOCKER_HOST, or calls Docker with --host.
+        """A file sets DOCKER_HOST, or calls docker with --host.
 
-        Why: it speaks to a certain daemon. One of its own in the pod or the job (dind) goes on working; that of a node does not.
+        Why: it uses a certain daemon. One of its own in the pod or the job (dind) continues to work; that of a node does not.
 
-        Remedy: Find out whose daemon answers there:
+        Remedy: Find out whose daemon serves that address:
 
             docker -H ADDRESS info --format '{{.Name}}'
 
@@ -160,11 +161,11 @@ FILE_RULES = (
         "docker-daemon-in-file",
         Severity.INFO,
         Kind.DAEMON,
-        """A job or service brings a Docker daemon of its own.
+        """A job or service runs a Docker daemon of its own.
 
-        Why: it does not need the node's Docker and goes on working; it needs a privileged container, and its images are on no node.
+        Why: it does not need the node's Docker and continues to work. It needs a privileged container, and its images are on no node.
 
-        Remedy: Nothing for the migration. Builds without a daemon need no privileges: BuildKit rootless, Buildah.
+        Remedy: Nothing for the migration. Rootless BuildKit and Buildah build without a daemon and without privileges.
 
         Sources: docs.gitlab.com, Use Docker to build Docker images; hub.docker.com, docker (dind).
         """,
@@ -176,9 +177,9 @@ FILE_RULES = (
         Kind.DATA,
         """A script, job, Compose service or volume uses Docker's own files.
 
-        Why: on a node nothing changes below /var/lib/docker any more, and later it is gone; containerd keeps other files elsewhere.
+        Why: on a node nothing changes below /var/lib/docker any more once Docker is stopped; the target keeps other files in other places.
 
-        Remedy: For logs read /var/log/pods, for space ask the runtime:
+        Remedy: Read /var/log/pods for logs, and ask the runtime for the space that it uses:
 
             crictl stats; crictl imagefsinfo     # on the node
 
@@ -190,11 +191,11 @@ FILE_RULES = (
         "unit-file-needs-docker",
         Severity.WARNING,
         Kind.UNIT,
-        """A unit file needs Docker's unit, calls Docker, or a script handles Docker's service.
+        """A unit file requires Docker's unit or calls docker, or a script controls Docker's service.
 
-        Why: on a node systemd stops it together with Docker and does not start it while Docker is shelved; a call fails.
+        Why: on a node systemd stops the unit together with Docker and does not start it while Docker is stopped; a call fails.
 
-        Remedy: Move what it runs into a pod, or name containerd in its place:
+        Remedy: Move what it runs into a pod, or make it depend on the target's unit:
 
             systemctl list-dependencies --reverse docker.service docker.socket     # on the node
 
@@ -206,11 +207,11 @@ FILE_RULES = (
         "docker-cli-in-image",
         Severity.INFO,
         Kind.IMAGE,
-        """An image is made with Docker's command in it, or a script installs it.
+        """An image contains the docker command, or a script installs it.
 
-        Why: somebody means to call it. In a pod it finds no daemon once the node's Docker is shelved.
+        Why: in a pod the command finds no daemon once the node's Docker is stopped.
 
-        Remedy: See what the image is used for, and which daemon it speaks to:
+        Remedy: Find out what uses the image, and which daemon it calls:
 
             kubectl get pods -A -o jsonpath='{range .items[*]}{.metadata.name} {.spec.containers[*].image}{"\\n"}{end}' | grep IMAGE
 
@@ -224,9 +225,9 @@ FILE_RULES = (
         Kind.COMPOSE,
         """A Compose file describes containers that Docker itself runs.
 
-        Why: where it is used on a node its containers stop with Docker, and Kubernetes knows nothing of them.
+        Why: on a node they stop with Docker, and Kubernetes does not know them.
 
-        Remedy: Find out whether it runs on a node; if so move it to a machine with Docker, or make manifests of it:
+        Remedy: Find out whether it is used on a node; if so, move it to a machine with Docker, or convert it to manifests:
 
             docker ps --filter label=com.docker.compose.project     # on the node
 

@@ -11,12 +11,12 @@ from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 @workload_rule("D2C327", "short-image-name", Severity.INFO, words=("image",), applies=lambda ground: not ground.target.takes_short_names)
 def short_image_name(view: WorkloadView) -> Iterator[Sign]:
-    """A pod names its image without a registry.
+    """A pod uses an image name without a registry.
 
-    Why: Docker and containerd take docker.io for it. CRI-O asks the registries that registries.conf lists for such names, refuses them
-    when it lists none, and from 1.34 on when it lists several. The plan lists docker.io unless the node's own files list others.
+    Why: Docker and containerd take docker.io for it. CRI-O uses the registries that registries.conf lists for such names, refuses them when
+    it lists none, and from 1.34 on when it lists several. The plan lists docker.io unless the node's own files list others.
 
-    Remedy: See what the plan writes, or name the image in full:
+    Remedy: Check what the plan writes, or use the full name of the image:
 
         unqualified-search-registries = ["docker.io"]     # /etc/containers/registries.conf, on every node
 
@@ -29,19 +29,19 @@ def short_image_name(view: WorkloadView) -> Iterator[Sign]:
 
 @workload_rule("D2C404", "image-pinned-by-digest", Severity.INFO, words=("sha256:",))
 def image_pinned_by_digest(view: WorkloadView) -> Iterator[Sign]:
-    """A pod names its image by a digest.
+    """A pod uses a digest for its image.
 
-    Why: an import from Docker gives a new manifest digest, so the image is pulled again: the registry must be reachable at that moment.
+    Why: a copy from Docker has another manifest digest, so the image is pulled again: the registry must be reachable at that time.
 
-    Remedy: Nothing with a registry at hand. Without one, pull it into the new store beforehand:
+    Remedy: Nothing with a reachable registry. Without one, pull the image into the target's store before:
 
-        crictl pull IMAGE@sha256:...     # on the node, containerd's CRI enabled
+        crictl --runtime-endpoint ENDPOINT pull IMAGE@sha256:...     # on the node
 
     Sources: containerd 1.6.20, ctr images import (observed); kubernetes issue 124286.
     """
-    for at, one in view.containers:
-        if "@sha256:" in one.image and one.image_pull_policy != "Never":
-            yield Sign(f"container {one.name}: {one.image}", (*at, "image"))
+    for at, container in view.containers:
+        if "@sha256:" in container.image and container.image_pull_policy != "Never":
+            yield Sign(f"container {container.name}: {container.image}", (*at, "image"))
 
 
 def _in_full(image: str) -> str:

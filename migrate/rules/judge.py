@@ -108,7 +108,7 @@ def judge_workloads(
     """Every workload of a cluster judged, in namespace, kind, name order; `views` are the nodes that were read, `reasons` accepted codes.
 
     A workload that lives on nodes only that are off Docker already has no findings: there is nothing to migrate. One without live pods is
-    judged as its next pod would be. ConfigMaps that no workload uses are in it where their lines lean on Docker.
+    judged as its next pod would be. ConfigMaps that no workload uses are in it where their lines depend on Docker.
     """
     views = tuple(views)
     ground = cluster_ground(views, cluster, target, next_kubernetes)

@@ -15,7 +15,7 @@ from migrate.manifests.split import documents
 from migrate.manifests.template_text import lines
 from migrate.manifests.text import Text
 from migrate.manifests.waivers import Waiver, waivers
-from migrate.rules import Finding, Rule, Seen, values_of
+from migrate.rules import Finding, Rule, Seen
 from migrate.rules.clean import Cleaner
 from migrate.rules.files import FileRule
 from migrate.rules.ground import Ground
@@ -24,6 +24,7 @@ from migrate.rules.pod_security import level
 from migrate.rules.table import RULES
 from migrate.rules.telltale import Telltale, telltale
 from migrate.rules.template_lines import line_findings
+from migrate.rules.text import values_of
 from migrate.rules.workload_rule import WorkloadView, check_workload
 
 _OBJECT = re.compile(r"^[ \t{\"']*(?:apiVersion|kind)[\"']?[ \t]*:", re.MULTILINE)

@@ -11,10 +11,11 @@ from migrate.facts.config_use import ConfigUse, Use
 from migrate.facts.model import Place
 from migrate.facts.pod import Pod, PodContainer
 from migrate.facts.workload import CONFIG_MAP, Pointer, Workload, pod_workload
-from migrate.rules import Finding, NodeView, Rule, Seen, Severity, rule_text, values_of
+from migrate.rules import Finding, NodeView, Rule, Seen, Severity
 from migrate.rules.ground import Ground, node_ground
 from migrate.rules.mounts import HostMount, host_mounts
 from migrate.rules.pods import by_owner, live
+from migrate.rules.text import rule_text, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class WorkloadView:
         return tuple(command for at, container in self.containers for command in _commands(at, container))
 
     def config_uses(self, use: Use) -> Iterator[ConfigUse]:
-        """Lines of the ConfigMaps that its pods use (of itself, for a ConfigMap) that lean on Docker in one way."""
+        """Lines of the ConfigMaps that its pods use (of itself, for a ConfigMap) that depend on Docker in one way."""
         if self.ground.config_uses:
             workload = self.workload
             names = (workload.name,) if workload.kind == CONFIG_MAP else sorted(workload.config_maps)

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from migrate.facts.model import Containerd, Docker, HostUse, Kubelet, NodeFacts, Unreadable
 from migrate.rules import Allow, Finding, NodeRule, NodeView, Seen, Severity, accept, check, node_rule
 from migrate.rules.table import RULES
+from migrate.targets import Target
+from migrate.targets.containerd import CONTAINERD
+from migrate.targets.crio import CRIO
 from tests.rules import make
 
 
@@ -56,6 +59,50 @@ def test_findings_are_whole_sorted_and_each_said_once() -> None:
             "Type this about w1, not NODES:\n\n    kubectl get node w1\n      --watch\n\nand that.",
         ),
     )
+
+
+@node_rule("D2C998", "filled", Severity.INFO)
+def filled_in(view: NodeView) -> Iterator[Seen]:
+    """Something has a name.
+
+    Why: it is made up.
+
+    Remedy: Type this:
+
+        docker2cri plan TARGET NODE --out plan.json
+        systemctl restart UNIT NAME OTHER
+        crictl -r ENDPOINT PROGRAM SOCKET PACKAGES
+
+    Sources: none.
+    """
+    yield Seen("a", "named", values={"NAME": "'NODE TARGET'"})
+
+
+@pytest.mark.parametrize(
+    ("target", "lines"),
+    [
+        (
+            CONTAINERD,
+            (
+                "docker2cri plan --to containerd w1 --out plan.json",
+                "systemctl restart containerd.service 'NODE TARGET' OTHER",
+                "crictl -r unix:///run/containerd/containerd.sock containerd /run/containerd/containerd.sock containerd.io containerd",
+            ),
+        ),
+        (
+            CRIO,
+            (
+                "docker2cri plan --to crio w1 --out plan.json",
+                "systemctl restart crio.service 'NODE TARGET' OTHER",
+                "crictl -r unix:///var/run/crio/crio.sock crio /var/run/crio/crio.sock cri-o",
+            ),
+        ),
+    ],
+    ids=lambda value: value.name if isinstance(value, Target) else "",
+)
+def test_placeholders_are_filled_once_by_the_target_and_by_what_was_seen(target: Target, lines: tuple[str, ...]) -> None:
+    (found,) = check(make.view(target=target), [filled_in])
+    assert found.remedy == "\n    ".join(("Type this:\n", *lines))
 
 
 def test_blockers_come_first() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -14,6 +15,8 @@ import migrate.rules
 from migrate.report.rules_page import FAMILIES, explain, listing, rules_page
 from migrate.rules import Allow, Rule, Seen, Severity, check
 from migrate.rules.table import RULES
+from migrate.targets import Target
+from migrate.targets.table import TARGETS
 from tests.rules import (
     make,
     test_actors,
@@ -30,6 +33,7 @@ from tests.rules import (
     test_workloads_behaviour,
     test_workloads_docker,
 )
+from tests.rules.case import Case
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = (
@@ -62,7 +66,7 @@ ACCEPTABLE = {
 FORBID_INSTALL = {
     *("control-plane-node", "cluster-not-read", "node-not-in-cluster", "installer-unsupported", "docker-enforced", "docker-not-running"),
     *("node-component-in-docker", "kubelet-not-running", "runtime-unknown", "fact-unreadable", "read-without-root"),
-    "runtime-config-unreadable",
+    *("runtime-config-unreadable", "systemd-too-old", "flock-missing"),
 }
 
 by_code = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
@@ -118,6 +122,55 @@ def test_a_finding_carries_what_follows_from_it(rule: Rule) -> None:
         assert getattr(found, name) == getattr(rule, name)
 
 
+# Rules whose commands are about one runtime: as its process on the host (D2C122, D2C202), or as the target that was asked for (D2C608).
+OF_ONE_RUNTIME = {"D2C122", "D2C202", "D2C608"}
+RUNTIME = re.compile(r"containerd|\bcri-?o\b", re.IGNORECASE)
+
+
+def commands(remedy: str) -> list[str]:
+    """What of a remedy is typed: its indented lines, and docker2cri's commands inside of sentences."""
+    return [line for line in remedy.splitlines() if line.startswith("    ")] + re.findall(r"`(docker2cri[^`]*)`", remedy)
+
+
+@by_code
+def test_no_command_of_a_remedy_names_a_runtime(rule: Rule) -> None:
+    named = any(RUNTIME.search(command) for command in commands(rule.remedy))
+    assert named == (rule.code in OF_ONE_RUNTIME)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_no_finding_names_another_target_in_a_command(target: Target) -> None:
+    other = {"containerd": re.compile(r"--to crio|crio\.service"), "crio": re.compile(r"--to containerd|containerd\.service")}[
+        target.program
+    ]
+    cases = [case for case in CASES if isinstance(case, Case) and case.code not in OF_ONE_RUNTIME]
+    by_code = {rule.code: rule for rule in RULES}
+    found = {finding for case in cases for finding in check(replace(case.view, target=target), [by_code[case.code]])}
+    assert len({finding.code for finding in found}) > 90
+    for finding in found:
+        for command in commands(finding.remedy):
+            assert not other.search(command), finding
+            assert not {"TARGET", "UNIT", "ENDPOINT", "SOCKET", "PROGRAM", "PACKAGES"} & set(re.findall(r"[A-Z]{2,}", command)), finding
+
+
+def test_a_command_that_makes_a_plan_writes_it_to_a_file() -> None:
+    plans = [command.strip() for rule in RULES for command in commands(rule.remedy) if "docker2cri plan" in command]
+    form = re.compile(r'docker2cri plan (TARGET|--to crio) (--install packages |--accept D2C\d+="[^"]+" )?(NODE|WORKER) --out plan\.json')
+    assert [command for command in plans if not form.fullmatch(command)] == []
+    assert len(plans) > 10
+
+
+DIALECT = re.compile(
+    r"\b(vacat\w*|settl\w*|(un)?shel(ve|ving)\w*|way back|go(es)? back|somebody|anew|parked|cleanup)\b|of the house|docs/design",
+    re.IGNORECASE,
+)
+
+
+@by_code
+def test_texts_use_the_words_of_the_glossary(rule: Rule) -> None:
+    assert not DIALECT.search(" ".join((rule.what, rule.why, rule.remedy, rule.sources)))
+
+
 @by_code
 def test_an_acceptable_blocker_says_how_to_accept_it(rule: Rule) -> None:
     told = f"--accept {rule.code}=" in rule.remedy
@@ -151,9 +204,9 @@ def test_the_page_of_rules_is_in_step() -> None:
 def test_a_page_holds_everything_of_a_rule() -> None:
     assert explain(next(rule for rule in RULES if rule.code == "D2C502")) == (
         "D2C502 cni-config-missing (blocker)\n\n"
-        "There is no CNI configuration on the node.\n\n"
-        "Why\n  The runtime reports its network as not ready, and the node stays NotReady.\n\n"
-        "Remedy\n  See why the cluster's network agent did not write its file:\n\n"
+        "The node has no CNI configuration.\n\n"
+        "Why\n  The target reports its network as not ready, and the node stays NotReady.\n\n"
+        "Remedy\n  Find out why the cluster's network agent did not write its file:\n\n"
         "      ls -l /etc/cni/net.d     # on the node\n"
         "      kubectl get pods -A -o wide --field-selector spec.nodeName=NODE\n\n"
         "Sources\n  containerd docs/cri/config.md (cni); containernetworking/cni libcni.\n"
@@ -164,7 +217,7 @@ def test_a_listing_has_a_line_a_rule() -> None:
     lines = listing().splitlines()
     assert len(lines) == len(RULES)
     slug = f"{'fact-unreadable':{max(len(rule.slug) for rule in RULES)}}"
-    assert lines[0] == f"D2C101  blocker              {slug}  Something that the migration rests on could not be read."
+    assert lines[0] == f"D2C101  blocker              {slug}  A reading that the migration depends on failed."
 
 
 def test_the_page_of_pains_names_rules_that_exist() -> None:
