@@ -16,6 +16,7 @@ from migrate.plan.inputs import inputs
 from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
 from migrate.plan.steps import BundleSource, InstalledPackage, InstallRuntime
 from migrate.rules import Finding, NodeView
+from migrate.rules.target import target_kubelet_mismatch, target_not_installed, target_too_old, target_tool_missing
 from migrate.targets.bundle import fits
 from migrate.targets.host import sandbox_image
 
@@ -33,6 +34,11 @@ class Lacking:
     runtime: bool
     tools: tuple[tuple[str, str], ...]
     packages: tuple[str, ...]
+
+    @property
+    def code(self) -> str:
+        """The code of the finding that says so."""
+        return target_not_installed.code if self.runtime else target_tool_missing.code
 
 
 class NotInstallable(ValueError):
@@ -67,7 +73,7 @@ def unfit(view: NodeView, text: str | None) -> str | None:
 
 def by_packages(view: NodeView, wanted: Lacking, answer: Transaction) -> InstallRuntime:
     """The step that a package manager's simulated answer allows; raises NotInstallable."""
-    code = "D2C601" if wanted.runtime else "D2C607"
+    code = wanted.code
     asked = " ".join(wanted.packages)
     if answer.problem:
         raise NotInstallable(code, f"{answer.manager} cannot install {asked}: {answer.problem}", _repository(view, wanted))
@@ -105,14 +111,16 @@ def by_bundle(view: NodeView, wanted: Lacking, source: BundleSource, found: str,
     """
     target = view.target
     if not fits(arch, view.facts.os.arch):
-        raise NotInstallable("D2C601", f"{source.path} is for {arch}, the node is {view.facts.os.arch}", "take the tarball that fits")
+        raise NotInstallable(
+            target_not_installed.code, f"{source.path} is for {arch}, the node is {view.facts.os.arch}", "take the tarball that fits"
+        )
     if target.read(view.facts) is not None:
         seen = f"{target.title} {target.installed(view.facts)} is on the node already"
         raise NotInstallable(
-            "D2C602", seen, "a second one beside it would come before or behind it by chance: upgrade it with --install packages"
+            target_too_old.code, seen, "a second one beside it would come before or behind it by chance: upgrade it with --install packages"
         )
     if wrong := unfit(view, found):
-        raise NotInstallable("D2C603", f"{source.path}: {wrong}", "take the tarball of the version that fits")
+        raise NotInstallable(target_kubelet_mismatch.code, f"{source.path}: {wrong}", "take the tarball of the version that fits")
     # in /usr/local/bin a second one would come before the node's own
     files = tuple(one for one in source.files if not view.facts.tools.get(posixpath.basename(one.path)))
     source = replace(source, files=files)
