@@ -37,6 +37,7 @@ class Saying:
         from migrate.report.causes import fails
         from migrate.report.waivers import waived
         from migrate.report.write import Wish, write_report
+        from migrate.rules.table import OWN_EXIT_CODE
         from migrate.run.clock import SystemClock
 
         if self.waivers:
@@ -44,7 +45,7 @@ class Saying:
         wish = Wish(style=style(self.color, self.out), show_info=self.info, headers=self.headers, fail_on=self.fail_on)
         result(write_report(report, self.form, wish), self.out)
         # that the API was not read is told, and weighs, by itself
-        return 3 if any(fails(finding, self.fail_on) and finding.slug != "cluster-not-read" for finding in report.findings) else 0
+        return 3 if any(fails(finding, self.fail_on) and finding.code not in OWN_EXIT_CODE for finding in report.findings) else 0
 
 
 def _saying(

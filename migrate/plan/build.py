@@ -48,7 +48,7 @@ from migrate.plan.steps import (
     WaitVolumesDetached,
     WriteFile,
 )
-from migrate.rules import Finding, NodeView
+from migrate.rules import Allow, Finding, NodeView
 from migrate.sources import Source
 from migrate.sources.table import origin_of, source_of
 from migrate.targets import Target
@@ -213,8 +213,8 @@ def _validation(changes: Iterable[FileChange], config: str, target: Target) -> l
 
 def _drain_policy(findings: Iterable[Finding], limits: Limits) -> DrainPolicy:
     """What an accepted finding allows the drain to lose; nothing else is."""
-    accepted = {finding.slug for finding in findings if finding.accepted is not None}
-    return DrainPolicy(delete_emptydir_data="emptydir-data-lost" in accepted, force="bare-pod" in accepted, timeout=limits.drain)
+    allowed = {finding.allows for finding in findings if finding.accepted is not None}
+    return DrainPolicy(delete_emptydir_data=Allow.DELETE_EMPTYDIR_DATA in allowed, force=Allow.FORCE in allowed, timeout=limits.drain)
 
 
 def _start_runtime(facts: NodeFacts, target: Target) -> list[Step]:

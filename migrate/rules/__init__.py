@@ -17,7 +17,9 @@ from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts, Place
 from migrate.facts.pod import Pod
 from migrate.rules.text import filled, rule_text, values_of
+from migrate.sources.table import source_of
 from migrate.targets import Target
+from migrate.targets.table import TARGETS
 
 if TYPE_CHECKING:
     from migrate.rules.workload_rule import WorkloadView
@@ -83,19 +85,18 @@ class NodeView:
     @property
     def on_docker(self) -> bool:
         """Whether the kubelet is known to run its pods on Docker."""
-        return self.facts.endpoint.kind in ("dockershim", "cri-dockerd")
+        return source_of(self.facts) is not None
 
     @property
     def on_other_runtime(self) -> bool:
-        """Whether the kubelet is known to run its pods on another runtime than Docker: then there is nothing to migrate."""
-        return self.facts.endpoint.kind in ("containerd", "cri-o")
+        """Whether the kubelet is known to run its pods on another runtime than a source: then there is nothing to migrate."""
+        return self.facts.endpoint.kind in {target.runtime for target in TARGETS}
 
     @property
     def source_unread(self) -> str | None:
         """Why the settings of the source are not known, None when they are: the plan takes pause image and CNI folders from them."""
-        if self.facts.endpoint.kind == "cri-dockerd":
-            return "the flags of cri-dockerd (pause image, CNI folders, network plugin) are not read"
-        return None
+        source = source_of(self.facts)
+        return source.unread(self.facts) if source else None
 
     @cached_property
     def pod_views(self) -> tuple[tuple[Pod, WorkloadView], ...]:

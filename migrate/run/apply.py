@@ -14,7 +14,6 @@ from migrate.program.journal import Progress
 from migrate.program.order import undone_alone
 from migrate.program.render import NotAsPlanned, render
 from migrate.rules import Finding, NodeView, accept, check
-from migrate.rules.drain import budget_exhausted
 from migrate.rules.table import RULES
 from migrate.run.bundle import bundle_data
 from migrate.run.perform import perform_all
@@ -134,7 +133,7 @@ def _refuse_new_blockers(work: Work, facts: NodeFacts) -> None:
     begun = work.clock.monotonic()
     while blocking := _new_blockers(work, facts):
         waited = work.clock.monotonic() - begun
-        if waited < BUDGET_SECONDS and all(finding.code == budget_exhausted.code for finding in blocking):
+        if waited < BUDGET_SECONDS and all(finding.transient for finding in blocking):
             if work.interrupt.wished.is_set():
                 raise Interrupted(
                     node=work.plan.host,

@@ -76,7 +76,7 @@ def _from_bundles(view: NodeView, wanted: Lacking, bundles: Iterable[Bundle]) ->
 def _rest(
     view: NodeView, rest: Lacking, answer: Transaction | Unreadable | MigrateError | None
 ) -> tuple[list[InstallRuntime], list[NotInstallable]]:
-    code = "D2C601" if rest.runtime else "D2C607"
+    code = rest.code
     needs = ", ".join(rest.packages)
     match answer:
         case None:

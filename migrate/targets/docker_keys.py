@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Fate(StrEnum):
-    """What becomes of a key: the plan carries it over, its effect changes, it cannot be carried, or pods never felt it."""
+    """What becomes of a key: the plan carries it over, its effect changes, it cannot be carried, or it has no effect on pods."""
 
     CARRIED = "carried"
     CHANGED = "changed"
@@ -62,8 +62,8 @@ def _no_snapshotter(value: Any) -> bool:
 
 _DOCKER0 = Key(Fate.NOT_NEEDED, "concerns docker0 and standalone containers; pods get their network from CNI")
 _DNS = Key(Fate.NOT_NEEDED, "never reached pods: the kubelet's resolvConf and clusterDNS and the pod's dnsConfig decide")
-_NO_EQUIVALENT = Key(Fate.NOT_NEEDED, "concerns Docker alone (builds, swarm, its own files); pods never felt it")
-_API_GONE = "Docker's TCP API has no successor, which is a gain in security; its remote users break"
+_NO_EQUIVALENT = Key(Fate.NOT_NEEDED, "concerns Docker alone (builds, swarm, its own files); it has no effect on pods")
+_API_GONE = "the target has no API on TCP, and remote clients of Docker's fail"
 _TLS = Key(Fate.LOST, _API_GONE, off)
 
 DOCKER0_KEYS = """
@@ -80,11 +80,11 @@ OWN_KEYS = """
     experimental help labels min-api-version network-control-plane-mtu network-diagnostic-port node-generic-resources pidfile raw-logs
     rootless shutdown-timeout swarm-default-advertise-addr validate version
 """
-_INIT = Key(Fate.LOST, "no tini stands before processes: zombies are reaped by an init in the image or by shareProcessNamespace", off)
+_INIT = Key(Fate.LOST, "no tini is process 1: an init in the image or shareProcessNamespace reaps zombies", off)
 
 # alike whatever the target is
 COMMON: Mapping[str, Key] = {
-    "log-opts": Key(Fate.CHANGED, "compress, labels, env and tag end with Docker (the kubelet gzips by itself)", _only_rotation),
+    "log-opts": Key(Fate.CHANGED, "compress, labels, env and tag have no effect (the kubelet compresses by itself)", _only_rotation),
     "max-concurrent-uploads": _NO_EQUIVALENT,
     "max-download-attempts": Key(Fate.NOT_NEEDED, "the kubelet retries pulls with its own back-off"),
     "no-new-privileges": Key(Fate.LOST, "it applied to pods: set allowPrivilegeEscalation: false, enforced by admission", off),
@@ -100,10 +100,10 @@ COMMON: Mapping[str, Key] = {
     "tlskey": _TLS,
     "allow-nondistributable-artifacts": _NO_EQUIVALENT,
     "features": Key(
-        Fate.CHANGED, "with containerd-snapshotter images lie in containerd's namespace moby and are copied from there", _no_snapshotter
+        Fate.CHANGED, "with containerd-snapshotter images are in containerd's namespace moby and are copied from there", _no_snapshotter
     ),
     **dict.fromkeys(DOCKER0_KEYS.split(), _DOCKER0),
     **dict.fromkeys(DNS_KEYS.split(), _DNS),
     **dict.fromkeys(OWN_KEYS.split(), _NO_EQUIVALENT),
 }
-UNKNOWN = Key(Fate.LOST, "docker2cri does not know this key: look up what it does, nothing of it is carried")
+UNKNOWN = Key(Fate.LOST, "this key is unknown and nothing of it is carried over: look up what it does")

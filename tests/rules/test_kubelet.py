@@ -52,7 +52,7 @@ CASES = (
         "D2C211",
         "cri-dockerd",
         at(CRI_DOCKERD),
-        (("cri-dockerd", "the flags of cri-dockerd (pause image, CNI folders, network plugin) are not read"),),
+        (("cri-dockerd", "the command line of cri-dockerd is not known: this reading does not hold it"),),
     ),
     Case("D2C211", "dockershim", make.view()),
     Case("D2C204", "cri-dockerd", at(CRI_DOCKERD), (("cri-dockerd", f"kubelet v1.23.17; {CRI_DOCKERD.evidence}"),)),
