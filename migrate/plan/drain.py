@@ -1,7 +1,4 @@
-"""Which pods a drain moves, decided for all of them before one is touched: kubectl's filters, in its order.
-
-Source: kubernetes/kubectl pkg/drain/filters.go (skip-deleted, DaemonSet, mirror, local storage, unmanaged).
-"""
+"""Which pods a drain moves, decided for all of them before one is touched: what each is (migrate.rules.pod_class), under one policy."""
 
 from __future__ import annotations
 
@@ -12,8 +9,14 @@ import msgspec
 from migrate.facts.cluster import Budget, ClusterFacts
 from migrate.facts.pod import Pod
 from migrate.plan.steps import DrainPolicy
+from migrate.rules.pod_class import ClassifiedPod, PodClass, classified
 
 EVICT, KEEP, REFUSE = "evict", "keep", "refuse"
+KEPT = {
+    PodClass.DELETING: "it is already being deleted",
+    PodClass.STATIC: "a static pod: it runs again under the target",
+    PodClass.DAEMON: "a pod of a DaemonSet: its containers are created again under the target",
+}
 
 
 class PodDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,33 +31,25 @@ class PodDecision(msgspec.Struct, frozen=True, kw_only=True):
 
 def classify(pods: Iterable[Pod], cluster: ClusterFacts, policy: DrainPolicy) -> tuple[PodDecision, ...]:
     """A decision for every pod, in the order given."""
-    daemonsets = {(one.metadata.namespace, one.metadata.name) for one in cluster.owners if one.kind == "DaemonSet"}
-    return tuple(_decide(pod, cluster, policy, daemonsets) for pod in pods)
+    return tuple(_decide(found, cluster, policy) for found in classified(pods, cluster))
 
 
-def _decide(pod: Pod, cluster: ClusterFacts, policy: DrainPolicy, daemonsets: set[tuple[str, str]]) -> PodDecision:
-    action, reason = _action(pod, cluster, policy, daemonsets)
+def _decide(found: ClassifiedPod, cluster: ClusterFacts, policy: DrainPolicy) -> PodDecision:
+    pod, (action, reason) = found.pod, _action(found, cluster, policy)
     grace = pod.spec.termination_grace_period_seconds
     return PodDecision(pod=pod.key, owner=cluster.owner_of(pod.metadata), action=action, reason=reason, grace=grace)
 
 
-def _action(pod: Pod, cluster: ClusterFacts, policy: DrainPolicy, daemonsets: set[tuple[str, str]]) -> tuple[str, str]:
-    controller = pod.metadata.controller
-    if pod.metadata.deletion_timestamp is not None:
-        return KEEP, "it is being deleted already"
-    if pod.mirror:
-        return KEEP, "a static pod: it runs again under the new runtime"
-    if controller and controller.kind == "DaemonSet" and not pod.finished:
-        if (pod.metadata.namespace, controller.name) in daemonsets:
-            return KEEP, "a DaemonSet's pod: its containers are made anew under the new runtime"
-        if not policy.force:
-            return REFUSE, "its DaemonSet no longer exists: it would be gone for good"
-    local = [volume.name for volume in pod.spec.volumes or () if volume.empty_dir is not None]
-    if local and not pod.finished and not policy.delete_emptydir_data:
-        return REFUSE, f"data in emptyDir volumes ({', '.join(local)}) would be lost"
-    if controller is None and not pod.finished and not policy.force:
+def _action(found: ClassifiedPod, cluster: ClusterFacts, policy: DrainPolicy) -> tuple[str, str]:
+    if not found.evicted:
+        return KEEP, KEPT[found.is_a]
+    if found.is_a is PodClass.ORPHAN and not policy.force:
+        return REFUSE, "its DaemonSet no longer exists: it would be gone for good"
+    if found.empty_dirs and not policy.delete_emptydir_data:
+        return REFUSE, f"data in emptyDir volumes ({', '.join(volume.name for volume in found.empty_dirs)}) would be lost"
+    if found.irreplaceable and not policy.force:
         return REFUSE, "nothing manages it: it would be gone for good"
-    return EVICT, _budget_note(pod, cluster.budgets)
+    return EVICT, _budget_note(found.pod, cluster.budgets)
 
 
 def _budget_note(pod: Pod, budgets: Iterable[Budget]) -> str:

@@ -16,27 +16,10 @@ from migrate.plan.inputs import inputs
 from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
 from migrate.plan.steps import BundleSource, InstalledPackage, InstallRuntime
 from migrate.rules import Finding, NodeView
+from migrate.rules.target import target_kubelet_mismatch, target_not_installed, target_too_old, target_tool_missing
 from migrate.sources.table import source_of
 from migrate.targets.bundle import fits
 
-# The blockers that say that nothing may be installed: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.
-# All others are judged when the move is planned.
-FORBIDDING = frozenset(
-    (
-        "control-plane-node",
-        "cluster-not-read",
-        "node-not-in-cluster",
-        "installer-unsupported",
-        "docker-enforced",
-        "docker-not-running",
-        "node-component-in-docker",
-        "kubelet-not-running",
-        "runtime-unknown",
-        "fact-unreadable",
-        "read-without-root",
-        "runtime-config-unreadable",
-    )
-)
 KUBERNETES = re.compile(r"kube(let|adm|ctl)|kubernetes-cni")  # packages that the node runs on beside those of its source
 
 
@@ -47,6 +30,11 @@ class Lacking:
     runtime: bool
     tools: tuple[tuple[str, str], ...]
     packages: tuple[str, ...]
+
+    @property
+    def code(self) -> str:
+        """The code of the finding that says so."""
+        return target_not_installed.code if self.runtime else target_tool_missing.code
 
 
 class NotInstallable(ValueError):
@@ -81,7 +69,7 @@ def unfit(view: NodeView, text: str | None) -> str | None:
 
 def by_packages(view: NodeView, wanted: Lacking, answer: Transaction) -> InstallRuntime:
     """The step that a package manager's simulated answer allows; raises NotInstallable."""
-    code = "D2C601" if wanted.runtime else "D2C607"
+    code = wanted.code
     asked = " ".join(wanted.packages)
     if answer.problem:
         raise NotInstallable(code, f"{answer.manager} cannot install {asked}: {answer.problem}", _repository(view, wanted))
@@ -121,14 +109,16 @@ def by_bundle(view: NodeView, wanted: Lacking, source: BundleSource, found: str,
     """
     target = view.target
     if not fits(arch, view.facts.os.arch):
-        raise NotInstallable("D2C601", f"{source.path} is for {arch}, the node is {view.facts.os.arch}", "take the tarball that fits")
+        raise NotInstallable(
+            target_not_installed.code, f"{source.path} is for {arch}, the node is {view.facts.os.arch}", "take the tarball that fits"
+        )
     if target.read(view.facts) is not None:
         seen = f"{target.title} {target.installed(view.facts)} is on the node already"
         raise NotInstallable(
-            "D2C602", seen, "a second one beside it would come before or behind it by chance: upgrade it with --install packages"
+            target_too_old.code, seen, "a second one beside it would come before or behind it by chance: upgrade it with --install packages"
         )
     if wrong := unfit(view, found):
-        raise NotInstallable("D2C603", f"{source.path}: {wrong}", "take the tarball of the version that fits")
+        raise NotInstallable(target_kubelet_mismatch.code, f"{source.path}: {wrong}", "take the tarball of the version that fits")
     # in /usr/local/bin a second one would come before the node's own
     files = tuple(file for file in source.files if not view.facts.tools.get(posixpath.basename(file.path)))
     source = replace(source, files=files)
@@ -144,8 +134,11 @@ def without(wanted: Lacking, step: InstallRuntime) -> Lacking | None:
 
 
 def forbidding(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The blockers for which nothing is installed on a node."""
-    return tuple(finding for finding in findings if finding.blocks and finding.slug in FORBIDDING)
+    """The blockers for which nothing is installed: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.
+
+    All others are judged when the move is planned.
+    """
+    return tuple(one for one in findings if one.blocks and one.forbids_install)
 
 
 def install_plan(

@@ -30,10 +30,14 @@ from migrate.report.model import (
 )
 from migrate.report.stack import stack
 from migrate.rules import Finding as Judged
-from migrate.rules import Severity
+from migrate.rules import NodeRule, Severity
+from migrate.rules.files import FileRule
 from migrate.rules.judge import Inspected, JudgedWorkload
 from migrate.rules.table import RULES
+from migrate.rules.text import filled, values_of
+from migrate.rules.workload_rule import WorkloadRule
 from migrate.targets import Target
+from migrate.targets.table import target_named
 
 LEVELS: dict[str, PodSecurity] = {"privileged": "privileged", "baseline": "baseline", "restricted": "restricted"}
 INSIDE = NotChecked(what="what runs inside containers", reason="specifications, files and sockets were read; no program was run or traced")
@@ -78,8 +82,12 @@ def build_report(
         not_checked=(*unread, *_lists(cluster), *not_checked, INSIDE),
         stacks=stacks,
         files=_files(plans),
-        rules=_rules(told),
-        asked=tuple(f"{rule.code} {rule.slug}" for rule in RULES if (rule.sight or rule.reads if kind == "scan" else not rule.reads)),
+        rules=_rules(told, target),
+        asked=tuple(
+            f"{rule.code} {rule.slug}"
+            for rule in RULES
+            if isinstance(rule, (WorkloadRule, FileRule) if kind == "scan" else (NodeRule, WorkloadRule))
+        ),
     )
     return counted(report)
 
@@ -101,7 +109,7 @@ def plan_report(plan: Plan) -> Report:
         findings=told,
         not_checked=(NotChecked(what="machines and workloads", reason="a plan does not tell them: inspect does"), INSIDE),
         files=_files(plan.nodes),
-        rules=_rules(told),
+        rules=_rules(told, target_named(plan.target)),
         asked=tuple(f"{rule.code} {rule.slug}" for rule in RULES),
     )
     return counted(report)
@@ -186,19 +194,20 @@ def _files(plans: Iterable[NodePlan]) -> tuple[FileChange, ...]:
     return tuple(FileChange(path=path, new=new, why=why, diff=diff, nodes=tuple(on)) for (path, new, why, diff), on in found.items())
 
 
-def _rules(told: tuple[Finding, ...]) -> tuple[RuleText, ...]:
+def _rules(told: tuple[Finding, ...], target: Target | None) -> tuple[RuleText, ...]:
     codes = {finding.code for finding in told}
+    values = values_of(target) if target else {}
     return tuple(
         RuleText(
-            code=one.code,
-            slug=one.slug,
-            severity=one.severity,
-            acceptable=one.acceptable,
-            what=one.what,
-            why=one.why,
-            remedy=one.remedy,
-            sources=one.sources,
+            code=rule.code,
+            slug=rule.slug,
+            severity=rule.severity,
+            acceptable=rule.acceptable,
+            what=rule.what,
+            why=rule.why,
+            remedy=filled(rule.remedy, values),
+            sources=rule.sources,
         )
-        for one in RULES
-        if one.code in codes
+        for rule in RULES
+        if rule.code in codes
     )

@@ -48,7 +48,7 @@ def node_of(one: Inspected, target: Target, stack: str) -> Node:
         zone=_first(labels, ZONES),
         machine=machine_of(view, target) if view else None,
         stack=stack,
-        settings=_settings(view, target) if view and not view.settled else (),
+        settings=_settings(view, target) if view and not view.on_other_runtime else (),
     )
 
 
@@ -57,7 +57,7 @@ def machine_of(view: NodeView, target: Target) -> Machine:
     facts = view.facts
     docker = facts.docker if isinstance(facts.docker, Docker) else None
     asked = docker is not None and docker.info is not None
-    settled = view.settled
+    stays = view.on_other_runtime
     return Machine(
         os=facts.os.name,
         kernel=facts.os.kernel,
@@ -68,8 +68,8 @@ def machine_of(view: NodeView, target: Target) -> Machine:
         installer=identify(facts, view.node).name,
         runtime=facts.endpoint.kind,
         runtime_version=_runtime_version(view),
-        next_runtime=facts.endpoint.kind if settled else target.runtime,
-        next_version=_runtime_version(view) if settled else target.installed(facts) or "",
+        next_runtime=facts.endpoint.kind if stays else target.runtime,
+        next_version=_runtime_version(view) if stays else target.installed(facts) or "",
         images=len(docker.images) if asked and docker else None,
         image_bytes=sum(image.size for image in docker.images) if asked and docker else None,
         standalone=len(docker.standalone) if asked and docker else None,

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from migrate.rules import Rule
 from migrate.rules.table import RULES
+from migrate.rules.text import OF_TARGET, PLACEHOLDER
+from migrate.targets.containerd import CONTAINERD
+from migrate.targets.crio import CRIO
 
 WIDTH = 100
 FAMILIES = (
@@ -15,7 +18,7 @@ FAMILIES = (
     ("D2C3", "Workloads"),
     ("D2C4", "Images and disk"),
     ("D2C5", "Network"),
-    ("D2C6", "The new runtime"),
+    ("D2C6", "The target"),
     ("D2C7", "Files"),
 )
 _HEAD = """# Rules
@@ -23,9 +26,10 @@ _HEAD = """# Rules
 Generated from `migrate/rules`; `make docs` writes it again. Each rule looks at one node and says what it saw, with its place.
 
 A **blocker** stops the migration of its node. Those marked *acceptable* can be accepted, with a reason that plan and report keep:
-`docker2cri plan --to containerd --accept D2C301="builds moved to BuildKit" NODE`. All others must be mended. A **warning** asks to be
-read; an **info** is for the record. `docker2cri explain CODE` shows one rule. In remedies NODE is the node's name; lines that end in
-`# on the node` are typed there, as root.
+`docker2cri plan TARGET --accept D2C301="builds moved to BuildKit" NODE --out plan.json`. All others must be fixed. A **warning** asks to
+be read; an **info** is for the record. `docker2cri explain CODE` shows one rule. In remedies NODE is the node's name, TARGET is the
+target as it is asked for (`--to containerd`, `--to crio`), and UNIT, ENDPOINT, SOCKET, PROGRAM and PACKAGES are its unit, CRI endpoint,
+socket, program and packages; findings have them filled. Type lines that end in `# on the node` there, as root.
 """
 
 
@@ -53,10 +57,19 @@ def explain(one: Rule) -> str:
         f"{one.code} {one.slug} ({_severity(one)})",
         one.what,
         f"Why\n{_indented(_sentence(one.why))}",
-        f"Remedy\n{_indented(one.remedy)}",
+        f"Remedy\n{_indented(one.remedy + _placeholders(one.remedy))}",
         f"Sources\n{_indented(one.sources)}",
     )
     return "\n\n".join(parts) + "\n"
+
+
+def _placeholders(remedy: str) -> str:
+    """What the placeholders of the target stand for, as a paragraph of its own; empty where there are none."""
+    used = [name for name in PLACEHOLDER.findall(remedy) if name in OF_TARGET]
+    told = (
+        f"{name} is {' or '.join(dict.fromkeys(OF_TARGET[name](target) for target in (CONTAINERD, CRIO)))}" for name in dict.fromkeys(used)
+    )
+    return f"\n\n{'; '.join(told)}." if used else ""
 
 
 def _row(one: Rule) -> str:

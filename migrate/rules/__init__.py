@@ -1,11 +1,14 @@
-"""What facts mean: `Rule` -> `Finding`. A rule is one decorated function; `migrate.rules.table.RULES` lists them all."""
+"""What facts mean: a rule judges facts and makes findings; `migrate.rules.table.RULES` lists every rule.
+
+Three kinds: a `NodeRule` judges a node, a `WorkloadRule` (migrate.rules.workload_rule) a pod template wherever it was read, a `FileRule`
+(migrate.rules.files) what files of a repository say. What follows from a finding is an attribute of its rule, never its name.
+"""
 
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,16 +16,15 @@ from typing import TYPE_CHECKING
 from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts, Place
 from migrate.facts.pod import Pod
+from migrate.rules.text import filled, rule_text, values_of
 from migrate.targets import Target
 
 if TYPE_CHECKING:
-    from migrate.manifests.model import Problem, Use
-    from migrate.rules.sight import Sign, WorkloadView
+    from migrate.rules.workload_rule import WorkloadView
 
 CODE = re.compile(r"D2C[1-9][0-9]{2}")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NODE = re.compile(r"\bNODE\b")
-DOCSTRING = re.compile(r"(.+?)\n\nWhy: (.+?)\n\nRemedy: (.+?)\n\nSources: (.+)", re.DOTALL)
 
 
 class Severity(StrEnum):
@@ -36,6 +38,13 @@ class Severity(StrEnum):
     def rank(self) -> int:
         """0 for the heaviest."""
         return list(Severity).index(self)
+
+
+class Allow(StrEnum):
+    """What an accepted finding allows the drain, in the words of `kubectl drain`."""
+
+    DELETE_EMPTYDIR_DATA = "delete-emptydir-data"
+    FORCE = "force"
 
 
 @dataclass(frozen=True)
@@ -77,60 +86,44 @@ class NodeView:
         return self.facts.endpoint.kind in ("dockershim", "cri-dockerd")
 
     @property
-    def settled(self) -> bool:
-        """Whether the kubelet is known to run its pods on another runtime already: then there is nothing to migrate."""
+    def on_other_runtime(self) -> bool:
+        """Whether the kubelet is known to run its pods on another runtime than Docker: then there is nothing to migrate."""
         return self.facts.endpoint.kind in ("containerd", "cri-o")
+
+    @property
+    def source_unread(self) -> str | None:
+        """Why the settings of the source are not known, None when they are: the plan takes pause image and CNI folders from them."""
+        if self.facts.endpoint.kind == "cri-dockerd":
+            return "the flags of cri-dockerd (pause image, CNI folders, network plugin) are not read"
+        return None
 
     @cached_property
     def pod_views(self) -> tuple[tuple[Pod, WorkloadView], ...]:
         """Each live pod as rules about workloads see it."""
-        from migrate.rules.sight import pod_views  # which is built on this module
+        from migrate.rules.workload_rule import pod_views  # which is built on this module
 
         return pod_views(self)
-
-
-See = Callable[[NodeView], "Iterable[Seen]"]
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a rule saw: the `subject` it is about (`DaemonSet ns/name`, a path, a unit ...) and the evidence, with its place.
 
-    `remedy` replaces the rule's own when the command to type depends on what was seen; what a node said is quoted for the shell in it.
+    `values` fill placeholders of the rule's remedy; what a node said is quoted for the shell in them. `remedy` replaces the rule's own
+    when what to do depends on what was seen.
     """
 
     subject: str
     evidence: str
     remedy: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One named thing that is judged. `acceptable` blockers may be accepted by code with a reason; the others never.
-
-    A rule of the migration is not asked about a node that has nothing to migrate; `always` marks those that are. A rule about
-    workloads has a `sight` too (migrate.rules.sight), one about files `reads` (migrate.rules.files).
-    """
-
-    code: str
-    slug: str
-    severity: Severity
-    acceptable: bool
-    always: bool
-    what: str
-    why: str
-    remedy: str
-    sources: str
-    see: See
-    sight: Callable[[WorkloadView], Iterable[Sign]] | None = None
-    reads: Callable[[Use | Problem], bool] | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A rule's word on one node (`node` is empty for a workload by itself); `accepted` holds the admin's reason when it was accepted.
 
-    `location` is where it stands in a file, for what was read from one.
+    `location` is where it stands in a file, for what was read from one. `allows`, `transient` and `forbids_install` are those of its rule.
     """
 
     code: str
@@ -144,6 +137,9 @@ class Finding:
     remedy: str
     accepted: str | None = None
     location: Place | None = None
+    allows: Allow | None = None
+    transient: bool = False
+    forbids_install: bool = False
 
     @property
     def blocks(self) -> bool:
@@ -151,43 +147,123 @@ class Finding:
         return self.severity is Severity.BLOCKER and self.accepted is None
 
 
-def rule(code: str, slug: str, severity: Severity, *, acceptable: bool = False, always: bool = False) -> Callable[[See], Rule]:
-    """Make a Rule of a function whose docstring says what, `Why:`, `Remedy:` and `Sources:`, in this order, each after a blank line.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One named thing that is judged, its text, and what follows from its findings.
 
-    Lines indented by four more are commands and keep their form; all others are joined. `NODE` in a remedy becomes the node's name.
-    Raises ValueError at import when code, slug or docstring are not of that form.
+    `acceptable` blockers may be accepted by code with a reason; the others never. `allows` is what the drain may do once it is accepted,
+    `transient` tells that waiting alone may end it, `forbids_install` that nothing is installed on such a node either, `own_exit_code` that
+    `--fail-on` does not count it because the command ends with another code for the same reason.
+
+    A remedy holds placeholders: those of OF_TARGET, NODE, and what the rule fills (`Seen.values`); other words in capitals are the
+    reader's to fill.
     """
 
-    def made(see: See) -> Rule:
-        if not CODE.fullmatch(code) or not SLUG.fullmatch(slug):
-            raise ValueError(f"{code} {slug}: a rule is named D2Cnnn and a-slug")
-        if acceptable and severity is not Severity.BLOCKER:
-            raise ValueError(f"{code}: only blockers are accepted")
-        first, _, rest = (see.__doc__ or "").strip().partition("\n")
-        found = DOCSTRING.fullmatch(f"{first}\n{textwrap.dedent(rest)}")
-        if found is None:
-            raise ValueError(f"{code}: the docstring lacks what, Why:, Remedy: or Sources:")
-        what, why, remedy, sources = (_reflow(part) for part in found.groups())
-        return Rule(code, slug, severity, acceptable, always, what, why, remedy, sources, see)
+    code: str
+    slug: str
+    severity: Severity
+    what: str
+    why: str
+    remedy: str
+    sources: str
+    acceptable: bool = False
+    allows: Allow | None = None
+    transient: bool = False
+    forbids_install: bool = False
+    own_exit_code: bool = False
+
+    def __post_init__(self) -> None:
+        if not CODE.fullmatch(self.code) or not SLUG.fullmatch(self.slug):
+            raise ValueError(f"{self.code} {self.slug}: a rule is named D2Cnnn and a-slug")
+        if self.acceptable and self.severity is not Severity.BLOCKER:
+            raise ValueError(f"{self.code}: only blockers are accepted")
+        if self.allows and not self.acceptable:
+            raise ValueError(f"{self.code}: only what is accepted allows something")
+
+    def asked_of(self, view: NodeView) -> bool:
+        """Whether it judges this node: rules of the migration do not judge one that has nothing to migrate."""
+        return not view.on_other_runtime
+
+    def see(self, view: NodeView) -> Iterable[Seen]:
+        """What it sees of a node."""
+        return ()
+
+    def finding(self, seen: Seen, values: Mapping[str, str], node: str = "", location: Place | None = None) -> Finding:
+        """What it says of what was seen; `values` are those of every remedy here."""
+        return Finding(
+            code=self.code,
+            slug=self.slug,
+            severity=self.severity,
+            acceptable=self.acceptable,
+            node=node,
+            subject=seen.subject,
+            evidence=seen.evidence,
+            what=self.what,
+            remedy=filled(seen.remedy or self.remedy, {**values, **seen.values}),
+            location=location,
+            allows=self.allows,
+            transient=self.transient,
+            forbids_install=self.forbids_install,
+        )
+
+
+Look = Callable[[NodeView], Iterable[Seen]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRule(Rule):
+    """A rule about nodes: `look` judges one. `always` marks a rule that judges nodes on another runtime too."""
+
+    look: Look
+    always: bool = False
+
+    def asked_of(self, view: NodeView) -> bool:
+        """Whether it judges this node."""
+        return self.always or not view.on_other_runtime
+
+    def see(self, view: NodeView) -> Iterable[Seen]:
+        """What it sees of a node."""
+        return self.look(view)
+
+
+def node_rule(
+    code: str,
+    slug: str,
+    severity: Severity,
+    *,
+    acceptable: bool = False,
+    always: bool = False,
+    allows: Allow | None = None,
+    transient: bool = False,
+    forbids_install: bool = False,
+    own_exit_code: bool = False,
+) -> Callable[[Look], NodeRule]:
+    """Make a NodeRule of a function with the docstring of `rule_text`; raises ValueError at import when something is not of its form."""
+
+    def made(look: Look) -> NodeRule:
+        return NodeRule(
+            code=code,
+            slug=slug,
+            severity=severity,
+            acceptable=acceptable,
+            always=always,
+            allows=allows,
+            transient=transient,
+            forbids_install=forbids_install,
+            own_exit_code=own_exit_code,
+            look=look,
+            **rule_text(code, look.__doc__),
+        )
 
     return made
 
 
-def _reflow(text: str) -> str:
-    paragraphs = text.strip("\n").split("\n\n")
-    return "\n\n".join(one if one.startswith("    ") else " ".join(one.split()) for one in paragraphs)
-
-
 def check(view: NodeView, rules: Iterable[Rule]) -> tuple[Finding, ...]:
     """Every finding of every rule on one node, heaviest first, then by code and subject."""
-    findings = {finding for one in rules if one.always or not view.settled for finding in _findings(one, view)}
+    values = {**values_of(view.target), "NODE": view.name}
+    asked = [rule for rule in rules if rule.asked_of(view)]
+    findings = {rule.finding(seen, values, view.facts.host) for rule in asked for seen in rule.see(view)}
     return tuple(sorted(findings, key=lambda finding: (finding.severity.rank, finding.code, finding.subject, finding.evidence)))
-
-
-def _findings(one: Rule, view: NodeView) -> Iterator[Finding]:
-    for seen in one.see(view):
-        remedy = NODE.sub(lambda _: view.name, seen.remedy or one.remedy)
-        yield Finding(one.code, one.slug, one.severity, one.acceptable, view.facts.host, seen.subject, seen.evidence, one.what, remedy)
 
 
 def accept(findings: Iterable[Finding], reasons: Mapping[str, str]) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-"""Who else acts on a node or in its cluster: how each is told, what it would do while the node migrates, and how to hold it.
+"""What else acts on a node or in its cluster: how each is recognized, what it does while the node migrates, and how to hold it.
 
 Sources: docs of each: kubernetes/autoscaler cluster-autoscaler FAQ; karpenter.sh, Disruption; cluster-api, Healthchecking; kured.dev,
 Operation; medik8s.io; puppet.com, puppet agent --disable; docs.chef.io, chef-client; docs.saltproject.io; wiki.debian.org
@@ -15,9 +15,9 @@ from migrate.facts.probes import PUPPET_STATE
 
 
 class Effect(StrEnum):
-    """What an actor does to a node that changes, or is away for minutes, without being told."""
+    """What an actor does to a node that migrates, or is away for minutes."""
 
-    REVERTS = "writes its own state back: files, packages, services"
+    REVERTS = "restores its own state: files, packages, services"
     REMOVES = "takes the node out of the cluster, or replaces it"
     REBOOTS = "reboots the node"
     UPDATES = "changes packages and restarts services"
@@ -29,10 +29,10 @@ class Effect(StrEnum):
 class Actor:
     """One tool.
 
-    Signs, of which any tells it: `units` that act (see `Service.acts`), `calls` in scripts and cron tables, `images` of pods (`everywhere`:
-    in the whole cluster, else on this node only), keys of the Node's `labels` and `annotations`. `hold` are commands, indented by four
-    (NODE is the node, NAMESPACE that of its pod or Machine, MACHINE the value of the annotation). It is held already by one of
-    `held_paths`, by one of the Node's `held_annotations`, or by `"manual"` in the annotation `held_lock` of its DaemonSet.
+    Signs, of which one is enough: `units` that act (`Service.acts`), `calls` in scripts and cron tables, `images` of pods (`everywhere`:
+    in the whole cluster, else on this node only), keys of the Node's `labels` and `annotations`. `hold` are commands, indented by four,
+    with the placeholders of a remedy; NAMESPACE is that of its pod or Machine, MACHINE the value of the annotation. It is already held by
+    one of `held_paths`, by one of the Node's `held_annotations`, or by `"manual"` in the annotation `held_lock` of its DaemonSet.
     """
 
     name: str
@@ -58,7 +58,7 @@ def _image(*names: str) -> re.Pattern[str]:
 PUPPET = Actor(
     name="Puppet",
     effect=Effect.REVERTS,
-    does="applies its catalog every 30 minutes: restores files, starts services that shall run, installs packages",
+    does="applies its catalog every 30 minutes: restores files, starts services that must run, installs packages",
     hold='    puppet agent --disable "docker2cri"     # on the node; afterwards: puppet agent --enable',
     units=("puppet.service", "pe-puppet.service", "puppet-run.timer"),
     calls=re.compile(r"puppet\s+(agent|apply)"),
@@ -69,7 +69,7 @@ ACTORS: tuple[Actor, ...] = (
     Actor(
         name="Chef",
         effect=Effect.REVERTS,
-        does="converges its run list every 30 minutes: restores files, starts services that shall run, installs packages",
+        does="converges its run list every 30 minutes: restores files, starts services that must run, installs packages",
         hold="    systemctl stop chef-client.timer chef-client.service     # on the node; afterwards: systemctl start chef-client.timer",
         units=("chef-client.service", "chef-client.timer", "cinc-client.service", "cinc-client.timer"),
         calls=re.compile(r"chef-(client|solo)|cinc-client"),
@@ -77,7 +77,7 @@ ACTORS: tuple[Actor, ...] = (
     Actor(
         name="Salt",
         effect=Effect.REVERTS,
-        does="applies states when its master or its schedule says so: restores files, starts services that shall run",
+        does="applies states when its master or its schedule says so: restores files, starts services that must run",
         hold="    systemctl stop salt-minion.service     # on the node; afterwards: systemctl start salt-minion.service",
         units=("salt-minion.service", "venv-salt-minion.service"),
         calls=re.compile(r"salt-call"),
@@ -85,7 +85,7 @@ ACTORS: tuple[Actor, ...] = (
     Actor(
         name="ansible-pull",
         effect=Effect.REVERTS,
-        does="runs its playbook by the clock: restores files, starts services that shall run",
+        does="runs its playbook by a timer: restores files, starts services that must run",
         hold="    systemctl stop ansible-pull.timer     # on the node; or take the line out of the cron table that the evidence names",
         units=("ansible-pull.service", "ansible-pull.timer"),
         calls=re.compile(r"ansible-pull"),
@@ -93,7 +93,7 @@ ACTORS: tuple[Actor, ...] = (
     Actor(
         name="CFEngine",
         effect=Effect.REVERTS,
-        does="applies its policy every 5 minutes: restores files, starts services that shall run",
+        does="applies its policy every 5 minutes: restores files, starts services that must run",
         hold="    systemctl stop cfengine3.service     # on the node; afterwards: systemctl start cfengine3.service",
         units=("cfengine3.service", "cf-execd.service"),
         calls=re.compile(r"cf-agent"),
@@ -163,7 +163,7 @@ ACTORS: tuple[Actor, ...] = (
     Actor(
         name="dnf-automatic",
         effect=Effect.UPDATES,
-        does="installs updates by the clock, those of Docker, containerd and the kubelet too, which restarts them",
+        does="installs updates by a timer, those of Docker, the runtime and the kubelet too, and restarts them",
         hold="    systemctl stop dnf-automatic.timer dnf-automatic-install.timer yum-cron.service     # on the node, those it has",
         units=("dnf-automatic.timer", "dnf-automatic-install.timer", "yum-cron.service"),
     ),
@@ -185,7 +185,7 @@ ACTORS: tuple[Actor, ...] = (
         does="starts Docker or the kubelet again when it finds them stopped",
         hold=(
             "    systemctl stop docker-monitor.service docker-monitor.timer kube-docker-monitor.service     # on the node, those it has\n"
-            "    systemctl list-timers; crontab -l     # where the evidence names a script: what runs it, to be switched off meanwhile"
+            "    systemctl list-timers; crontab -l     # where the evidence names a script: what runs it, to be disabled meanwhile"
         ),
         units=("docker-monitor.service", "docker-monitor.timer", "kube-docker-monitor.service", "kube-container-runtime-monitor.service"),
         calls=re.compile(
@@ -202,10 +202,10 @@ ACTORS: tuple[Actor, ...] = (
     Actor(
         name="NVIDIA GPU operator",
         effect=Effect.RUNTIME,
-        does="its toolkit writes /etc/docker/daemon.json or containerd's configuration and restarts that runtime",
+        does="its toolkit writes the configuration of Docker or of the target and restarts that runtime",
         hold=(
             "    kubectl label node NODE nvidia.com/gpu.deploy.operands=false --overwrite     # while the node migrates\n"
-            '    kubectl patch clusterpolicy cluster-policy --type merge -p \'{"spec":{"operator":{"defaultRuntime":"containerd"}}}\'\n'
+            '    kubectl patch clusterpolicy cluster-policy --type merge -p \'{"spec":{"operator":{"defaultRuntime":"PROGRAM"}}}\'\n'
             "    kubectl label node NODE nvidia.com/gpu.deploy.operands-     # afterwards"
         ),
         images=_image("k8s/container-toolkit", "nvidia/container-toolkit"),

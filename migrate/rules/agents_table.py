@@ -1,11 +1,13 @@
 """Agents that watch containers, by their images: what each needs on another runtime than Docker. One row an agent.
 
-`copes` is the first version that works there by itself or by `switch`, only where the vendor or the project says so; else None.
+`copes` is the first version that works there by itself or by `switch`, only where the vendor or the project says so; else None. SOCKET and
+PROGRAM in a `switch` stand for those of the target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 Minor = tuple[int, int]
@@ -26,20 +28,19 @@ class Agent:
 
 KUBERNETES = "kubernetes.io, Migrating telemetry and security agents from dockershim"
 VENDOR = "see its vendor's page for its option and first version"
-SOCKET = "/run/containerd/containerd.sock"
 
 AGENTS: tuple[Agent, ...] = (
     Agent(
         "Datadog Agent",
         "datadog/agent datadoghq/agent datadog/docker-dd-agent",
-        f"finds the runtime by itself; before, DD_CRI_SOCKET_PATH={SOCKET} with that socket mounted; docker.* metrics become containerd.*",
+        "finds the runtime by itself; older versions need DD_CRI_SOCKET_PATH=SOCKET and the socket mounted; metrics docker.* change",
         "docs.datadoghq.com/agent/guide/docker-deprecation",
         (7, 27),
     ),
     Agent(
         "Falco",
         "falcosecurity/falco falcosecurity/falco-no-driver",
-        "mount /run/containerd and give it --cri /run/containerd/containerd.sock (Helm: its collector for containerd on)",
+        "mount SOCKET and set --cri SOCKET (with Helm: enable its collector for the runtime)",
         f"{KUBERNETES}; falcosecurity/charts pod-template.tpl",
     ),
     Agent("Sysdig agent", "sysdig/agent sysdig/agent-slim sysdig/node-analyzer", VENDOR, "draios/sysdig-cloud-scripts"),
@@ -61,7 +62,7 @@ AGENTS: tuple[Agent, ...] = (
         "no change is needed",
         KUBERNETES,
     ),
-    Agent("Tracee", "aquasec/tracee", "it looks for containerd's socket by itself: mount it", "aquasecurity/tracee docs"),
+    Agent("Tracee", "aquasec/tracee", "finds the runtime's socket by itself: mount SOCKET", "aquasecurity/tracee docs"),
     Agent(
         "SignalFx Smart Agent",
         "signalfx/signalfx-agent",
@@ -72,13 +73,13 @@ AGENTS: tuple[Agent, ...] = (
     Agent(
         "New Relic infrastructure agent",
         "newrelic/infrastructure newrelic/infrastructure-k8s newrelic/infrastructure-bundle newrelic/nri-kubernetes",
-        "its agent supports containerd from 1.42 on",
+        "supports containerd from 1.42 on; for another runtime see its vendor's page",
         "docs.newrelic.com, container infrastructure monitoring",
     ),
     Agent(
         "Fluent Bit",
         "fluent/fluent-bit",
-        "`multiline.parser docker, cri` reads both formats; before, Parser cri, which names the text `message`",
+        "`multiline.parser docker, cri` reads both formats; older versions need Parser cri, which names the text `message`",
         "docs.fluentbit.io, multiline parsing; fluent/fluent-operator issue 172",
         (1, 8),
     ),
@@ -109,32 +110,32 @@ AGENTS: tuple[Agent, ...] = (
     Agent(
         "cAdvisor",
         "cadvisor",
-        "mount /run/containerd; the label `name` becomes an ID, labels of containers are no longer added",
+        "mount SOCKET; the label `name` becomes an ID, and labels of containers are no longer added",
         "kubernetes.io, Check whether dockershim removal affects you; google/cadvisor issues 2965, 3235",
     ),
     Agent(
         "aws-node (Amazon VPC CNI)",
         "amazon-k8s-cni",
-        "needs no runtime socket any more; before, /run/containerd/containerd.sock mounted as /var/run/dockershim.sock",
+        "needs no socket of a runtime; older versions need SOCKET mounted as /var/run/dockershim.sock",
         "aws/eks-charts pull 836 (release notes of v1.12.0)",
         (1, 12),
     ),
     Agent(
         "node-problem-detector",
         "node-problem-detector",
-        "leave out docker-monitor.json and health-checker-docker.json, take health-checker-containerd.json",
+        "remove docker-monitor.json and health-checker-docker.json, and add the health checker of the target",
         "kubernetes/node-problem-detector config/",
     ),
     Agent(
         "NVIDIA device plugin",
         "k8s-device-plugin",
-        "containerd needs the nvidia runtime, as default or by a RuntimeClass: nvidia-ctk runtime configure --runtime=containerd",
+        "the target needs the nvidia runtime, as default or by a RuntimeClass: nvidia-ctk runtime configure --runtime=PROGRAM",
         "NVIDIA/k8s-device-plugin issues 107, 314; docs.nvidia.com, Container Toolkit",
     ),
     Agent(
         "NVIDIA GPU Operator",
         "nvidia/gpu-operator",
-        "its toolkit configures containerd by itself: check its runtime setting",
+        "its toolkit configures the target by itself: check its setting operator.defaultRuntime",
         "docs.nvidia.com, GPU Operator",
     ),
     Agent(
@@ -164,7 +165,7 @@ AGENTS: tuple[Agent, ...] = (
     Agent(
         "Chaos Mesh daemon",
         "chaos-mesh/chaos-daemon pingcap/chaos-daemon",
-        f"chaosDaemon.runtime=containerd and chaosDaemon.socketPath={SOCKET}",
+        "set chaosDaemon.runtime=PROGRAM and chaosDaemon.socketPath=SOCKET",
         "chaos-mesh.org, Install Chaos Mesh using Helm",
     ),
     Agent("NeuVector", "neuvector/enforcer neuvector/controller neuvector/allinone", VENDOR, "neuvector/neuvector-helm"),
@@ -175,6 +176,13 @@ AGENTS: tuple[Agent, ...] = (
 )
 
 _BY_IMAGE: Mapping[str, Agent] = {image: agent for agent in AGENTS for image in agent.images.split()}
+
+
+def image_words(agents: Iterable[Agent]) -> tuple[str, ...]:
+    """A part of each image's name: its owner where he has several, else the name. What Docker Hub leaves out is left out."""
+    images = [image.removeprefix("library/") for agent in agents for image in agent.images.split()]
+    owners = Counter(image.rpartition("/")[0] for image in images)
+    return tuple(f"{owner}/" if owner and owners[owner] > 1 else image for image in images for owner in [image.rpartition("/")[0]])
 
 
 def agent_of(group: str, last: str) -> Agent | None:

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from migrate.facts.model import Kubelet
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.daemon import configured_cgroup_driver
 
 
-@rule("D2C209", "cgroup-driver-implicit", Severity.WARNING)
+@node_rule("D2C209", "cgroup-driver-implicit", Severity.WARNING)
 def cgroup_driver_implicit(view: NodeView) -> Iterator[Seen]:
-    """Nothing says which cgroup driver the node uses: kubelet and Docker both follow their defaults.
+    """The cgroup driver is not configured, and the kubelet and Docker both use their defaults.
 
-    Why: kubeadm took the driver from Docker. Afterwards nothing does, and an upgrade of kubeadm to 1.22 or later sets `systemd`
-    where it finds nothing, while containerd stays as it is: pods fail or restart for weeks.
+    Why: up to now kubeadm took the driver from Docker. An upgrade of kubeadm to 1.22 or later sets `systemd` where it finds no driver,
+    while the target keeps its own: pods fail or restart.
 
-    Remedy: The plan writes the driver in force into the node's kubelet configuration. Write the same into the kubelet-config
-    ConfigMap:
+    Remedy: The plan sets the current driver in the kubelet's configuration of the node. Set it in the ConfigMap kubelet-config too:
 
-        cgroupDriver: cgroupfs     # or systemd: what `docker info` says now
+        cgroupDriver: cgroupfs     # or systemd: what `docker info` reports now
 
-    Sources: Kubernetes v1.20.2 cmd/kubeadm/app/componentconfigs/kubelet.go; release notes 1.21 PR 99471, 1.22 PR 102133; containerd
-    issue 7276.
+    Sources: Kubernetes v1.20.2 cmd/kubeadm/app/componentconfigs/kubelet.go; release notes 1.21 PR 99471, 1.22 PR 102133; containerd issue
+    7276.
     """
     driver = _kubelet_driver(view)
     if driver and view.on_docker and view.docker and driver[1] is None and configured_cgroup_driver(view) is None:
@@ -33,14 +32,14 @@ def cgroup_driver_implicit(view: NodeView) -> Iterator[Seen]:
         )
 
 
-@rule("D2C210", "cgroup-drivers-differ", Severity.BLOCKER)
+@node_rule("D2C210", "cgroup-drivers-differ", Severity.BLOCKER)
 def cgroup_drivers_differ(view: NodeView) -> Iterator[Seen]:
-    """The kubelet's files and Docker name different cgroup drivers.
+    """The kubelet's files and Docker set different cgroup drivers.
 
-    Why: dockershim refuses to start like that, so the node is between two states: the running kubelet uses one driver, its files
-    say the other. With a remote runtime nothing checks it, and pods fail. The way back would not come up.
+    Why: dockershim does not start like this, so the node is between two states: the running kubelet uses one driver, its files set the
+    other. A CRI runtime does not check it, and pods fail. A rollback would not succeed.
 
-    Remedy: Make both the same first; changing the driver of a node means to drain it:
+    Remedy: Set the same driver for both before the migration; drain the node to change it:
 
         docker info --format '{{.CgroupDriver}}'     # on the node
         kubectl drain NODE --ignore-daemonsets

@@ -27,13 +27,13 @@ class Cleaner:
             known = self._known[text] = mask(printable(" ".join(text.split())))
         return known
 
-    def finding(self, one: Finding) -> Finding:
+    def finding(self, finding: Finding) -> Finding:
         """One finding."""
-        place = one.location and replace(one.location, path=self.text(one.location.path))
-        return replace(one, subject=self.text(one.subject), evidence=self.text(one.evidence), location=place)
+        place = finding.location and replace(finding.location, path=self.text(finding.location.path))
+        return replace(finding, subject=self.text(finding.subject), evidence=self.text(finding.evidence), location=place)
 
-    def workload(self, one: Workload) -> Workload:
+    def workload(self, workload: Workload) -> Workload:
         """A workload's names and place, without what its pods are made of."""
-        place = one.place and replace(one.place, path=self.text(one.place.path))
-        kind, namespace, name = self.text(one.kind), self.text(one.namespace), self.text(one.name)
-        return Workload(kind, namespace, name, PodSpec(), replicas=one.replicas, pods=one.pods, nodes=one.nodes, place=place)
+        place = workload.place and replace(workload.place, path=self.text(workload.place.path))
+        kind, namespace, name = self.text(workload.kind), self.text(workload.namespace), self.text(workload.name)
+        return Workload(kind, namespace, name, PodSpec(), replicas=workload.replicas, pods=workload.pods, nodes=workload.nodes, place=place)

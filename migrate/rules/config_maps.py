@@ -1,4 +1,4 @@
-"""D2C314 to D2C316: lines of ConfigMaps that lean on Docker (migrate/facts/texts.py)."""
+"""D2C314 to D2C316: lines of ConfigMaps that depend on Docker (migrate/facts/texts.py)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from migrate.facts.config_use import Use
 from migrate.facts.workload import CONFIG_MAP
 from migrate.rules import Severity
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 
-@workload_rule("D2C314", "log-parser-for-docker", Severity.WARNING)
+@workload_rule("D2C314", "log-parser-for-docker", Severity.WARNING, words=("ocker", "<source> json"))
 def log_parser_for_docker(view: WorkloadView) -> Iterator[Sign]:
-    """A ConfigMap sets a log agent up for Docker's log files.
+    """A ConfigMap configures a log agent for Docker's log files.
 
-    Why: lines come in the CRI format then (`TIME stdout F message`), and lie in /var/log/pods. A JSON parser fails on them; one that
-    logs its own failures reads those again, and feeds itself.
+    Why: after the migration lines have the CRI format (`TIME stdout F message`), in files below /var/log/pods. A JSON parser fails on them;
+    an agent that logs its own failures collects those too, and repeats itself.
 
-    Remedy: Let it read both formats before the first node moves:
+    Remedy: Configure it for both formats before the first node moves:
 
         multiline.parser docker, cri     # Fluent Bit 1.8 and later
         @type cri     # Fluentd with fluent-plugin-parser-cri
@@ -28,13 +28,13 @@ def log_parser_for_docker(view: WorkloadView) -> Iterator[Sign]:
     yield from _uses(view, Use.LOG_PARSER)
 
 
-@workload_rule("D2C315", "docker-in-config-map", Severity.WARNING)
+@workload_rule("D2C315", "docker-in-config-map", Severity.WARNING, words=("docker",))
 def docker_in_config_map(view: WorkloadView) -> Iterator[Sign]:
     """A script in a ConfigMap calls docker.
 
-    Why: a pod that runs it expects a Docker daemon, and the node's is gone. The pod's own command does not show it.
+    Why: a pod that runs it needs a Docker daemon, and that of the node is stopped. The pod's own command does not show it.
 
-    Remedy: Replace the call, or bring what it needs without Docker (builds: BuildKit, Buildah or a kaniko fork):
+    Remedy: Replace the call, or use tools that need no Docker (builds: BuildKit, Buildah or a kaniko fork):
 
         crictl ps; crictl images; crictl logs CONTAINER     # in place of docker ps, images, logs
 
@@ -43,14 +43,14 @@ def docker_in_config_map(view: WorkloadView) -> Iterator[Sign]:
     yield from _uses(view, Use.CALL)
 
 
-@workload_rule("D2C316", "docker-names-in-queries", Severity.WARNING)
+@workload_rule("D2C316", "docker-names-in-queries", Severity.WARNING, words=("docker", "k8s_", "container_label_", "engine_daemon_"))
 def docker_names_in_queries(view: WorkloadView) -> Iterator[Sign]:
-    """A query of rules or dashboards asks for names that exist under Docker alone.
+    """A query of rules or dashboards uses names that exist under Docker alone.
 
-    Why: cAdvisor's label `name` is k8s_CONTAINER_POD_... under Docker and an ID then, cgroup IDs hold no `docker`, labels of containers
-    (container_label_*) are not added, and the daemon's own metrics end. The query answers nothing, and its alert never fires.
+    Why: the label `name` of cAdvisor is k8s_CONTAINER_POD_... under Docker and an ID under the target, cgroup IDs hold no `docker`, labels
+    of containers (container_label_*) are missing, and the daemon's own metrics end. The query returns nothing, and its alert never fires.
 
-    Remedy: Ask for the labels that the kubelet adds on every runtime:
+    Remedy: Use the labels that the kubelet adds on every runtime:
 
         container_memory_working_set_bytes{namespace="...", pod="...", container="..."}
 
@@ -61,6 +61,6 @@ def docker_names_in_queries(view: WorkloadView) -> Iterator[Sign]:
 
 def _uses(view: WorkloadView, use: Use) -> Iterator[Sign]:
     own = view.workload.kind == CONFIG_MAP
-    for one in view.config_uses(use):
-        where = f"{one.key}:{one.line}" if own else f"ConfigMap {one.name}, {one.key}:{one.line}"
-        yield Sign(f"{where}: {one.words}", ("data", one.key) if own else ("spec",))
+    for line in view.config_uses(use):
+        where = f"{line.key}:{line.line}" if own else f"ConfigMap {line.name}, {line.key}:{line.line}"
+        yield Sign(f"{where}: {line.words}", ("data", line.key) if own else ("spec",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from migrate.facts.pod import PodContainer
@@ -10,19 +11,21 @@ from migrate.facts.workload import Pointer
 from migrate.rules import Severity
 from migrate.rules.pod_security import APPARMOR
 from migrate.rules.pods import of_control_plane, privileged
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 SECCOMP = "seccomp.security.alpha.kubernetes.io/"
 INITS = frozenset({"tini", "docker-init", "dumb-init", "catatonit", "init", "systemd", "s6-svscan", "tini-static", "my_init"})
+PROFILE_LINE = re.compile(r"\blocalhost/docker-default\b")
 
 
-@workload_rule("D2C306", "docker-apparmor-profile", Severity.WARNING)
+@workload_rule("D2C306", "docker-apparmor-profile", Severity.WARNING, words=("docker-default",), lines=(PROFILE_LINE,))
 def docker_apparmor_profile(view: WorkloadView) -> Iterator[Sign]:
-    """A pod names the AppArmor profile `docker-default`.
+    """A pod uses the AppArmor profile `docker-default`.
 
-    Why: dockerd loads that profile at its start. After the first boot without Docker it is not there, and the container is not started.
+    Why: only dockerd loads that profile, at its start. After the first boot without Docker it does not exist, and the container does not
+    start.
 
-    Remedy: Name the runtime's default instead, or load a profile of your own on every node:
+    Remedy: Use the runtime's default instead, or load a profile of your own on every node:
 
         container.apparmor.security.beta.kubernetes.io/CONTAINER: runtime/default
         appArmorProfile: {type: RuntimeDefault}     # Kubernetes 1.30 and later
@@ -39,21 +42,21 @@ def docker_apparmor_profile(view: WorkloadView) -> Iterator[Sign]:
             yield Sign(f"{who} sets appArmorProfile docker-default", (*at, "appArmorProfile", "localhostProfile"))
 
 
-@workload_rule("D2C310", "default-profile-changes", Severity.INFO)
+@workload_rule("D2C310", "default-profile-changes", Severity.INFO, words=("RuntimeDefault", "runtime/default", "docker/default"))
 def runtime_default_profile_changes(view: WorkloadView) -> Iterator[Sign]:
-    """A pod asks for the runtime's default profile, which is another one then.
+    """A pod uses the runtime's default profile, which differs between Docker and the target.
 
-    Why: RuntimeDefault (and `docker/default`) is the runtime's own: seccomp lists that differ in a few calls (containerd 2.0 refuses
-    io_uring), and AppArmor's cri-containerd.apparmor.d (crio-default with CRI-O) in place of docker-default. A `seccomp-profile` of
-    daemon.json, which stood for RuntimeDefault, ends with Docker. The control plane's own static pods, which kubeadm writes so, run
-    under every runtime's profile and are not told.
+    Why: RuntimeDefault (and `docker/default`) is the runtime's own profile: seccomp lists differ in a few calls (containerd 2.0 refuses
+    io_uring), and the AppArmor profile is cri-containerd.apparmor.d or crio-default in place of docker-default. A `seccomp-profile` of
+    daemon.json, which is RuntimeDefault under Docker, has no effect. The static pods of the control plane that kubeadm writes run under
+    every runtime's profile and are not reported.
 
-    Remedy: Try the pod on the first node that moves. To keep a profile of your own, put it below /var/lib/kubelet/seccomp and name it:
+    Remedy: Test the pod on the first node that moves. To keep a profile of your own, put it below /var/lib/kubelet/seccomp and name it:
 
         seccompProfile: {type: Localhost, localhostProfile: NAME.json}
 
-    Sources: containerd docs/containerd-2.0.md; containerd container_create_linux.go; moby daemon/apparmor_default.go; Kubernetes
-    v1.20.2 pkg/kubelet/dockershim/helpers.go.
+    Sources: containerd docs/containerd-2.0.md; containerd container_create_linux.go; cri-o internal/config/apparmor; moby
+    daemon/apparmor_default.go; Kubernetes v1.20.2 pkg/kubelet/dockershim/helpers.go.
     """
     if of_control_plane(view.workload):
         return
@@ -73,76 +76,78 @@ def runtime_default_profile_changes(view: WorkloadView) -> Iterator[Sign]:
             yield Sign(f"annotation {key}: {value}, now docker-default", ("metadata", "annotations", key))
 
 
-@workload_rule("D2C330", "init-process-lost", Severity.WARNING)
+@workload_rule("D2C330", "init-process-lost", Severity.WARNING, words=None, applies=lambda ground: ground.habits.init)
 def init_process_lost(view: WorkloadView) -> Iterator[Sign]:
-    """Docker put an init before this pod's processes, and nothing does that then.
+    """Docker starts an init process in this pod's containers, and the target does not.
 
-    Why: with `init` in daemon.json a tini is process 1 of each container: it reaps zombies and passes signals on. A program that
-    does neither by itself leaves zombies behind and ignores SIGTERM, so that each stop takes the whole grace period.
+    Why: with `init` in daemon.json, tini is process 1 of each container: it reaps zombies and forwards signals. A program that does neither
+    leaves zombies and ignores SIGTERM, so that each stop takes the whole grace period.
 
-    Remedy: Bring an init in the image (tini, dumb-init), or let the pause container reap:
+    Remedy: Add an init to the image (tini, dumb-init), or let the pause container reap:
 
         kubectl -n NAMESPACE patch deployment NAME -p '{"spec":{"template":{"spec":{"shareProcessNamespace":true}}}}'
 
     Sources: moby daemon/oci_linux.go (init); docs.docker.com, dockerd (init); kubernetes.io, Share process namespace.
     """
     spec = view.workload.spec
-    if view.ground.habits.init and not spec.share_process_namespace and not spec.host_pid:
-        for at, one in view.containers:
-            words = one.command or one.args or ()
+    if not spec.share_process_namespace and not spec.host_pid:
+        for at, container in view.containers:
+            words = container.command or container.args or ()
             if not words or words[0].rpartition("/")[2] not in INITS:
-                yield Sign(f"container {one.name}: {f'process 1 is {words[0]}' if words else 'process 1 is that of its image'}", at)
+                yield Sign(f"container {container.name}: {f'process 1 is {words[0]}' if words else 'process 1 is that of its image'}", at)
 
 
-@workload_rule("D2C331", "root-no-longer-remapped", Severity.WARNING)
+@workload_rule("D2C331", "root-no-longer-remapped", Severity.WARNING, words=None, applies=lambda ground: bool(ground.habits.userns))
 def root_no_longer_remapped(view: WorkloadView) -> Iterator[Sign]:
-    """A container may run as root, and root is no longer remapped.
+    """A container may run as root, which Docker remaps and the target does not.
 
-    Why: with `userns-remap` in daemon.json root of a container is an unprivileged user of the node. Then it is root of the node in
-    everything but namespaces, and files that it left in hostPath or local volumes belong to a user that it no longer is.
+    Why: with `userns-remap` in daemon.json, root of a container is an unprivileged user of the node. Under the target it is root of the
+    node in everything but namespaces, and files that it left in hostPath or local volumes belong to another user.
 
-    Remedy: Let it run as another user, or give the pod a user namespace (containerd 2.0, Kubernetes 1.33 by default):
+    Remedy: Run it as another user, or give the pod a user namespace (Kubernetes 1.33 by default):
 
         hostUsers: false
 
     Sources: docs.docker.com, Isolate containers with a user namespace; kubernetes.io, User namespaces.
     """
-    if view.ground.habits.userns and view.workload.spec.host_users is not False:
-        for at, one in view.containers:
-            if _may_be_root(view, one):
-                yield Sign(f"container {one.name}: userns-remap is {view.ground.habits.userns}, and nothing makes it another user", at)
+    if view.workload.spec.host_users is not False:
+        for at, container in view.containers:
+            if _may_be_root(view, container):
+                yield Sign(
+                    f"container {container.name}: userns-remap is {view.ground.habits.userns}, and nothing makes it another user", at
+                )
 
 
-@workload_rule("D2C332", "no-new-privileges-lost", Severity.WARNING)
+@workload_rule("D2C332", "no-new-privileges-lost", Severity.WARNING, words=None, applies=lambda ground: ground.habits.no_new_privileges)
 def no_new_privileges_lost(view: WorkloadView) -> Iterator[Sign]:
-    """A container may gain privileges that Docker kept from it.
+    """A container may gain privileges, which Docker prevents.
 
-    Why: with `no-new-privileges` in daemon.json set-user-ID programs and file capabilities had no effect in any container. A CRI
-    runtime sets that flag from the pod alone.
+    Why: with `no-new-privileges` in daemon.json, set-user-ID programs and file capabilities have no effect in any container. A CRI runtime
+    sets that flag by the pod alone.
 
-    Remedy: Say it in the pod:
+    Remedy: Set it in the pod:
 
         securityContext: {allowPrivilegeEscalation: false}
 
     Sources: moby daemon/daemon_unix.go (NoNewPrivileges); kubernetes.io, Configure a security context (allowPrivilegeEscalation).
     """
-    if view.ground.habits.no_new_privileges:
-        for at, one in view.containers:
-            if not privileged(one) and (one.security_context is None or one.security_context.allow_privilege_escalation is not False):
-                yield Sign(f"container {one.name} does not set allowPrivilegeEscalation: false", at)
+    for at, container in view.containers:
+        context = container.security_context
+        if not privileged(container) and (context is None or context.allow_privilege_escalation is not False):
+            yield Sign(f"container {container.name} does not set allowPrivilegeEscalation: false", at)
 
 
 def contexts(view: WorkloadView) -> Iterator[tuple[str, Pointer, PodSecurityContext | SecurityContext]]:
     """The security contexts of the pod and of each container that has one, with the way to it."""
     if view.workload.spec.security_context:
         yield "the pod", ("spec", "securityContext"), view.workload.spec.security_context
-    for at, one in view.containers:
-        if one.security_context:
-            yield f"container {one.name}", (*at, "securityContext"), one.security_context
+    for at, container in view.containers:
+        if container.security_context:
+            yield f"container {container.name}", (*at, "securityContext"), container.security_context
 
 
-def _may_be_root(view: WorkloadView, one: PodContainer) -> bool:
-    for context in (one.security_context, view.workload.spec.security_context):
+def _may_be_root(view: WorkloadView, container: PodContainer) -> bool:
+    for context in (container.security_context, view.workload.spec.security_context):
         if context and (context.run_as_user is not None or context.run_as_non_root is not None):
             return not (context.run_as_non_root or (context.run_as_user or 0) > 0)
     return True

@@ -1,4 +1,4 @@
-"""D2C110 to D2C116 and D2C122: Docker itself and the containers that the kubelet did not make."""
+"""D2C110 to D2C116, D2C122 and D2C124: Docker itself and the containers that the kubelet did not create."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from migrate.facts.model import Container
 from migrate.formats import FormatError, image_ref
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 NODE_COMPONENTS = frozenset({"etcd", "hyperkube", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"})
 API_PORTS = (2375, 2376)
@@ -15,40 +15,40 @@ API_PORTS = (2375, 2376)
 NEAR_PRIVILEGED = frozenset({"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO"})
 
 
-@rule("D2C110", "docker-not-running", Severity.BLOCKER)
+@node_rule("D2C110", "docker-not-running", Severity.BLOCKER, forbids_install=True)
 def docker_not_running(view: NodeView) -> Iterator[Seen]:
-    """The kubelet uses Docker, and Docker does not run or did not answer.
+    """Docker does not run or does not answer, and the kubelet uses it.
 
-    Why: its containers and images are unknown then, and there is no sound state that a rollback could go back to. The reading never
-    starts Docker: that alone may change the node.
+    Why: its containers and images are unknown then, and there is no working state that a rollback could restore. Inspecting a node never
+    starts Docker, because that alone may change the node.
 
-    Remedy: Find out why it is down, start it, and read the node again:
+    Remedy: Find out why it is down, start it, and inspect the node again:
 
         systemctl status docker.service     # on the node
         systemctl start docker.service
         docker2cri inspect NODE
 
-    Sources: docker2cri docs/design, section 5; docker.service.
+    Sources: docs.docker.com, Start the daemon; systemctl(1).
     """
     if not view.on_docker:
         return
     if view.facts.docker is None:
-        yield Seen("docker.service", f"neither the unit nor dockerd was found, but {view.facts.endpoint.evidence}")
+        yield Seen("docker.service", f"neither the unit nor dockerd exists, but {view.facts.endpoint.evidence}")
     elif view.docker and view.docker.info is None:
         unit = view.facts.unit("docker.service")
         yield Seen(
             "docker.service",
-            f"ActiveState {unit.active or 'empty'}; `docker info` was not answered" if unit else "it is not loaded in systemd",
+            f"ActiveState {unit.active or 'empty'}; `docker info` failed" if unit else "it is not loaded in systemd",
         )
 
 
-@rule("D2C111", "swarm-active", Severity.BLOCKER)
+@node_rule("D2C111", "swarm-active", Severity.BLOCKER)
 def swarm_active(view: NodeView) -> Iterator[Seen]:
     """Docker Swarm is active on the node.
 
-    Why: its services live in Docker alone. Stopping Docker takes a member, perhaps a manager, out of the swarm.
+    Why: its services exist in Docker alone. Stopping Docker takes a member, possibly a manager, out of the swarm.
 
-    Remedy: Move the swarm's services elsewhere and leave the swarm:
+    Remedy: Move the services of the swarm to other hosts and leave the swarm:
 
         docker node ls     # on a manager
         docker node update --availability drain NODE
@@ -61,15 +61,14 @@ def swarm_active(view: NodeView) -> Iterator[Seen]:
         yield Seen("Docker Swarm", f"docker info: Swarm {view.docker.swarm}; tasks here: {', '.join(tasks) or 'none'}")
 
 
-@rule("D2C112", "node-component-in-docker", Severity.BLOCKER)
+@node_rule("D2C112", "node-component-in-docker", Severity.BLOCKER, forbids_install=True)
 def node_component_in_docker(view: NodeView) -> Iterator[Seen]:
-    """A part of Kubernetes (etcd, the API server, the kubelet ...) runs in Docker, outside the kubelet.
+    """A component of Kubernetes (etcd, the API server, the kubelet ...) runs in Docker outside of the kubelet.
 
-    Why: it stops with Docker and no kubelet starts it again. Older Kubespray runs etcd so, RKE1 runs everything so; a cluster lost
-    its etcd this way.
+    Why: it stops with Docker, and no kubelet starts it again. Older Kubespray runs etcd like this, RKE1 runs everything like this; a
+    cluster lost its etcd this way.
 
-    Remedy: Move it out of Docker first. With Kubespray, set `etcd_deployment_type: host` and run its playbook; with RKE1, build new
-    nodes:
+    Remedy: Move it out of Docker first. With Kubespray, set `etcd_deployment_type: host` and run its playbook; with RKE1, build new nodes:
 
         docker ps --no-trunc --filter name=etcd     # on the node
 
@@ -77,21 +76,21 @@ def node_component_in_docker(view: NodeView) -> Iterator[Seen]:
     """
     for container in view.docker.standalone if view.docker else ():
         if _would_run(container) and _component(container):
-            yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}, not made by the kubelet")
+            yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}, not created by the kubelet")
 
 
-@rule("D2C113", "standalone-container", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C113", "standalone-container", Severity.BLOCKER, acceptable=True)
 def standalone_container(view: NodeView) -> Iterator[Seen]:
-    """A container that the kubelet did not make runs here, or would be restarted by Docker.
+    """A container that the kubelet did not create runs in Docker, or has a restart policy.
 
-    Why: when Docker is shelved it stops, and nothing starts it again before a rollback.
+    Why: it stops with Docker, and nothing starts it again before a rollback.
 
-    Remedy: Find its user and move it: into a pod, to another host, or to a unit that runs podman or nerdctl. Or accept that it stops:
+    Remedy: Find its owner and move it: into a pod, to another host, or to a unit that runs podman or nerdctl. Or accept that it stops:
 
-        docker inspect NAME     # on the node
-        docker2cri plan --to containerd --accept D2C113="moved to another host" NODE
+        docker inspect CONTAINER     # on the node
+        docker2cri plan TARGET --accept D2C113="moved to another host" NODE --out plan.json
 
-    Sources: kubespray issue 8693 (build hosts lost their containers); docker2cri docs/design, StopStandalone.
+    Sources: kubespray issue 8693 (build hosts lost their containers); docs.docker.com, Start containers automatically.
     """
     found: dict[str, list[str]] = {}
     for container in _others(view):
@@ -100,24 +99,19 @@ def standalone_container(view: NodeView) -> Iterator[Seen]:
             found.setdefault(subject, []).append(f"{container.name}: image {container.image}, {_state(container)}")
     for subject, lines in found.items():
         names = " ".join(shlex.quote(line.partition(": image ")[0]) for line in lines)
-        remedy = (
-            "Find its user and move it: into a pod, to another host, or to a unit that runs podman or nerdctl. Or accept that it stops:\n\n"
-            f"    docker inspect {names}     # on the node\n"
-            '    docker2cri plan --to containerd --accept D2C113="moved to another host" NODE'
-        )
-        yield Seen(subject, "; ".join(sorted(lines)), remedy)
+        yield Seen(subject, "; ".join(sorted(lines)), values={"CONTAINER": names})
 
 
-@rule("D2C124", "standalone-container-privileged", Severity.WARNING)
+@node_rule("D2C124", "standalone-container-privileged", Severity.WARNING)
 def standalone_container_privileged(view: NodeView) -> Iterator[Seen]:
-    """A container that the kubelet did not make was started with `--privileged`, or with rights that come near it.
+    """A container that the kubelet did not create is privileged, or has permissions close to that.
 
-    Why: it is root on the node behind another root directory, and no admission policy of the cluster ever saw it. Wherever it is moved
-    to, it asks for the same rights again: this is the moment to ask which of them it needs.
+    Why: it is root on the node with another root directory, and no admission policy of the cluster has seen it. It needs the same
+    permissions wherever it moves: check which of them it uses.
 
-    Remedy: See what it does, and start it elsewhere with the single rights that it uses (`--device`, `--cap-add`, a read-only mount):
+    Remedy: See what it does, and start it elsewhere with the single permissions that it uses (`--device`, `--cap-add`, a read-only mount):
 
-        docker inspect -f '{{.HostConfig.Privileged}} {{.HostConfig.CapAdd}} {{.HostConfig.Binds}}' NAME     # on the node
+        docker inspect -f '{{.HostConfig.Privileged}} {{.HostConfig.CapAdd}} {{.HostConfig.Binds}}' CONTAINER     # on the node
 
     Sources: docs.docker.com, docker run (--privileged); kubernetes.io, Pod Security Standards (Baseline).
     """
@@ -127,37 +121,38 @@ def standalone_container_privileged(view: NodeView) -> Iterator[Seen]:
         signs = [*(["--privileged"] if container.privileged else []), *(f"--cap-add {name}" for name in near)]
         signs += [f"--volume {bind}" for bind in sockets]
         if signs:
-            yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}: {', '.join(signs)}")
+            evidence = f"image {container.image}, {_state(container)}: {', '.join(signs)}"
+            yield Seen(f"container {container.name}", evidence, values=_named(container))
 
 
-@rule("D2C114", "standalone-container-stopped", Severity.INFO)
+@node_rule("D2C114", "standalone-container-stopped", Severity.INFO)
 def standalone_container_stopped(view: NodeView) -> Iterator[Seen]:
-    """A container that the kubelet did not make lies here, stopped and without a restart policy.
+    """A container that the kubelet did not create is stopped and has no restart policy.
 
-    Why: it cannot be started while Docker is shelved. It stays on disk, and what its layers hold is lost by `docker2cri cleanup`.
+    Why: it cannot be started while Docker is stopped. It stays on disk, and the data in its layers is lost once Docker's data is deleted.
 
-    Remedy: Copy out what is worth keeping, or remove it:
+    Remedy: Copy what is worth keeping, or remove it:
 
-        docker cp NAME:/path /somewhere     # on the node
-        docker rm NAME
+        docker cp CONTAINER:/path /somewhere     # on the node
+        docker rm CONTAINER
 
     Sources: docs.docker.com, docker container cp.
     """
     for container in _others(view):
         if not _would_run(container):
-            yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}")
+            yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}", values=_named(container))
 
 
-@rule("D2C115", "live-restore-on", Severity.WARNING)
+@node_rule("D2C115", "live-restore-on", Severity.WARNING)
 def live_restore_on(view: NodeView) -> Iterator[Seen]:
     """Docker keeps its containers running when it stops (`live-restore`).
 
-    Why: `systemctl stop docker` alone would leave the old containers holding ports and files beside the new ones. docker2cri stops
+    Why: `systemctl stop docker` alone would leave the old containers with their ports and files beside the new ones. The migration stops
     them by ID first.
 
-    Remedy: Nothing. Whoever stops Docker by hand stops the kubelet's containers first:
+    Remedy: Nothing for the migration. To stop Docker by hand, stop the kubelet's containers first:
 
-        docker ps -q --filter label=io.kubernetes.pod.uid | xargs -r docker stop     # on the node, the kubelet stopped
+        docker ps -q --filter label=io.kubernetes.pod.uid | xargs -r docker stop     # on the node, with the kubelet stopped
 
     Sources: moby v20.10.24 daemon/daemon.go Shutdown; moby issue 40139; rke2 issue 3387.
     """
@@ -165,48 +160,53 @@ def live_restore_on(view: NodeView) -> Iterator[Seen]:
         yield Seen("live-restore", "docker info: LiveRestoreEnabled" if view.docker.info else "daemon.json: live-restore is true")
 
 
-@rule("D2C116", "docker-api-on-tcp", Severity.WARNING)
+@node_rule("D2C116", "docker-api-on-tcp", Severity.WARNING)
 def docker_api_on_tcp(view: NodeView) -> Iterator[Seen]:
     """Docker's API listens on TCP.
 
-    Why: remote users of it (CI, monitoring, portainer) break when Docker is shelved; containerd offers nothing like it, and should not.
-    Without TLS the port gives root to whoever reaches it.
+    Why: its remote clients (CI, monitoring, Portainer) fail when Docker is stopped; the target has no such API. Without TLS the port gives
+    root to everyone who reaches it.
 
-    Remedy: Find who connects, and move them first:
+    Remedy: Find the clients, and move them first:
 
         ss -tnp '( sport = :2375 or sport = :2376 )'     # on the node
 
     Sources: docs.docker.com, Protect the Docker daemon socket.
     """
-    for one in view.facts.listeners:
-        if one.port in API_PORTS and one.process in ("dockerd", "docker", "systemd", ""):
-            tls = ", by custom without TLS" if one.port == API_PORTS[0] else ""
-            yield Seen(f"TCP {one.address}:{one.port}", f"{one.process or 'an unknown process'} listens{tls}")
+    for listener in view.facts.listeners:
+        if listener.port in API_PORTS and listener.process in ("dockerd", "docker", "systemd", ""):
+            tls = ", usually without TLS" if listener.port == API_PORTS[0] else ""
+            yield Seen(f"TCP {listener.address}:{listener.port}", f"{listener.process or 'an unknown process'} listens{tls}")
 
 
-@rule("D2C122", "docker-runs-own-containerd", Severity.INFO)
+@node_rule("D2C122", "docker-runs-own-containerd", Severity.INFO)
 def docker_runs_own_containerd(view: NodeView) -> Iterator[Seen]:
     """dockerd runs a containerd of its own instead of the system's.
 
-    Why: containerd.service is another daemon here and is started for the migration. On the way back Docker must find its own again:
-    a socket left at /run/containerd/containerd.sock misleads it.
+    Why: the system's containerd.service is another daemon. On a rollback Docker must find its own again, and a socket that is left at
+    /run/containerd/containerd.sock misleads it.
 
-    Remedy: Nothing, docker2cri keeps the two apart. To see both:
+    Remedy: Nothing for the migration, which keeps the two apart. To see both:
 
         pgrep -a containerd     # on the node
 
-    Sources: moby v20.10.24 cmd/dockerd/daemon_unix.go; docker2cri docs/design, section 7.
+    Sources: moby v20.10.24 cmd/dockerd/daemon_unix.go.
     """
     if view.docker and view.docker.child_containerd:
-        yield Seen("dockerd", "a containerd below it uses /run/docker/containerd/containerd.toml")
+        yield Seen("dockerd", "its child process containerd uses /run/docker/containerd/containerd.toml")
 
 
 def _others(view: NodeView) -> tuple[Container, ...]:
-    """Standalone containers that no other rule speaks of, by name."""
+    """Standalone containers that no other rule reports, by name."""
     if view.docker is None:
         return ()
-    found = [one for one in view.docker.standalone if not one.swarm_task and not (_would_run(one) and _component(one))]
-    return tuple(sorted(found, key=lambda one: one.name))
+    standalone = view.docker.standalone
+    found = [container for container in standalone if not container.swarm_task and not (_would_run(container) and _component(container))]
+    return tuple(sorted(found, key=lambda container: container.name))
+
+
+def _named(container: Container) -> dict[str, str]:
+    return {"CONTAINER": shlex.quote(container.name)}
 
 
 def _would_run(container: Container) -> bool:

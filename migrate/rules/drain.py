@@ -1,4 +1,4 @@
-"""D2C320 to D2C324: what a drain of the node would lose, or could not move."""
+"""D2C320 to D2C324: what a drain of the node would lose, or cannot evict."""
 
 from __future__ import annotations
 
@@ -6,67 +6,69 @@ from collections.abc import Iterator
 
 from migrate.facts.cluster import Budget
 from migrate.facts.pod import Pod
-from migrate.rules import NodeView, Seen, Severity, rule
-from migrate.rules.pods import by_owner, drained, orphaned, owner_object
+from migrate.facts.pod_volumes import Volume
+from migrate.rules import Allow, NodeView, Seen, Severity, node_rule
+from migrate.rules.pods import by_owner, drained, owner_object
 
 
-@rule("D2C320", "bare-pod", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C320", "bare-pod", Severity.BLOCKER, acceptable=True, allows=Allow.FORCE)
 def bare_pod(view: NodeView) -> Iterator[Seen]:
-    """A pod has nothing that would make it again.
+    """A pod has no controller that creates it again.
 
-    Why: a drain deletes it for good. The same holds for a pod whose DaemonSet was deleted.
+    Why: a drain deletes it permanently. The same holds for a pod whose DaemonSet was deleted.
 
-    Remedy: Put it under a Deployment or a Job, delete it, or accept its loss:
+    Remedy: Manage it by a Deployment or a Job, delete it, or accept its loss:
 
         kubectl -n NAMESPACE get pod POD -o yaml > pod.yaml     # to create it again elsewhere
-        docker2cri plan --to containerd --accept D2C320="debugging pods" NODE
+        docker2cri plan TARGET --accept D2C320="debugging pods" NODE --out plan.json
 
     Sources: kubernetes/kubectl pkg/drain/filters.go (unreplicatedFilter, daemonSetFilter); kubernetes.io, Safely drain a node.
     """
-    for pod in drained(view):
-        if pod.metadata.controller is None:
-            yield Seen(f"Pod {pod.key}", "no controller owns it")
-        elif orphaned(view.cluster, pod):
-            yield Seen(f"Pod {pod.key}", f"its DaemonSet {pod.metadata.controller.name} no longer exists")
+    for found in drained(view):
+        if found.irreplaceable:
+            controller = found.pod.metadata.controller
+            seen = f"the API lists no DaemonSet {controller.name}, which owns it" if controller else "it has no controller"
+            yield Seen(f"Pod {found.pod.key}", seen)
 
 
-@rule("D2C321", "emptydir-data-lost", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C321", "emptydir-data-lost", Severity.BLOCKER, acceptable=True, allows=Allow.DELETE_EMPTYDIR_DATA)
 def emptydir_data_lost(view: NodeView) -> Iterator[Seen]:
-    """A pod that would be evicted keeps data in an emptyDir.
+    """A pod that a drain evicts has data in an emptyDir volume.
 
-    Why: an emptyDir goes with its pod. `kubectl drain` refuses such pods, those in memory as well, unless it is told to delete the data.
+    Why: an emptyDir is deleted with its pod. `kubectl drain` refuses such pods, those in memory too, without --delete-emptydir-data.
 
-    Remedy: Ask whether it is a cache. If it is not, save it or move it to a claim; if it is, accept the loss:
+    Remedy: Ask the owner whether it is a cache. If it is not, save the data or move it to a PersistentVolumeClaim; if it is, accept the
+    loss:
 
-        docker2cri plan --to containerd --accept D2C321="caches only" NODE
+        docker2cri plan TARGET --accept D2C321="caches only" NODE --out plan.json
 
     Sources: kubernetes/kubectl pkg/drain/filters.go (localStorageFilter: any emptyDir, not hostPath).
     """
-    yield from by_owner(view, ((pod, detail) for pod in drained(view) for detail in _empty_dirs(pod)))
+    yield from by_owner(view, ((found.pod, _empty_dir(volume)) for found in drained(view) for volume in found.empty_dirs))
 
 
-@rule("D2C322", "budget-exhausted", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C322", "budget-exhausted", Severity.BLOCKER, acceptable=True, transient=True)
 def budget_exhausted(view: NodeView) -> Iterator[Seen]:
     """A PodDisruptionBudget allows no disruption now.
 
-    Why: the eviction of its pods is answered with 429 for as long as that holds, and the drain waits until its time is over.
+    Why: the API refuses the eviction of its pods with 429 while that holds, and the drain waits until its timeout.
 
-    Remedy: See which of its pods are not ready, or give the workload one replica more; the budget is written by hand for its owner:
+    Remedy: Find the pods that are not ready, or add a replica to the workload; the owner of the budget may change it:
 
         kubectl -n NAMESPACE describe pdb NAME
         kubectl -n NAMESPACE scale deployment NAME --replicas=N
 
     Sources: kubernetes.io, API-initiated eviction; kubectl issue 172; kubernetes issue 83307.
     """
-    full = [(pod, _said(one)) for pod, (one, *more) in _budgeted(view) if not more and _exhausted(one) and not _single(view, pod, one)]
-    yield from by_owner(view, full)
+    alone = [(pod, budget) for pod, (budget, *more) in _budgeted(view) if not more]
+    yield from by_owner(view, ((pod, _said(budget)) for pod, budget in alone if _exhausted(budget) and not _single(view, pod, budget)))
 
 
-@rule("D2C323", "budgets-overlap", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C323", "budgets-overlap", Severity.BLOCKER, acceptable=True)
 def budgets_overlap(view: NodeView) -> Iterator[Seen]:
     """Two PodDisruptionBudgets cover one pod.
 
-    Why: the API answers its eviction with 500, however long one waits: this is a misconfiguration, not a matter of time.
+    Why: the API refuses its eviction with 500 for as long as both cover it: this is a misconfiguration, and waiting does not help.
 
     Remedy: Narrow the selectors so that one budget covers the pod:
 
@@ -74,34 +76,34 @@ def budgets_overlap(view: NodeView) -> Iterator[Seen]:
 
     Sources: kubernetes.io, API-initiated eviction (500 Internal Server Error: multiple budgets reference the same pod).
     """
-    names = ((pod, sorted(one.metadata.name for one in budgets)) for pod, budgets in _budgeted(view))
+    names = ((pod, sorted(budget.metadata.name for budget in budgets)) for pod, budgets in _budgeted(view))
     yield from by_owner(view, ((pod, f"covered by {', '.join(covering)}") for pod, covering in names if len(covering) > 1))
 
 
-@rule("D2C324", "single-replica-budget", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C324", "single-replica-budget", Severity.BLOCKER, acceptable=True)
 def single_replica_budget(view: NodeView) -> Iterator[Seen]:
-    """A workload with a PodDisruptionBudget has one replica, and it is here.
+    """A workload with a PodDisruptionBudget has a single replica, and it runs on the node.
 
-    Why: someone said that it must not be interrupted, and a drain interrupts it: the pod goes before the next one starts. When the
-    budget allows no disruption, the eviction is refused for ever.
+    Why: the budget says that the workload must not be interrupted, and a drain interrupts it: the pod ends before the next one starts. When
+    the budget allows no disruption, the API always refuses the eviction.
 
-    Remedy: Scale it to two for the migration, or accept the interruption (then the budget must allow one):
+    Remedy: Scale it to two replicas for the migration, or accept the interruption (the budget must allow one then):
 
         kubectl -n NAMESPACE scale deployment NAME --replicas=2
-        docker2cri plan --to containerd --accept D2C324="maintenance window" NODE
+        docker2cri plan TARGET --accept D2C324="maintenance window" NODE --out plan.json
 
     Sources: kubernetes.io, Specifying a disruption budget; kubernetes issue 83307.
     """
-    single = [(pod, f"1 replica; {_said(one)}") for pod, (one, *more) in _budgeted(view) if not more and _single(view, pod, one)]
+    single = [(pod, f"1 replica; {_said(budget)}") for pod, (budget, *more) in _budgeted(view) if not more and _single(view, pod, budget)]
     yield from by_owner(view, single)
 
 
 def _budgeted(view: NodeView) -> Iterator[tuple[Pod, tuple[Budget, ...]]]:
     """Each pod that a drain evicts, with the budgets that cover it; a pending pod is always evictable."""
-    for pod in drained(view):
-        budgets = tuple(one for one in (view.cluster.budgets if view.cluster else ()) if one.covers(pod))
-        if budgets and pod.status.phase != "Pending":
-            yield pod, budgets
+    for found in drained(view):
+        budgets = tuple(budget for budget in (view.cluster.budgets if view.cluster else ()) if budget.covers(found.pod))
+        if budgets and found.pod.status.phase != "Pending":
+            yield found.pod, budgets
 
 
 def _exhausted(budget: Budget) -> bool:
@@ -125,10 +127,6 @@ def _said(budget: Budget) -> str:
     )
 
 
-def _empty_dirs(pod: Pod) -> Iterator[str]:
-    for volume in pod.spec.volumes or ():
-        if volume.empty_dir is not None:
-            medium = (
-                " in memory" if volume.empty_dir.medium == "Memory" else f" on {volume.empty_dir.medium}" if volume.empty_dir.medium else ""
-            )
-            yield f"emptyDir {volume.name}{medium}"
+def _empty_dir(volume: Volume) -> str:
+    medium = volume.empty_dir.medium if volume.empty_dir else ""
+    return f"emptyDir {volume.name}" + (" in memory" if medium == "Memory" else f" on {medium}" if medium else "")

@@ -65,19 +65,20 @@ def node_ground(view: NodeView) -> Ground:
 def cluster_ground(views: Iterable[NodeView], cluster: ClusterFacts | None, target: Target, next_kubernetes: Minor | None = None) -> Ground:
     """The ground of a cluster's workloads: what holds on any of its read nodes."""
     grounds = [node_ground(view) for view in views]
+    known = [ground.docker for ground in grounds if ground.docker]
     infos = [node.status.node_info for node in cluster.nodes] if cluster else []
-    told = [(docker, _minor(one.kubelet_version)) for one in infos if (docker := _docker(one.container_runtime_version))]
+    told = [(docker, _minor(info.kubelet_version)) for info in infos if (docker := _docker(info.container_runtime_version))]
     return Ground(
         target=target,
         kubernetes=_minor(cluster.server) if cluster else None,
         next_kubernetes=next_kubernetes,
-        docker=max((*(one.docker for one in grounds if one.docker), *(docker for docker, _ in told)), default=None),
-        runtime=min((one.runtime for one in grounds if one.runtime), default=None),
+        docker=max((*known, *(docker for docker, _ in told)), default=None),
+        runtime=min((ground.runtime for ground in grounds if ground.runtime), default=None),
         cluster=cluster,
-        sockets=frozenset().union(*(one.sockets for one in grounds)),
-        data_roots=frozenset({DOCKER_ROOT}).union(*(one.data_roots for one in grounds)),
-        probes_untimed=any(one.probes_untimed for one in grounds) or any(kubelet is not None and kubelet < TIMED for _, kubelet in told),
-        habits=together(one.habits for one in grounds),
+        sockets=frozenset().union(*(ground.sockets for ground in grounds)),
+        data_roots=frozenset({DOCKER_ROOT}).union(*(ground.data_roots for ground in grounds)),
+        probes_untimed=any(ground.probes_untimed for ground in grounds) or any(kubelet and kubelet < TIMED for _, kubelet in told),
+        habits=together(ground.habits for ground in grounds),
         config_uses=cluster.uses_by_config_map if cluster else {},
     )
 

@@ -41,14 +41,14 @@ def habits(docker: Docker | None) -> Habits:
         no_new_privileges=given.get("no-new-privileges") is True,
         seccomp="" if seccomp in ("builtin", "unconfined") else seccomp,
         runtime="" if runtime in ("runc", "io.containerd.runc.v2") else runtime,
-        apparmor=any(str(one).startswith("name=apparmor") for one in options) if isinstance(options, list) else None,
+        apparmor=any(str(option).startswith("name=apparmor") for option in options) if isinstance(options, list) else None,
         scopes=docker.cgroup_driver == "systemd" if docker.cgroup_driver else None,
     )
 
 
 def together(many: Iterable[Habits]) -> Habits:
     """The habits of several nodes as one: what any of them has."""
-    found: Mapping[str, list[object]] = {one.name: [] for one in fields(Habits)}
+    found: Mapping[str, list[object]] = {item.name: [] for item in fields(Habits)}
     for habit in many:
         for name, values in found.items():
             values.append(getattr(habit, name))
@@ -57,4 +57,4 @@ def together(many: Iterable[Habits]) -> Habits:
 
 def _any(values: list[object]) -> object:
     """The first that says something, else False where one knows, else what an unknown node has."""
-    return next((one for one in values if one), next((one for one in values if one is not None), None))
+    return next((value for value in values if value), next((value for value in values if value is not None), None))

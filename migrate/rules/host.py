@@ -1,4 +1,4 @@
-"""D2C130 to D2C134, D2C136 and D2C163 to D2C165: what else on the host leans on Docker."""
+"""D2C130 to D2C134, D2C136, D2C163 to D2C165, D2C167, D2C168: what on the host depends on Docker, and what the migration needs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from migrate.facts.model import HostUse, SocketUser
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 DOCKER_UNITS = ("docker.service", "docker.socket", "cri-docker.service", "cri-docker.socket")
 RUNTIME_PACKAGES = ("cri-o", "cri-tools", "conmon", "containerd", "containerd.io", "crun", "docker", "moby", "runc")
@@ -14,6 +14,7 @@ RUNTIME_PACKAGES = ("cri-o", "cri-tools", "conmon", "containerd", "containerd.io
 # connected to Docker's socket as part of what is migrated
 OWN_PROCESSES = ("kubelet", "dockerd", "cri-dockerd", "docker-proxy", "systemd")
 SHOWN = 8  # PIDs of one process
+OLDEST_SYSTEMD = 219
 # as /proc/PID/limits names a limit -> as daemon.json's default-ulimits does, which the plan carries
 COMPARED = {
     "open files": "nofile",
@@ -24,14 +25,15 @@ COMPARED = {
 }
 
 
-@rule("D2C130", "docker-cli-on-host", Severity.WARNING)
+@node_rule("D2C130", "docker-cli-on-host", Severity.WARNING)
 def docker_cli_on_host(view: NodeView) -> Iterator[Seen]:
-    """A script, cron job or unit of the host calls the docker command.
+    """A script, cron job or unit of the host calls docker.
 
-    Why: it fails once Docker is shelved, often unseen: a nightly `docker system prune` that no longer runs fills a disk weeks
-    later. While docker.socket is not shelved, a mere `docker ps` even starts Docker again.
+    Why: it fails once Docker is stopped, often unnoticed: a nightly `docker system prune` that no longer runs fills a disk weeks later.
+    While docker.socket listens, any `docker ps` starts Docker again.
 
-    Remedy: Replace the call. The kubelet collects unused images by itself, so a prune job can go; for looking, use crictl:
+    Remedy: Replace the call. The kubelet removes unused images by itself, so a prune job can be deleted; to list containers and images, use
+    crictl:
 
         crictl ps; crictl images; crictl logs CONTAINER     # in place of docker ps, images, logs
 
@@ -44,32 +46,32 @@ def docker_cli_on_host(view: NodeView) -> Iterator[Seen]:
         yield Seen(path, "; ".join(f"{path}:{use.line}: {use.words}" for use in sorted(uses, key=lambda use: use.line)))
 
 
-@rule("D2C131", "docker-group-members", Severity.INFO)
+@node_rule("D2C131", "docker-group-members", Severity.INFO)
 def docker_group_members(view: NodeView) -> Iterator[Seen]:
-    """Users are in the docker group.
+    """Users are members of the group docker.
 
-    Why: they may use Docker's socket without sudo, and lose that. containerd's socket is for root alone, and giving it to a group
-    gives them root.
+    Why: they use Docker's socket without sudo, and lose that. The target's socket is for root alone, and a group that may use it has the
+    permissions of root.
 
-    Remedy: Tell them; crictl works with sudo:
+    Remedy: Inform them; crictl works with sudo:
 
         sudo crictl ps
 
-    Sources: docs.docker.com, Linux post-installation steps; containerd `[grpc] gid`.
+    Sources: docs.docker.com, Linux post-installation steps; containerd `[grpc] gid`; crio.conf(5).
     """
     if view.facts.docker_group:
         yield Seen("group docker", f"members: {', '.join(view.facts.docker_group)}")
 
 
-@rule("D2C132", "unit-requires-docker", Severity.WARNING)
+@node_rule("D2C132", "unit-requires-docker", Severity.WARNING)
 def unit_requires_docker(view: NodeView) -> Iterator[Seen]:
-    """Another service of the host requires Docker.
+    """A unit of the host requires Docker.
 
-    Why: systemd stops it together with Docker and will not start it while Docker is shelved.
+    Why: it is stopped by systemd together with Docker, and does not start while Docker is stopped.
 
-    Remedy: Look at the unit and move what it runs, or drop the dependency:
+    Remedy: See what the unit runs, and move that or remove the dependency:
 
-        systemctl list-dependencies --reverse docker.service docker.socket     # on the node
+        systemctl cat NAME     # on the node
 
     Sources: systemd.unit(5), Requires= and BindsTo=.
     """
@@ -83,43 +85,39 @@ def unit_requires_docker(view: NodeView) -> Iterator[Seen]:
         needs.setdefault(unit.name, set()).update({*unit.requires, *unit.binds_to, *unit.part_of} & set(DOCKER_UNITS))
     for other, docker in sorted(needs.items()):
         if docker and other not in own:
-            yield Seen(
-                other,
-                f"requires {', '.join(sorted(docker))}",
-                f"Look at the unit and move what it runs:\n\n    systemctl cat {shlex.quote(other)}",
-            )
+            yield Seen(other, f"requires {', '.join(sorted(docker))}", values={"NAME": shlex.quote(other)})
 
 
-@rule("D2C133", "unit-not-reloaded", Severity.WARNING)
+@node_rule("D2C133", "unit-not-reloaded", Severity.WARNING)
 def unit_not_reloaded(view: NodeView) -> Iterator[Seen]:
-    """A unit's files were changed and systemd has not read them yet.
+    """The files of a unit have changed, and systemd has not reloaded them.
 
-    Why: the migration reloads systemd, and that brings the waiting change into force as well. A rollback goes back to the files,
-    not to what systemd had in memory.
+    Why: the migration reloads systemd, and the pending change takes effect. A rollback restores the files, not what systemd had in memory.
 
-    Remedy: Read the change, then bring it into force, or undo it, before the migration:
+    Remedy: Read the change, then apply or revert it before the migration:
 
-        systemctl cat UNIT     # on the node
-        systemctl daemon-reload && systemctl restart UNIT
+        systemctl cat NAME     # on the node
+        systemctl daemon-reload && systemctl restart NAME
 
     Sources: systemctl(1), NeedDaemonReload.
     """
     for name, unit in sorted(view.facts.units.items()):
         if unit.need_daemon_reload:
-            yield Seen(name, f"NeedDaemonReload=yes; its files: {', '.join(unit.files) or 'none'}")
+            evidence = f"NeedDaemonReload=yes; its files: {', '.join(unit.files) or 'none'}"
+            yield Seen(name, evidence, values={"NAME": shlex.quote(name)})
 
 
-@rule("D2C134", "runtime-package-held", Severity.WARNING)
+@node_rule("D2C134", "runtime-package-held", Severity.WARNING)
 def runtime_package_held(view: NodeView) -> Iterator[Seen]:
     """A package of a container runtime is held at its version.
 
-    Why: a held package is neither installed, upgraded nor removed: an install of the new runtime or the later cleanup stops there.
-    Holding kubelet, kubeadm and kubectl is good practice and not reported.
+    Why: a held package is neither installed, upgraded nor removed, so that an installation of the target, or the later removal of Docker,
+    stops there. Holding kubelet, kubeadm and kubectl is good practice and not reported.
 
-    Remedy: Release it when the time comes:
+    Remedy: Release the package before it is changed:
 
-        apt-mark showhold     # dpkg
-        dnf versionlock list     # rpm
+        apt-mark showhold     # on the node, with dpkg
+        dnf versionlock list     # on the node, with rpm
 
     Sources: apt-mark(8); kubeone issue 1600.
     """
@@ -128,16 +126,16 @@ def runtime_package_held(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"package {package.name}", f"version {package.version} is held")
 
 
-@rule("D2C136", "docker-login-on-host", Severity.INFO)
+@node_rule("D2C136", "docker-login-on-host", Severity.INFO)
 def docker_login_on_host(view: NodeView) -> Iterator[Seen]:
     """root has registry credentials of `docker login`.
 
-    Why: containerd does not read them. The kubelet keeps reading its own places (/var/lib/kubelet/config.json, and this file when
-    its HOME is /root) and hands them to any runtime; only pulls of the pause image, and pulls by hand, go without.
+    Why: the target does not read them. The kubelet still reads its own files (/var/lib/kubelet/config.json, and this file when its HOME is
+    /root) and passes the credentials to any runtime; only pulls of the pause image, and pulls by hand, go without them.
 
-    Remedy: When pods rely on it, put it where the kubelet always looks:
+    Remedy: When pods depend on it, put it where the kubelet always looks:
 
-        install -m 600 /root/.docker/config.json /var/lib/kubelet/config.json     # on the node, when there is none
+        install -m 600 /root/.docker/config.json /var/lib/kubelet/config.json     # on the node, when that file does not exist
 
     Sources: Kubernetes v1.20.2 pkg/credentialprovider/config.go; kubernetes issue 45487.
     """
@@ -148,68 +146,69 @@ def docker_login_on_host(view: NodeView) -> Iterator[Seen]:
             if "/var/lib/kubelet/config.json" in view.facts.marks
             else "/var/lib/kubelet/config.json does not exist"
         )
-        names = ", ".join(one.registry for one in view.facts.logins if one.path == path)
-        yield Seen(path, f"it names {names}; {also}" if names else f"it exists; {also}")
+        names = ", ".join(login.registry for login in view.facts.logins if login.path == path)
+        yield Seen(path, f"it has credentials for {names}; {also}" if names else f"it exists; {also}")
 
 
-@rule("D2C163", "process-on-docker-socket", Severity.WARNING)
+@node_rule("D2C163", "process-on-docker-socket", Severity.WARNING)
 def process_on_docker_socket(view: NodeView) -> Iterator[Seen]:
-    """A process holds a connection to Docker's socket now.
+    """A process is connected to Docker's socket.
 
-    Why: it is cut off when Docker is shelved; agents then fall silent or restart for ever, and a client that connects again while
-    docker.socket listens starts Docker. A process of a pod counts too: D2C301 names its workload.
+    Why: it is disconnected when Docker is stopped. Agents then report nothing or restart again and again, and a client that connects while
+    docker.socket listens starts Docker. A process of a pod is reported too; D2C301 reports its workload.
 
-    Remedy: See what it is, and give it containerd's socket or the kubelet's metrics instead:
+    Remedy: Find out what it is, and configure it for the target's socket or for the kubelet's metrics:
 
-        ps -o pid,user,args -p PID; cat /proc/PID/cgroup     # on the node; a line with kubepods is a pod's
+        ps -o pid,user,args -p PID; cat /proc/PID/cgroup     # on the node; a line with kubepods belongs to a pod
 
     Sources: kubernetes.io, Check whether dockershim removal affects you (items 3 and 4); ss(8).
     """
     found: dict[str, list[SocketUser]] = {}
-    for one in view.facts.socket_users if view.on_docker else ():
-        if one.process not in OWN_PROCESSES:
-            found.setdefault(one.process, []).append(one)
+    for user in view.facts.socket_users if view.on_docker else ():
+        if user.process not in OWN_PROCESSES:
+            found.setdefault(user.process, []).append(user)
     for process, users in found.items():
-        sockets = ", ".join(dict.fromkeys(one.socket for one in users))
-        pids = " ".join(dict.fromkeys(str(one.pid) for one in users[:SHOWN]))
+        sockets = ", ".join(dict.fromkeys(user.socket for user in users))
+        pids = " ".join(dict.fromkeys(str(user.pid) for user in users[:SHOWN]))
         more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
         yield Seen(f"process {process}", f"PID {pids}{more} is connected to {sockets}")
 
 
-@rule("D2C164", "pod-limits-change", Severity.WARNING)
+@node_rule("D2C164", "pod-limits-change", Severity.WARNING)
 def pod_limits_change(view: NodeView) -> Iterator[Seen]:
-    """Containers get other ulimits from the new runtime than they have now.
+    """Containers get other ulimits from the target than they have now.
 
-    Why: under CRI they inherit those of the runtime's own process. Too low a number of open files breaks databases and proxies; one
-    without an end makes programs that walk or allocate all of it (older MySQL, Java, Erlang) slow or huge.
+    Why: under CRI they inherit those of the runtime's own process. With too few open files databases and proxies fail; without a limit
+    programs that iterate over or allocate all of it (older MySQL, Java, Erlang) are slow or use much memory.
 
-    Remedy: Give the runtime's unit the limits that Docker's containers have, then read the node again:
+    Remedy: Set the limits of Docker's containers for the target's unit, then inspect the node again:
 
-        systemctl edit containerd.service     # on the node: [Service] LimitNOFILE=SOFT:HARD
-        systemctl restart containerd.service
+        systemctl edit UNIT     # on the node: [Service] LimitNOFILE=SOFT:HARD
+        systemctl restart UNIT
+        docker2cri inspect NODE
 
     Sources: containerd issues 7566, 8924 and docs/containerd-2.0.md (LimitNOFILE); containerd pkg/cri/opts/spec_linux.go.
     """
     if view.on_docker and view.facts.pod_limits:
         then, where = _limits_then(view)
         planned = view.facts.daemon_settings.get("default-ulimits")
-        remedy = pod_limits_change.remedy.replace("containerd.service", view.target.unit)
         for name, key in COMPARED.items():
             if name in then and not (isinstance(planned, Mapping) and key in planned):
-                now = [(one.count, one.limits[name]) for one in view.facts.pod_limits if name in one.limits]
+                now = [(group.count, group.limits[name]) for group in view.facts.pod_limits if name in group.limits]
                 if any(pair != then[name] for _, pair in now):
                     said = ", ".join(f"soft {soft} hard {hard} ({count} processes of pods)" for count, (soft, hard) in now)
-                    yield Seen(f"limit {name}", f"now {said}; then soft {then[name][0]} hard {then[name][1]} ({where})", remedy)
+                    target = f"under {view.target.title} soft {then[name][0]} hard {then[name][1]} ({where})"
+                    yield Seen(f"limit {name}", f"now {said}; {target}")
 
 
-@rule("D2C165", "docker-sysctl-lost", Severity.WARNING)
+@node_rule("D2C165", "docker-sysctl-lost", Severity.WARNING)
 def docker_sysctl_lost(view: NodeView) -> Iterator[Seen]:
-    """dockerd set fs.may_detach_mounts, and no file of the node does.
+    """dockerd has set fs.may_detach_mounts, and no file of the node sets it.
 
-    Why: on RHEL 7 and its kin it is 0 after the next boot without Docker. Mounts that another process holds cannot be taken away
-    then, and pods stay in Terminating with `device or resource busy`.
+    Why: on RHEL 7 and its derivatives it is 0 after the next boot without Docker. Mounts that another process holds cannot be removed then,
+    and pods stay in Terminating with `device or resource busy`.
 
-    Remedy: Set it for good:
+    Remedy: Set it permanently:
 
         echo fs.may_detach_mounts=1 > /etc/sysctl.d/98-may-detach-mounts.conf     # on the node
 
@@ -219,6 +218,41 @@ def docker_sysctl_lost(view: NodeView) -> Iterator[Seen]:
     value = view.facts.kernel.sysctls.get(name)
     if view.on_docker and value == "1" and view.facts.kernel.boot_sysctls.get(name, ("", ""))[0] != "1":
         yield Seen(name, "it is 1 now, and neither /etc/sysctl.conf nor /etc/sysctl.d sets it")
+
+
+@node_rule("D2C167", "systemd-too-old", Severity.BLOCKER, forbids_install=True)
+def systemd_too_old(view: NodeView) -> Iterator[Seen]:
+    """The node's systemd is older than the oldest supported version.
+
+    Why: the node program stops and starts units, sets drop-ins and runs its guard as a timer of systemd, which is tested from 219 on
+    (RHEL 7).
+
+    Remedy: Upgrade the distribution of the node, or replace the node:
+
+        systemctl --version     # on the node
+
+    Sources: systemd NEWS, version 219.
+    """
+    found = view.facts.os.systemd
+    if found < OLDEST_SYSTEMD:
+        yield Seen("systemd", f"version {found or 'unknown'}, {OLDEST_SYSTEMD} or later is supported")
+
+
+@node_rule("D2C168", "flock-missing", Severity.BLOCKER, forbids_install=True)
+def flock_missing(view: NodeView) -> Iterator[Seen]:
+    """The program flock is not installed.
+
+    Why: the node program holds a lock while it acts, so that the guard, a rollback and an operator never act at the same time.
+
+    Remedy: Install it, and inspect the node again:
+
+        apt-get install util-linux || dnf install util-linux     # on the node
+        docker2cri inspect NODE
+
+    Sources: flock(1).
+    """
+    if view.facts.tools.get("flock", "") is None:
+        yield Seen("flock", "the program flock does not exist")
 
 
 def _limits_then(view: NodeView) -> tuple[Mapping[str, tuple[str, str]], str]:

@@ -6,43 +6,42 @@ from collections.abc import Iterator
 
 from migrate.formats import FormatError, image_ref
 from migrate.rules import Severity
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 
-@workload_rule("D2C327", "short-image-name", Severity.INFO)
+@workload_rule("D2C327", "short-image-name", Severity.INFO, words=("image",), applies=lambda ground: not ground.target.takes_short_names)
 def short_image_name(view: WorkloadView) -> Iterator[Sign]:
-    """A pod names its image without a registry.
+    """A pod uses an image name without a registry.
 
-    Why: Docker and containerd take docker.io for it. CRI-O asks the registries that registries.conf lists for such names, refuses them
-    when it lists none, and from 1.34 on when it lists several. The plan lists docker.io unless the node's own files list others.
+    Why: Docker and containerd take docker.io for it. CRI-O uses the registries that registries.conf lists for such names, refuses them when
+    it lists none, and from 1.34 on when it lists several. The plan lists docker.io unless the node's own files list others.
 
-    Remedy: See what the plan writes, or name the image in full:
+    Remedy: Check what the plan writes, or use the full name of the image:
 
         unqualified-search-registries = ["docker.io"]     # /etc/containers/registries.conf, on every node
 
     Sources: containers/image docs/containers-registries.conf.5.md; cri-o v1.34.0 crio.conf(5), short_name_mode; cri-o issue 3884.
     """
-    if not view.ground.target.takes_short_names:
-        for at, one in view.containers:
-            if (full := _in_full(one.image)) and not one.image.startswith(("docker.io/", "index.docker.io/")):
-                yield Sign(f"container {one.name}: {one.image} stands for {full}", (*at, "image"))
+    for at, container in view.containers:
+        if (full := _in_full(container.image)) and not container.image.startswith(("docker.io/", "index.docker.io/")):
+            yield Sign(f"container {container.name}: {container.image} stands for {full}", (*at, "image"))
 
 
-@workload_rule("D2C404", "image-pinned-by-digest", Severity.INFO)
+@workload_rule("D2C404", "image-pinned-by-digest", Severity.INFO, words=("sha256:",))
 def image_pinned_by_digest(view: WorkloadView) -> Iterator[Sign]:
-    """A pod names its image by a digest.
+    """A pod uses a digest for its image.
 
-    Why: an import from Docker gives a new manifest digest, so the image is pulled again: the registry must be reachable at that moment.
+    Why: a copy from Docker has another manifest digest, so the image is pulled again: the registry must be reachable at that time.
 
-    Remedy: Nothing with a registry at hand. Without one, pull it into the new store beforehand:
+    Remedy: Nothing with a reachable registry. Without one, pull the image into the target's store before:
 
-        crictl pull IMAGE@sha256:...     # on the node, containerd's CRI enabled
+        crictl --runtime-endpoint ENDPOINT pull IMAGE@sha256:...     # on the node
 
     Sources: containerd 1.6.20, ctr images import (observed); kubernetes issue 124286.
     """
-    for at, one in view.containers:
-        if "@sha256:" in one.image and one.image_pull_policy != "Never":
-            yield Sign(f"container {one.name}: {one.image}", (*at, "image"))
+    for at, container in view.containers:
+        if "@sha256:" in container.image and container.image_pull_policy != "Never":
+            yield Sign(f"container {container.name}: {container.image}", (*at, "image"))
 
 
 def _in_full(image: str) -> str:

@@ -14,8 +14,8 @@ from migrate.facts.workload import CONFIG_MAP, Workload, workloads
 from migrate.rules import Finding, NodeView, Severity, accept, check
 from migrate.rules.ground import cluster_ground
 from migrate.rules.pod_security import level
-from migrate.rules.sight import WorkloadView, check_workload
-from migrate.rules.table import RULES
+from migrate.rules.table import RULES, WORKLOAD_RULES
+from migrate.rules.workload_rule import WorkloadView, check_workload
 from migrate.targets import Target
 
 STATES = ("ready", "needs work", "blocked", "not read")
@@ -108,34 +108,31 @@ def judge_workloads(
     """Every workload of a cluster judged, in namespace, kind, name order; `views` are the nodes that were read, `reasons` accepted codes.
 
     A workload that lives on nodes only that are off Docker already has no findings: there is nothing to migrate. One without live pods is
-    judged as its next pod would be. ConfigMaps that no workload uses are in it where their lines lean on Docker.
+    judged as its next pod would be. ConfigMaps that no workload uses are in it where their lines depend on Docker.
     """
     views = tuple(views)
     ground = cluster_ground(views, cluster, target, next_kubernetes)
     moved, staying = _moved(cluster, views)
     found = []
-    for one in (*workloads(cluster), *_unused_config_maps(cluster)):
-        settled = moved.issuperset(one.nodes) if one.nodes else bool(moved) and not staying
-        findings = () if settled else accept(check_workload(WorkloadView(one, ground), _ABOUT_WORKLOADS), reasons)
-        standard = "" if one.kind == CONFIG_MAP else level(one, ground.kubernetes).name
-        found.append(JudgedWorkload(one, standard, findings))
-    return tuple(sorted(found, key=lambda one: (one.workload.namespace, one.workload.kind, one.workload.name)))
-
-
-_ABOUT_WORKLOADS = tuple(one for one in RULES if one.sight)
+    for workload in (*workloads(cluster), *_unused_config_maps(cluster)):
+        has_moved = moved.issuperset(workload.nodes) if workload.nodes else bool(moved) and not staying
+        findings = () if has_moved else accept(check_workload(WorkloadView(workload, ground), WORKLOAD_RULES), reasons)
+        standard = "" if workload.kind == CONFIG_MAP else level(workload, ground.kubernetes).name
+        found.append(JudgedWorkload(workload, standard, findings))
+    return tuple(sorted(found, key=lambda judged: (judged.workload.namespace, judged.workload.kind, judged.workload.name)))
 
 
 def _moved(cluster: ClusterFacts, views: Iterable[NodeView]) -> tuple[frozenset[str], frozenset[str]]:
     """The nodes whose kubelet runs its pods off Docker, and the others: as read on the node, else as the API tells."""
-    read = {view.name: view.settled for view in views}
+    read = {view.name: view.on_other_runtime for view in views}
     told = {node.name: node.status.node_info.container_runtime_version for node in cluster.nodes}
-    settled = {name: read.get(name, "://" in runtime and not runtime.startswith("docker://")) for name, runtime in told.items()}
-    return frozenset(name for name, one in settled.items() if one), frozenset(name for name, one in settled.items() if not one)
+    moved = {name: read.get(name, "://" in runtime and not runtime.startswith("docker://")) for name, runtime in told.items()}
+    return frozenset(name for name, off_docker in moved.items() if off_docker), frozenset(name for name in moved if not moved[name])
 
 
 def _unused_config_maps(cluster: ClusterFacts) -> tuple[Workload, ...]:
     if not cluster.config_uses:
         return ()
-    used = {(one.namespace, name) for one in workloads(cluster) for name in one.config_maps}
+    used = {(workload.namespace, name) for workload in workloads(cluster) for name in workload.config_maps}
     titles = sorted(cluster.uses_by_config_map.keys() - used)
     return tuple(Workload(CONFIG_MAP, namespace, name, PodSpec()) for namespace, name in titles)

@@ -1,4 +1,4 @@
-"""D2C201 to D2C208: the kubelet, what it talks to, and how it is started."""
+"""D2C201 to D2C208 and D2C211: the kubelet, the runtime that it uses, and how it is started."""
 
 from __future__ import annotations
 
@@ -7,75 +7,74 @@ from collections.abc import Iterator, Sequence
 from migrate.facts.kubelet_table import BOOLEANS, gone, refusal
 from migrate.facts.redact import mask
 from migrate.formats import FormatError, flags, version
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.host import DOCKER_UNITS
 
 
-@rule("D2C201", "kubelet-not-running", Severity.BLOCKER, always=True)
+@node_rule("D2C201", "kubelet-not-running", Severity.BLOCKER, always=True, forbids_install=True)
 def kubelet_not_running(view: NodeView) -> Iterator[Seen]:
-    """The machine has no kubelet that systemd runs.
+    """No kubelet runs as a systemd unit on the machine.
 
-    Why: without it this is no node of a cluster, or one that something else than systemd runs (a container, a distribution's own
-    program), and then its files are not where the migration would edit them.
+    Why: without it the machine is no node of a cluster, or something other than systemd runs the kubelet (a container, a program of the
+    distribution), and its files are not where the migration edits them.
 
     Remedy: Start it, or find out what runs it:
 
         systemctl status kubelet.service     # on the node
-        pgrep -a kubelet
+        pgrep -a kubelet     # on the node
 
     Sources: kubernetes.io, Configuring each kubelet using kubeadm.
     """
     if view.facts.kubelet is None:
-        yield Seen("kubelet.service", "systemd has no such unit")
+        yield Seen("kubelet.service", "it is not loaded in systemd")
     elif view.kubelet and view.kubelet.running is None:
         unit = view.facts.unit("kubelet.service")
         yield Seen("kubelet.service", f"ActiveState {unit.active if unit else 'unknown'}, it has no main process")
 
 
-@rule("D2C202", "runtime-unknown", Severity.BLOCKER, always=True)
+@node_rule("D2C202", "runtime-unknown", Severity.BLOCKER, always=True, forbids_install=True)
 def runtime_unknown(view: NodeView) -> Iterator[Seen]:
-    """It cannot be told which runtime the kubelet talks to.
+    """The runtime that the kubelet uses is unknown.
 
-    Why: a name proves nothing: /var/run/dockershim.sock has been served by containerd and by cri-dockerd. What is not known cannot
-    be left, or returned to.
+    Why: the name of a socket proves nothing: both containerd and cri-dockerd have served /var/run/dockershim.sock. A rollback needs a
+    runtime that is known.
 
-    Remedy: See who listens there, and tell the kubelet by `--container-runtime-endpoint`:
+    Remedy: Find the process that serves the socket, and set `--container-runtime-endpoint` of the kubelet:
 
         ss -xlp | grep -e cri -e docker -e containerd     # on the node
 
     Sources: amazon-eks-ami files/bootstrap.sh; rancher/rke cluster/plan.go; cri-dockerd core/docker_service.go.
     """
     endpoint = view.facts.endpoint
-    if not view.on_docker and not view.settled and view.kubelet:
+    if not view.on_docker and not view.on_other_runtime and view.kubelet:
         yield Seen(f"endpoint {endpoint.socket or 'not given'}", endpoint.evidence)
 
 
-@rule("D2C203", "already-off-docker", Severity.INFO, always=True)
+@node_rule("D2C203", "already-off-docker", Severity.INFO, always=True)
 def already_off_docker(view: NodeView) -> Iterator[Seen]:
-    """The node does not run its pods on Docker.
+    """The node runs its pods on another runtime than Docker.
 
-    Why: there is nothing to migrate here. Rules of the migration were not asked about this node.
+    Why: there is nothing to migrate. Rules about the migration do not judge this node.
 
-    Remedy: Nothing. When Docker is still installed, see whether something else needs it before you remove it:
+    Remedy: Nothing for the migration. Before you remove Docker, check whether something else uses it:
 
-        docker2cri inspect NODE
         docker ps -a     # on the node
 
-    Sources: docker2cri docs/design, section 1.
+    Sources: kubernetes.io, Container runtimes.
     """
-    if view.settled:
+    if view.on_other_runtime:
         runtime = f", the Node reports {view.node.status.node_info.container_runtime_version}" if view.node else ""
         yield Seen(f"runtime {view.facts.endpoint.kind}", f"{view.facts.endpoint.evidence}{runtime}")
 
 
-@rule("D2C204", "source-is-cri-dockerd", Severity.INFO)
+@node_rule("D2C204", "source-is-cri-dockerd", Severity.INFO)
 def source_is_cri_dockerd(view: NodeView) -> Iterator[Seen]:
-    """The kubelet reaches Docker through cri-dockerd.
+    """The kubelet uses Docker through cri-dockerd.
 
-    Why: the migration works as from dockershim. The way back needs cri-dockerd: from Kubernetes 1.24 on there is no dockershim, so
-    its package stays installed until `docker2cri cleanup`.
+    Why: a rollback needs cri-dockerd, because the kubelet has no dockershim from Kubernetes 1.24 on. The migration stops it and leaves it
+    installed.
 
-    Remedy: Keep cri-dockerd until you are sure:
+    Remedy: Keep the package of cri-dockerd until no rollback is needed any more:
 
         systemctl status cri-docker.service     # on the node
 
@@ -86,14 +85,31 @@ def source_is_cri_dockerd(view: NodeView) -> Iterator[Seen]:
         yield Seen("cri-dockerd", f"{kubelet}{view.facts.endpoint.evidence}")
 
 
-@rule("D2C205", "kubelet-flags-drifted", Severity.WARNING)
+@node_rule("D2C211", "source-unread", Severity.BLOCKER)
+def source_unread(view: NodeView) -> Iterator[Seen]:
+    """The settings of the source are unknown.
+
+    Why: with cri-dockerd, its own flags set pause image, CNI directories and network plugin, and the kubelet's flags of that name have no
+    effect. A plan from the kubelet's flags would configure another pause image or another network than the node has.
+
+    Remedy: Leave the node on Docker, and compare the flags of cri-dockerd with those of the kubelet:
+
+        systemctl cat cri-docker.service     # on the node
+
+    Sources: Mirantis/cri-dockerd cmd/cri/options and packaging/systemd.
+    """
+    if reason := view.source_unread:
+        yield Seen(view.facts.endpoint.kind, reason)
+
+
+@node_rule("D2C205", "kubelet-flags-drifted", Severity.WARNING)
 def kubelet_flags_drifted(view: NodeView) -> Iterator[Seen]:
-    """The kubelet runs with other flags than its files say now.
+    """The kubelet runs with other flags than its files set.
 
-    Why: the migration restarts it, and that brings the waiting change into force together with the new runtime. Whatever breaks, it
-    will be hard to tell which of the two did it.
+    Why: the migration restarts it, and the pending change takes effect together with the change of runtime. When something breaks then,
+    either may be the cause.
 
-    Remedy: Bring the change into force before the migration, or take it back:
+    Remedy: Apply the change before the migration, or revert it:
 
         systemctl daemon-reload && systemctl restart kubelet     # on the node
 
@@ -105,7 +121,7 @@ def kubelet_flags_drifted(view: NodeView) -> Iterator[Seen]:
     try:
         running = _values(kubelet.running)
     except FormatError as wrong:
-        yield Seen("kubelet command line", f"the running one cannot be compared: {wrong}")
+        yield Seen("kubelet command line", f"that of the running kubelet cannot be compared: {wrong}")
         return
     files = {flag.name: (_plain(flag.value), str(flag.place)) for flag in kubelet.flags if flag.wins}
     for name in sorted(files.keys() | running.keys()):
@@ -114,34 +130,34 @@ def kubelet_flags_drifted(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"--{name}", f"running: {_shown(name, running.get(name))}; {place}: {_shown(name, value)}")
 
 
-@rule("D2C206", "kubelet-upgrade-pending", Severity.BLOCKER)
+@node_rule("D2C206", "kubelet-upgrade-pending", Severity.BLOCKER)
 def kubelet_upgrade_pending(view: NodeView) -> Iterator[Seen]:
-    """The kubelet on disk is of another Kubernetes minor version than the one that runs.
+    """The kubelet on disk has another minor version than the one that runs.
 
-    Why: the migration restarts it, which would be an upgrade and a change of runtime in one step, and the way back would not lead
-    to the old version. From 1.24 on there is no dockershim to return to.
+    Why: the migration restarts it, which would upgrade it and change its runtime in one step, and a rollback would not restore the old
+    version. From 1.24 on there is no dockershim to return to.
 
-    Remedy: Finish the upgrade, or put the old package back, and migrate then:
+    Remedy: Finish the upgrade, or install the old package, before the migration:
 
         apt-cache policy kubelet     # on the node
-        systemctl restart kubelet
+        systemctl restart kubelet     # on the node
 
-    Sources: kubernetes.io, Version skew policy and Upgrading kubeadm clusters; docker2cri docs/design, section 8.
+    Sources: kubernetes.io, Version skew policy and Upgrading kubeadm clusters.
     """
     reported = view.node.status.node_info.kubelet_version if view.node else ""
     runs, disk = version.known(reported), version.known(view.kubelet.version if view.kubelet else None)
     if runs and disk and runs.release != disk.release:
-        yield Seen("kubelet", f"the Node reports v{runs}, the program on disk is v{disk}")
+        yield Seen("kubelet", f"the Node reports v{runs}, the kubelet on disk is v{disk}")
 
 
-@rule("D2C207", "kubelet-flag-gone", Severity.BLOCKER)
+@node_rule("D2C207", "kubelet-flag-gone", Severity.BLOCKER)
 def kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
-    """A file gives the kubelet a flag that the kubelet on disk no longer knows, or a value of one that it refuses.
+    """A file sets a flag of the kubelet, or a value, that the kubelet on disk does not accept.
 
-    Why: it exits at its start. The migration restarts it, and so would the rollback, which restores the file: the node would be down
-    either way.
+    Why: the kubelet exits at its start. The migration restarts it, and so does a rollback, which restores the file: the node would be down
+    in either case.
 
-    Remedy: Take the flag out of the file that the evidence names, and see that the kubelet starts:
+    Remedy: Remove the flag from the file that the evidence names, and check that the kubelet starts:
 
         systemctl restart kubelet && systemctl status kubelet     # on the node
 
@@ -159,14 +175,14 @@ def kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"--{flag.name}", f"{flag.place}: {said}, the kubelet on disk is v{disk}")
 
 
-@rule("D2C208", "kubelet-unit-requires-docker", Severity.WARNING)
+@node_rule("D2C208", "kubelet-unit-requires-docker", Severity.WARNING)
 def kubelet_unit_requires_docker(view: NodeView) -> Iterator[Seen]:
-    """systemd ties the kubelet to Docker.
+    """The unit of the kubelet depends on Docker.
 
-    Why: stopping Docker stops the kubelet, and while Docker is shelved the kubelet does not start.
+    Why: the kubelet stops with Docker, and does not start while Docker is stopped.
 
-    Remedy: Nothing by hand: the plan takes the tie out of the unit, and whoever writes that unit (configuration management) should
-    learn of it:
+    Remedy: Nothing by hand: the plan removes the dependency from the unit. Change it as well where the unit comes from (configuration
+    management):
 
         systemctl show kubelet.service -p Requires,BindsTo,PartOf     # on the node
 

@@ -9,7 +9,7 @@ from migrate.facts.cluster import CRI_SOCKET
 from migrate.facts.kubeadm import KUBELET_CONFIG, NODE_CONFIG
 from migrate.facts.kubelet_table import FIELDS, KUBEADM_FLAGS, LAST, knows_field, text_at
 from migrate.facts.model import Place
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.upgrade import disk_version, flag_changes, kubeadm_config_map, map_name, node_config, way
 from migrate.sources.table import origin_of
 from migrate.targets.kubelet import INSTANCE_CONFIG, home_of
@@ -22,19 +22,19 @@ GATE = "UnversionedKubeletConfigMap"
 KUBELET_DEFAULT = "unix:///run/containerd/containerd.sock"  # from 1.27 on
 
 
-@rule("D2C237", "kubelet-field-ignored", Severity.WARNING, always=True)
+@node_rule("D2C237", "kubelet-field-ignored", Severity.WARNING, always=True)
 def kubelet_field_ignored(view: NodeView) -> Iterator[Seen]:
     """The kubelet's configuration has a field that the kubelet on disk does not know.
 
-    Why: the kubelet leaves it out with a warning and goes on, so that what the file says does not hold. containerRuntimeEndpoint, read
-    from 1.27 on, is one: an older kubelet stays with the runtime of its flags.
+    Why: the kubelet ignores it with a warning, and what the file says has no effect. One such field is containerRuntimeEndpoint, which is
+    read from 1.27 on: an older kubelet uses the runtime of its flags.
 
-    Remedy: Correct the name, or give the setting as a flag where there is one:
+    Remedy: Correct the name, or use the flag of that setting where there is one:
 
         journalctl -u kubelet | grep -i 'unknown field'     # on the node
 
-    Sources: Kubernetes v1.20.2 pkg/kubelet/kubeletconfig/util/codec/codec.go (lenient decoding); k8s.io/kubelet config/v1beta1/types.go
-    of each release.
+    Sources: Kubernetes v1.20.2 pkg/kubelet/kubeletconfig/util/codec/codec.go (lenient decoding); k8s.io/kubelet config/v1beta1/types.go of
+    each release.
     """
     disk = disk_version(view)
     config = node_config(view.facts, view.kubelet) if view.kubelet else None
@@ -47,15 +47,15 @@ def kubelet_field_ignored(view: NodeView) -> Iterator[Seen]:
             yield Seen(name, f"{config.place((name,))}: {said}, the kubelet on disk is v{disk}")
 
 
-@rule("D2C238", "config-map-cgroup-driver", Severity.WARNING, always=True)
+@node_rule("D2C238", "config-map-cgroup-driver", Severity.WARNING, always=True)
 def config_map_cgroup_driver(view: NodeView) -> Iterator[Seen]:
-    """The next `kubeadm upgrade` would give the node another cgroup driver.
+    """The next `kubeadm upgrade` changes the cgroup driver of the node.
 
-    Why: it writes the kubelet's configuration file anew from the ConfigMap, and where that names no driver kubeadm 1.22 and later sets
-    systemd. The runtime keeps the driver it has: pods fail or restart. Up to 1.21 kubeadm took the driver from Docker, so that the
-    ConfigMap may be silent, or say what Docker said on another machine.
+    Why: it writes the kubelet's configuration from the ConfigMap, and where that sets no driver kubeadm 1.22 and later sets systemd. The
+    runtime keeps its driver: pods fail or restart. Up to 1.21 kubeadm took the driver from Docker, so that the ConfigMap may set none, or
+    that of another machine.
 
-    Remedy: Write the driver in force into the ConfigMap (of a cluster with nodes of both kinds, bring all to one driver first):
+    Remedy: Set the current driver in the ConfigMap (in a cluster whose nodes differ, change all to one driver first):
 
         kubectl -n kube-system get configmaps | grep kubelet-config
 
@@ -76,14 +76,14 @@ def config_map_cgroup_driver(view: NodeView) -> Iterator[Seen]:
         )
 
 
-@rule("D2C239", "config-map-endpoint", Severity.WARNING, always=True)
+@node_rule("D2C239", "config-map-endpoint", Severity.WARNING, always=True)
 def config_map_endpoint(view: NodeView) -> Iterator[Seen]:
-    """The next `kubeadm upgrade` would give the node's kubelet another runtime.
+    """The next `kubeadm upgrade` changes the runtime of the node's kubelet.
 
-    Why: from 1.27 on the kubelet reads containerRuntimeEndpoint from its configuration, which kubeadm writes anew from the ConfigMap. On
-    a node that has no --container-runtime-endpoint nothing else says where the runtime is.
+    Why: from 1.27 on the kubelet reads containerRuntimeEndpoint from its configuration, which kubeadm writes from the ConfigMap. On a node
+    without --container-runtime-endpoint nothing else sets the runtime.
 
-    Remedy: Take the endpoint out of the ConfigMap, or correct it there once no node uses the other one:
+    Remedy: Remove the endpoint from the ConfigMap, or correct it there once no node uses the other one:
 
         kubectl -n kube-system get configmaps | grep kubelet-config
 
@@ -105,14 +105,14 @@ def config_map_endpoint(view: NodeView) -> Iterator[Seen]:
         )
 
 
-@rule("D2C240", "config-map-unread", Severity.WARNING, always=True)
+@node_rule("D2C240", "config-map-unread", Severity.WARNING, always=True)
 def config_map_unread(view: NodeView) -> Iterator[Seen]:
-    """kubeadm's ConfigMaps could not be read, so what the next `kubeadm upgrade` writes to the node is unknown.
+    """The ConfigMaps of kubeadm could not be read, so what the next `kubeadm upgrade` writes to the node is unknown.
 
-    Why: it writes the kubelet's configuration anew, and a cgroup driver or an endpoint in the ConfigMap that is not the node's own stops
-    pods or the node.
+    Why: it writes the kubelet's configuration, and a cgroup driver or an endpoint in the ConfigMap that differs from the node's stops pods
+    or the node.
 
-    Remedy: Read them with an account that may, and inspect again:
+    Remedy: Use an account that may read them, and inspect the node again:
 
         kubectl auth can-i get configmaps -n kube-system
         docker2cri inspect NODE
@@ -120,19 +120,19 @@ def config_map_unread(view: NodeView) -> Iterator[Seen]:
     Sources: kubernetes.io, Reconfiguring a kubeadm cluster.
     """
     if view.cluster and view.kubelet and view.kubelet.config_path == NODE_CONFIG:
-        for one in view.cluster.unreadable:
-            if one.what.startswith("configmap "):
-                yield Seen(one.what, one.reason)
+        for unread in view.cluster.unreadable:
+            if unread.what.startswith("configmap "):
+                yield Seen(unread.what, unread.reason)
 
 
-@rule("D2C241", "config-map-renamed", Severity.INFO, always=True)
+@node_rule("D2C241", "config-map-renamed", Severity.INFO, always=True)
 def config_map_renamed(view: NodeView) -> Iterator[Seen]:
-    """The ConfigMap with the kubelet's configuration gets another name on the way to the next Kubernetes version.
+    """The ConfigMap with the kubelet's configuration changes its name up to the next Kubernetes version.
 
-    Why: kubeadm 1.24 copies kubelet-config-1.NN to kubelet-config and reads that from then on. A later change of the old one, by a
+    Why: with 1.24, kubeadm copies kubelet-config-1.NN to kubelet-config and reads that from then on. A later change of the old one, by a
     script or by hand, has no effect.
 
-    Remedy: After the upgrade to 1.24 change the new one, and delete the old ones when all control planes are there:
+    Remedy: After the upgrade to 1.24 change the new one, and delete the old ones when all control-plane nodes are upgraded:
 
         kubectl -n kube-system get configmaps | grep kubelet-config
 
@@ -143,14 +143,14 @@ def config_map_renamed(view: NodeView) -> Iterator[Seen]:
         yield Seen(map_name(found), f"kubeadm 1.{UNVERSIONED} reads {KUBELET_CONFIG} instead")
 
 
-@rule("D2C242", "config-map-not-found-next", Severity.WARNING, always=True)
+@node_rule("D2C242", "config-map-not-found-next", Severity.WARNING, always=True)
 def config_map_not_found_next(view: NodeView) -> Iterator[Seen]:
-    """kubeadm would not find the kubelet's configuration on the way to the next Kubernetes version.
+    """A kubeadm up to the next Kubernetes version does not find the kubelet's configuration.
 
-    Why: kubeadm 1.25 and later reads only the ConfigMap kubelet-config. With the feature gate UnversionedKubeletConfigMap off, kubeadm
-    1.24 keeps the name with the version in it, and the upgrade to 1.25 stops.
+    Why: from 1.25 on, kubeadm reads only the ConfigMap kubelet-config. With the feature gate UnversionedKubeletConfigMap off, kubeadm 1.24
+    keeps the name with the version in it, and the upgrade to 1.25 fails.
 
-    Remedy: Take the gate out of kubeadm's configuration before the upgrade to 1.24, or copy the ConfigMap by that name after it:
+    Remedy: Remove the gate from kubeadm's configuration before the upgrade to 1.24, or copy the ConfigMap to that name after it:
 
         kubectl -n kube-system edit configmap kubeadm-config     # featureGates
         kubectl -n kube-system get configmaps | grep kubelet-config
@@ -165,16 +165,16 @@ def config_map_not_found_next(view: NodeView) -> Iterator[Seen]:
             yield Seen(map_name(found), f"kubeadm 1.{ONLY_UNVERSIONED} and later reads only {KUBELET_CONFIG}, which is not there")
 
 
-@rule("D2C243", "next-kubeadm-instance-config", Severity.INFO, always=True)
+@node_rule("D2C243", "next-kubeadm-instance-config", Severity.INFO, always=True)
 def next_kubeadm_instance_config(view: NodeView) -> Iterator[Seen]:
-    """kubeadm takes the runtime's endpoint into a file of its own on the way to the next Kubernetes version.
+    """A kubeadm up to the next Kubernetes version moves the runtime's endpoint to a file of its own.
 
     Why: with the gate NodeLocalCRISocket, on from 1.34, `kubeadm upgrade` moves --container-runtime-endpoint from kubeadm-flags.env to
-    instance-config.yaml, merges that over config.yaml, and takes the annotation kubeadm.alpha.kubernetes.io/cri-socket off the Node.
-    Where kubeadm-flags.env has no such flag the file gets an empty endpoint, which is the kubelet's default. Scripts that read flag or
-    annotation find nothing.
+    instance-config.yaml, merges that over config.yaml, and removes the annotation kubeadm.alpha.kubernetes.io/cri-socket from the Node.
+    Where kubeadm-flags.env has no such flag the file gets an empty endpoint, which means the kubelet's default. Scripts that read the flag
+    or the annotation find nothing.
 
-    Remedy: After the upgrade look there:
+    Remedy: Check the file after the upgrade:
 
         cat /var/lib/kubelet/instance-config.yaml     # on the node
 

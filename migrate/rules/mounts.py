@@ -40,7 +40,8 @@ def host_mounts(workload: Workload, cluster: ClusterFacts | None) -> Iterator[Ho
             continue
         path, what, typed, way = source
         at: Pointer = ("spec", "volumes", index, *way)
-        mounts = [(one, mount) for _, one in workload.containers for mount in one.volume_mounts or () if mount.name == volume.name]
+        all_mounts = ((container, mount) for _, container in workload.containers for mount in container.volume_mounts or ())
+        mounts = [(container, mount) for container, mount in all_mounts if mount.name == volume.name]
         for container, mount in mounts:
             mode = ", read-only" if mount.read_only else ""
             below = canonical_path(posixpath.join(path, mount.sub_path.lstrip("/")))

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from migrate.formats import version
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 SHOWN_RULES = 10
 
 
-@rule("D2C501", "network-plugin-not-cni", Severity.BLOCKER)
+@node_rule("D2C501", "network-plugin-not-cni", Severity.BLOCKER)
 def network_plugin_not_cni(view: NodeView) -> Iterator[Seen]:
     """The kubelet's network plugin is not CNI.
 
-    Why: without `--network-plugin=cni` pods are on docker0, with `kubenet` on a bridge that the kubelet made. A CRI runtime knows
-    CNI only: without a plugin for the whole cluster no pod would get an address.
+    Why: without `--network-plugin=cni` pods are on docker0, with `kubenet` on a bridge of the kubelet. A CRI runtime supports only CNI:
+    without a plugin for the whole cluster no pod gets an address.
 
-    Remedy: Install a CNI plugin in the cluster first and bring the nodes to it, then set the flag:
+    Remedy: Install a CNI plugin in the cluster and change the nodes to it, then set the flag:
 
         --network-plugin=cni     # in the file that the evidence names
 
@@ -33,13 +33,13 @@ def network_plugin_not_cni(view: NodeView) -> Iterator[Seen]:
             yield Seen("--network-plugin", f"{flag.place}: --network-plugin={flag.value or ''}")
 
 
-@rule("D2C502", "cni-config-missing", Severity.BLOCKER)
+@node_rule("D2C502", "cni-config-missing", Severity.BLOCKER)
 def cni_config_missing(view: NodeView) -> Iterator[Seen]:
-    """There is no CNI configuration on the node.
+    """The node has no CNI configuration.
 
-    Why: the runtime reports its network as not ready, and the node stays NotReady.
+    Why: the target reports its network as not ready, and the node stays NotReady.
 
-    Remedy: See why the cluster's network agent did not write its file:
+    Remedy: Find out why the cluster's network agent did not write its file:
 
         ls -l /etc/cni/net.d     # on the node
         kubectl get pods -A -o wide --field-selector spec.nodeName=NODE
@@ -50,16 +50,16 @@ def cni_config_missing(view: NodeView) -> Iterator[Seen]:
         yield Seen(view.facts.cni.config_dir, f"no *.conf, *.conflist or *.json among {len(view.facts.cni.files)} files")
 
 
-@rule("D2C503", "cni-plugin-missing", Severity.BLOCKER)
+@node_rule("D2C503", "cni-plugin-missing", Severity.BLOCKER)
 def cni_plugin_missing(view: NodeView) -> Iterator[Seen]:
-    """A plugin that the CNI configuration names, or `loopback`, is not on the node.
+    """The node lacks a plugin that the CNI configuration names, or `loopback`.
 
-    Why: the runtime calls these programs for every sandbox, `loopback` first (containerd up to 2.0). One that is missing fails every pod.
+    Why: the runtime calls these programs for every sandbox (`loopback` for containerd up to 2.0). Without one of them no pod starts.
 
-    Remedy: Install the plugins where the configuration looks for them:
+    Remedy: Install the plugins in the directory where the configuration looks for them:
 
         ls /opt/cni/bin     # on the node
-        apt-get install kubernetes-cni
+        apt-get install kubernetes-cni     # on the node
 
     Sources: containerd docs/cri/installation.md; kubernetes.io, Troubleshooting CNI plugin-related errors.
     """
@@ -73,14 +73,14 @@ def cni_plugin_missing(view: NodeView) -> Iterator[Seen]:
             )
 
 
-@rule("D2C505", "addresses-not-host-local", Severity.INFO)
+@node_rule("D2C505", "addresses-not-host-local", Severity.INFO)
 def addresses_not_host_local(view: NodeView) -> Iterator[Seen]:
-    """Pod addresses are given out by another plugin than host-local.
+    """Another plugin than host-local assigns the addresses of pods.
 
-    Why: nobody calls CNI DEL for sandboxes that Docker still holds when the kubelet leaves it. docker2cri releases host-local's
-    leases; other plugins have a collector of their own (Calico: about 20 minutes), and until then the addresses are taken.
+    Why: nothing calls CNI DEL for the sandboxes that Docker still has when the kubelet leaves it. The migration releases the leases of
+    host-local; other plugins have a garbage collector of their own (Calico: about 20 minutes), and the addresses are in use until then.
 
-    Remedy: Nothing, or let the plugin's own collector run after the migration:
+    Remedy: Nothing for the migration. To release them at once, run the plugin's own collector after it:
 
         calicoctl ipam check     # Calico
 
@@ -92,17 +92,17 @@ def addresses_not_host_local(view: NodeView) -> Iterator[Seen]:
             yield Seen("CNI ipam", f"{view.facts.cni.files[0] if view.facts.cni.files else view.facts.cni.config_dir}: {', '.join(names)}")
 
 
-@rule("D2C520", "docker-user-rules", Severity.WARNING)
+@node_rule("D2C520", "docker-user-rules", Severity.WARNING)
 def docker_user_rules(view: NodeView) -> Iterator[Seen]:
-    """The chain DOCKER-USER holds rules that somebody put there.
+    """The chain DOCKER-USER has rules of an administrator.
 
-    Why: Docker makes the chain, and the jump to it from FORWARD, at each start. Without Docker both stay until the next boot or
-    `docker2cri cleanup`; then the rules are in force no more, or the tool that restores them fails for want of the chain.
+    Why: Docker creates the chain, and the jump to it from FORWARD, at each start. Without Docker both stay until the next boot; after it
+    the rules have no effect, or the tool that restores them fails because the chain is missing.
 
-    Remedy: Move them to a chain that does not depend on Docker, before pods rely on their absence:
+    Remedy: Move them to a chain that does not depend on Docker, before the next boot:
 
         iptables -S DOCKER-USER     # on the node
-        grep -rl DOCKER-USER /etc/iptables /etc/sysconfig /etc/firewalld /etc/ufw     # what restores them
+        grep -rl DOCKER-USER /etc/iptables /etc/sysconfig /etc/firewalld /etc/ufw     # on the node: what restores them
 
     Sources: docs.docker.com, Packet filtering and firewalls (DOCKER-USER); moby libnetwork/firewall_linux.go.
     """
@@ -111,14 +111,14 @@ def docker_user_rules(view: NodeView) -> Iterator[Seen]:
         yield Seen("chain DOCKER-USER", "; ".join(rules[:SHOWN_RULES]) + more)
 
 
-@rule("D2C521", "docker-firewall-stays", Severity.INFO)
+@node_rule("D2C521", "docker-firewall-stays", Severity.INFO)
 def docker_firewall_stays(view: NodeView) -> Iterator[Seen]:
     """Docker's firewall rules stay after the migration.
 
-    Why: nobody removes them while Docker is shelved, so that the way back finds them. They concern docker0 only. A FORWARD policy of
-    DROP is Docker's as well: it stays until the next boot, and is ACCEPT from then on unless another firewall sets it.
+    Why: a rollback needs them, so that they stay while Docker is stopped. They concern docker0 only. A FORWARD policy of DROP comes from
+    Docker too: it stays until the next boot, and is ACCEPT from then on unless another firewall sets it.
 
-    Remedy: Nothing. Who relies on FORWARD DROP sets it in a firewall of the node's own; to see what is there:
+    Remedy: Nothing for the migration. Set FORWARD DROP in a firewall of the node's own where you depend on it:
 
         iptables -S FORWARD; iptables-save | grep -c DOCKER     # on the node
 
@@ -129,11 +129,11 @@ def docker_firewall_stays(view: NodeView) -> Iterator[Seen]:
         yield Seen("iptables", f"{found.docker_rules} rules in chains of Docker; policy of FORWARD: {found.forward_policy}")
 
 
-@rule("D2C522", "cni-version-too-new", Severity.BLOCKER)
+@node_rule("D2C522", "cni-version-too-new", Severity.BLOCKER)
 def cni_version_too_new(view: NodeView) -> Iterator[Seen]:
-    """The CNI configuration is of a version that this containerd does not read.
+    """The CNI configuration has a version that this containerd does not support.
 
-    Why: containerd 1.6 and 1.7 read cniVersion up to 1.0.0; with a later one its network stays not ready and every sandbox fails.
+    Why: up to 1.7, containerd supports cniVersion up to 1.0.0. With a later one its network stays not ready and every sandbox fails.
 
     Remedy: Install containerd 2, or let the cluster's network agent write an earlier cniVersion:
 
@@ -154,18 +154,18 @@ def cni_version_too_new(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"cniVersion {declared}", f"{file} declares it, containerd is {view.containerd.version}")
 
 
-@rule("D2C523", "cni-plugin-too-old", Severity.BLOCKER)
+@node_rule("D2C523", "cni-plugin-too-old", Severity.BLOCKER)
 def cni_plugin_too_old(view: NodeView) -> Iterator[Seen]:
-    """A CNI plugin does not speak the version that it will be called with.
+    """A CNI plugin does not support the version that the target calls it with.
 
-    Why: containerd calls `loopback` for every sandbox with cniVersion 0.3.1 (1.6.0 to 1.6.3 with 1.0.0), where dockershim said 0.2.0,
-    and the plugins of the configuration with the version that it declares. One that does not speak it fails every pod
+    Why: the plugins of the configuration are called with the version that it declares, and containerd calls `loopback` for every sandbox
+    with 0.3.1 (1.6.0 to 1.6.3 with 1.0.0), where dockershim uses 0.2.0. With a plugin that does not support its version no pod starts
     (`incompatible CNI versions`).
 
     Remedy: Install current plugins:
 
-        env CNI_COMMAND=VERSION /opt/cni/bin/loopback     # on the node: what it speaks
-        apt-get install kubernetes-cni
+        env CNI_COMMAND=VERSION /opt/cni/bin/loopback     # on the node: the versions that it supports
+        apt-get install kubernetes-cni     # on the node
 
     Sources: containerd go-cni v1.1.5 opts.go (WithLoNetwork) and its revert of 1.0.0; kubernetes.io, Troubleshooting CNI plugin-related
     errors; Kubernetes v1.20.2 pkg/kubelet/dockershim/network/cni/cni.go.
@@ -194,15 +194,15 @@ def _called_with(view: NodeView) -> dict[str, str]:
 def _networks(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The plugin tables of a conflist, or the one of a conf; what is of another form is passed over."""
     plugins = config.get("plugins")
-    return [one for one in (plugins if isinstance(plugins, list) else [config]) if isinstance(one, Mapping)]
+    return [table for table in (plugins if isinstance(plugins, list) else [config]) if isinstance(table, Mapping)]
 
 
 def _plugin_types(config: Mapping[str, Any]) -> list[str]:
-    return [str(one["type"]) for one in _networks(config) if one.get("type")] + _ipam_types(config)
+    return [str(table["type"]) for table in _networks(config) if table.get("type")] + _ipam_types(config)
 
 
 def _ipam_types(config: Mapping[str, Any]) -> list[str]:
-    ipams = (one.get("ipam") for one in _networks(config))
+    ipams = (table.get("ipam") for table in _networks(config))
     return list(dict.fromkeys(str(ipam["type"]) for ipam in ipams if isinstance(ipam, Mapping) and ipam.get("type")))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from migrate.facts.kubelet_table import CGROUP_V1_REFUSED, DELETE, FLAGS, KUBEADM_FLAGS, Flag, gone, refusal, refused_fields, text_at
 from migrate.facts.model import KubeletFlag
 from migrate.formats.version import Version
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.upgrade import Way, configs, flag_changes, installed_version, way
 from migrate.targets.kubelet import home_of
 
@@ -25,15 +25,15 @@ class Stop:
         return f"unknown flag from 1.{self.known.gone} on"
 
 
-@rule("D2C230", "next-kubelet-flag-gone", Severity.WARNING, always=True)
+@node_rule("D2C230", "next-kubelet-flag-gone", Severity.WARNING, always=True)
 def next_kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
-    """A file gives the kubelet a flag or a value that stops it on the way to the next Kubernetes version.
+    """A file sets a flag of the kubelet, or a value, that stops a kubelet up to the next Kubernetes version.
 
-    Why: a kubelet exits on a flag that it does not know, so the node is down as soon as the upgraded kubelet starts. The upgrade goes
-    minor by minor, and each version on the way counts. It is a warning: today's kubelet takes the flag, and neither the migration nor
-    the way back depends on it (a flag that stops the kubelet on disk is D2C207, a blocker).
+    Why: a kubelet exits on a flag that it does not know, so the node is down as soon as the upgraded kubelet starts. An upgrade goes minor
+    by minor, and each version up to the next one counts. It is a warning because the kubelet of today accepts the flag, and neither the
+    migration nor a rollback depends on it (D2C207 reports a flag that stops the kubelet on disk).
 
-    Remedy: Do what the evidence says to the file that it names, before the upgrade:
+    Remedy: Change the file as the evidence says, before the upgrade:
 
         systemctl daemon-reload && systemctl restart kubelet     # on the node
         docker2cri inspect --next-kubernetes 1.NN NODE
@@ -53,17 +53,17 @@ def next_kubelet_flag_gone(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"--{flag.name}={'true' if flag.value is None else flag.value}", told)
 
 
-@rule("D2C231", "next-kubelet-flag-cleared", Severity.INFO, always=True)
+@node_rule("D2C231", "next-kubelet-flag-cleared", Severity.INFO, always=True)
 def next_kubelet_flag_cleared(view: NodeView) -> Iterator[Seen]:
-    """A flag would stop the kubelet on the way to the next Kubernetes version, but is taken out before.
+    """A flag that stops a kubelet up to the next Kubernetes version is removed before.
 
-    Why: an upgrade without the migration, or without kubeadm, would meet it. So would a file that something else writes again.
+    Why: an upgrade without the migration, or without kubeadm, finds the flag. So does one after something has written the file again.
 
-    Remedy: Nothing by hand. See that the installer or configuration management does not write the flag again:
+    Remedy: Nothing by hand. Check that the installer or configuration management does not set the flag again:
 
         docker2cri inspect --next-kubernetes 1.NN NODE
 
-    Sources: docker2cri docs/design/kubelet-flags.md; kubeadm v1.26.0 and v1.35.0 cmd/kubeadm/app (post-upgrade).
+    Sources: kubeadm v1.26.0 and v1.35.0 cmd/kubeadm/app (post-upgrade).
     """
     ahead = way(view)
     for stop in _stops(view, ahead) if ahead else ():
@@ -75,15 +75,15 @@ def next_kubelet_flag_cleared(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"--{stop.flag.name}={stop.flag.value}", told)
 
 
-@rule("D2C232", "next-kubelet-flag-planned", Severity.WARNING, always=True)
+@node_rule("D2C232", "next-kubelet-flag-planned", Severity.WARNING, always=True)
 def next_kubelet_flag_planned(view: NodeView) -> Iterator[Seen]:
-    """The migration gives the kubelet a flag that it needs now and that stops it on the way to the next Kubernetes version.
+    """The migration sets a flag that the kubelet needs now and that stops a kubelet up to the next Kubernetes version.
 
-    Why: up to 1.23 the kubelet needs --container-runtime=remote beside the endpoint, or dockershim takes over the runtime's socket.
-    From 1.27 on the same flag is unknown and the kubelet exits. The upgrade of kubeadm to 1.26 takes it out, but only of its own file,
-    kubeadm-flags.env (then it is D2C231).
+    Why: up to 1.23 the kubelet needs --container-runtime=remote beside the endpoint, or dockershim uses the runtime's socket. From 1.27 on
+    the flag is unknown and the kubelet exits. The upgrade of kubeadm to 1.26 removes it, but only from its own file, kubeadm-flags.env
+    (D2C231 reports that).
 
-    Remedy: Between 1.24 and 1.26 the flag does nothing: take it out there, before the upgrade to 1.27:
+    Remedy: From 1.24 to 1.26 the flag has no effect: remove it there, before the upgrade to 1.27:
 
         grep -rn -e '--container-runtime=remote' /var/lib/kubelet /etc/default /etc/systemd/system     # on the node
 
@@ -96,14 +96,14 @@ def next_kubelet_flag_planned(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"--{stop.flag.name}={stop.flag.value}", told)
 
 
-@rule("D2C233", "next-kubelet-config-refused", Severity.WARNING, always=True)
+@node_rule("D2C233", "next-kubelet-config-refused", Severity.WARNING, always=True)
 def next_kubelet_config_refused(view: NodeView) -> Iterator[Seen]:
-    """The kubelet's configuration has a value that stops it on the way to the next Kubernetes version.
+    """The kubelet's configuration has a value that stops a kubelet up to the next Kubernetes version.
 
-    Why: an unknown field is left out with a warning, but a value that a release no longer takes ends the kubelet at its start. On a
-    node of kubeadm the ConfigMap counts as much as the file: each `kubeadm upgrade` writes the file anew from it.
+    Why: the kubelet ignores an unknown field with a warning, but exits on a value that its release does not accept. With kubeadm the
+    ConfigMap counts as much as the file: each `kubeadm upgrade` writes the file from it.
 
-    Remedy: Change the value as the evidence says, on a node of kubeadm in both places:
+    Remedy: Change the value as the evidence says, with kubeadm in both places:
 
         kubectl -n kube-system get configmaps | grep kubelet-config
         systemctl restart kubelet     # on the node
@@ -115,21 +115,22 @@ def next_kubelet_config_refused(view: NodeView) -> Iterator[Seen]:
         return
     for config in configs(view, ahead.kubelet):
         past = refused_fields(config.values, ahead.have)
-        for one in refused_fields(config.values, ahead.to):
-            if one not in past:
-                told = f"{config.place(one.field)}: the kubelet refuses this value from 1.{one.since} on and exits; {_instead(one.action)}"
-                yield Seen(f"{'.'.join(one.field)}: {text_at(config.values, one.field)}", told)
+        for refused in refused_fields(config.values, ahead.to):
+            if refused not in past:
+                told = f"the kubelet refuses this value from 1.{refused.since} on and exits; {_instead(refused.action)}"
+                subject = f"{'.'.join(refused.field)}: {text_at(config.values, refused.field)}"
+                yield Seen(subject, f"{config.place(refused.field)}: {told}")
 
 
-@rule("D2C234", "next-kubelet-cgroup-v1", Severity.WARNING, always=True)
+@node_rule("D2C234", "next-kubelet-cgroup-v1", Severity.WARNING, always=True)
 def next_kubelet_cgroup_v1(view: NodeView) -> Iterator[Seen]:
-    """The host uses cgroup v1, and a kubelet on the way to the next Kubernetes version does not start there.
+    """The host uses cgroup v1, and a kubelet up to the next Kubernetes version does not start there.
 
-    Why: failCgroupV1 is true by default from 1.35 on. On a node of kubeadm `false` in the file alone does not last: each
-    `kubeadm upgrade` writes the file anew from the ConfigMap.
+    Why: the default of failCgroupV1 is true from 1.35 on. With kubeadm, `false` in the file alone does not last: each `kubeadm upgrade`
+    writes the file from the ConfigMap.
 
-    Remedy: Move the host to cgroup v2 (systemd.unified_cgroup_hierarchy=1 on the kernel's command line, or a newer distribution) before
-    the upgrade, or say failCgroupV1: false in the kubelet's configuration:
+    Remedy: Change the host to cgroup v2 (systemd.unified_cgroup_hierarchy=1 on the kernel's command line, or a newer distribution) before
+    the upgrade, or set failCgroupV1: false in the kubelet's configuration:
 
         stat -fc %T /sys/fs/cgroup     # on the node: cgroup2fs is v2
 
@@ -146,22 +147,22 @@ def next_kubelet_cgroup_v1(view: NodeView) -> Iterator[Seen]:
     yield Seen("cgroup v1", f"the kubelet exits from 1.{CGROUP_V1_REFUSED} on unless failCgroupV1 is false; {told}")
 
 
-@rule("D2C235", "next-runtime-mismatch", Severity.WARNING, always=True)
+@node_rule("D2C235", "next-runtime-mismatch", Severity.WARNING, always=True)
 def next_runtime_mismatch(view: NodeView) -> Iterator[Seen]:
-    """The runtime is too old for a kubelet on the way to the next Kubernetes version.
+    """The target is too old for a kubelet up to the next Kubernetes version.
 
-    Why: the node would not register after the upgrade: the two speak different versions of CRI. It is a warning, since the kubelet of
-    today works with this runtime.
+    Why: the node does not register after the upgrade, because the two use different versions of CRI. It is a warning because the kubelet of
+    today works with this version.
 
-    Remedy: Upgrade the runtime first, by its package:
+    Remedy: Upgrade the target first, by its package:
 
-        apt-cache madison containerd.io containerd     # on the node
+        apt-cache madison PACKAGES     # on the node
 
-    Sources: Kubernetes 1.26 PR 110618; containerd RELEASES.md.
+    Sources: Kubernetes 1.26 PR 110618; containerd RELEASES.md; cri-o README (compatibility matrix).
     """
     ahead, runtime = way(view), installed_version(view)
-    settled_elsewhere = view.settled and view.target.prefix.removesuffix("://") != view.facts.endpoint.kind
-    if ahead is None or runtime is None or settled_elsewhere:
+    on_third_runtime = view.on_other_runtime and view.target.prefix.removesuffix("://") != view.facts.endpoint.kind
+    if ahead is None or runtime is None or on_third_runtime:
         return
     whys = (view.target.unsupported(Version(1, minor, 0), runtime) for minor in range(ahead.have, ahead.to + 1))
     now, *later = whys
@@ -169,13 +170,13 @@ def next_runtime_mismatch(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"{view.target.title} {runtime}", why)
 
 
-@rule("D2C236", "next-kubelet-flag-deprecated", Severity.INFO, always=True)
+@node_rule("D2C236", "next-kubelet-flag-deprecated", Severity.INFO, always=True)
 def next_kubelet_flag_deprecated(view: NodeView) -> Iterator[Seen]:
-    """A file gives the kubelet a flag that is deprecated in the next Kubernetes version and still known there.
+    """A file sets a flag of the kubelet that is deprecated in the next Kubernetes version.
 
-    Why: the kubelet says so in its journal, and a later release drops it.
+    Why: the kubelet logs a warning, and a later release removes the flag.
 
-    Remedy: When the file is touched anyway, do what the evidence says:
+    Remedy: Change it as the evidence says, with the next change of the file:
 
         journalctl -u kubelet | grep -i deprecated     # on the node
 

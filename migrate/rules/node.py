@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 
-@rule("D2C105", "control-plane-node", Severity.BLOCKER)
+@node_rule("D2C105", "control-plane-node", Severity.BLOCKER, forbids_install=True)
 def control_plane_node(view: NodeView) -> Iterator[Seen]:
     """The node is part of the control plane, which is not supported yet.
 
-    Why: moving it stops the API server and perhaps an etcd member; that needs etcd's health between nodes, a snapshot and an order
-    of its own.
+    Why: moving it stops the API server and possibly an etcd member. That needs a check of etcd's health between nodes, a snapshot and an
+    order of its own.
 
-    Remedy: Migrate the workers first and leave this node on Docker until a version that supports it:
+    Remedy: Migrate the workers and leave this node on Docker until a version supports it:
 
         kubectl get nodes -l '!node-role.kubernetes.io/control-plane,!node-role.kubernetes.io/master'
-        docker2cri plan --to containerd WORKER...
+        docker2cri plan TARGET WORKER --out plan.json
 
     Sources: kubernetes.io, Upgrading kubeadm clusters (control-plane nodes one at a time); etcd.io FAQ (quorum).
     """
@@ -29,90 +29,90 @@ def control_plane_node(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"Node {view.name}", "; ".join(seen))
 
 
-@rule("D2C106", "cluster-not-read", Severity.BLOCKER)
+@node_rule("D2C106", "cluster-not-read", Severity.BLOCKER, forbids_install=True, own_exit_code=True)
 def cluster_not_read(view: NodeView) -> Iterator[Seen]:
     """The Kubernetes API was not read, so the node's workloads are unknown.
 
-    Why: which pods use Docker, lose data in a drain or cannot be evicted is only known to the API; no pods seen is not the same as
-    no pods.
+    Why: only the API knows which pods use Docker, lose data in a drain or cannot be evicted. That no pods were read does not mean that
+    there are none.
 
-    Remedy: Give a kubeconfig that may list nodes, pods, volumes, disruption budgets and controllers:
+    Remedy: Use a kubeconfig that may list nodes, pods, volumes, PodDisruptionBudgets and controllers:
 
         docker2cri inspect --kubeconfig ~/.kube/config NODE
 
-    Sources: docker2cri docs/design, rule 4 of the house (all pods are classified before anything is touched).
+    Sources: kubernetes.io, Safely drain a node; kubernetes.io, Using RBAC Authorization.
     """
     if view.cluster is None:
         yield Seen("Kubernetes API", "it was not read")
 
 
-@rule("D2C107", "node-not-in-cluster", Severity.BLOCKER)
+@node_rule("D2C107", "node-not-in-cluster", Severity.BLOCKER, forbids_install=True)
 def node_not_in_cluster(view: NodeView) -> Iterator[Seen]:
-    """No Node object of the cluster is this machine.
+    """No Node object of the cluster matches this machine.
 
-    Why: it could be neither cordoned, drained nor verified; most often the inventory and the kubeconfig belong to different clusters.
+    Why: it can be neither cordoned, drained nor verified. Most often the inventory and the kubeconfig belong to different clusters.
 
-    Remedy: Compare names and addresses with the cluster, and use the kubeconfig of the cluster that this machine belongs to:
+    Remedy: Compare names and addresses, and use the kubeconfig of the cluster that this machine belongs to:
 
         kubectl get nodes -o wide
 
-    Sources: kubernetes.io, Nodes (a Node is known by its name); docker2cri docs/design, section 5.
+    Sources: kubernetes.io, Nodes (a Node is identified by its name).
     """
     if view.cluster is not None and view.node is None:
         names = ", ".join(sorted(node.name for node in view.cluster.nodes)) or "none"
         yield Seen(f"host {view.facts.host}", f"hostname {view.facts.os.hostname}; the cluster's nodes: {names}")
 
 
-@rule("D2C108", "node-not-ready", Severity.BLOCKER)
+@node_rule("D2C108", "node-not-ready", Severity.BLOCKER)
 def node_not_ready(view: NodeView) -> Iterator[Seen]:
-    """The node is not Ready now, on Docker.
+    """The node is not Ready while it runs on Docker.
 
-    Why: a drain cannot end on a node whose kubelet does not confirm that pods are gone, and afterwards nobody could tell what the
-    migration broke from what was broken before. A sound start is what a rollback goes back to.
+    Why: a drain does not end on a node whose kubelet does not confirm that pods are gone, and after the migration nobody could tell what it
+    broke from what was broken before. A rollback restores the state that the node has now.
 
-    Remedy: Find out why and mend it first:
+    Remedy: Find the cause and fix it first:
 
         kubectl describe node NODE
         journalctl -u kubelet -n 100 --no-pager     # on the node
 
-    Sources: kubernetes.io, Safely drain a node; docker2cri docs/design, section 8.
+    Sources: kubernetes.io, Safely drain a node; kubernetes.io, Node status (conditions).
     """
     if view.node and view.node.ready != "True":
-        ready = next((one for one in view.node.status.conditions or () if one.type == "Ready"), None)
+        ready = next((condition for condition in view.node.status.conditions or () if condition.type == "Ready"), None)
         reason = f": {ready.reason} {ready.message}".rstrip() if ready else ", the Node has no such condition"
         yield Seen(f"Node {view.name}", f"Ready is {view.node.ready}{reason}")
 
 
-@rule("D2C109", "node-cordoned", Severity.INFO)
+@node_rule("D2C109", "node-cordoned", Severity.INFO)
 def node_cordoned(view: NodeView) -> Iterator[Seen]:
-    """The node is cordoned already.
+    """The node is already cordoned.
 
-    Why: someone did that for a reason. The migration leaves it cordoned afterwards, as it was found.
+    Why: someone cordoned it for a reason. The migration leaves it cordoned, as it was found.
 
-    Remedy: Nothing, or give the node back yourself when you know that the reason is gone:
+    Remedy: Nothing for the migration. Uncordon the node when the reason no longer holds:
 
         kubectl uncordon NODE
 
-    Sources: docker2cri docs/design, section 8 (uncordon only if we cordoned).
+    Sources: kubernetes.io, Safely drain a node; kubectl cordon.
     """
     if view.node and view.node.spec.unschedulable:
         yield Seen(f"Node {view.name}", "spec.unschedulable is true")
 
 
-@rule("D2C123", "api-list-unread", Severity.WARNING)
+@node_rule("D2C123", "api-list-unread", Severity.WARNING)
 def api_list_unread(view: NodeView) -> Iterator[Seen]:
     """A list of the API besides nodes and pods could not be read.
 
-    Why: what is not seen is not judged: without the PodDisruptionBudgets a drain that cannot end is not foretold, without the owners a
-    pod may look bare. The Eviction API keeps to budgets all the same.
+    Why: what was not read is not judged: without the PodDisruptionBudgets a drain that cannot end is not predicted, without the controllers
+    a pod may look unmanaged. The Eviction API respects budgets all the same.
 
-    Remedy: Read it with an account that may, and inspect again:
+    Remedy: Use an account that may list it, and inspect the node again:
 
         kubectl auth can-i list poddisruptionbudgets --all-namespaces
         docker2cri inspect NODE
 
-    Sources: kubernetes.io, Using RBAC Authorization; docker2cri docs/design, rule 5 of the house.
+    Sources: kubernetes.io, Using RBAC Authorization.
     """
-    for one in view.cluster.unreadable if view.cluster else ():
-        if not one.what.startswith("configmap "):
-            yield Seen(one.what, one.reason)
+    for unread in view.cluster.unreadable if view.cluster else ():
+        if not unread.what.startswith("configmap "):
+            yield Seen(unread.what, unread.reason)

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrate.installers.table import identify
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 
-@rule("D2C220", "installer-unsupported", Severity.BLOCKER)
+@node_rule("D2C220", "installer-unsupported", Severity.BLOCKER, forbids_install=True)
 def installer_unsupported(view: NodeView) -> Iterator[Seen]:
-    """The node belongs to an installer whose nodes are not changed in place, or to an unknown one.
+    """The node's installer is unknown, or its nodes are not changed in place.
 
-    Why: a managed node is replaced, not edited: its owner would undo the change at the next repair or upgrade. Of an unknown one
-    nobody knows which files it reads.
+    Why: a managed node is replaced, not edited: its owner reverts the change at the next repair or upgrade. For an unknown installer the
+    files that it reads are unknown.
 
-    Remedy: Take the way of that installer.
+    Remedy: Change the runtime as that installer documents it.
 
-    Sources: docs of each installer, named in docker2cri's installers table; rancher/rke cluster/plan.go; awslabs/amazon-eks-ami;
-    Azure/AgentBaker.
+    Sources: documentation of each installer; rancher/rke cluster/plan.go; awslabs/amazon-eks-ami; Azure/AgentBaker.
     """
     installer = identify(view.facts, view.node)
     if not installer.supported:
@@ -26,13 +25,13 @@ def installer_unsupported(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"installer {installer.name}", seen or "no mark of a known installer", installer.way_out)
 
 
-@rule("D2C221", "installer-may-undo", Severity.INFO)
+@node_rule("D2C221", "installer-may-undo", Severity.INFO)
 def installer_may_undo(view: NodeView) -> Iterator[Seen]:
-    """The installer's next run would write the node's files again.
+    """The next run of the installer writes the node's files again.
 
-    Why: what the migration changed is then as the installer's own settings say: with settings for Docker, the node goes back or breaks.
+    Why: the files then follow the installer's own settings. With settings for Docker the node returns to Docker, or breaks.
 
-    Remedy: Change the installer's settings as well, before its next run.
+    Remedy: Change the installer's settings too, before its next run.
 
     Sources: Kubespray docs/upgrades/migrate_docker2containerd.md; kubernetes.io, Reconfiguring a kubeadm cluster.
     """

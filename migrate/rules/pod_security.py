@@ -14,7 +14,7 @@ from migrate.facts.pod_actions import ContainerProbe, Handler
 from migrate.facts.pod_context import Profile, SecurityContext, SELinuxOptions
 from migrate.facts.workload import Pointer, Workload
 from migrate.rules.pod_security_table import ADDABLE, PROFILES, SECCOMP_ANNOTATIONS, selinux_types, sysctls
-from migrate.rules.sight import Sign
+from migrate.rules.workload_rule import Sign
 
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 BASELINE, RESTRICTED, PRIVILEGED = "baseline", "restricted", "privileged"
@@ -68,11 +68,11 @@ POD: Pointer = ("spec", "securityContext")
 def level(workload: Workload, minor: Minor | None = None) -> Level:
     """The level of a workload under the checks of a Kubernetes version, the latest ones when it is not known."""
     containers = workload.containers
-    set_by = ((f"container {one.name}", (*at, "securityContext"), one.security_context) for at, one in containers)
-    contexts = tuple((who, at, one) for who, at, one in set_by if one)
+    set_by = ((f"container {container.name}", (*at, "securityContext"), container.security_context) for at, container in containers)
+    contexts = tuple((who, at, context) for who, at, context in set_by if context)
     case = Case(workload, containers, contexts, minor or LATEST)
     found = tuple(Violation(name, wanted, sign) for name, wanted, since, look in CHECKS if since <= case.minor for sign in look(case))
-    levels = {one.level for one in found}
+    levels = {violation.level for violation in found}
     return Level(PRIVILEGED if BASELINE in levels else BASELINE if levels else RESTRICTED, found)
 
 
@@ -80,8 +80,8 @@ def _host_process(case: Case) -> Iterator[Sign]:
     pod = case.workload.spec.security_context
     if pod and pod.windows_options and pod.windows_options.host_process:
         yield Sign("the pod sets windowsOptions.hostProcess", (*POD, "windowsOptions", "hostProcess"))
-    for who, at, one in case.contexts:
-        if one.windows_options and one.windows_options.host_process:
+    for who, at, context in case.contexts:
+        if context.windows_options and context.windows_options.host_process:
             yield Sign(f"{who} sets windowsOptions.hostProcess", (*at, "windowsOptions", "hostProcess"))
 
 
@@ -93,40 +93,44 @@ def _host_namespaces(case: Case) -> Iterator[Sign]:
 
 
 def _privileged(case: Case) -> Iterator[Sign]:
-    for who, at, one in case.contexts:
-        if one.privileged:
+    for who, at, context in case.contexts:
+        if context.privileged:
             yield Sign(f"{who} is privileged", (*at, "privileged"))
 
 
 def _added(allowed: frozenset[str]) -> Look:
     def look(case: Case) -> Iterator[Sign]:
-        for who, at, one in case.contexts:
-            if one.capabilities and (added := sorted(set(one.capabilities.add or ()) - allowed)):
+        for who, at, context in case.contexts:
+            if context.capabilities and (added := sorted(set(context.capabilities.add or ()) - allowed)):
                 yield Sign(f"{who} adds {', '.join(added)}", (*at, "capabilities", "add"))
 
     return look
 
 
 def _host_paths(case: Case) -> Iterator[Sign]:
-    for index, one in enumerate(case.workload.spec.volumes or ()):
-        if one.host_path:
-            yield Sign(f"volume {one.name} is hostPath {one.host_path.path}", ("spec", "volumes", index, "hostPath"))
+    for index, volume in enumerate(case.workload.spec.volumes or ()):
+        if volume.host_path:
+            yield Sign(f"volume {volume.name} is hostPath {volume.host_path.path}", ("spec", "volumes", index, "hostPath"))
 
 
 def _host_ports(case: Case) -> Iterator[Sign]:
-    for at, one in case.containers:
-        for index, port in enumerate(one.ports or ()):
+    for at, container in case.containers:
+        for index, port in enumerate(container.ports or ()):
             if port.host_port:
-                yield Sign(f"container {one.name} has hostPort {port.host_port}", (*at, "ports", index, "hostPort"))
+                yield Sign(f"container {container.name} has hostPort {port.host_port}", (*at, "ports", index, "hostPort"))
 
 
 def _other_hosts(case: Case) -> Iterator[Sign]:
-    for at, one in case.containers:
-        hooks = (("postStart", one.lifecycle.post_start), ("preStop", one.lifecycle.pre_stop)) if one.lifecycle else ()
-        probes = (("livenessProbe", one.liveness_probe), ("readinessProbe", one.readiness_probe), ("startupProbe", one.startup_probe))
+    for at, container in case.containers:
+        hooks = (("postStart", container.lifecycle.post_start), ("preStop", container.lifecycle.pre_stop)) if container.lifecycle else ()
+        probes = (
+            ("livenessProbe", container.liveness_probe),
+            ("readinessProbe", container.readiness_probe),
+            ("startupProbe", container.startup_probe),
+        )
         for way, action in (*(((key,), probe) for key, probe in probes), *((("lifecycle", key), hook) for key, hook in hooks)):
             for key, host in _hosts(action):
-                yield Sign(f"{way[-1]} of container {one.name} asks host {host}", (*at, *way, key, "host"))
+                yield Sign(f"{way[-1]} of container {container.name} asks host {host}", (*at, *way, key, "host"))
 
 
 def _hosts(action: ContainerProbe | Handler | None) -> Iterator[tuple[str, str]]:
@@ -136,7 +140,7 @@ def _hosts(action: ContainerProbe | Handler | None) -> Iterator[tuple[str, str]]
 
 
 def _apparmor(case: Case) -> Iterator[Sign]:
-    yield from _bad_profiles(case, "appArmorProfile", lambda one: one.app_armor_profile)
+    yield from _bad_profiles(case, "appArmorProfile", lambda context: context.app_armor_profile)
     for key, value in sorted(case.workload.annotations.items()):
         if key.startswith(APPARMOR) and value not in ("", "runtime/default") and not value.startswith("localhost/"):
             yield Sign(f"annotation {key}: {value}", ("metadata", "annotations", key))
@@ -144,33 +148,35 @@ def _apparmor(case: Case) -> Iterator[Sign]:
 
 def _bad_profiles(case: Case, key: str, pick: Callable[..., Profile | None]) -> Iterator[Sign]:
     pod = case.workload.spec.security_context
-    for who, at, one in (*((("the pod", POD, pod),) if pod else ()), *case.contexts):
-        profile = pick(one)
+    for who, at, context in (*((("the pod", POD, pod),) if pod else ()), *case.contexts):
+        profile = pick(context)
         if profile and profile.type not in PROFILES:
             yield Sign(f"{who} sets {key} {profile.type}", (*at, key, "type"))
 
 
 def _selinux(case: Case) -> Iterator[Sign]:
     pod = case.workload.spec.security_context
-    options = [("the pod", POD, pod.se_linux_options)] if pod else list[tuple[str, Pointer, SELinuxOptions | None]]()
-    options += [(who, at, one.se_linux_options) for who, at, one in case.contexts]
-    for who, at, one in options:
-        if one and (one.user or one.role or one.type not in selinux_types(case.minor)):
-            shown = ", ".join(f"{name} {value}" for name, value in (("type", one.type), ("user", one.user), ("role", one.role)) if value)
+    settings = [("the pod", POD, pod.se_linux_options)] if pod else list[tuple[str, Pointer, SELinuxOptions | None]]()
+    settings += [(who, at, context.se_linux_options) for who, at, context in case.contexts]
+    for who, at, options in settings:
+        if options and (options.user or options.role or options.type not in selinux_types(case.minor)):
+            shown = ", ".join(
+                f"{name} {value}" for name, value in (("type", options.type), ("user", options.user), ("role", options.role)) if value
+            )
             yield Sign(f"{who} sets seLinuxOptions {shown}", (*at, "seLinuxOptions"))
 
 
 def _proc_mount(case: Case) -> Iterator[Sign]:
-    for who, at, one in case.contexts:
-        if one.proc_mount not in (None, "Default"):
-            yield Sign(f"{who} sets procMount {one.proc_mount}", (*at, "procMount"))
+    for who, at, context in case.contexts:
+        if context.proc_mount not in (None, "Default"):
+            yield Sign(f"{who} sets procMount {context.proc_mount}", (*at, "procMount"))
 
 
 def _seccomp(case: Case) -> Iterator[Sign]:
     if case.minor >= (1, 19):
-        yield from _bad_profiles(case, "seccompProfile", lambda one: one.seccomp_profile)
+        yield from _bad_profiles(case, "seccompProfile", lambda context: context.seccomp_profile)
         return
-    own = {SECCOMP_ANNOTATIONS[1] + one.name for _, one in case.containers}
+    own = {SECCOMP_ANNOTATIONS[1] + container.name for _, container in case.containers}
     for key, value in sorted(case.workload.annotations.items()):
         if (key == SECCOMP_ANNOTATIONS[0] or key in own) and not value.startswith(("localhost/", "runtime/default", "docker/default")):
             yield Sign(f"annotation {key}: {value}", ("metadata", "annotations", key))
@@ -178,21 +184,21 @@ def _seccomp(case: Case) -> Iterator[Sign]:
 
 def _sysctls(case: Case) -> Iterator[Sign]:
     pod = case.workload.spec.security_context
-    for index, one in enumerate((pod.sysctls if pod else None) or ()):
-        if one.name not in sysctls(case.minor):
-            yield Sign(f"sysctl {one.name}", (*POD, "sysctls", index))
+    for index, sysctl in enumerate((pod.sysctls if pod else None) or ()):
+        if sysctl.name not in sysctls(case.minor):
+            yield Sign(f"sysctl {sysctl.name}", (*POD, "sysctls", index))
 
 
 def _volumes(case: Case) -> Iterator[Sign]:
-    for index, one in enumerate(case.workload.spec.volumes or ()):
-        if one.refused:
-            yield Sign(f"volume {one.name} is of type {one.refused}", ("spec", "volumes", index, one.refused))
+    for index, volume in enumerate(case.workload.spec.volumes or ()):
+        if volume.refused:
+            yield Sign(f"volume {volume.name} is of type {volume.refused}", ("spec", "volumes", index, volume.refused))
 
 
 def _escalation(case: Case) -> Iterator[Sign]:
-    for at, one in () if case.windows else case.containers:
-        if one.security_context is None or one.security_context.allow_privilege_escalation is not False:
-            yield Sign(f"container {one.name} does not set allowPrivilegeEscalation: false", at)
+    for at, container in () if case.windows else case.containers:
+        if container.security_context is None or container.security_context.allow_privilege_escalation is not False:
+            yield Sign(f"container {container.name} does not set allowPrivilegeEscalation: false", at)
 
 
 def _non_root(case: Case) -> Iterator[Sign]:
@@ -201,36 +207,36 @@ def _non_root(case: Case) -> Iterator[Sign]:
         return
     if pod and pod.run_as_non_root is False:
         yield Sign("the pod sets runAsNonRoot: false", (*POD, "runAsNonRoot"))
-    for at, one in case.containers:
-        own = one.security_context.run_as_non_root if one.security_context else None
+    for at, container in case.containers:
+        own = container.security_context.run_as_non_root if container.security_context else None
         if own is False:
-            yield Sign(f"container {one.name} sets runAsNonRoot: false", (*at, "securityContext", "runAsNonRoot"))
+            yield Sign(f"container {container.name} sets runAsNonRoot: false", (*at, "securityContext", "runAsNonRoot"))
         elif own is None and not (pod and pod.run_as_non_root):
-            yield Sign(f"neither the pod nor container {one.name} sets runAsNonRoot: true", at)
+            yield Sign(f"neither the pod nor container {container.name} sets runAsNonRoot: true", at)
 
 
 def _user(case: Case) -> Iterator[Sign]:
     pod = case.workload.spec.security_context
-    for who, at, one in (*((("the pod", POD, pod),) if pod else ()), *case.contexts) if not case.relaxed else ():
-        if one.run_as_user == 0:
+    for who, at, context in (*((("the pod", POD, pod),) if pod else ()), *case.contexts) if not case.relaxed else ():
+        if context.run_as_user == 0:
             yield Sign(f"{who} sets runAsUser: 0", (*at, "runAsUser"))
 
 
 def _seccomp_set(case: Case) -> Iterator[Sign]:
     pod = case.workload.spec.security_context
     covered = pod is not None and pod.seccomp_profile is not None and pod.seccomp_profile.type in PROFILES
-    for at, one in () if case.windows or covered else case.containers:
-        if one.security_context is None or one.security_context.seccomp_profile is None:
-            yield Sign(f"neither the pod nor container {one.name} sets a seccompProfile", at)
+    for at, container in () if case.windows or covered else case.containers:
+        if container.security_context is None or container.security_context.seccomp_profile is None:
+            yield Sign(f"neither the pod nor container {container.name} sets a seccompProfile", at)
 
 
 def _drop_all(case: Case) -> Iterator[Sign]:
-    for at, one in () if case.windows else case.containers:
-        capabilities = one.security_context.capabilities if one.security_context else None
+    for at, container in () if case.windows else case.containers:
+        capabilities = container.security_context.capabilities if container.security_context else None
         if "ALL" not in ((capabilities.drop if capabilities else None) or ()):
-            yield Sign(f"container {one.name} does not drop ALL capabilities", at)
+            yield Sign(f"container {container.name} does not drop ALL capabilities", at)
         if capabilities and (added := sorted(set(capabilities.add or ()) - {"NET_BIND_SERVICE"})):
-            yield Sign(f"container {one.name} adds {', '.join(added)}", (*at, "securityContext", "capabilities", "add"))
+            yield Sign(f"container {container.name} adds {', '.join(added)}", (*at, "securityContext", "capabilities", "add"))
 
 
 CHECKS: tuple[tuple[str, str, Minor, Look], ...] = (

@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 
-from migrate.facts.cluster import ClusterFacts, Owner
+from migrate.facts.cluster import Owner
 from migrate.facts.pod import Pod, PodContainer
 from migrate.facts.workload import Workload
 from migrate.rules import NodeView, Seen
+from migrate.rules.pod_class import ClassifiedPod, PodClass, classified
 
 
 def live(view: NodeView) -> tuple[Pod, ...]:
@@ -16,27 +17,9 @@ def live(view: NodeView) -> tuple[Pod, ...]:
     return tuple(pod for pod in view.pods if not pod.finished)
 
 
-def drained(view: NodeView) -> tuple[Pod, ...]:
-    """The pods that a drain would evict and that have something to lose: the filters of kubectl, in its order.
-
-    Left out are pods that are going already, pods of a DaemonSet that exists, mirror pods and finished ones (kubectl
-    pkg/drain/filters.go).
-    """
-    return tuple(pod for pod in live(view) if not (pod.metadata.deletion_timestamp or pod.mirror or _of_daemon_set(view.cluster, pod)))
-
-
-def _of_daemon_set(cluster: ClusterFacts | None, pod: Pod) -> bool:
-    controller = pod.metadata.controller
-    return controller is not None and controller.kind == "DaemonSet" and not orphaned(cluster, pod)
-
-
-def orphaned(cluster: ClusterFacts | None, pod: Pod) -> bool:
-    """Whether the pod's DaemonSet is gone, so that nothing would make the pod again."""
-    controller = pod.metadata.controller
-    if cluster is None or controller is None or controller.kind != "DaemonSet":
-        return False
-    sets = {(owner.metadata.namespace, owner.metadata.name) for owner in cluster.owners if owner.kind == "DaemonSet"}
-    return (pod.metadata.namespace, controller.name) not in sets
+def drained(view: NodeView) -> tuple[ClassifiedPod, ...]:
+    """The pods that a drain evicts and that have something to lose; finished ones have nothing."""
+    return tuple(found for found in classified(view.pods, view.cluster) if found.evicted and found.is_a is not PodClass.FINISHED)
 
 
 def owner_name(view: NodeView, pod: Pod) -> str:
@@ -50,7 +33,7 @@ def owner_object(view: NodeView, pod: Pod) -> Owner | None:
     """The pod's topmost owner as it was listed, or None."""
     wanted = owner_name(view, pod)
     owners = view.cluster.owners if view.cluster else ()
-    return next((one for one in owners if f"{one.kind} {one.metadata.namespace}/{one.metadata.name}" == wanted), None)
+    return next((owner for owner in owners if f"{owner.kind} {owner.metadata.namespace}/{owner.metadata.name}" == wanted), None)
 
 
 def by_owner(view: NodeView, hits: Iterable[tuple[Pod, str]], remedy: str | None = None) -> Iterator[Seen]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from migrate.facts.pod import PodContainer
@@ -11,60 +12,67 @@ from migrate.rules import Severity
 from migrate.rules.pod_security import APPARMOR
 from migrate.rules.pod_security_table import ADDABLE
 from migrate.rules.pods import of_control_plane, privileged, within
-from migrate.rules.sight import Sign, WorkloadView, workload_rule
+from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 from migrate.rules.workloads import of_docker
 
 NEAR_PRIVILEGED = frozenset({"ALL", "SYS_ADMIN", "SYS_PTRACE"})
 HOST_FOLDERS = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sbin", "/sys", "/usr", "/var")
+NEAR_HOST_WORDS = (
+    *("hostNetwork", "hostPath", "capabilities add", "unconfined", "Unconfined", "allowPrivilegeEscalation", "Unmasked", "hostProcess"),
+)
+PRIVILEGED_LINE = re.compile(r"\bprivileged[\"']?\s*:\s*true\b")
+NEAR_PRIVILEGED_LINE = re.compile(r"\bhost(?:PID|IPC)[\"']?\s*:\s*true\b|\bSYS_ADMIN\b")
 
 
-@workload_rule("D2C304", "privileged-pod", Severity.WARNING)
+@workload_rule("D2C304", "privileged-pod", Severity.WARNING, words=("privileged",), lines=(PRIVILEGED_LINE,))
 def privileged_pod(view: WorkloadView) -> Iterator[Sign]:
     """A container is privileged.
 
-    Why: it can reach Docker without any mount (through the host's namespaces or devices), and no manifest shows whether it does.
+    Why: it can reach Docker without a mount (through the host's namespaces or devices), and no manifest shows whether it does.
 
-    Remedy: Ask its owner, or look for Docker in what it does; kube-proxy and CNI agents are privileged and harmless:
+    Remedy: Ask the owner of the workload, or search its logs for Docker; kube-proxy and CNI agents are privileged and do not use Docker:
 
         kubectl -n NAMESPACE logs POD | grep -i docker
 
     Sources: kubernetes.io, Pod Security Standards (Baseline, Privileged containers).
     """
-    for at, one in view.containers:
-        if privileged(one):
-            yield Sign(f"container {one.name} is privileged", (*at, "securityContext", "privileged"))
+    for at, container in view.containers:
+        if privileged(container):
+            yield Sign(f"container {container.name} is privileged", (*at, "securityContext", "privileged"))
 
 
-@workload_rule("D2C305", "near-privileged-pod", Severity.WARNING)
+@workload_rule(
+    "D2C305", "near-privileged-pod", Severity.WARNING, words=("hostPID", "hostIPC", "capabilities add"), lines=(NEAR_PRIVILEGED_LINE,)
+)
 def near_privileged_pod(view: WorkloadView) -> Iterator[Sign]:
     """A pod shares the host's PID or IPC namespace, or has SYS_ADMIN or SYS_PTRACE.
 
-    Why: it may watch or enter Docker's processes: what finds containers as children of dockerd, or by cgroups named docker-*.scope,
-    finds none.
+    Why: it may watch or enter Docker's processes. A program that looks for containers as children of dockerd, or by cgroups named
+    docker-*.scope, finds none.
 
-    Remedy: Ask its owner whether it looks for Docker's processes or cgroups (containerd's are named cri-containerd-*.scope).
+    Remedy: Ask the owner of the workload whether it looks for processes or cgroups of Docker.
 
     Sources: kubernetes.io, Pod Security Standards (Baseline, Host namespaces and Capabilities); moby oci_linux.go; containerd
-    getCgroupsPath.
+    getCgroupsPath; cri-o internal/config/cgmgr.
     """
-    if not any(privileged(one) for _, one in view.containers):
+    if not any(privileged(container) for _, container in view.containers):
         yield from _near_signs(view)
 
 
-@workload_rule("D2C309", "pod-near-host", Severity.INFO)
+@workload_rule("D2C309", "pod-near-host", Severity.INFO, words=NEAR_HOST_WORDS)
 def pod_near_host(view: WorkloadView) -> Iterator[Sign]:
-    """A pod is not privileged, but holds some power over the host.
+    """A pod is not privileged, but has permissions on the host.
 
-    Why: what it may do to the node stays the same on any runtime; what it finds there does not: processes, cgroups, mounts and files of
-    containers have other names and places. The control plane's own static pods are not told: they look for nothing there.
+    Why: its permissions on the node stay the same on any runtime, but what it finds there does not: processes, cgroups, mounts and files of
+    containers have other names and places. The static pods of the control plane are not reported: they look for nothing there.
 
-    Remedy: Ask its owner what it does on the host; most of these are network and storage agents that never knew Docker:
+    Remedy: Ask the owner of the workload what it does on the host; most of these are network and storage agents that never used Docker:
 
         docker2cri explain D2C305
 
     Sources: kubernetes.io, Pod Security Standards (Baseline); kubernetes.io, Volumes (hostPath).
     """
-    if not any(privileged(one) for _, one in view.containers) and not of_control_plane(view.workload):
+    if not any(privileged(container) for _, container in view.containers) and not of_control_plane(view.workload):
         yield from _pod_signs(view)
         yield from _container_signs(view)
 
@@ -75,17 +83,17 @@ def _near_signs(view: WorkloadView) -> Iterator[Sign]:
         yield Sign("hostPID", ("spec", "hostPID"))
     if spec.host_ipc:
         yield Sign("hostIPC", ("spec", "hostIPC"))
-    for at, one, added in _added(view):
+    for at, container, added in _added(view):
         if close := added & NEAR_PRIVILEGED:
-            yield Sign(f"container {one.name} adds {', '.join(sorted(close))}", (*at, "securityContext", "capabilities", "add"))
+            yield Sign(f"container {container.name} adds {', '.join(sorted(close))}", (*at, "securityContext", "capabilities", "add"))
 
 
 def _added(view: WorkloadView) -> Iterator[tuple[Pointer, PodContainer, set[str]]]:
     """Each container with the capabilities that it adds, upper case and without CAP_."""
-    for at, one in view.containers:
-        capabilities = one.security_context.capabilities if one.security_context else None
+    for at, container in view.containers:
+        capabilities = container.security_context.capabilities if container.security_context else None
         if capabilities and capabilities.add:
-            yield at, one, {name.upper().removeprefix("CAP_") for name in capabilities.add}
+            yield at, container, {name.upper().removeprefix("CAP_") for name in capabilities.add}
 
 
 def _pod_signs(view: WorkloadView) -> Iterator[Sign]:
@@ -107,17 +115,17 @@ def _of_host(path: str) -> bool:
 
 
 def _container_signs(view: WorkloadView) -> Iterator[Sign]:
-    for at, one, added in _added(view):
+    for at, container, added in _added(view):
         if more := added - ADDABLE - NEAR_PRIVILEGED:
-            yield Sign(f"container {one.name} adds {', '.join(sorted(more))}", (*at, "securityContext", "capabilities", "add"))
-    for at, one in view.containers:
-        if context := one.security_context:
+            yield Sign(f"container {container.name} adds {', '.join(sorted(more))}", (*at, "securityContext", "capabilities", "add"))
+    for at, container in view.containers:
+        if context := container.security_context:
             way = (*at, "securityContext")
             if context.allow_privilege_escalation:
-                yield Sign(f"container {one.name} sets allowPrivilegeEscalation", (*way, "allowPrivilegeEscalation"))
+                yield Sign(f"container {container.name} sets allowPrivilegeEscalation", (*way, "allowPrivilegeEscalation"))
             if context.proc_mount == "Unmasked":
-                yield Sign(f"container {one.name} has /proc unmasked", (*way, "procMount"))
-            yield from _unconfined(f"container {one.name}", way, context)
+                yield Sign(f"container {container.name} has /proc unmasked", (*way, "procMount"))
+            yield from _unconfined(f"container {container.name}", way, context)
 
 
 def _unconfined(who: str, at: Pointer, context: PodSecurityContext | SecurityContext) -> Iterator[Sign]:

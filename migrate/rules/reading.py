@@ -1,18 +1,17 @@
-"""D2C101 to D2C104: what could not be read of the node."""
+"""D2C101 to D2C104: what of the node could not be read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.facts.model import Unreadable
+from migrate.facts.model import Containerd, Crio, Docker, Unreadable
 from migrate.formats import FormatError, version
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
-# Readings that a verdict or an edit rests on; whatever else could not be read is a warning.
+# Readings that a verdict or an edit depends on, besides those of the target; whatever else could not be read is a warning.
 DECISIVE_COMMANDS = frozenset(
     {
         "cni plugins",
-        "containerd version",
         "df",
         "docker containers",
         "docker images",
@@ -31,7 +30,9 @@ DECISIVE_COMMANDS = frozenset(
 DECISIVE_FOLDERS = (
     "/etc/cni/",
     "/etc/containerd/",
+    "/etc/containers/",
     "/etc/crictl.yaml",
+    "/etc/crio/",
     "/etc/default/",
     "/etc/docker/",
     "/etc/kubernetes/",
@@ -45,18 +46,18 @@ DECISIVE_FOLDERS = (
 )
 
 
-@rule("D2C101", "fact-unreadable", Severity.BLOCKER, always=True)
+@node_rule("D2C101", "fact-unreadable", Severity.BLOCKER, always=True, forbids_install=True)
 def fact_unreadable(view: NodeView) -> Iterator[Seen]:
-    """Something that the migration rests on could not be read.
+    """A reading that the migration depends on failed.
 
-    Why: what was not seen cannot be judged, and a file that was not read cannot be edited or put back. An unknown is never taken
-    for a pass.
+    Why: what was not read cannot be judged, and a file that was not read cannot be edited or restored. An unreadable fact never counts
+    as passed.
 
-    Remedy: Mend what the evidence names (a file's form, its rights, a command that fails or hangs), then read the node again:
+    Remedy: Fix what the evidence names (the form of a file, its permissions, a command that fails or hangs), then inspect the node again:
 
         docker2cri inspect NODE
 
-    Sources: docker2cri docs/design, rule 5 of the house.
+    Sources: the file or command that the evidence names.
     """
     config = _runtime_config(view)
     for what, reason in _unreadable(view).items():
@@ -68,20 +69,20 @@ def fact_unreadable(view: NodeView) -> Iterator[Seen]:
         except FormatError as wrong:
             yield Seen(what, str(wrong))
     if view.facts.filesystem(view.target.data_root) is None and "df" not in _unreadable(view):
-        yield Seen(f"filesystem of {view.target.data_root}", "df named no filesystem that holds it")
+        yield Seen(f"filesystem of {view.target.data_root}", "df lists no filesystem that holds it")
 
 
-@rule("D2C102", "detail-unreadable", Severity.WARNING, always=True)
+@node_rule("D2C102", "detail-unreadable", Severity.WARNING, always=True)
 def detail_unreadable(view: NodeView) -> Iterator[Seen]:
-    """Something that the migration does not rest on could not be read.
+    """A reading that the migration does not depend on failed.
 
-    Why: the rule that would have judged it is silent, which says nothing about the node.
+    Why: the rule that would have judged it reports nothing, which says nothing about the node.
 
-    Remedy: Look at what the evidence names by hand, or mend it and read the node again:
+    Remedy: Check by hand what the evidence names, or fix it and inspect the node again:
 
         docker2cri inspect NODE
 
-    Sources: docker2cri docs/design, rule 5 of the house.
+    Sources: the file or command that the evidence names.
     """
     config = _runtime_config(view)
     for what, reason in _unreadable(view).items():
@@ -89,19 +90,19 @@ def detail_unreadable(view: NodeView) -> Iterator[Seen]:
             yield Seen(what, reason)
 
 
-@rule("D2C103", "runtime-config-unreadable", Severity.BLOCKER)
+@node_rule("D2C103", "runtime-config-unreadable", Severity.BLOCKER, forbids_install=True)
 def runtime_config_unreadable(view: NodeView) -> Iterator[Seen]:
-    """The configuration of Docker or of containerd could not be read.
+    """The configuration of Docker or of the target could not be read.
 
-    Why: nothing can be carried over from, or edited in, a file whose meaning is unknown; a containerd that cannot load its file starts
-    without its CRI plugin or not at all.
+    Why: the plan carries settings over from Docker's configuration and edits the target's. It can do neither with a file whose meaning is
+    unknown, and a target that does not load its own file starts without its CRI service or not at all.
 
-    Remedy: Mend the file and let the daemon that owns it read it:
+    Remedy: Fix the file that the evidence names, and check that its daemon loads it:
 
-        dockerd --validate --config-file /etc/docker/daemon.json     # Docker 23 and later
-        containerd --config /etc/containerd/config.toml config dump
+        dockerd --validate --config-file /etc/docker/daemon.json     # on the node, Docker 23 and later
+        journalctl -u UNIT -n 50 --no-pager     # on the node
 
-    Sources: containerd v1.6.20 services/server/config; docs.docker.com, dockerd; docker2cri docs/design on `Unreadable`.
+    Sources: containerd v1.6.20 services/server/config; cri-o crio.conf(5); docs.docker.com, dockerd.
     """
     config = _runtime_config(view)
     for what, reason in _unreadable(view).items():
@@ -109,21 +110,21 @@ def runtime_config_unreadable(view: NodeView) -> Iterator[Seen]:
             yield Seen(what, reason)
 
 
-@rule("D2C104", "read-without-root", Severity.BLOCKER, always=True)
+@node_rule("D2C104", "read-without-root", Severity.BLOCKER, always=True, forbids_install=True)
 def read_without_root(view: NodeView) -> Iterator[Seen]:
-    """The node was read without root's rights.
+    """The node was read without the permissions of root.
 
-    Why: for another user, files under /var/lib/kubelet and Docker's answers are not unreadable but look absent, so every other
+    Why: to another user, files below /var/lib/kubelet and the answers of Docker are not unreadable but absent, so that every other
     verdict is in doubt.
 
-    Remedy: Read it as root, or as a user who may use sudo there (docker2cri inspect --help has the options for logins):
+    Remedy: Log in as root, or as a user who may use sudo on the node (docker2cri inspect --help lists the options):
 
         docker2cri inspect NODE
 
-    Sources: docker2cri docs/design, section 5.
+    Sources: sudo(8).
     """
     if not view.facts.root:
-        yield Seen("user", "the probe did not run as root (id -u is not 0)")
+        yield Seen("user", "the readings did not run as root (id -u is not 0)")
 
 
 def _unreadable(view: NodeView) -> dict[str, str]:
@@ -132,36 +133,45 @@ def _unreadable(view: NodeView) -> dict[str, str]:
     values: list[object] = [facts.kubelet, facts.docker, facts.containerd, facts.cni.config, facts.crictl]
     if view.kubelet:
         values.append(view.kubelet.config)
-    if view.docker:
-        values.append(view.docker.daemon_json)
-    if view.containerd:
-        values += [view.containerd.file, view.containerd.loaded]
-    return {one.what: one.reason for one in (*facts.unreadable, *values) if isinstance(one, Unreadable)}
+    values += [*_configs(view.docker), *_configs(view.containerd), *_configs(facts.crio)]
+    return {value.what: value.reason for value in (*facts.unreadable, *values) if isinstance(value, Unreadable)}
 
 
 def _runtime_config(view: NodeView) -> frozenset[str]:
-    """What of it is a runtime's own configuration, by name."""
-    values: list[object] = []
-    if view.docker:
-        values.append(view.docker.daemon_json)
-    if view.containerd:
-        values += [view.containerd.file, view.containerd.loaded]
-    return frozenset(one.what for one in values if isinstance(one, Unreadable))
+    """What of it is the configuration of the source or of the target, by name; that of a third runtime is a detail."""
+    values = (*_configs(view.docker), *_configs(view.target.read(view.facts)))
+    return frozenset(value.what for value in values if isinstance(value, Unreadable))
+
+
+def _configs(runtime: object) -> tuple[object, ...]:
+    match runtime:
+        case Docker():
+            return (runtime.daemon_json,)
+        case Containerd():
+            return runtime.file, runtime.loaded
+        case Crio():
+            return (runtime.loaded,)
+        case _:
+            return ()
 
 
 def _decisive(view: NodeView, what: str) -> bool:
-    facts = view.facts
+    facts, target = view.facts, view.target
     values: tuple[object, ...] = (
         facts.kubelet,
         facts.docker,
-        facts.containerd,
+        target.read(facts),
         facts.cni.config,
         facts.crictl,
         view.kubelet and view.kubelet.config,
     )
-    if any(isinstance(one, Unreadable) and one.what == what for one in values):
+    if any(isinstance(value, Unreadable) and value.what == what for value in values):
         return True
-    return what in DECISIVE_COMMANDS or what.startswith(DECISIVE_FOLDERS)
+    others = [runtime for runtime in (view.containerd, facts.crio) if runtime is not target.read(facts)]
+    if any(isinstance(value, Unreadable) and value.what == what for runtime in others for value in _configs(runtime)):
+        return False
+    of_target = (f"{target.program} version", f"systemctl show {target.unit}")
+    return what in DECISIVE_COMMANDS or what in of_target or what.startswith(DECISIVE_FOLDERS)
 
 
 def _versions(view: NodeView) -> Iterator[tuple[str, str]]:

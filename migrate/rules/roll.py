@@ -14,12 +14,12 @@ from migrate.facts.cluster import Node, NodeStatus, Owner, without_secrets
 from migrate.facts.owners import Title, topmost
 from migrate.facts.pod import Pod, PodSpec
 from migrate.facts.workload import Workload, pod_workload
-from migrate.rules import Finding, Rule
+from migrate.rules import Finding
 from migrate.rules.clean import Cleaner
 from migrate.rules.ground import Ground
 from migrate.rules.judge import JudgedWorkload
 from migrate.rules.pod_security import level
-from migrate.rules.sight import WorkloadView, check_workload
+from migrate.rules.workload_rule import WorkloadRule, WorkloadView, check_workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Pods:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class OwnerLink:
     """An owner: who manages it, how many pods it wants, and what is said of its template (None where it has none, or pods that live)."""
 
     title: Title
@@ -56,7 +56,7 @@ class Roll:
     """Pages in, small values out; threads may share it. `listed` are the kinds of owners that are read."""
 
     ground: Ground
-    rules: tuple[Rule, ...]
+    rules: tuple[WorkloadRule, ...]
     listed: frozenset[str]
     clean: Cleaner = field(default_factory=Cleaner)
     _names: dict[str, str] = field(default_factory=dict)  # of namespaces, owners and nodes: thousands of pods share one
@@ -71,21 +71,21 @@ class Roll:
                 groups.setdefault((self._owner(pod), revision), []).append(pod)
         return tuple(self._pods(owner, revision, pods) for (owner, revision), pods in groups.items())
 
-    def owners(self, kind: str, page: tuple[Owner, ...], living: frozenset[Title]) -> Iterator[Link]:
+    def owners(self, kind: str, page: tuple[Owner, ...], living: frozenset[Title]) -> Iterator[OwnerLink]:
         """The owners of a page; a template is judged where nothing that is listed manages it and no pod of it is in `living`."""
-        for one in page:
-            title = (self._same(one.metadata.namespace), kind, self._same(one.metadata.name))
-            controller = one.metadata.controller
+        for owner in page:
+            title = (self._same(owner.metadata.namespace), kind, self._same(owner.metadata.name))
+            controller = owner.metadata.controller
             above = (title[0], controller.kind, self._same(controller.name)) if controller else None
             managed = above is not None and above[1] in self.listed
-            template = None if managed or title in living else one.template
+            template = None if managed or title in living else owner.template
             judgement = None
             if template:
-                kept = without_secrets((one,))[0].template
+                kept = without_secrets((owner,))[0].template
                 assert kept is not None
                 meta = kept.metadata
                 judgement = self._judged(Workload(kind, title[0], title[2], kept.spec, meta.labels or {}, meta.annotations or {}))
-            yield Link(title, above, one.spec.replicas, judgement)
+            yield OwnerLink(title, above, owner.spec.replicas, judgement)
 
     def _pods(self, owner: Title, revision: str, pods: list[Pod]) -> Pods:
         judgement = self._judged(pod_workload(without_secrets(pods[:1])[0], owner))
@@ -104,7 +104,7 @@ class Roll:
 
     def _judged(self, workload: Workload) -> Judgement:
         found = check_workload(WorkloadView(workload, self.ground), self.rules)
-        return Judgement(level(workload, self.ground.kubernetes).name, tuple(self.clean.finding(one) for one in found))
+        return Judgement(level(workload, self.ground.kubernetes).name, tuple(self.clean.finding(finding) for finding in found))
 
 
 def thin(page: tuple[Node, ...]) -> Iterator[Node]:
@@ -113,38 +113,38 @@ def thin(page: tuple[Node, ...]) -> Iterator[Node]:
         yield Node(metadata=Metadata(name=node.name), status=NodeStatus(node_info=node.status.node_info))
 
 
-def rolled_up(pods: Iterable[Pods], links: Iterable[Link], nodes: Iterable[Node], clean: Cleaner) -> tuple[JudgedWorkload, ...]:
+def rolled_up(pods: Iterable[Pods], links: Iterable[OwnerLink], nodes: Iterable[Node], clean: Cleaner) -> tuple[JudgedWorkload, ...]:
     """Every workload in namespace, kind, name order, one for each revision that lives; on nodes off Docker alone it has no findings."""
-    known = {one.title: one for one in links}
+    known = {link.title: link for link in links}
     moved = {node.name: _off_docker(node) for node in nodes}
     all_moved = bool(moved) and all(moved.values())
     forms: dict[tuple[Title, str], list[Pods]] = {}
-    for one in pods:
-        forms.setdefault((_top(one.owner, known), one.revision), []).append(one)
+    for group in pods:
+        forms.setdefault((_top(group.owner, known), group.revision), []).append(group)
     found = []
     for (title, _), parts in forms.items():
         names = tuple(sorted(name for part in parts for name in part.names))
         places = tuple(sorted(frozenset[str]().union(*(part.nodes for part in parts)) - {""}))
-        settled = all(moved.get(node, False) for node in places) if places else all_moved
-        found.append(_workload(title, known, parts[0].judgement, names, places, settled, clean))
+        has_moved = all(moved.get(node, False) for node in places) if places else all_moved
+        found.append(_workload(title, known, parts[0].judgement, names, places, has_moved, clean))
     living = {title for title, _ in forms}
-    idle = {title: one.judgement for one in known.values() if one.judgement and (title := _top(one.title, known)) not in living}
+    idle = {title: link.judgement for link in known.values() if link.judgement and (title := _top(link.title, known)) not in living}
     found += [_workload(title, known, judgement, (), (), all_moved, clean) for title, judgement in idle.items()]
-    return tuple(sorted(found, key=lambda one: (one.workload.namespace, one.workload.kind, one.workload.name)))
+    return tuple(sorted(found, key=lambda judged: (judged.workload.namespace, judged.workload.kind, judged.workload.name)))
 
 
 def _workload(
     title: Title,
-    known: Mapping[Title, Link],
+    known: Mapping[Title, OwnerLink],
     judgement: Judgement,
     names: tuple[str, ...],
     nodes: tuple[str, ...],
-    settled: bool,
+    has_moved: bool,
     clean: Cleaner,
 ) -> JudgedWorkload:
     replicas = known[title].replicas if title in known else None
     workload = clean.workload(Workload(title[1], title[0], title[2], PodSpec(), replicas=replicas, pods=names, nodes=nodes))
-    findings = () if settled else tuple(replace(one, subject=workload.title) for one in judgement.findings)
+    findings = () if has_moved else tuple(replace(finding, subject=workload.title) for finding in judgement.findings)
     return JudgedWorkload(workload, judgement.pod_security, findings)
 
 
@@ -153,5 +153,5 @@ def _off_docker(node: Node) -> bool:
     return "://" in runtime and not runtime.startswith("docker://")
 
 
-def _top(title: Title, known: Mapping[Title, Link]) -> Title:
-    return topmost(title, lambda one: link.above if (link := known.get(one)) else None)
+def _top(title: Title, known: Mapping[Title, OwnerLink]) -> Title:
+    return topmost(title, lambda other: link.above if (link := known.get(other)) else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 
 SHOWN = 8  # of what one runtime runs
 # Docker has rules of its own, and systemd-nspawn comes with systemd: nothing to say of them while they are idle
@@ -24,49 +24,49 @@ SHIMS = {"gvisor": "io.containerd.runsc.v1", "kata": "io.containerd.kata.v2"}
 FOREIGN_NETWORKS = {"podman": "Podman", "crio": "CRI-O's package", "nerdctl": "nerdctl"}
 
 
-@rule("D2C135", "other-runtime-present", Severity.INFO)
+@node_rule("D2C135", "other-runtime-present", Severity.INFO)
 def other_runtime_present(view: NodeView) -> Iterator[Seen]:
-    """Another runtime is on the host, and nothing runs in it.
+    """Another container runtime is installed, and nothing runs in it.
 
-    Why: the migration leaves it alone. Several CRI sockets at once make kubeadm and crictl ask which one is meant; docker2cri
-    writes crictl.yaml for that.
+    Why: the migration does not touch it. With several CRI sockets kubeadm and crictl need to be told which one to use; the migration writes
+    crictl.yaml for that.
 
-    Remedy: Nothing, or remove it when nobody uses it.
+    Remedy: Nothing for the migration. Remove the runtime when nobody uses it.
 
     Sources: kubernetes/kubernetes PR 107317 (kubeadm with several sockets); cri-tools docs/crictl.md.
     """
-    for one in _others(view):
-        if not _own(one) and one.role is not Role.OCI and one.name not in SILENT_WHEN_IDLE:
-            kept = len(one.runs) if isinstance(one.runs, tuple) else 0
+    for runtime in _others(view):
+        if not _own(runtime) and runtime.role is not Role.OCI and runtime.name not in SILENT_WHEN_IDLE:
+            kept = len(runtime.runs) if isinstance(runtime.runs, tuple) else 0
             keeps = f"; it keeps {kept} that {'does' if kept == 1 else 'do'} not run" if kept else ""
-            yield Seen(one.name, f"{_title(one)} ({', '.join(one.evidence[:3])}){keeps}")
+            yield Seen(runtime.name, f"{_title(runtime)} ({', '.join(runtime.evidence[:3])}){keeps}")
 
 
-@rule("D2C140", "other-runtime-runs", Severity.INFO)
+@node_rule("D2C140", "other-runtime-runs", Severity.INFO)
 def other_runtime_runs(view: NodeView) -> Iterator[Seen]:
-    """Another runtime runs containers or virtual machines here.
+    """Another runtime runs containers or virtual machines on the node.
 
-    Why: neither the drain nor the switch touches them, and they keep running. They are not pods: Kubernetes does not count the memory
-    and CPU that they take, and after a reboot of the node only their own runtime starts them again.
+    Why: neither the drain nor the switch touches them, and they keep running. They are not pods: Kubernetes does not count the memory and
+    CPU that they use, and after a reboot only their own runtime starts them again.
 
-    Remedy: Nothing for the migration. To see them on the node, ask the runtime that the finding names:
+    Remedy: Nothing for the migration. To see them, ask the runtime that the finding names:
 
         podman ps; lxc-ls -f; machinectl list; virsh list; runc list     # on the node
 
     Sources: podman-ps(1), lxc-ls(1), machinectl(1), virsh(1), runc-list(8).
     """
-    for one in _others(view):
-        if own := _own(one):
+    for runtime in _others(view):
+        if own := _own(runtime):
             more = f" and {len(own) - SHOWN} more" if len(own) > SHOWN else ""
-            yield Seen(one.name, f"{_title(one)}: {', '.join(f'{of.kind} {of.name} ({of.state})' for of in own[:SHOWN])}{more}")
+            yield Seen(runtime.name, f"{_title(runtime)}: {', '.join(f'{of.kind} {of.name} ({of.state})' for of in own[:SHOWN])}{more}")
 
 
-@rule("D2C141", "image-store-shared", Severity.WARNING)
+@node_rule("D2C141", "image-store-shared", Severity.WARNING)
 def image_store_shared(view: NodeView) -> Iterator[Seen]:
-    """Podman keeps its images and containers in the store that CRI-O will use.
+    """Podman and CRI-O use the same store of images and containers.
 
-    Why: both see each other's. The kubelet's image collection removes images that no container uses, Podman's among them;
-    `podman image prune --all` and `podman system reset` remove those of pods, and `podman rm --all --external` their containers.
+    Why: each sees the images of the other. The kubelet's garbage collection removes images that no container uses, those of Podman
+    included; `podman image prune --all` and `podman system reset` remove those of pods, and `podman rm --all --external` their containers.
 
     Remedy: Give Podman a store of its own, or forbid these commands on the node:
 
@@ -79,14 +79,14 @@ def image_store_shared(view: NodeView) -> Iterator[Seen]:
         yield Seen("podman", f"{_title(podman)}; {view.target.data_root} is the store of both")
 
 
-@rule("D2C142", "bridge-behind-docker-firewall", Severity.WARNING)
+@node_rule("D2C142", "bridge-behind-docker-firewall", Severity.WARNING)
 def bridge_behind_docker_firewall(view: NodeView) -> Iterator[Seen]:
-    """A bridge of another runtime lives with the FORWARD policy that Docker set.
+    """A bridge of another runtime depends on the FORWARD policy that Docker sets.
 
-    Why: Docker sets it to DROP at each start and lets only its own bridges through. What lets this bridge through now (a rule in
-    DOCKER-USER, a unit that runs after Docker) loses its ground at the next boot without Docker, and what DROP kept apart is open then.
+    Why: Docker sets it to DROP at each start and accepts only its own bridges. What accepts this bridge now (a rule in DOCKER-USER, a unit
+    that runs after Docker) has no effect after the next boot without Docker, and what DROP blocked is accepted then.
 
-    Remedy: Let the bridge's own firewall say what may pass, before the next boot:
+    Remedy: Configure what may pass in the bridge's own firewall, before the next boot:
 
         iptables -S FORWARD; iptables -S DOCKER-USER     # on the node
 
@@ -98,18 +98,19 @@ def bridge_behind_docker_firewall(view: NodeView) -> Iterator[Seen]:
                 yield Seen(f"bridge {path.rpartition('/')[2]}", f"of {name}; the policy of FORWARD is DROP")
 
 
-@rule("D2C143", "runtime-needs-its-shim", Severity.WARNING)
+@node_rule("D2C143", "runtime-needs-its-shim", Severity.WARNING)
 def runtime_needs_its_shim(view: NodeView) -> Iterator[Seen]:
-    """Docker knows a runtime that needs a shim or handler of its own, and the new runtime has none for it.
+    """Docker has a runtime that needs a shim or handler of its own, and the target has none for it.
 
-    Why: gVisor and Kata (2 and later) do not work as a program of runc's shim, and a `runtimeType` of daemon.json is not carried over at
-    all. Pods ask for such a runtime by a RuntimeClass, whose handler must be configured, or get it as Docker's default.
+    Why: for gVisor and Kata (2 and later) a path to their program is not enough, and a `runtimeType` of daemon.json is not carried over.
+    Pods select such a runtime by a RuntimeClass, whose handler must be configured, or get it as Docker's default.
 
-    Remedy: Install the shim and add the handler to the new runtime's configuration before the migration:
+    Remedy: Install the shim, and add the handler to the target's configuration before the migration:
 
-        containerd-shim-runsc-v1 --version; containerd-shim-kata-v2 --version     # on the node
+        systemctl cat UNIT     # on the node: which configuration it reads
 
-    Sources: gvisor.dev, Containerd Quick Start; kata-containers docs/how-to/containerd-kata.md; docs.docker.com, Alternative runtimes.
+    Sources: gvisor.dev, Containerd Quick Start; kata-containers docs/how-to/containerd-kata.md; cri-o crio.conf(5), crio.runtime.runtimes;
+    docs.docker.com, Alternative runtimes.
     """
     docker, target = view.facts.runtime("docker"), view.facts.runtime(view.target.runtime)
     there = {link.to for link in target.links if link.to not in SHIMS or SHIMS[link.to] in link.how} if target else set()
@@ -121,30 +122,30 @@ def runtime_needs_its_shim(view: NodeView) -> Iterator[Seen]:
                 yield Seen(f"runtime {_named(link)}", f"{link.how}{default}; {view.target.title} has no handler of type {_type(link)}")
 
 
-@rule("D2C144", "runtime-project-ended", Severity.INFO)
+@node_rule("D2C144", "runtime-project-ended", Severity.INFO)
 def runtime_project_ended(view: NodeView) -> Iterator[Seen]:
-    """A runtime is installed whose project has ended.
+    """The project of an installed runtime has ended.
 
-    Why: it gets no corrections any more, and no kubelet that is still maintained speaks with it.
+    Why: it gets no fixes any more, and no maintained kubelet works with it.
 
-    Remedy: See whether anything runs in it, move that, and remove it.
+    Remedy: See whether anything runs in it, move that, and remove the runtime.
 
     Sources: the repositories rkt/rkt, kubernetes/frakti, kubernetes-retired/rktlet, automaticserver/lxe and Mirantis/virtlet.
     """
-    for one in view.facts.runtimes:
-        for note in one.notes:
+    for runtime in view.facts.runtimes:
+        for note in runtime.notes:
             if note.startswith("the project has ended"):
-                yield Seen(one.name, f"{_title(one)}: {note}")
+                yield Seen(runtime.name, f"{_title(runtime)}: {note}")
 
 
-@rule("D2C145", "pod-network-of-another-tool", Severity.WARNING)
+@node_rule("D2C145", "pod-network-of-another-tool", Severity.WARNING)
 def pod_network_of_another_tool(view: NodeView) -> Iterator[Seen]:
-    """The CNI configuration in force is one that another tool laid there for its own containers.
+    """The CNI configuration in use is that of another tool for its own containers.
 
-    Why: a CRI runtime takes the first file by name. Pods on such a network get addresses that the other nodes have no route to and that
-    NetworkPolicies do not know.
+    Why: a CRI runtime uses the first file by name. Pods on such a network get addresses that the other nodes have no route to and that
+    NetworkPolicies do not cover.
 
-    Remedy: Move the file away, and let the cluster's network agent write its own:
+    Remedy: Move the file to another directory, and let the cluster's network agent write its own:
 
         ls /etc/cni/net.d     # on the node
         kubectl get pods -A -o wide --field-selector spec.nodeName=NODE
@@ -158,20 +159,22 @@ def pod_network_of_another_tool(view: NodeView) -> Iterator[Seen]:
 
 def _others(view: NodeView) -> Iterator[Runtime]:
     """Every runtime that is not what Kubernetes uses now or will use; runc and containerd below these may still run others' containers."""
-    for one in view.facts.runtimes:
-        if (one.kubernetes is not Use.DIRECTLY and one.name not in ("docker", view.target.runtime) and not one.kubernetes.now) or _own(one):
-            yield one
+    of_migration = ("docker", view.target.runtime)
+    for runtime in view.facts.runtimes:
+        used = runtime.kubernetes is Use.DIRECTLY or runtime.kubernetes.now or runtime.name in of_migration
+        if not used or _own(runtime):
+            yield runtime
 
 
-def _own(one: Runtime) -> tuple[Running, ...]:
+def _own(runtime: Runtime) -> tuple[Running, ...]:
     """What it runs for nobody who is named elsewhere. Docker's containers without a pod have rules of their own."""
-    if one.name in ("docker", "docker swarm"):
+    if runtime.name in ("docker", "docker swarm"):
         return ()
-    return tuple(of for of in one.live if of.owner is None or of.owner.startswith("namespace "))
+    return tuple(of for of in runtime.live if of.owner is None or of.owner.startswith("namespace "))
 
 
-def _title(one: Runtime) -> str:
-    return f"version {one.version}" if one.version else "of unknown version"
+def _title(runtime: Runtime) -> str:
+    return f"version {runtime.version}" if runtime.version else "of unknown version"
 
 
 def _typed(view: NodeView) -> frozenset[str]:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from migrate.facts.model import Place
 from migrate.manifests import files, json_nodes, kinds
 from migrate.manifests.compose_file import compose_file, is_compose
-from migrate.manifests.model import Item, Line, Problem, Template, Trouble, Use
+from migrate.manifests.model import Item, Line, Problem, Template, Trouble
 from migrate.manifests.nodes import Broken, compose
 from migrate.manifests.split import documents
 from migrate.manifests.template_text import lines
 from migrate.manifests.text import Text
 from migrate.manifests.waivers import Waiver, waivers
-from migrate.rules import Finding, Rule
+from migrate.rules import Finding, Rule, Seen
 from migrate.rules.clean import Cleaner
+from migrate.rules.files import FileRule
 from migrate.rules.ground import Ground
 from migrate.rules.judge import JudgedWorkload
 from migrate.rules.pod_security import level
-from migrate.rules.sight import WorkloadView, check_workload
 from migrate.rules.table import RULES
 from migrate.rules.telltale import Telltale, telltale
 from migrate.rules.template_lines import line_findings
+from migrate.rules.text import values_of
+from migrate.rules.workload_rule import WorkloadView, check_workload
 
 _OBJECT = re.compile(r"^[ \t{\"']*(?:apiVersion|kind)[\"']?[ \t]*:", re.MULTILINE)
 _BLANK = re.compile(r"(?:---)?\s*(?:#[^\r\n]*\s*)*\Z")
@@ -51,14 +53,14 @@ class Scan:
     findings: list[Finding] = field(default_factory=list)
     waivers: list[Waiver] = field(default_factory=list)
     _telltale: Telltale | None = field(init=False)
-    _by_slug: Mapping[str, Rule] = field(init=False)
+    _values: dict[str, str] = field(init=False)
     _codes: frozenset[str] = field(init=False)
     _clean: Cleaner = field(default_factory=Cleaner)
 
     def __post_init__(self) -> None:
         self._telltale = None if self.everything else telltale(self.rules, self.ground)
-        self._by_slug = {one.slug: one for one in self.rules}
-        self._codes = frozenset(one.code for one in RULES)
+        self._values = values_of(self.ground.target)
+        self._codes = frozenset(rule.code for rule in RULES)
 
     @property
     def judged(self) -> Judged:
@@ -97,28 +99,30 @@ class Scan:
         for row, line in enumerate(template.split("\n"), 1):
             lines_of.setdefault(line.strip(), []).append(row)
 
-        def placed(one: Finding) -> Finding:
-            line = made[one.location.line - 1] if one.location and one.location.line and one.location.line <= len(made) else ""
+        def placed(finding: Finding) -> Finding:
+            at = finding.location
+            line = made[at.line - 1] if at and at.line and at.line <= len(made) else ""
             rows = lines_of.get(line.strip(), [])
-            place = Place(one.location.path if one.location else path, rows[0] if len(rows) == 1 and line.strip() else None)
-            return replace(one, location=place, evidence=f"{one.evidence} (as rendered)")
+            place = Place(at.path if at else path, rows[0] if len(rows) == 1 and line.strip() else None)
+            return replace(finding, location=place, evidence=f"{finding.evidence} (as rendered)")
 
         self.findings += map(placed, inner.findings)
-        for one in inner.workloads:
-            workload = replace(one.workload, place=Place(self._clean.text(path)))
-            self.workloads.append(replace(one, workload=workload, findings=tuple(map(placed, one.findings))))
+        for judged in inner.workloads:
+            workload = replace(judged.workload, place=Place(self._clean.text(path)))
+            self.workloads.append(replace(judged, workload=workload, findings=tuple(map(placed, judged.findings))))
 
     def built(self, path: str, text: str) -> None:
         """Judge what a kustomization makes: only what was not seen in the files that it is made of is told, at the kustomization."""
         inner = Scan(self.ground, self.rules)
         inner.manifests(path, text)
-        told = {(one.code, one.evidence) for one in (*self.findings, *(one for work in self.workloads for one in work.findings))}
-        for work in inner.workloads:
-            fresh = [one for one in work.findings if (one.code, one.evidence) not in told]
+        known = (*self.findings, *(finding for judged in self.workloads for finding in judged.findings))
+        told = {(finding.code, finding.evidence) for finding in known}
+        for judged in inner.workloads:
+            fresh = [finding for finding in judged.findings if (finding.code, finding.evidence) not in told]
             if fresh:
                 place = Place(self._clean.text(path))
-                said = tuple(replace(one, location=place, evidence=f"{one.evidence} (as built)") for one in fresh)
-                self.workloads.append(replace(work, workload=replace(work.workload, place=place), findings=said))
+                said = tuple(replace(finding, location=place, evidence=f"{finding.evidence} (as built)") for finding in fresh)
+                self.workloads.append(replace(judged, workload=replace(judged.workload, place=place), findings=said))
 
     def add(self, items: Iterable[Item]) -> None:
         """Judge what a reader found."""
@@ -126,9 +130,11 @@ class Scan:
             if isinstance(item, Template):
                 self._workload(item)
             elif isinstance(item, Line):
-                self.findings += map(self._clean.finding, line_findings(item, self._by_slug))
+                self.findings += map(self._clean.finding, line_findings(item, self.rules, self._values))
             else:
-                self.findings += (self._clean.finding(_finding(one, item)) for one in self.rules if one.reads and one.reads(item))
+                seen = Seen(item.subject, item.why if isinstance(item, Problem) else item.evidence)
+                rules = [rule for rule in self.rules if isinstance(rule, FileRule) and rule.reads(item)]
+                self.findings += (self._clean.finding(rule.finding(seen, self._values, location=item.place)) for rule in rules)
 
     def _document(self, source: Text) -> None:
         self.parsed += 1
@@ -163,23 +169,18 @@ class Scan:
         found = check_workload(WorkloadView(item.workload, self.ground), self.rules, item.locate)
         if found or self.everything:
             workload = self._clean.workload(item.workload)
-            findings = tuple(self._clean.finding(one) for one in found)
+            findings = tuple(map(self._clean.finding, found))
             self.workloads.append(JudgedWorkload(workload, level(item.workload, self.ground.kubernetes).name, findings))
 
     def _waivers(self, source: Text) -> None:
-        for one in waivers(source):
-            if isinstance(one, Problem):
-                self.add([one])
+        for waiver in waivers(source):
+            if isinstance(waiver, Problem):
+                self.add([waiver])
                 continue
-            self.waivers.append(replace(one, path=self._clean.text(one.path), reason=self._clean.text(one.reason)))
-            for code in one.codes:
+            self.waivers.append(replace(waiver, path=self._clean.text(waiver.path), reason=self._clean.text(waiver.reason)))
+            for code in waiver.codes:
                 if code not in self._codes:
-                    self.add([Problem(Trouble.WAIVER, "waiver", f"{code} is no rule", Place(one.path, one.line))])
-
-
-def _finding(one: Rule, item: Use | Problem) -> Finding:
-    said = item.why if isinstance(item, Problem) else item.evidence
-    return Finding(one.code, one.slug, one.severity, one.acceptable, "", item.subject, said, one.what, one.remedy, location=item.place)
+                    self.add([Problem(Trouble.WAIVER, "waiver", f"{code} is no rule", Place(waiver.path, waiver.line))])
 
 
 def _breaks(text: str, start: int, end: int, returns: bool) -> int:

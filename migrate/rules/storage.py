@@ -1,4 +1,4 @@
-"""D2C401 to D2C403: room for two image stores, and images that cannot be had again."""
+"""D2C401 to D2C403: disk space for two image stores, and images that cannot be pulled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from migrate.facts.model import Docker, Filesystem, Image, Kubelet
 from migrate.facts.pod import Pod, PodContainer
 from migrate.formats import FormatError, image_ref, quantity
-from migrate.rules import NodeView, Seen, Severity, rule
+from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.pods import by_owner, live, owner_name
 
 DEFAULT_EVICTION: Mapping[str, str] = {"nodefs.available": "10%", "imagefs.available": "15%"}
@@ -18,22 +18,22 @@ KUBELET_ROOT = "/var/lib/kubelet"
 MEANWHILE = 2
 
 
-@rule("D2C401", "disk-too-small", Severity.BLOCKER)
+@node_rule("D2C401", "disk-too-small", Severity.BLOCKER)
 def disk_too_small(view: NodeView) -> Iterator[Seen]:
-    """There is no room for a second image store beside Docker's.
+    """The disk is too small for a second image store beside that of Docker.
 
-    Why: until the cleanup both stores lie on the node. Below evictionHard the kubelet evicts pods, above
-    imageGCHighThresholdPercent it deletes the very images that were carried over. skopeo, which copies into CRI-O's store, has one image
-    at a time twice in /var/tmp besides.
+    Why: both stores are on the node until Docker's is deleted. Below evictionHard the kubelet evicts pods, above
+    imageGCHighThresholdPercent it deletes the images that were copied. skopeo, which copies into CRI-O's store, also keeps one image at a
+    time twice in /var/tmp.
 
-    Remedy: Make room, or put the new store on another disk; then read the node again:
+    Remedy: Free space, or put the target's store on another disk, then inspect the node again:
 
         docker system df     # on the node
-        docker image prune
+        docker image prune     # on the node
         docker2cri inspect NODE
 
-    Sources: kubernetes.io, Node-pressure eviction and Garbage collection; containerd content store and snapshotter; kURL's
-    preflight of twice the size; skopeo 1.9.3 (observed).
+    Sources: kubernetes.io, Node-pressure eviction and Garbage collection; containerd content store and snapshotter; kURL's preflight of
+    twice the size; skopeo 1.9.3 (observed).
     """
     disk = view.facts.filesystem(view.target.data_root)
     if disk is None or view.docker is None or view.kubelet is None or view.docker.info is None:
@@ -53,9 +53,9 @@ def disk_too_small(view: NodeView) -> Iterator[Seen]:
     try:
         reserves = tuple(_reserves(view, view.kubelet, disk))
     except FormatError as wrong:
-        yield Seen(f"filesystem {disk.mount}", f"the kubelet's threshold cannot be read, so nothing is known of the room: {wrong}")
+        yield Seen(f"filesystem {disk.mount}", f"the kubelet's threshold cannot be read, so the space that it needs is unknown: {wrong}")
         return
-    reserve = max(reserves, key=lambda one: one.size, default=Reserve(0, "no threshold"))
+    reserve = max(reserves, key=lambda reserve: reserve.size, default=Reserve(0, "no threshold"))
     if images and disk.available - need - meanwhile * shared < reserve.size:
         twice = f" (twice their {_gib(need // copies)})" if copies > 1 else ""
         copied = f", the largest {_gib(meanwhile)} more in {place} while it is copied" if shared and meanwhile else ""
@@ -67,44 +67,46 @@ def disk_too_small(view: NodeView) -> Iterator[Seen]:
         yield Seen(f"filesystem {disk.mount}", evidence)
 
 
-@rule("D2C402", "image-unobtainable", Severity.BLOCKER)
+@node_rule("D2C402", "image-unobtainable", Severity.BLOCKER)
 def image_unobtainable(view: NodeView) -> Iterator[Seen]:
-    """A pod's image can be neither carried over nor pulled.
+    """The image of a pod can be neither copied nor pulled.
 
-    Why: its pull policy forbids pulling, and Docker's store does not hold it under that name; or it is named by a digest, which an
-    import from Docker does not keep. The pod would not start again here.
+    Why: its pull policy forbids a pull, and Docker's store does not have it under that name; or the pod uses a digest, which a copy from
+    Docker does not keep. The pod would not start on the node.
 
-    Remedy: Push the image to a registry and let the pod pull it, or name it by a tag that Docker has:
+    Remedy: Push the image to a registry and allow the pull, or use a tag that Docker has:
 
         docker images --digests     # on the node
         kubectl -n NAMESPACE get pod POD -o jsonpath='{.spec.containers[*].image}'
 
-    Sources: containerd 1.6.20, ctr images import (manifest digests change); kubernetes.io, Images (imagePullPolicy); kubernetes
-    issue 124286.
+    Sources: containerd 1.6.20, ctr images import (manifest digests change); kubernetes.io, Images (imagePullPolicy); kubernetes issue
+    124286.
     """
     if view.docker is not None and view.docker.info is not None:
-        yield from by_owner(view, ((pod, why) for pod, one in _containers(view) if (why := _unobtainable(view, view.docker, one))))
+        hits = ((pod, _unobtainable(view, view.docker, container)) for pod, container in _containers(view))
+        yield from by_owner(view, ((pod, why) for pod, why in hits if why))
 
 
-@rule("D2C403", "image-only-here", Severity.WARNING)
+@node_rule("D2C403", "image-only-here", Severity.WARNING)
 def image_only_here(view: NodeView) -> Iterator[Seen]:
-    """A pod's image was built or loaded on the node and never pulled.
+    """The image of a pod was built or loaded on the node and never pulled.
 
-    Why: it is carried over on this node. A pod that the drain moves elsewhere finds it only where someone put it, and a pull policy
-    of Always asks a registry that may not have it.
+    Why: it is copied on this node. A pod that the drain moves to another node needs it there, and the pull policy Always asks a registry
+    that may not have it.
 
     Remedy: Push it to a registry that all nodes reach:
 
         docker push IMAGE     # on the node
 
-    Sources: kubernetes.io, Check whether dockershim removal affects you (docker build on a node is invisible to CRI); containerd
-    issue 4810.
+    Sources: kubernetes.io, Check whether dockershim removal affects you (docker build on a node is invisible to CRI); containerd issue
+    4810.
     """
     used: dict[str, dict[str, None]] = {}
-    for pod, one in _containers(view):
-        image = _local(view.docker, one.image) if view.docker else None
+    for pod, container in _containers(view):
+        image = _local(view.docker, container.image) if view.docker else None
         if image is not None and not image.digests:
-            used.setdefault(one.image, {})[f"{owner_name(view, pod)} (imagePullPolicy {one.image_pull_policy or 'by default'})"] = None
+            policy = container.image_pull_policy or "by default"
+            used.setdefault(container.image, {})[f"{owner_name(view, pod)} (imagePullPolicy {policy})"] = None
     for name, owners in used.items():
         yield Seen(f"image {name}", f"no registry digest in Docker's store; used by {', '.join(owners)}")
 
@@ -121,7 +123,7 @@ def _needed(view: NodeView, docker: Docker) -> tuple[Image, ...]:
     """The images of this node's pods (the pause image too) that the target does not have yet. Layers shared by two count for both."""
     there = view.target.stored(view.facts)
     running = {container.image_id for container in docker.containers if container.pod}
-    wanted = {image.id for _, one in _containers(view) if (image := _local(docker, one.image))}
+    wanted = {image.id for _, container in _containers(view) if (image := _local(docker, container.image))}
     return tuple(image for image in docker.images if image.id in running | wanted and not there & {image.id, *map(_canonical, image.tags)})
 
 
@@ -148,7 +150,7 @@ def _reserves(view: NodeView, kubelet: Kubelet, disk: Filesystem) -> Iterator[Re
 
 
 def _containers(view: NodeView) -> Iterator[tuple[Pod, PodContainer]]:
-    return ((pod, one) for pod in live(view) for one in pod.spec.all_containers)
+    return ((pod, container) for pod in live(view) for container in pod.spec.all_containers)
 
 
 def _local(docker: Docker, reference: str) -> Image | None:

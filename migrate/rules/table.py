@@ -29,6 +29,7 @@ from migrate.rules import (
     target,
     workloads,
 )
+from migrate.rules.workload_rule import WorkloadRule
 
 RULES: tuple[Rule, ...] = (
     reading.fact_unreadable,
@@ -75,6 +76,8 @@ RULES: tuple[Rule, ...] = (
     host.pod_limits_change,
     host.docker_sysctl_lost,
     daemon.gpu_node,
+    host.systemd_too_old,
+    host.flock_missing,
     kubelet.kubelet_not_running,
     kubelet.runtime_unknown,
     kubelet.already_off_docker,
@@ -85,6 +88,7 @@ RULES: tuple[Rule, ...] = (
     kubelet.kubelet_unit_requires_docker,
     cgroups.cgroup_driver_implicit,
     cgroups.cgroup_drivers_differ,
+    kubelet.source_unread,
     ownership.installer_unsupported,
     ownership.installer_may_undo,
     next_kubelet.next_kubelet_flag_gone,
@@ -160,3 +164,6 @@ RULES: tuple[Rule, ...] = (
     target.target_own_limits,
     *files.FILE_RULES,
 )
+WORKLOAD_RULES = tuple(rule for rule in RULES if isinstance(rule, WorkloadRule))
+# codes that `--fail-on` does not count: the command ends with another exit code for the same reason
+OWN_EXIT_CODE = frozenset(rule.code for rule in RULES if rule.own_exit_code)

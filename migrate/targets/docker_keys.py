@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Verdict(StrEnum):
+class Fate(StrEnum):
     """What becomes of a key: the plan carries it over, its effect changes, it cannot be carried, or pods never felt it."""
 
     CARRIED = "carried"
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 class Key:
     """A key's verdict and the sentence that explains it. `harmless` tells values for which nothing is lost or changed."""
 
-    verdict: Verdict
+    verdict: Fate
     text: str
     harmless: Callable[[Any], bool] = lambda value: False
 
@@ -60,11 +60,11 @@ def _no_snapshotter(value: Any) -> bool:
     return isinstance(value, Mapping) and not value.get("containerd-snapshotter")
 
 
-_DOCKER0 = Key(Verdict.NOT_NEEDED, "concerns docker0 and standalone containers; pods get their network from CNI")
-_DNS = Key(Verdict.NOT_NEEDED, "never reached pods: the kubelet's resolvConf and clusterDNS and the pod's dnsConfig decide")
-_NO_EQUIVALENT = Key(Verdict.NOT_NEEDED, "concerns Docker alone (builds, swarm, its own files); pods never felt it")
+_DOCKER0 = Key(Fate.NOT_NEEDED, "concerns docker0 and standalone containers; pods get their network from CNI")
+_DNS = Key(Fate.NOT_NEEDED, "never reached pods: the kubelet's resolvConf and clusterDNS and the pod's dnsConfig decide")
+_NO_EQUIVALENT = Key(Fate.NOT_NEEDED, "concerns Docker alone (builds, swarm, its own files); pods never felt it")
 _API_GONE = "Docker's TCP API has no successor, which is a gain in security; its remote users break"
-_TLS = Key(Verdict.LOST, _API_GONE, off)
+_TLS = Key(Fate.LOST, _API_GONE, off)
 
 DOCKER0_KEYS = """
     bip bip6 bridge bridge-accept-fwmark default-address-pools default-gateway default-gateway-v6 default-network-opts fixed-cidr
@@ -80,19 +80,19 @@ OWN_KEYS = """
     experimental help labels min-api-version network-control-plane-mtu network-diagnostic-port node-generic-resources pidfile raw-logs
     rootless shutdown-timeout swarm-default-advertise-addr validate version
 """
-_INIT = Key(Verdict.LOST, "no tini stands before processes: zombies are reaped by an init in the image or by shareProcessNamespace", off)
+_INIT = Key(Fate.LOST, "no tini stands before processes: zombies are reaped by an init in the image or by shareProcessNamespace", off)
 
 # alike whatever the target is
 COMMON: Mapping[str, Key] = {
-    "log-opts": Key(Verdict.CHANGED, "compress, labels, env and tag end with Docker (the kubelet gzips by itself)", _only_rotation),
+    "log-opts": Key(Fate.CHANGED, "compress, labels, env and tag end with Docker (the kubelet gzips by itself)", _only_rotation),
     "max-concurrent-uploads": _NO_EQUIVALENT,
-    "max-download-attempts": Key(Verdict.NOT_NEEDED, "the kubelet retries pulls with its own back-off"),
-    "no-new-privileges": Key(Verdict.LOST, "it applied to pods: set allowPrivilegeEscalation: false, enforced by admission", off),
+    "max-download-attempts": Key(Fate.NOT_NEEDED, "the kubelet retries pulls with its own back-off"),
+    "no-new-privileges": Key(Fate.LOST, "it applied to pods: set allowPrivilegeEscalation: false, enforced by admission", off),
     "init": _INIT,
     "init-path": _INIT,
-    "default-ipc-mode": Key(Verdict.NOT_NEEDED, "the kubelet chooses it for each pod"),
-    "cgroup-parent": Key(Verdict.NOT_NEEDED, "the kubelet sets it for each pod (cgroupRoot)"),
-    "hosts": Key(Verdict.LOST, _API_GONE, _only_local),
+    "default-ipc-mode": Key(Fate.NOT_NEEDED, "the kubelet chooses it for each pod"),
+    "cgroup-parent": Key(Fate.NOT_NEEDED, "the kubelet sets it for each pod (cgroupRoot)"),
+    "hosts": Key(Fate.LOST, _API_GONE, _only_local),
     "tls": _TLS,
     "tlsverify": _TLS,
     "tlscacert": _TLS,
@@ -100,10 +100,10 @@ COMMON: Mapping[str, Key] = {
     "tlskey": _TLS,
     "allow-nondistributable-artifacts": _NO_EQUIVALENT,
     "features": Key(
-        Verdict.CHANGED, "with containerd-snapshotter images lie in containerd's namespace moby and are copied from there", _no_snapshotter
+        Fate.CHANGED, "with containerd-snapshotter images lie in containerd's namespace moby and are copied from there", _no_snapshotter
     ),
     **dict.fromkeys(DOCKER0_KEYS.split(), _DOCKER0),
     **dict.fromkeys(DNS_KEYS.split(), _DNS),
     **dict.fromkeys(OWN_KEYS.split(), _NO_EQUIVALENT),
 }
-UNKNOWN = Key(Verdict.LOST, "docker2cri does not know this key: look up what it does, nothing of it is carried")
+UNKNOWN = Key(Fate.LOST, "docker2cri does not know this key: look up what it does, nothing of it is carried")

@@ -482,7 +482,7 @@ def test_a_boot_before_the_acknowledgement_rolls_back(prepared: Prepared, known:
 
 
 def test_a_boot_inside_the_rollback_finishes_it(prepared: Prepared, known: Known) -> None:
-    for point in (5, 21, 37):
+    for point in (5, 21, 33):
         node = prepared()
         node.verb("forward", "switch")
         node.verb("disarm")

@@ -51,13 +51,13 @@ def test_finished_pods_go_whatever_they_hold() -> None:
 
 def test_mirror_pods_stay() -> None:
     mirror = pod("static", None, annotations={"kubernetes.io/config.mirror": "x"})
-    assert decided(mirror) == [(KEEP, "a static pod: it runs again under the new runtime")]
+    assert decided(mirror) == [(KEEP, "a static pod: it runs again under the target")]
 
 
 def test_a_daemonsets_pod_stays_and_an_orphan_of_one_refuses() -> None:
     facts = cluster()
     member = next(one for one in facts.pods if one.metadata.controller and one.metadata.controller.kind == "DaemonSet")
-    assert decided(member, facts=facts) == [(KEEP, "a DaemonSet's pod: its containers are made anew under the new runtime")]
+    assert decided(member, facts=facts) == [(KEEP, "a pod of a DaemonSet: its containers are created again under the target")]
     without = replace(facts, owners=tuple(one for one in facts.owners if one.kind != "DaemonSet"))
     assert decided(member, facts=without) == [(REFUSE, "its DaemonSet no longer exists: it would be gone for good")]
 

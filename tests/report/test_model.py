@@ -68,7 +68,7 @@ def test_the_same_on_several_nodes_is_one_finding(report: Report) -> None:
 
 def test_a_remedy_names_the_node_where_there_is_one() -> None:
     remedies = {(one.code, one.subject): one.remedy for one in captured().findings}
-    assert remedies["D2C301", "DaemonSet ops/image-builder"].endswith('--accept D2C301="builds moved to BuildKit" lab-w2')
+    assert remedies["D2C301", "DaemonSet ops/image-builder"].endswith('--accept D2C301="builds moved to BuildKit" lab-w2 --out plan.json')
     assert CONTAINERD is not None
     _, nodes = judged(BUNDLE.name)
     several = build_report(nodes, target=CONTAINERD, tool="", taken=0).findings

@@ -58,13 +58,13 @@ CASES = (
         (
             (
                 "Puppet",
-                "/etc/cron.d/puppet:2: puppet agent: applies its catalog every 30 minutes: restores files, starts services that shall run, "
+                "/etc/cron.d/puppet:2: puppet agent: applies its catalog every 30 minutes: restores files, starts services that must run, "
                 "installs packages",
             ),
             (
                 "Salt",
                 "salt-minion.service is inactive, enabled: applies states when its master or its schedule says so: restores files, "
-                "starts services that shall run",
+                "starts services that must run",
             ),
         ),
     ),
@@ -94,7 +94,7 @@ CASES = (
             make.pod("kured-1", "kube-system", ("DaemonSet", "kured"), container={"image": "ghcr.io/kubereboot/kured:1.9.2"}),
             of=make.facts(marks=frozenset({"/run/reboot-required"})),
         ),
-        (("kured", f"DaemonSet kube-system/kured; /run/reboot-required exists, so it would do so now: {KURED_DOES}"),),
+        (("kured", f"DaemonSet kube-system/kured; /run/reboot-required exists, so it would do that now: {KURED_DOES}"),),
     ),
     Case(
         "D2C253",
@@ -102,7 +102,7 @@ CASES = (
         host(TIMER, Service("locksmithd.service", "active", "disabled"), settings={UPGRADE: "1", REBOOT: "true"}),
         (
             ("the system's own updater", "locksmithd.service is active, disabled: installs a new system image and reboots into it"),
-            ("unattended-upgrades", f"{REBOOT} is set: reboots the node after an update that asks for it"),
+            ("unattended-upgrades", f"{REBOOT} is set: reboots the node after an update that requires it"),
         ),
     ),
     Case("D2C253", "kured with its lock taken", image("kured:1", owners=(HELD,))),
@@ -112,10 +112,10 @@ CASES = (
         "unattended-upgrades and needrestart",
         host(TIMER, settings={UPGRADE: "1", "needrestart restart": "a"}, packages=(Package("needrestart", "3.6-4", False),)),
         (
-            ("unattended-upgrades", f"{UPGRADE} is 1, {TIMER.name} is active or enabled: installs updates by the clock"),
+            ("unattended-upgrades", f"{UPGRADE} is 1, {TIMER.name} is active or enabled: installs updates by a timer"),
             (
                 "needrestart",
-                "needrestart 3.6-4, restart mode a: restarts services that use a library that was updated, containerd and the kubelet too",
+                "needrestart 3.6-4, restart mode a: restarts services that use an updated library, the runtime and the kubelet too",
             ),
         ),
     ),
@@ -126,8 +126,8 @@ CASES = (
         (
             (
                 "dnf-automatic",
-                "yum-cron.service is active, enabled: installs updates by the clock, those of Docker, containerd and the kubelet too, "
-                "which restarts them",
+                "yum-cron.service is active, enabled: installs updates by a timer, those of Docker, the runtime and the kubelet too, "
+                "and restarts them",
             ),
         ),
     ),
@@ -173,7 +173,7 @@ CASES = (
         (
             (
                 "NVIDIA GPU operator",
-                "DaemonSet ops/agent: its toolkit writes /etc/docker/daemon.json or containerd's configuration and restarts that runtime",
+                "DaemonSet ops/agent: its toolkit writes the configuration of Docker or of the target and restarts that runtime",
             ),
         ),
     ),

@@ -44,14 +44,43 @@ def shell(command: str, **context: Any) -> Any:
 
 
 ROOT = "/var/lib/containers/storage is on /dev/sda1 at /: "
+NO_CONFIG = Unreadable("crio config", "exit code 1")
+NO_DUMP = Unreadable("containerd config dump", "exit code 1")
 CASES = (
-    Case("D2C601", "not there", node(crio=None), (("CRI-O", "no crio program answered; crio.service is active"),)),
+    Case(
+        "D2C103",
+        "the target's configuration",
+        node(crio=Crio("1.23.5", NO_CONFIG), unreadable=(NO_CONFIG,)),
+        (("crio config", "exit code 1"),),
+    ),
+    Case("D2C103", "that of a third runtime is a detail", node(containerd=make.containerd(loaded=NO_DUMP), unreadable=(NO_DUMP,))),
+    Case("D2C102", "the target's is D2C103", node(crio=Crio("1.23.5", NO_CONFIG), unreadable=(NO_CONFIG,))),
+    Case(
+        "D2C102",
+        "the configuration of a third runtime",
+        node(containerd=make.containerd(file=Unreadable("/etc/containerd/config.toml", "not TOML"), loaded=NO_DUMP), unreadable=(NO_DUMP,)),
+        (("/etc/containerd/config.toml", "not TOML"), ("containerd config dump", "exit code 1")),
+    ),
+    Case(
+        "D2C102",
+        "CRI-O's where containerd is the target",
+        make.view(of=make.facts(crio=Crio("1.23.5", NO_CONFIG), unreadable=(NO_CONFIG,))),
+        (("crio config", "exit code 1"),),
+    ),
+    Case(
+        "D2C101",
+        "the target's program does not answer",
+        node(crio=None, unreadable=(Unreadable("crio version", "exit code 1"),)),
+        (("crio version", "exit code 1"),),
+    ),
+    Case("D2C101", "a third runtime's does not answer", node(unreadable=(Unreadable("containerd version", "exit code 1"),))),
+    Case("D2C601", "not there", node(crio=None), (("CRI-O", "the program crio does not answer; crio.service is active"),)),
     Case("D2C601", "it does not answer, which D2C101 says", node(crio=None, unreadable=(Unreadable("crio version", "exit code 1"),))),
     Case(
         "D2C601",
         "a bundle without its unit",
         node(units={name: make.unit(name) for name in UNITS[:-1]}),
-        (("crio.service", "CRI-O 1.23.5 is there, crio.service is not loaded in systemd"),),
+        (("crio.service", "CRI-O 1.23.5 is installed, crio.service is not loaded in systemd"),),
     ),
     Case("D2C601", "there, whatever containerd is", node(containerd=None)),
     Case("D2C602", "before CRI v1", node(version="1.19.7"), (("CRI-O 1.19.7", "docker2cri needs 1.20.0 or later"),)),
@@ -82,13 +111,13 @@ CASES = (
         "D2C607",
         "both are missing",
         node(tools={"crictl": None, "skopeo": None}),
-        (("crictl", "no crictl program answered"), ("skopeo", "no skopeo program answered")),
+        (("crictl", "the program crictl does not answer"), ("skopeo", "the program skopeo does not answer")),
     ),
     Case(
         "D2C607",
         "a capture that did not ask",
         node(tools={"crictl": "crictl version v1.23.0"}),
-        (("skopeo", "this reading does not tell whether it is there"),),
+        (("skopeo", "the capture does not hold whether it is installed"),),
     ),
     Case(
         "D2C607",
@@ -193,7 +222,7 @@ def test_rule(case: Case) -> None:
             node(crio=None),
             [
                 "apt-get install --no-remove cri-o skopeo cri-tools     # by hand, on the node",
-                "docker2cri plan --to crio --install packages w1",
+                "docker2cri plan --to crio --install packages w1 --out plan.json",
             ],
         ),
         (
@@ -201,7 +230,7 @@ def test_rule(case: Case) -> None:
             make.view(of=make.facts(containerd=None)),
             [
                 "apt-get install --no-remove containerd.io     # by hand, on the node",
-                "docker2cri plan --to containerd --install packages w1",
+                "docker2cri plan --to containerd --install packages w1 --out plan.json",
             ],
         ),
         ("D2C603", node(version="1.24.6"), ["apt-cache madison cri-o     # on the node", "docker2cri inspect w1"]),
@@ -209,7 +238,10 @@ def test_rule(case: Case) -> None:
         (
             "D2C607",
             node(tools={**TOOLS, "crictl": None}),
-            ["docker2cri plan --to crio --install packages w1", "apt-get install --no-remove cri-tools     # by hand, on the node"],
+            [
+                "docker2cri plan --to crio --install packages w1 --out plan.json",
+                "apt-get install --no-remove cri-tools     # by hand, on the node",
+            ],
         ),
     ],
 )

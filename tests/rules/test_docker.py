@@ -38,7 +38,7 @@ CASES = (
                 units={"docker.service": make.unit("docker.service", active="inactive")},
             )
         ),
-        (("docker.service", "ActiveState inactive; `docker info` was not answered"),),
+        (("docker.service", "ActiveState inactive; `docker info` failed"),),
     ),
     Case(
         "D2C110",
@@ -47,7 +47,7 @@ CASES = (
         (
             (
                 "docker.service",
-                "neither the unit nor dockerd was found, but kubelet v1.23.17: no --container-runtime is given and its default is docker",
+                "neither the unit nor dockerd exists, but kubelet v1.23.17: no --container-runtime is given and its default is docker",
             ),
         ),
     ),
@@ -71,9 +71,9 @@ CASES = (
             )
         ),
         (
-            ("container e", "image quay.io/coreos/etcd:v3.4.3, running, restart policy always, not made by the kubelet"),
-            ("container etcd2", f"image registry/mirror@sha256:{'a' * 64}, running, restart policy no, not made by the kubelet"),
-            ("container kubelet", "image rancher/hyperkube:v1.20.15, running, restart policy no, not made by the kubelet"),
+            ("container e", "image quay.io/coreos/etcd:v3.4.3, running, restart policy always, not created by the kubelet"),
+            ("container etcd2", f"image registry/mirror@sha256:{'a' * 64}, running, restart policy no, not created by the kubelet"),
+            ("container kubelet", "image rancher/hyperkube:v1.20.15, running, restart policy no, not created by the kubelet"),
         ),
     ),
     Case(
@@ -138,7 +138,7 @@ CASES = (
             of=make.facts(listeners=(Listener("0.0.0.0", 2375, "dockerd"), Listener("127.0.0.1", 2376, ""), Listener("*", 8080, "dockerd")))
         ),
         (
-            ("TCP 0.0.0.0:2375", "dockerd listens, by custom without TLS"),
+            ("TCP 0.0.0.0:2375", "dockerd listens, usually without TLS"),
             ("TCP 127.0.0.1:2376", "an unknown process listens"),
         ),
     ),
@@ -148,8 +148,8 @@ CASES = (
         "driver and root changed",
         docker(daemon_json={"data-root": "/data/docker/", "exec-opts": ["native.cgroupdriver=cgroupfs"]}),
         (
-            ("data-root", 'daemon.json says "/data/docker/", docker info says /var/lib/docker'),
-            ("native.cgroupdriver", "daemon.json says cgroupfs, docker info says systemd"),
+            ("data-root", 'daemon.json sets "/data/docker/", docker info reports /var/lib/docker'),
+            ("native.cgroupdriver", "daemon.json sets cgroupfs, docker info reports systemd"),
         ),
     ),
     Case("D2C117", "in force", told(data_root="/var/lib/docker/", storage_driver="overlay2")),
@@ -179,7 +179,7 @@ CASES = (
             (
                 "insecure-registries",
                 'daemon.json: insecure-registries = ["10.0.0.0/8", "reg:5000"]: containerd knows hosts, not ranges (10.0.0.0/8): '
-                "the plan names those that this node's images come from, no others",
+                "the plan adds those that this node's images come from, no others",
             ),
             (
                 "runtimes",
@@ -188,12 +188,12 @@ CASES = (
             ),
             (
                 "brand-new",
-                "daemon.json: brand-new = (not shown): docker2cri does not know this key: look up what it does, nothing of it is carried",
+                "daemon.json: brand-new = (not shown): this key is unknown and nothing of it is carried over: look up what it does",
             ),
             (
                 "hosts",
-                'dockerd --host: hosts = ["tcp://0.0.0.0:2376", "fd://"]: Docker\'s TCP API has no successor, which is a gain in security; '
-                "its remote users break",
+                'dockerd --host: hosts = ["tcp://0.0.0.0:2376", "fd://"]: the target has no API on TCP, '
+                "and remote clients of Docker's fail",
             ),
         ),
     ),
@@ -214,8 +214,8 @@ CASES = (
             ),
             (
                 "log-opts",
-                'daemon.json: log-opts = {"max-size": "1m", "compress": "true"}: compress, labels, env and tag end with Docker '
-                "(the kubelet gzips by itself)",
+                'daemon.json: log-opts = {"max-size": "1m", "compress": "true"}: compress, labels, env and tag have no effect '
+                "(the kubelet compresses by itself)",
             ),
             ("debug", "daemon.json: debug = true: containerd's own log level is set in its [debug] table"),
         ),
@@ -246,14 +246,17 @@ CASES = (
     ),
     Case("D2C120", "no kubelet", make.view(of=make.facts(kubelet=None))),
     Case(
-        "D2C121", "JSON", docker(), (("container logs", "log driver now: json-file; then: files in CRI format (`TIME stdout F message`)"),)
+        "D2C121",
+        "JSON",
+        docker(),
+        (("container logs", "log driver of Docker: json-file; of containerd: files in CRI format (`TIME stdout F message`)"),),
     ),
     Case("D2C121", "no Docker", make.view(of=make.facts(docker=None))),
     Case(
         "D2C122",
         "a child",
         docker(child_containerd=True),
-        (("dockerd", "a containerd below it uses /run/docker/containerd/containerd.toml"),),
+        (("dockerd", "its child process containerd uses /run/docker/containerd/containerd.toml"),),
     ),
     Case("D2C122", "the system's", docker(child_containerd=False)),
     Case(
@@ -324,7 +327,7 @@ def test_names_from_docker_are_quoted_in_the_command_to_type() -> None:
     hostile = docker(containers=(make.container("x; rm -rf /"),))
     (found,) = check(hostile, [standalone_container])
     assert "    docker inspect 'x; rm -rf /'     # on the node\n" in found.remedy
-    assert found.remedy.endswith(' --accept D2C113="moved to another host" w1')
+    assert found.remedy.endswith(' --accept D2C113="moved to another host" w1 --out plan.json')
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from migrate.manifests.files import FileKind
-from migrate.rules.table import RULES
+from migrate.rules.files import FILE_RULES
 from tests.manifests.seen import said, scanned
 
 
@@ -77,4 +77,4 @@ def test_files(case: FileCase) -> None:
 def test_a_rule_about_files_says_nothing_of_a_node() -> None:
     from tests.rules import make
 
-    assert [finding for one in RULES if one.reads for finding in one.see(make.view())] == []
+    assert [seen for rule in FILE_RULES for seen in rule.see(make.view())] == []

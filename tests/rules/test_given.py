@@ -14,7 +14,7 @@ from migrate.facts.capture import PathReading
 from migrate.facts.daemon import FLAGS
 from migrate.facts.model import Firewall, Kernel, Login, NodeFacts, Place, ProcessLimits, SocketUser
 from migrate.rules import NodeView, check
-from migrate.rules.daemon_keys import KeyVerdict, Verdict, verdicts
+from migrate.rules.daemon_keys import Fate, KeyVerdict, verdicts
 from migrate.rules.table import RULES
 from migrate.targets.containerd import CONTAINERD
 from migrate.targets.containerd_keys import CONTAINERD_KEYS as KEYS
@@ -58,7 +58,17 @@ def cni(version: str, **given_: Any) -> Any:
     return replace(make.facts().cni, config={**make.CONFLIST, "cniVersion": version}, **given_)
 
 
+def systemd(version: int) -> NodeView:
+    return make.view(of=make.facts(os=replace(make.facts().os, systemd=version)))
+
+
 CASES = (
+    Case("D2C167", "RHEL 6 and its kin", systemd(208), (("systemd", "version 208, 219 or later is supported"),)),
+    Case("D2C167", "no version", systemd(0), (("systemd", "version unknown, 219 or later is supported"),)),
+    Case("D2C167", "RHEL 7", systemd(219)),
+    Case("D2C168", "none", make.view(of=make.facts(tools={"flock": None})), (("flock", "the program flock does not exist"),)),
+    Case("D2C168", "one", make.view(of=make.facts(tools={"flock": "flock from util-linux 2.38"}))),
+    Case("D2C168", "a capture that did not ask", make.view()),
     Case(
         "D2C160",
         "from nowhere that was read",
@@ -82,8 +92,8 @@ CASES = (
         "two halves",
         node(docker_certificates=("/etc/docker/certs.d/reg:5000/ca.crt", f"{CLIENT}.cert", f"{CLIENT}.key", f"{LONE}.cert", f"{LOST}.key")),
         (
-            ("registry other", f"{LOST}.key is there, {LOST}.cert is not"),
-            ("registry reg:5000", f"{LONE}.cert is there, {LONE}.key is not"),
+            ("registry other", f"{LOST}.key exists, {LOST}.cert does not"),
+            ("registry reg:5000", f"{LONE}.cert exists, {LONE}.key does not"),
         ),
     ),
     Case("D2C161", "a whole pair", node(docker_certificates=(f"{CLIENT}.cert", f"{CLIENT}.key"))),
@@ -93,7 +103,7 @@ CASES = (
         docker(
             daemon_json={"log-opts": {"max-size": "1m"}, "runtimes": {}}, argv=("dockerd", "--log-opt", "max-file=3", "--add-runtime=a=/a")
         ),
-        (("log-opts", "daemon.json and dockerd --log-opt both give it: Docker runs on, and would not start again"),),
+        (("log-opts", "daemon.json and dockerd --log-opt both set it: Docker keeps running, and would not start again"),),
     ),
     Case("D2C117", "each in its place", docker(daemon_json={"proxies": {"no-proxy": "x"}}, argv=("dockerd", "--http-proxy", "http://p"))),
     Case("D2C161", "a CA", node(docker_certificates=("/etc/docker/certs.d/reg:5000/ca.crt",))),
@@ -124,7 +134,8 @@ CASES = (
         (
             (
                 "limit open files",
-                "now soft 1048576 hard 1048576 (3 processes of pods); then soft 1024 hard 524288 (the running containerd.service)",
+                "now soft 1048576 hard 1048576 (3 processes of pods); "
+                "under containerd soft 1024 hard 524288 (the running containerd.service)",
             ),
         ),
     ),
@@ -140,7 +151,7 @@ CASES = (
         (
             (
                 "limit open files",
-                "now soft 1048576 hard 1048576 (1 processes of pods); then soft 1073741816 hard 1073741816 "
+                "now soft 1048576 hard 1048576 (1 processes of pods); under containerd soft 1073741816 hard 1073741816 "
                 "(LimitNOFILE=infinity of containerd.service)",
             ),
         ),
@@ -224,7 +235,7 @@ def test_the_registries_of_a_login_are_named() -> None:
     path = "/root/.docker/config.json"
     view = node(marks=frozenset({path}), logins=(Login(path, "a:5000"), Login(path, "b.example"), Login("/x", "c")))
     (found,) = check(view, [one for one in RULES if one.code == "D2C136"])
-    assert found.evidence == "it names a:5000, b.example; /var/lib/kubelet/config.json does not exist"
+    assert found.evidence == "it has credentials for a:5000, b.example; /var/lib/kubelet/config.json does not exist"
 
 
 def told() -> NodeFacts:
@@ -256,95 +267,91 @@ def told() -> NodeFacts:
 
 def test_every_setting_has_a_verdict() -> None:
     file = "/etc/docker/daemon.json"
-    same = "containerd does the same with this value, or pods never felt it"
+    same = "containerd does the same with this value, or it has no effect on pods"
     assert verdicts(told(), CONTAINERD) == (
-        KeyVerdict("registry-mirrors", '["https://mirror"]', file, Verdict.CARRIED, KEYS["registry-mirrors"].text),
-        KeyVerdict("log-driver", '"json-file"', file, Verdict.NOT_NEEDED, same),
-        KeyVerdict("bip", '"10.1.0.1/24"', file, Verdict.NOT_NEEDED, KEYS["bip"].text),
-        KeyVerdict("userns-remap", '"default"', file, Verdict.LOST, KEYS["userns-remap"].text),
+        KeyVerdict("registry-mirrors", '["https://mirror"]', file, Fate.CARRIED, KEYS["registry-mirrors"].text),
+        KeyVerdict("log-driver", '"json-file"', file, Fate.NOT_NEEDED, same),
+        KeyVerdict("bip", '"10.1.0.1/24"', file, Fate.NOT_NEEDED, KEYS["bip"].text),
+        KeyVerdict("userns-remap", '"default"', file, Fate.LOST, KEYS["userns-remap"].text),
         KeyVerdict(
             "new-key",
             "(not shown)",
             file,
-            Verdict.LOST,
-            "docker2cri does not know this key: look up what it does, nothing of it is carried",
+            Fate.LOST,
+            "this key is unknown and nothing of it is carried over: look up what it does",
         ),
         KeyVerdict(
             "runtimes",
             '{"kata": {"runtimeType": "io.containerd.kata.v2"}}',
             file,
-            Verdict.CARRIED,
+            Fate.CARRIED,
             f"{KEYS['runtimes'].text}; kata is a shim (io.containerd.kata.v2): add it to the runtimes of containerd by hand",
         ),
-        KeyVerdict("storage-opts", '["overlay2.override_kernel_check=true"]', file, Verdict.NOT_NEEDED, same),
+        KeyVerdict("storage-opts", '["overlay2.override_kernel_check=true"]', file, Fate.NOT_NEEDED, same),
         KeyVerdict(
             "exec-opts",
             '["native.cgroupdriver=systemd", "native.umask=normal"]',
             file,
-            Verdict.NOT_NEEDED,
-            f"{KEYS['exec-opts'].text}; native.umask=normal ends with Docker",
+            Fate.NOT_NEEDED,
+            f"{KEYS['exec-opts'].text}; native.umask=normal has no effect any more",
         ),
-        KeyVerdict("data-root", '"/data"', file, Verdict.CHANGED, KEYS["data-root"].text),
+        KeyVerdict("data-root", '"/data"', file, Fate.CHANGED, KEYS["data-root"].text),
         KeyVerdict(
             "http-proxy",
             '"http://p"',
             file,
-            Verdict.LOST,
-            'write it below `proxies` ({"proxies": {"http-proxy": ...}}): Docker and the plan read it there only',
+            Fate.LOST,
+            'Docker and the plan read it below `proxies` only: {"proxies": {"http-proxy": ...}}',
         ),
         KeyVerdict(
             "insecure-registries",
             '["reg:5000"]',
             "dockerd --insecure-registry",
-            Verdict.CARRIED,
+            Fate.CARRIED,
             KEYS["insecure-registries"].text,
         ),
+        KeyVerdict("proxies", '{"https-proxy": "http://REDACTED:REDACTED@p"}', "dockerd --https-proxy", Fate.CARRIED, KEYS["proxies"].text),
         KeyVerdict(
-            "proxies", '{"https-proxy": "http://REDACTED:REDACTED@p"}', "dockerd --https-proxy", Verdict.CARRIED, KEYS["proxies"].text
+            "HTTPS_PROXY", "http://REDACTED:REDACTED@proxy:3128", f"{DROP_IN}:2", Fate.CARRIED, "becomes a drop-in of containerd.service"
         ),
-        KeyVerdict(
-            "HTTPS_PROXY", "http://REDACTED:REDACTED@proxy:3128", f"{DROP_IN}:2", Verdict.CARRIED, "becomes a drop-in of containerd.service"
-        ),
-        KeyVerdict("NO_PROXY", ".cluster.local", f"{ENV}:3", Verdict.CARRIED, "becomes a drop-in of containerd.service"),
+        KeyVerdict("NO_PROXY", ".cluster.local", f"{ENV}:3", Fate.CARRIED, "becomes a drop-in of containerd.service"),
         KeyVerdict(
             "DOCKER_OPTS",
             "(not shown)",
             f"{ENV}:4",
-            Verdict.NOT_NEEDED,
+            Fate.NOT_NEEDED,
             "concerns Docker alone; flags that come from it are listed by themselves",
         ),
         KeyVerdict(
             "CA certificate",
             "(not shown)",
             "/etc/docker/certs.d/reg:5000/ca.crt",
-            Verdict.CARRIED,
+            Fate.CARRIED,
             "becomes `ca` in certs.d/reg:5000/hosts.toml",
         ),
-        KeyVerdict(
-            "client certificate", "(not shown)", f"{CLIENT}.cert", Verdict.CARRIED, "becomes `client` in certs.d/reg:5000/hosts.toml"
-        ),
-        KeyVerdict("client key", "(not shown)", f"{CLIENT}.key", Verdict.CARRIED, "becomes `client` in certs.d/reg:5000/hosts.toml"),
-        KeyVerdict("client key", "(not shown)", f"{LOST}.key", Verdict.LOST, "its other half is missing, and Docker refuses the registry"),
+        KeyVerdict("client certificate", "(not shown)", f"{CLIENT}.cert", Fate.CARRIED, "becomes `client` in certs.d/reg:5000/hosts.toml"),
+        KeyVerdict("client key", "(not shown)", f"{CLIENT}.key", Fate.CARRIED, "becomes `client` in certs.d/reg:5000/hosts.toml"),
+        KeyVerdict("client key", "(not shown)", f"{LOST}.key", Fate.LOST, "its other half is missing, and Docker refuses the registry"),
     )
 
 
 def test_cri_o_has_verdicts_of_its_own() -> None:
     target = replace(CONTAINERD, name="crio", title="CRI-O", prefix="cri-o://", unit="crio.service", docker_keys=CRIO, hosts=None)
     found = {one.key: (one.verdict, one.note) for one in verdicts(told(), target)}
-    assert found["registry-mirrors"] == (Verdict.CARRIED, CRIO["registry-mirrors"].text)
-    assert found["bip"] == (Verdict.NOT_NEEDED, KEYS["bip"].text)
-    assert found["insecure-registries"] == (Verdict.CARRIED, CRIO["insecure-registries"].text)
+    assert found["registry-mirrors"] == (Fate.CARRIED, CRIO["registry-mirrors"].text)
+    assert found["bip"] == (Fate.NOT_NEEDED, KEYS["bip"].text)
+    assert found["insecure-registries"] == (Fate.CARRIED, CRIO["insecure-registries"].text)
     assert found["runtimes"][1].endswith("kata is a shim (io.containerd.kata.v2): add it to the runtimes of CRI-O by hand")
-    assert found["HTTPS_PROXY"] == (Verdict.CARRIED, "becomes a drop-in of crio.service")
-    assert found["CA certificate"] == (Verdict.CARRIED, "CRI-O reads /etc/docker/certs.d by itself")
+    assert found["HTTPS_PROXY"] == (Fate.CARRIED, "becomes a drop-in of crio.service")
+    assert found["CA certificate"] == (Fate.CARRIED, "CRI-O reads /etc/docker/certs.d by itself")
     assert "containerd" not in "".join(note for _, note in found.values()).replace("io.containerd.kata.v2", "")
     assert set(CRIO) <= set(KEYS)
 
 
 @pytest.mark.parametrize(
-    ("value", "verdict"), [({"max-size": "10m"}, Verdict.CARRIED), ({}, Verdict.NOT_NEEDED), ({"compress": "true"}, Verdict.CHANGED)]
+    ("value", "verdict"), [({"max-size": "10m"}, Fate.CARRIED), ({}, Fate.NOT_NEEDED), ({"compress": "true"}, Fate.CHANGED)]
 )
-def test_rotation_is_carried_to_the_kubelet(value: Any, verdict: Verdict) -> None:
+def test_rotation_is_carried_to_the_kubelet(value: Any, verdict: Fate) -> None:
     (found, *_) = verdicts(make.facts(docker=make.docker(daemon_json={"log-opts": value})), CONTAINERD)
     assert (found.key, found.verdict) == ("log-opts", verdict)
 

@@ -35,7 +35,7 @@ def at(endpoint: Endpoint, **given: Any) -> NodeView:
 
 
 CASES = (
-    Case("D2C201", "no unit", make.view(of=make.facts(kubelet=None)), (("kubelet.service", "systemd has no such unit"),)),
+    Case("D2C201", "no unit", make.view(of=make.facts(kubelet=None)), (("kubelet.service", "it is not loaded in systemd"),)),
     Case("D2C201", "stopped", kubelet(running=None), (("kubelet.service", "ActiveState active, it has no main process"),)),
     Case("D2C201", "unreadable is D2C101", make.view(of=make.facts(kubelet=Unreadable("kubelet", "x")))),
     Case("D2C202", "unknown", at(UNKNOWN), (("endpoint unix:///run/x.sock", "kubelet v1.23.17: endpoint unix:///run/x.sock"),)),
@@ -48,6 +48,13 @@ CASES = (
         (("runtime containerd", f"{CONTAINERD.evidence}, the Node reports docker://20.10.24"),),
     ),
     Case("D2C203", "dockershim", make.view()),
+    Case(
+        "D2C211",
+        "cri-dockerd",
+        at(CRI_DOCKERD),
+        (("cri-dockerd", "the flags of cri-dockerd (pause image, CNI folders, network plugin) are not read"),),
+    ),
+    Case("D2C211", "dockershim", make.view()),
     Case("D2C204", "cri-dockerd", at(CRI_DOCKERD), (("cri-dockerd", f"kubelet v1.23.17; {CRI_DOCKERD.evidence}"),)),
     Case("D2C204", "dockershim", make.view()),
     Case(
@@ -70,13 +77,13 @@ CASES = (
         "D2C205",
         "a command line that pflag refuses",
         kubelet(running=("/usr/bin/kubelet", "--config")),
-        (("kubelet command line", "the running one cannot be compared: flags: the flag config needs a value"),),
+        (("kubelet command line", "that of the running kubelet cannot be compared: flags: the flag config needs a value"),),
     ),
     Case(
         "D2C206",
         "a newer one on disk",
         make.view(of=make.facts(kubelet=make.kubelet(version="v1.24.17"))),
-        (("kubelet", "the Node reports v1.23.17, the program on disk is v1.24.17"),),
+        (("kubelet", "the Node reports v1.23.17, the kubelet on disk is v1.24.17"),),
     ),
     Case("D2C206", "another patch", kubelet(version="v1.23.5")),
     Case("D2C206", "no Node", make.view(node=None, of=make.facts(kubelet=make.kubelet(version="v1.24.17")))),

@@ -11,12 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migrate.facts.model import Containerd, Docker, HostUse, Kubelet, NodeFacts, Unreadable
-from migrate.rules import Finding, NodeView, Rule, Seen, Severity, accept, check, rule
+from migrate.rules import Allow, Finding, NodeRule, NodeView, Seen, Severity, accept, check, node_rule
 from migrate.rules.table import RULES
+from migrate.targets import Target
+from migrate.targets.containerd import CONTAINERD
+from migrate.targets.crio import CRIO
 from tests.rules import make
 
 
-@rule("D2C999", "made-up", Severity.BLOCKER, acceptable=True)
+@node_rule("D2C999", "made-up", Severity.BLOCKER, acceptable=True)
 def made_up(view: NodeView) -> Iterator[Seen]:
     """Something is
     odd.
@@ -58,6 +61,50 @@ def test_findings_are_whole_sorted_and_each_said_once() -> None:
     )
 
 
+@node_rule("D2C998", "filled", Severity.INFO)
+def filled_in(view: NodeView) -> Iterator[Seen]:
+    """Something has a name.
+
+    Why: it is made up.
+
+    Remedy: Type this:
+
+        docker2cri plan TARGET NODE --out plan.json
+        systemctl restart UNIT NAME OTHER
+        crictl -r ENDPOINT PROGRAM SOCKET PACKAGES
+
+    Sources: none.
+    """
+    yield Seen("a", "named", values={"NAME": "'NODE TARGET'"})
+
+
+@pytest.mark.parametrize(
+    ("target", "lines"),
+    [
+        (
+            CONTAINERD,
+            (
+                "docker2cri plan --to containerd w1 --out plan.json",
+                "systemctl restart containerd.service 'NODE TARGET' OTHER",
+                "crictl -r unix:///run/containerd/containerd.sock containerd /run/containerd/containerd.sock containerd.io containerd",
+            ),
+        ),
+        (
+            CRIO,
+            (
+                "docker2cri plan --to crio w1 --out plan.json",
+                "systemctl restart crio.service 'NODE TARGET' OTHER",
+                "crictl -r unix:///var/run/crio/crio.sock crio /var/run/crio/crio.sock cri-o",
+            ),
+        ),
+    ],
+    ids=lambda value: value.name if isinstance(value, Target) else "",
+)
+def test_placeholders_are_filled_once_by_the_target_and_by_what_was_seen(target: Target, lines: tuple[str, ...]) -> None:
+    (found,) = check(make.view(target=target), [filled_in])
+    assert found.remedy == "\n    ".join(("Type this:\n", *lines))
+
+
 def test_blockers_come_first() -> None:
     found = check(make.view(make.pod(owner=None), of=make.facts(root=False, docker_group=("a",))), RULES)
     assert [one.code for one in found] == ["D2C104", "D2C320", "D2C120", "D2C121", "D2C131", "D2C221"]
@@ -85,12 +132,14 @@ def test_a_rule_that_is_badly_made_is_refused(code: str, slug: str, docstring: s
 
     see.__doc__ = docstring
     with pytest.raises(ValueError, match=said):
-        rule(code, slug, Severity.INFO)(see)
+        node_rule(code, slug, Severity.INFO)(see)
 
 
 def test_only_blockers_can_be_acceptable() -> None:
     with pytest.raises(ValueError, match="only blockers are accepted"):
-        rule("D2C123", "x", Severity.WARNING, acceptable=True)(made_up.see)
+        node_rule("D2C123", "x", Severity.WARNING, acceptable=True)(made_up.look)
+    with pytest.raises(ValueError, match="only what is accepted allows something"):
+        node_rule("D2C123", "x", Severity.BLOCKER, allows=Allow.FORCE)(made_up.look)
 
 
 NOTHING = Unreadable("it", "permission denied")
@@ -172,4 +221,4 @@ def test_no_rule_falls_over_odd_configuration(
 def test_the_factories_give_every_field() -> None:
     for made, kind in ((make.facts(), NodeFacts), (make.kubelet(), Kubelet), (make.docker(), Docker), (make.containerd(), Containerd)):
         assert all(hasattr(made, one.name) for one in fields(kind))
-    assert isinstance(made_up, Rule)
+    assert isinstance(made_up, NodeRule)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -12,8 +13,10 @@ import pytest
 
 import migrate.rules
 from migrate.report.rules_page import FAMILIES, explain, listing, rules_page
-from migrate.rules import Rule, Severity, check
+from migrate.rules import Allow, Rule, Seen, Severity, check
 from migrate.rules.table import RULES
+from migrate.targets import Target
+from migrate.targets.table import TARGETS
 from tests.rules import (
     make,
     test_actors,
@@ -30,6 +33,7 @@ from tests.rules import (
     test_workloads_behaviour,
     test_workloads_docker,
 )
+from tests.rules.case import Case
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = (
@@ -58,60 +62,134 @@ ACCEPTABLE = {
     "single-replica-budget",
 }
 
-by_code = pytest.mark.parametrize("one", RULES, ids=lambda one: one.code)
+# Blockers that forbid an installation too: the node is not ours to change, was not read, or Docker cannot be proved undisturbed.
+FORBID_INSTALL = {
+    *("control-plane-node", "cluster-not-read", "node-not-in-cluster", "installer-unsupported", "docker-enforced", "docker-not-running"),
+    *("node-component-in-docker", "kubelet-not-running", "runtime-unknown", "fact-unreadable", "read-without-root"),
+    *("runtime-config-unreadable", "systemd-too-old", "flock-missing"),
+}
+
+by_code = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 
 
 def test_codes_and_slugs_are_unique_and_in_order() -> None:
-    assert [one.code for one in RULES] == sorted({one.code for one in RULES})
-    assert [slug for slug, count in Counter(one.slug for one in RULES).items() if count > 1] == []
+    assert [rule.code for rule in RULES] == sorted({rule.code for rule in RULES})
+    assert [slug for slug, count in Counter(rule.slug for rule in RULES).items() if count > 1] == []
 
 
 def test_every_rule_of_a_module_is_in_the_table() -> None:
-    modules = [import_module(f"migrate.rules.{one.name}") for one in iter_modules(migrate.rules.__path__)]
-    defined = {one.code for module in modules for one in vars(module).values() if isinstance(one, Rule)}
-    assert defined == {one.code for one in RULES}
+    modules = [import_module(f"migrate.rules.{module.name}") for module in iter_modules(migrate.rules.__path__)]
+    found = (value for module in modules for value in vars(module).values())
+    defined = {rule.code for value in found for rule in (value if isinstance(value, tuple) else (value,)) if isinstance(rule, Rule)}
+    assert defined == {rule.code for rule in RULES}
 
 
 @by_code
-def test_docs_are_complete(one: Rule) -> None:
-    assert re.fullmatch(r"[A-Za-z].{15,118}\.", one.what), one.what
-    assert one.why.endswith("."), one.why
-    assert one.sources.endswith("."), one.sources
-    assert len(one.remedy) > 20
-    for text in (one.what, one.why, one.sources):
+def test_docs_are_complete(rule: Rule) -> None:
+    assert re.fullmatch(r"[A-Za-z].{15,118}\.", rule.what), rule.what
+    assert rule.why.endswith("."), rule.why
+    assert rule.sources.endswith("."), rule.sources
+    assert len(rule.remedy) > 20
+    for text in (rule.what, rule.why, rule.sources):
         assert "    " not in text
-    assert one.code.startswith(tuple(prefix for prefix, _ in FAMILIES))
+    assert rule.code.startswith(tuple(prefix for prefix, _ in FAMILIES))
 
 
 @by_code
-def test_a_blocker_says_a_command_to_type(one: Rule) -> None:
-    if one.severity is Severity.BLOCKER and one.slug != "installer-unsupported":
-        assert "\n\n    " in one.remedy
+def test_a_blocker_says_a_command_to_type(rule: Rule) -> None:
+    if rule.severity is Severity.BLOCKER and rule.slug != "installer-unsupported":
+        assert "\n\n    " in rule.remedy
 
 
 def test_only_what_is_harmless_to_the_node_is_acceptable() -> None:
-    assert {one.slug for one in RULES if one.acceptable} == ACCEPTABLE
+    assert {rule.slug for rule in RULES if rule.acceptable} == ACCEPTABLE
+
+
+def test_what_follows_from_a_finding_is_an_attribute_of_its_rule() -> None:
+    assert {rule.slug: rule.allows for rule in RULES if rule.allows} == {
+        "bare-pod": Allow.FORCE,
+        "emptydir-data-lost": Allow.DELETE_EMPTYDIR_DATA,
+    }
+    assert {rule.slug for rule in RULES if rule.transient} == {"budget-exhausted"}
+    assert {rule.slug for rule in RULES if rule.forbids_install} == FORBID_INSTALL
+    assert {rule.slug for rule in RULES if rule.own_exit_code} == {"cluster-not-read"}
 
 
 @by_code
-def test_an_acceptable_blocker_says_how_to_accept_it(one: Rule) -> None:
-    told = f"--accept {one.code}=" in one.remedy
-    assert not told or one.acceptable
-    assert told or one.slug in {"budget-exhausted", "budgets-overlap"} or not one.acceptable
+def test_a_finding_carries_what_follows_from_it(rule: Rule) -> None:
+    found = rule.finding(Seen("it", "seen"), {}, "w1")
+    for name in ("code", "slug", "severity", "acceptable", "what", "remedy", "allows", "transient", "forbids_install"):
+        assert getattr(found, name) == getattr(rule, name)
+
+
+# Rules whose commands are about one runtime: as its process on the host (D2C122, D2C202), or as the target that was asked for (D2C608).
+OF_ONE_RUNTIME = {"D2C122", "D2C202", "D2C608"}
+RUNTIME = re.compile(r"containerd|\bcri-?o\b", re.IGNORECASE)
+
+
+def commands(remedy: str) -> list[str]:
+    """What of a remedy is typed: its indented lines, and docker2cri's commands inside of sentences."""
+    return [line for line in remedy.splitlines() if line.startswith("    ")] + re.findall(r"`(docker2cri[^`]*)`", remedy)
 
 
 @by_code
-def test_each_rule_was_seen_to_fire_and_to_be_silent(one: Rule) -> None:
-    if one.slug == "templates-not-rendered":
+def test_no_command_of_a_remedy_names_a_runtime(rule: Rule) -> None:
+    named = any(RUNTIME.search(command) for command in commands(rule.remedy))
+    assert named == (rule.code in OF_ONE_RUNTIME)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_no_finding_names_another_target_in_a_command(target: Target) -> None:
+    other = {"containerd": re.compile(r"--to crio|crio\.service"), "crio": re.compile(r"--to containerd|containerd\.service")}[
+        target.program
+    ]
+    cases = [case for case in CASES if isinstance(case, Case) and case.code not in OF_ONE_RUNTIME]
+    by_code = {rule.code: rule for rule in RULES}
+    found = {finding for case in cases for finding in check(replace(case.view, target=target), [by_code[case.code]])}
+    assert len({finding.code for finding in found}) > 90
+    for finding in found:
+        for command in commands(finding.remedy):
+            assert not other.search(command), finding
+            assert not {"TARGET", "UNIT", "ENDPOINT", "SOCKET", "PROGRAM", "PACKAGES"} & set(re.findall(r"[A-Z]{2,}", command)), finding
+
+
+def test_a_command_that_makes_a_plan_writes_it_to_a_file() -> None:
+    plans = [command.strip() for rule in RULES for command in commands(rule.remedy) if "docker2cri plan" in command]
+    form = re.compile(r'docker2cri plan (TARGET|--to crio) (--install packages |--accept D2C\d+="[^"]+" )?(NODE|WORKER) --out plan\.json')
+    assert [command for command in plans if not form.fullmatch(command)] == []
+    assert len(plans) > 10
+
+
+DIALECT = re.compile(
+    r"\b(vacat\w*|settl\w*|(un)?shel(ve|ving)\w*|way back|go(es)? back|somebody|anew|parked|cleanup)\b|of the house|docs/design",
+    re.IGNORECASE,
+)
+
+
+@by_code
+def test_texts_use_the_words_of_the_glossary(rule: Rule) -> None:
+    assert not DIALECT.search(" ".join((rule.what, rule.why, rule.remedy, rule.sources)))
+
+
+@by_code
+def test_an_acceptable_blocker_says_how_to_accept_it(rule: Rule) -> None:
+    told = f"--accept {rule.code}=" in rule.remedy
+    assert not told or rule.acceptable
+    assert told or rule.slug in {"budget-exhausted", "budgets-overlap"} or not rule.acceptable
+
+
+@by_code
+def test_each_rule_was_seen_to_fire_and_to_be_silent(rule: Rule) -> None:
+    if rule.slug == "templates-not-rendered":
         return  # needs a folder: tests/cli/test_scan.py
-    cases = [case for case in CASES if case.code == one.code]
+    cases = [case for case in CASES if case.code == rule.code]
     assert any(case.seen for case in cases)
     assert any(not case.seen for case in cases)
 
 
 def test_a_healthy_worker_has_only_infos() -> None:
     found = check(make.view(), RULES)
-    assert [(one.severity, one.slug) for one in found] == [
+    assert [(rule.severity, rule.slug) for rule in found] == [
         (Severity.INFO, "log-rotation-moves"),
         (Severity.INFO, "log-format-changes"),
         (Severity.INFO, "installer-may-undo"),
@@ -124,11 +202,11 @@ def test_the_page_of_rules_is_in_step() -> None:
 
 
 def test_a_page_holds_everything_of_a_rule() -> None:
-    assert explain(next(one for one in RULES if one.code == "D2C502")) == (
+    assert explain(next(rule for rule in RULES if rule.code == "D2C502")) == (
         "D2C502 cni-config-missing (blocker)\n\n"
-        "There is no CNI configuration on the node.\n\n"
-        "Why\n  The runtime reports its network as not ready, and the node stays NotReady.\n\n"
-        "Remedy\n  See why the cluster's network agent did not write its file:\n\n"
+        "The node has no CNI configuration.\n\n"
+        "Why\n  The target reports its network as not ready, and the node stays NotReady.\n\n"
+        "Remedy\n  Find out why the cluster's network agent did not write its file:\n\n"
         "      ls -l /etc/cni/net.d     # on the node\n"
         "      kubectl get pods -A -o wide --field-selector spec.nodeName=NODE\n\n"
         "Sources\n  containerd docs/cri/config.md (cni); containernetworking/cni libcni.\n"
@@ -138,10 +216,10 @@ def test_a_page_holds_everything_of_a_rule() -> None:
 def test_a_listing_has_a_line_a_rule() -> None:
     lines = listing().splitlines()
     assert len(lines) == len(RULES)
-    slug = f"{'fact-unreadable':{max(len(one.slug) for one in RULES)}}"
-    assert lines[0] == f"D2C101  blocker              {slug}  Something that the migration rests on could not be read."
+    slug = f"{'fact-unreadable':{max(len(rule.slug) for rule in RULES)}}"
+    assert lines[0] == f"D2C101  blocker              {slug}  A reading that the migration depends on failed."
 
 
 def test_the_page_of_pains_names_rules_that_exist() -> None:
     named = re.findall(r"D2C[0-9]{3}", (ROOT / "docs" / "design" / "pains.md").read_text("utf-8"))
-    assert set(named) - {one.code for one in RULES} == set()
+    assert set(named) - {rule.code for rule in RULES} == set()

@@ -62,7 +62,7 @@ CASES = (
         "D2C101",
         "no filesystem",
         make.view(of=make.facts(filesystems=())),
-        (("filesystem of /var/lib/containerd", "df named no filesystem that holds it"),),
+        (("filesystem of /var/lib/containerd", "df lists no filesystem that holds it"),),
     ),
     Case("D2C101", "what D2C103 says", make.view(of=make.facts(containerd=make.containerd(file=BAD_TOML), unreadable=(BAD_TOML,)))),
     Case("D2C102", "details", make.view(of=make.facts(unreadable=unreadable("timers"))), (("timers", "permission denied"),)),
@@ -78,7 +78,7 @@ CASES = (
         "a file that does not exist",
         make.view(of=make.facts(docker=make.docker(daemon_json=None), containerd=make.containerd(file=None))),
     ),
-    Case("D2C104", "another user", make.view(of=make.facts(root=False)), (("user", "the probe did not run as root (id -u is not 0)"),)),
+    Case("D2C104", "another user", make.view(of=make.facts(root=False)), (("user", "the readings did not run as root (id -u is not 0)"),)),
     Case("D2C104", "root", make.view()),
     Case(
         "D2C105",

@@ -89,7 +89,7 @@ CASES = (
         (
             (
                 "filesystem /",
-                "the kubelet's threshold cannot be read, so nothing is known of the room: quantity: 'much' is no Kubernetes quantity",
+                "the kubelet's threshold cannot be read, so the space that it needs is unknown: quantity: 'much' is no Kubernetes quantity",
             ),
         ),
     ),
@@ -166,13 +166,13 @@ CASES = (
         "D2C601",
         "not there",
         make.view(of=make.facts(containerd=None)),
-        (("containerd", "no containerd program answered; containerd.service is active"),),
+        (("containerd", "the program containerd does not answer; containerd.service is active"),),
     ),
     Case(
         "D2C601",
         "a program without its unit",
         make.view(of=make.facts(units={one.name: one for one in (make.unit("kubelet.service"), make.unit("docker.service"))})),
-        (("containerd.service", "containerd 1.6.20~ds1 is there, containerd.service is not loaded in systemd"),),
+        (("containerd.service", "containerd 1.6.20~ds1 is installed, containerd.service is not loaded in systemd"),),
     ),
     Case("D2C601", "unreadable is D2C101", make.view(of=make.facts(containerd=Unreadable("containerd", "x")))),
     Case("D2C602", "1.5", target(version="1.5.18"), (("containerd 1.5.18", "docker2cri needs 1.6.0 or later"),)),
@@ -190,7 +190,7 @@ CASES = (
         "D2C604",
         "by the packaged file",
         target(loaded={"disabled_plugins": ["cri"]}, cri="disabled"),
-        (("CRI plugin", "/etc/containerd/config.toml: disabled_plugins holds cri"),),
+        (("CRI plugin", "/etc/containerd/config.toml: disabled_plugins lists cri"),),
     ),
     Case("D2C604", "it does not load", target(cri="error"), (("CRI plugin", "ctr plugins ls: error"),)),
     Case("D2C604", "on, or not running", target(cri=None, loaded={"disabled_plugins": ["io.containerd.internal.v1.opt"]})),

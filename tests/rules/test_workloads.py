@@ -200,7 +200,7 @@ CASES = (
         "D2C320",
         "bare and orphaned",
         make.view(make.pod("alone", owner=None), make.pod("lost", owner=("DaemonSet", "gone"))),
-        (("Pod shop/alone", "no controller owns it"), ("Pod shop/lost", "its DaemonSet gone no longer exists")),
+        (("Pod shop/alone", "it has no controller"), ("Pod shop/lost", "the API lists no DaemonSet gone, which owns it")),
     ),
     Case(
         "D2C320",

@@ -11,8 +11,8 @@ from migrate.facts.config_use import ConfigUse, Use
 from migrate.facts.workload import Workload, pod_workload
 from migrate.rules import NodeView
 from migrate.rules.ground import Ground
-from migrate.rules.sight import WorkloadView, check_workload
 from migrate.rules.table import RULES
+from migrate.rules.workload_rule import WorkloadView, check_workload
 from migrate.targets import with_options
 from migrate.targets.containerd import CONTAINERD
 from migrate.targets.crio import CRIO
@@ -113,13 +113,13 @@ CASES = (
         "D2C328",
         "by a limit",
         docker(pod=GPU, **{"default-runtime": "nvidia"}),
-        said("container web has nvidia.com/gpu; Docker's default runtime is nvidia"),
+        said("container web has nvidia.com/gpu, and Docker's default runtime is nvidia"),
     ),
     Case(
         "D2C328",
         "by its environment",
         docker(pod={"container": {"env": [{"name": "NVIDIA_VISIBLE_DEVICES"}]}}, **{"default-runtime": "nvidia"}),
-        said("container web has NVIDIA_VISIBLE_DEVICES; Docker's default runtime is nvidia"),
+        said("container web has NVIDIA_VISIBLE_DEVICES, and Docker's default runtime is nvidia"),
     ),
     Case("D2C328", "by a RuntimeClass", docker(pod={**GPU, "runtimeClassName": "nvidia"}, **{"default-runtime": "nvidia"})),
     Case("D2C328", "runc", docker(pod=GPU, **{"default-runtime": "runc"})),
@@ -205,7 +205,8 @@ def found(code: str, ground: Ground, **pod: Any) -> list[str]:
 def test_where_nothing_is_known_of_the_cluster_a_short_probe_is_told_with_what_it_depends_on() -> None:
     pod = {"container": {"livenessProbe": {"exec": {"command": ["check"]}, "timeoutSeconds": 1}}}
     assert found("D2C308", Ground(CONTAINERD), **pod) == [
-        "liveness probe of container web: exec, timeoutSeconds 1; with kubelet 1.19 or ExecProbeTimeout off it was never held to it"
+        "liveness probe of container web: exec, timeoutSeconds 1; "
+        "up to kubelet 1.19, or with ExecProbeTimeout off, Docker does not enforce it"
     ]
     assert found("D2C308", Ground(CONTAINERD, probes_untimed=False), **pod) == []
 

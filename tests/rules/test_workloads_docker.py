@@ -43,7 +43,7 @@ def said(*evidence: str) -> tuple[tuple[str, str], ...]:
     return ((WEB, "; ".join(evidence) + " (pod web-1)"),)
 
 
-DATADOG = "DD_CRI_SOCKET_PATH=/run/containerd/containerd.sock with that socket mounted; docker.* metrics become containerd.*"
+DATADOG = "older versions need DD_CRI_SOCKET_PATH=/run/containerd/containerd.sock and the socket mounted; metrics docker.* change"
 CASES = (
     Case(
         "D2C301",
@@ -182,13 +182,13 @@ CASES = (
         (
             (
                 WEB,
-                f"container web: Datadog Agent 7.26.1-jmx, 7.27 and later cope: finds the runtime by itself; before, {DATADOG} "
+                f"container web: Datadog Agent 7.26.1-jmx, 7.27 and later support it: finds the runtime by itself; {DATADOG} "
                 "(docs.datadoghq.com/agent/guide/docker-deprecation) (pod a)",
             ),
             (
                 "Pod shop/b",
-                "container web: aws-node (Amazon VPC CNI) v1.11.4-eksbuild.1, 1.12 and later cope: needs no runtime socket any more; "
-                "before, /run/containerd/containerd.sock mounted as /var/run/dockershim.sock "
+                "container web: aws-node (Amazon VPC CNI) v1.11.4-eksbuild.1, 1.12 and later support it: needs no socket of a runtime; "
+                "older versions need /run/containerd/containerd.sock mounted as /var/run/dockershim.sock "
                 "(aws/eks-charts pull 836 (release notes of v1.12.0))",
             ),
         ),
@@ -200,7 +200,7 @@ CASES = (
         "of an unknown version",
         image("datadog/agent:7"),
         said(
-            f"container web: Datadog Agent (from 7.27 on): finds the runtime by itself; before, {DATADOG} "
+            f"container web: Datadog Agent (from 7.27 on): finds the runtime by itself; {DATADOG} "
             "(docs.datadoghq.com/agent/guide/docker-deprecation)"
         ),
     ),

@@ -14,7 +14,8 @@ from migrate.facts.pod import Pod
 from migrate.rules import Rule
 from migrate.rules.ground import cluster_ground
 from migrate.rules.judge import JudgedWorkload
-from migrate.rules.roll import Link, Roll, rolled_up, thin
+from migrate.rules.roll import OwnerLink, Roll, rolled_up, thin
+from migrate.rules.workload_rule import WorkloadRule
 from migrate.run.kube.lists import NODES, OWNERS, PODS, VOLUMES, WORKERS, Keep, KubeCluster, ListFailed, T, refused
 from migrate.targets import Target
 
@@ -40,7 +41,7 @@ def roll(cluster: KubeCluster, target: Target, rules: Iterable[Rule], next_kuber
         nodes, volumes = told_nodes.result(), _had(told_volumes.result(), lost)
         known = ClusterFacts(server=server, taken=taken, nodes=nodes, volumes=volumes)
         ground = cluster_ground((), known, target, next_kubernetes)
-        rolling = Roll(ground, tuple(one for one in rules if one.sight), frozenset(OWNERS))
+        rolling = Roll(ground, tuple(rule for rule in rules if isinstance(rule, WorkloadRule)), frozenset(OWNERS))
         told_pods = threads.submit(_must, cluster, PODS, Pod, rolling.pods)
         told = {kind: threads.submit(_links, cluster, rolling, kind, frozenset()) for kind in MANAGED}
         pods, links = told_pods.result(), {kind: _had(future.result(), lost) for kind, future in told.items()}
@@ -72,7 +73,7 @@ def _may(cluster: KubeCluster, paths: tuple[str, ...], item: type[M], keep: Keep
     raise AssertionError("no path to ask for")
 
 
-def _links(cluster: KubeCluster, rolling: Roll, kind: str, living: frozenset[Title]) -> tuple[Link, ...] | Unreadable:
+def _links(cluster: KubeCluster, rolling: Roll, kind: str, living: frozenset[Title]) -> tuple[OwnerLink, ...] | Unreadable:
     return _may(cluster, OWNERS[kind], Owner, lambda page: rolling.owners(kind, page, living))
 
 

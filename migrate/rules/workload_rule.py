@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from re import Pattern
 
 from migrate.facts.config_use import ConfigUse, Use
 from migrate.facts.model import Place
 from migrate.facts.pod import Pod, PodContainer
 from migrate.facts.workload import CONFIG_MAP, Pointer, Workload, pod_workload
-from migrate.rules import Finding, NodeView, Rule, Seen, Severity, rule
+from migrate.rules import Finding, NodeView, Rule, Seen, Severity
 from migrate.rules.ground import Ground, node_ground
 from migrate.rules.mounts import HostMount, host_mounts
 from migrate.rules.pods import by_owner, live
+from migrate.rules.text import rule_text, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class ImageName:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ContainerCommand:
     """Words that run in a container: `what` is `command`, `args`, `liveness probe`, `preStop hook` ...; `at` leads to them."""
 
     container: str
@@ -55,7 +57,7 @@ class WorkloadView:
     @cached_property
     def images(self) -> tuple[tuple[Pointer, PodContainer, ImageName], ...]:
         """Each container with what its image is called."""
-        return tuple((at, one, image_name(one.image)) for at, one in self.containers)
+        return tuple((at, container, image_name(container.image)) for at, container in self.containers)
 
     @cached_property
     def mounts(self) -> tuple[HostMount, ...]:
@@ -63,17 +65,17 @@ class WorkloadView:
         return tuple(host_mounts(self.workload, self.ground.cluster)) if self.workload.spec.volumes else ()
 
     @cached_property
-    def commands(self) -> tuple[Command, ...]:
+    def commands(self) -> tuple[ContainerCommand, ...]:
         """Commands and arguments, exec probes and exec hooks of all containers."""
-        return tuple(command for at, one in self.containers for command in _commands(at, one))
+        return tuple(command for at, container in self.containers for command in _commands(at, container))
 
     def config_uses(self, use: Use) -> Iterator[ConfigUse]:
-        """Lines of the ConfigMaps that its pods use (of itself, for a ConfigMap) that lean on Docker in one way."""
+        """Lines of the ConfigMaps that its pods use (of itself, for a ConfigMap) that depend on Docker in one way."""
         if self.ground.config_uses:
             workload = self.workload
             names = (workload.name,) if workload.kind == CONFIG_MAP else sorted(workload.config_maps)
             for name in names:
-                yield from (one for one in self.ground.config_uses.get((workload.namespace, name), ()) if one.use is use)
+                yield from (found for found in self.ground.config_uses.get((workload.namespace, name), ()) if found.use is use)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +86,61 @@ class Sign:
     at: Pointer = ("spec",)
 
 
-Sight = Callable[[WorkloadView], Iterable[Sign]]
 Locate = Callable[[Pointer], Place]
+LookAt = Callable[[WorkloadView], Iterable[Sign]]
 
 
-def workload_rule(code: str, slug: str, severity: Severity, *, acceptable: bool = False) -> Callable[[Sight], Rule]:
-    """Make a Rule about workloads; the docstring is as `migrate.rules.rule` wants it. On a node it judges each live pod, told by owner."""
+def _anywhere(ground: Ground) -> bool:
+    return True
 
-    def made(sight: Sight) -> Rule:
-        def see(view: NodeView) -> Iterator[Seen]:
-            yield from by_owner(view, ((pod, sign.evidence) for pod, one in view.pod_views for sign in sight(one)))
 
-        see.__doc__ = sight.__doc__
-        return replace(rule(code, slug, severity, acceptable=acceptable)(see), sight=sight)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadRule(Rule):
+    """A rule about workloads: `look` judges one pod template.
+
+    `words` are Kubernetes' keys and parts of values without which it sees nothing in a document (words that must all be there stand in one
+    text), None where it may see anything. `lines` find what it looks for in a line of a template that was not rendered. `applies` tells
+    whether it may see anything on this ground.
+    """
+
+    look: LookAt
+    words: tuple[str, ...] | None = None
+    lines: tuple[Pattern[str], ...] = ()
+    applies: Callable[[Ground], bool] = _anywhere
+
+    def signs(self, view: WorkloadView) -> Iterable[Sign]:
+        """What it sees in a workload."""
+        return self.look(view) if self.applies(view.ground) else ()
+
+    def see(self, view: NodeView) -> Iterable[Seen]:
+        """What it sees in each live pod of a node, told by owner."""
+        return by_owner(view, ((pod, sign.evidence) for pod, workload in view.pod_views for sign in self.signs(workload)))
+
+
+def workload_rule(
+    code: str,
+    slug: str,
+    severity: Severity,
+    *,
+    words: tuple[str, ...] | None,
+    acceptable: bool = False,
+    lines: tuple[Pattern[str], ...] = (),
+    applies: Callable[[Ground], bool] = _anywhere,
+) -> Callable[[LookAt], WorkloadRule]:
+    """Make a WorkloadRule of a function with the docstring of `migrate.rules.rule_text`."""
+
+    def made(look: LookAt) -> WorkloadRule:
+        return WorkloadRule(
+            code=code,
+            slug=slug,
+            severity=severity,
+            acceptable=acceptable,
+            words=words,
+            lines=lines,
+            applies=applies,
+            look=look,
+            **rule_text(code, look.__doc__),
+        )
 
     return made
 
@@ -112,19 +156,19 @@ def check_workload(view: WorkloadView, rules: Iterable[Rule], locate: Locate | N
 
     With `locate` each sign is a finding of its own, with its place in the file; without it the signs of one rule are one finding.
     """
-    found = [finding for one in rules if one.sight and (signs := tuple(one.sight(view))) for finding in _findings(one, signs, view, locate)]
+    seeing = ((rule, tuple(rule.signs(view))) for rule in rules if isinstance(rule, WorkloadRule))
+    found = [finding for rule, signs in seeing if signs for finding in _findings(rule, signs, view, locate)]
     return tuple(sorted(found, key=_order)) if found else ()
 
 
-def _findings(one: Rule, signs: tuple[Sign, ...], view: WorkloadView, locate: Locate | None) -> Iterator[Finding]:
+def _findings(rule: WorkloadRule, signs: tuple[Sign, ...], view: WorkloadView, locate: Locate | None) -> Iterator[Finding]:
+    workload, values = view.workload, values_of(view.ground.target)
     if locate:
-        yield from (_finding(one, view.workload, sign.evidence, locate(sign.at)) for sign in dict.fromkeys(signs))
+        for sign in dict.fromkeys(signs):
+            yield rule.finding(Seen(workload.title, sign.evidence), values, location=locate(sign.at))
     else:
-        yield _finding(one, view.workload, "; ".join(dict.fromkeys(sign.evidence for sign in signs)), view.workload.place)
-
-
-def _finding(one: Rule, workload: Workload, evidence: str, location: Place | None) -> Finding:
-    return Finding(one.code, one.slug, one.severity, one.acceptable, "", workload.title, evidence, one.what, one.remedy, location=location)
+        evidence = "; ".join(dict.fromkeys(sign.evidence for sign in signs))
+        yield rule.finding(Seen(workload.title, evidence), values, location=workload.place)
 
 
 def _order(finding: Finding) -> tuple[int, str, str, int, int, str]:
@@ -140,18 +184,20 @@ def image_name(image: str) -> ImageName:
     return ImageName("library" if group in ("", "docker.io", "index.docker.io") else group, last, tag)
 
 
-def _commands(at: Pointer, one: PodContainer) -> Iterator[Command]:
-    for what, words in (("command", one.command), ("args", one.args)):
+def _commands(at: Pointer, container: PodContainer) -> Iterator[ContainerCommand]:
+    for what, words in (("command", container.command), ("args", container.args)):
         if words:
-            yield Command(one.name, what, " ".join(words), (*at, what))
+            yield ContainerCommand(container.name, what, " ".join(words), (*at, what))
     for name, key, probe in (
-        ("liveness probe", "livenessProbe", one.liveness_probe),
-        ("readiness probe", "readinessProbe", one.readiness_probe),
-        ("startup probe", "startupProbe", one.startup_probe),
+        ("liveness probe", "livenessProbe", container.liveness_probe),
+        ("readiness probe", "readinessProbe", container.readiness_probe),
+        ("startup probe", "startupProbe", container.startup_probe),
     ):
         if probe and probe.exec and probe.exec.command:
-            yield Command(one.name, name, " ".join(probe.exec.command), (*at, key, "exec", "command"))
-    if one.lifecycle:
-        for key, hook in (("postStart", one.lifecycle.post_start), ("preStop", one.lifecycle.pre_stop)):
+            yield ContainerCommand(container.name, name, " ".join(probe.exec.command), (*at, key, "exec", "command"))
+    if container.lifecycle:
+        for key, hook in (("postStart", container.lifecycle.post_start), ("preStop", container.lifecycle.pre_stop)):
             if hook and hook.exec and hook.exec.command:
-                yield Command(one.name, f"{key} hook", " ".join(hook.exec.command), (*at, "lifecycle", key, "exec", "command"))
+                yield ContainerCommand(
+                    container.name, f"{key} hook", " ".join(hook.exec.command), (*at, "lifecycle", key, "exec", "command")
+                )
