@@ -1,12 +1,12 @@
-"""The switch of a lab worker, against a script that was written by hand for this one node: same steps, same grace periods, same run.
+"""The switch of a lab worker, compared with a script that was written for this one node: same steps, same grace periods, same run.
 
     python -m benchmarks.switch [ROUNDS]
 
-Needs the lab (`make lab`) with lab-w1 on Docker. Each round takes the drained node there and back, once by hand
-(tests/e2e/hand_made.sh) and once with docker2cri, each first in turn. Images are in containerd before. When the kubelet stopped and
-started is systemd's word; Ready and pods are the API's, asked ten times a second by one observer for both: Ready by a heartbeat of the new
-kubelet on the new runtime, every DaemonSet pod of the node Ready in a container of that runtime. Medians; all three counted from the
-beginning of the kubelet's stop.
+Needs the lab (`make lab`) with lab-w1 on Docker. Each round switches the drained node and rolls it back, once with the script
+(tests/e2e/hand_made.sh) and once with docker2cri, each first in turn. Images are in containerd before. systemd says when the kubelet
+stopped and started. The API says Ready and pods, and one observer asks it ten times a second for both: Ready by a heartbeat of the new
+kubelet on the new runtime, every DaemonSet pod of the node Ready in a container of that runtime. Medians; all three from the beginning of
+the kubelet's stop.
 """
 
 import base64
@@ -129,8 +129,8 @@ def measured(api: Api, lab: Lab, prefix: str, into: list[Switched]) -> Iterator[
     finally:
         observer.join()
     stopped, started = kubelet(lab)
-    assert observer.ready, "the node did not come back"
-    assert observer.pods, "its pods did not come back"
+    assert observer.ready, "the node is not Ready"
+    assert observer.pods, "its pods are not Ready"
     into.append(Switched(started - stopped, observer.ready - stopped, observer.pods - stopped))
 
 
@@ -185,7 +185,7 @@ def with_docker2cri(api: Api, lab: Lab, folder: Path, there: list[Switched], bac
 
 
 def whole(lab: Lab) -> None:
-    """Until what was evicted is back, so that every way begins alike."""
+    """Until what was evicted is back, so that each measurement begins alike."""
     lab.kubectl("-n", "shop", "rollout", "status", "statefulset/db", "--timeout=60s")
     time.sleep(5)
 
@@ -215,8 +215,8 @@ def main() -> int:
                 way()
                 print(f"round {number + 1}: load {os.getloadavg()[0]:.1f}", file=sys.stderr)
     on(lab, NODE, f"rm -rf {DIR}")
-    print(f"{'':38} {'by hand':>9} {'docker2cri':>9}")
-    for title, one, two in (("there", hand[0], ours[0]), ("back", hand[1], ours[1])):
+    print(f"{'':38} {'script':>9} {'docker2cri':>9}")
+    for title, one, two in (("apply", hand[0], ours[0]), ("rollback", hand[1], ours[1])):
         print(row(f"{title}: {STOP_TO_START}", [x.start for x in one], [x.start for x in two], lambda x: x + MORE, f"+{MORE} s"))
         print(row(f"{title}: {READY}", [x.ready for x in one], [x.ready for x in two], lambda x: x * TIMES, f"{TIMES}x"))
         print(row(f"{title}: {PODS}", [x.pods for x in one], [x.pods for x in two], lambda x: x * TIMES, f"{TIMES}x"))

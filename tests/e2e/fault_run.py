@@ -168,7 +168,7 @@ def _tally(every: int, known: dict[str, Line]) -> str:
     held = sum(line.passed for line in known.values())
     text = f"**{len(known)} of {every} were run, {held} of these held.**"
     if len(known) < every:
-        text += " This is not the whole set, and what was run may come from several\nsittings, between which the program was mended."
+        text += " This is not the whole set, and what was run may come from several\nsittings, between which the program was changed."
     return text + "\n\n"
 
 

@@ -57,7 +57,7 @@ def states(node: Node) -> str:
 def test_each_is_found_with_what_it_runs_and_none_is_woken(lab: Lab, lab_node: Callable[[str], Node], tmp_path: Path) -> None:
     node = lab_node(NODE)
     tool = Tool(lab)
-    zoo.settle(node, running=False)
+    zoo.populate(node, running=False)
     # their packages start both; podman's ends by itself after five idle seconds, or later on a busy machine
     inside(node, "systemctl", "stop", "libvirtd.service", "podman.service")
     before = states(node)
@@ -68,7 +68,7 @@ def test_each_is_found_with_what_it_runs_and_none_is_woken(lab: Lab, lab_node: C
     assert {name: idle[name].runs for name in only_kept} == dict.fromkeys(only_kept, ())
     assert (idle["LXD"].active, idle["libvirt"].active) == (False, False)
 
-    zoo.settle(node)
+    zoo.populate(node)
     facts = read(tool, tmp_path / "running")
     found = {one.name: one for one in facts.runtimes}
     own = {

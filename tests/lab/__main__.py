@@ -19,7 +19,7 @@ def main() -> int:
     commands.add_parser("down", help="remove its containers, volumes and network; what was built is kept")
     commands.add_parser("status", help="say what runs; 1 when the lab is not whole")
     commands.add_parser("check", help="say what this machine lacks, and change nothing")
-    commands.add_parser("reset", help="make one worker anew").add_argument("node")
+    commands.add_parser("reset", help="make one worker again").add_argument("node")
     commands.add_parser("dismiss", help="take a worker out of the cluster and away").add_argument("node")
     zoo_command = commands.add_parser("zoo", help="install every runtime that Debian 12 packages on a worker, and make each run something")
     zoo_command.add_argument("node")
@@ -42,7 +42,7 @@ def main() -> int:
                 elif asked.command == "down":
                     cluster.down()
                 elif asked.command == "zoo":
-                    zoo.settle(worker(asked.node), running=not asked.idle)
+                    zoo.populate(worker(asked.node), running=not asked.idle)
                 elif asked.command == "crio":
                     crio.install(worker(asked.node))
                 elif asked.command == "dismiss":

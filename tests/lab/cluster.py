@@ -39,7 +39,7 @@ def up(workers: int) -> None:
         try:
             _nodes_up(wanted, image, archives, binaries, clock)
         except LabError as error:
-            print(f"lab: what an earlier run left does not come up, so all is made anew. It said: {error}", file=sys.stderr)
+            print(f"lab: what an earlier run left does not come up, so all of it is made again. It said: {error}", file=sys.stderr)
             nodes.forget(CONTROL)
     if not nodes.whole(CONTROL):
         together(nodes.remove, EVERYONE)
@@ -177,7 +177,7 @@ def unready(binaries: Path) -> list[str]:
 
 
 def reset(node: Node) -> None:
-    """Make one worker anew, or for the first time, and join it: nothing of an earlier test is left on it."""
+    """Make one worker again, or for the first time, and join it: nothing of an earlier test is left on it."""
     if node == CONTROL or not nodes.whole(CONTROL):
         raise LabError(f"{node.name} cannot be reset: only a worker of a lab that is up can (`make lab` for all of it)")
     clock = Clock()

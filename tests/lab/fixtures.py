@@ -76,7 +76,7 @@ def lab() -> Lab:
 
 @pytest.fixture
 def lab_node(lab: Lab) -> Generator[Callable[[str], Node]]:
-    """Give a worker made anew, by its name: lab-w1 and lab-w2 as `make lab` makes them, lab-w3 to lab-w8 as clean ones besides.
+    """Give a new worker, by its name: lab-w1 and lab-w2 as `make lab` makes them, lab-w3 to lab-w8 as clean ones.
 
     It takes 12 s each, once no other lab command is at work.
     Those besides are taken away after the test; lab-w1 and lab-w2 are left as the test leaves them.

@@ -49,7 +49,7 @@ def mark_whole(node: Node) -> None:
 
 
 def forget(node: Node) -> None:
-    """Remember that the node is not whole: the next `up` makes it anew."""
+    """Remember that the node is not whole: the next `up` makes it again."""
     _mark(node).unlink(missing_ok=True)
 
 

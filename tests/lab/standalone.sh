@@ -1,5 +1,5 @@
 #!/bin/sh
-# Containers on the dirty worker that no kubelet knows of: one that comes back by itself, one that does not.
+# Containers on the dirty worker that no kubelet knows of: one that starts again by itself, one that does not.
 set -eu
 standalone() {
   name=$1
