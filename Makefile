@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# On every core. What shares a thing of the machine stays in one process, and the lab's tests come last, in their order (tests/conftest.py).
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help demo test test-fast e2e-full check format docs bench clean
 .DEFAULT_GOAL := help
@@ -21,10 +23,10 @@ demo: $(READY)  ## The whole story on captured real nodes: no cluster, no root, 
 	@sh tools/demo.sh
 
 test: $(READY)  ## Everything that can run here; what is skipped is named with its reason
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-fast: $(READY)  ## The tests that need neither the lab nor an sshd
-	$(BIN)/python -m pytest -m 'not lab and not ssh'
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not lab and not ssh'
 
 e2e-full: $(READY)  ## Every fault on real nodes of the lab (needs make lab; an hour or so); writes docs/faults.md
 	FULL=1 $(BIN)/python -m pytest -q -m full
