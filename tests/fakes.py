@@ -230,7 +230,7 @@ class FakeCluster:
     def uncordon(self, node: str, run: str) -> str | None:
         mark = mark_of(self.read_node(node))
         if not isinstance(mark, Mark):
-            return "it carries no mark of a run: somebody else cordoned it" if self.nodes[node].spec.unschedulable else None
+            return "it carries no mark of a run: another client cordoned it" if self.nodes[node].spec.unschedulable else None
         self.annotate(node, RUN_ANNOTATION, None)
         if mark.cordoned_before:
             return "it was found cordoned"

@@ -135,9 +135,25 @@ def reading_options(*names: str) -> Callable[[F], F]:
     return group("reading", _reading, *(_READING[name] for name in names))
 
 
+def _target_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """The name of a target; the table is read when a command runs, not when the command line starts."""
+    from migrate.targets.table import TARGETS
+
+    names = [target.name for target in TARGETS]
+    if value not in names:
+        raise click.BadParameter(f"{value!r} is none of {', '.join(names)}", ctx, param)
+    return value
+
+
 _TARGET_OPTIONS = (
     click.option(
-        "--to", "target", type=click.Choice(["containerd", "crio"]), default="containerd", show_default=True, help="Runtime to move to."
+        "--to",
+        "target",
+        callback=_target_name,
+        metavar="RUNTIME",
+        default="containerd",
+        show_default=True,
+        help="Runtime to move to: containerd, crio.",
     ),
     click.option("--crio-defaults", is_flag=True, help="With --to crio: its own capabilities, pids limit and sysctls, not Docker's."),
 )

@@ -14,7 +14,7 @@ _FORM = re.compile(r"(?P<run>[A-Za-z0-9][A-Za-z0-9._-]*),cordoned-before=(?P<bef
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """The run that cordoned a node, and whether it had been cordoned by somebody else before; as text `RUN,cordoned-before=true`."""
+    """The run that cordoned a node, and whether it was cordoned before; as text `RUN,cordoned-before=true`."""
 
     run: str
     cordoned_before: bool

@@ -21,7 +21,7 @@ def held(work: Work) -> Iterator[None]:
     """Hold the node: no second operator acts on it, and its guard does not fire while this one lives.
 
     A thread with a connection of its own renews both, and notes in `work.overtaken` when either was lost meanwhile (this process slept).
-    Raises Refused when somebody else holds it.
+    Raises Refused when another operator holds it.
     """
     me = Identity.mine()
     holder = work.remote.claim(me)

@@ -174,7 +174,7 @@ class Remote:
             return said
         this = f'id=$(systemctl show -p InvocationID {unit} | cut -d= -f2); [ -z "$id" ] ||'
         said = self._word(f'{this} journalctl -q -o cat -n 3 _SYSTEMD_INVOCATION_ID="$id" 2>/dev/null')
-        return f"{verb} did not end by itself: {readable(said.encode()) or f'the node was booted, or somebody ended {unit}'}"
+        return f"{verb} did not end by itself: {readable(said.encode()) or f'the node was booted, or {unit} was stopped'}"
 
     def claim(self, me: str, dead: str = "") -> str | None:
         """Take or renew the operator's claim on this node; who holds it instead, or None when it is ours.
@@ -184,7 +184,7 @@ class Remote:
         script = f"""
             umask 077; mkdir -p {CLAIMS}
             exec 8>>{CLAIMS}/lock
-            flock -w 5 8 || {{ echo somebody who takes it just now; exit 0; }}
+            flock -w 5 8 || {{ echo another operator that takes it just now; exit 0; }}
             now=$(date +%s)
             if [ -e {CLAIMS}/claim ] && read -r at holder <{CLAIMS}/claim && [ "$holder" != {shlex.quote(me)} ] \\
                 && [ "$holder" != {shlex.quote(dead)} ] && [ $((now - at)) -lt {CLAIM} ]; then
@@ -233,7 +233,7 @@ class Remote:
                 node=self.node,
                 seen=f"{self.home}/journal: {wrong}",
                 expected="the journal as the node program wrote it",
-                next=f"look on the node: less {self.home}/journal; the way back there: sh {self.home}/restore.sh",
+                next=f"look on the node: less {self.home}/journal; roll back there: sh {self.home}/restore.sh",
             ) from wrong
 
     def _checked(self, script: str, what: str) -> CommandResult:

@@ -166,7 +166,7 @@ class Work:
             self.say("note", wrong.seen)
 
     def facts(self) -> NodeFacts:
-        """The node read anew."""
+        """The node, read again."""
         with self.connect() as host:
             return facts_from(probe(host))
 

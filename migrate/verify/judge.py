@@ -1,6 +1,6 @@
 """Whether a node and its workloads are back: what was there before against what the API says now.
 
-One judgement for both directions: `prefix` is the runtime to be seen, `containerd://` on the way there and `docker://` on the way back.
+One judgement for both directions: `prefix` is the runtime to be seen, `containerd://` on apply and `docker://` on rollback.
 A pod's status outlives the switch in the API: Ready comes back seconds before the containers do. So a pod counts only by a container
 that runs in the new runtime, or at least is none of those that ran before.
 """

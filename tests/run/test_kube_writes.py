@@ -97,7 +97,7 @@ def test_somebody_elses_cordon_in_between_is_kept(server: Acting, cluster: Actin
     server.nodes["w1"]["metadata"]["managedFields"] = [owner("kubectl-cordon")]
     assert cluster.uncordon("w1", "run-1") == "kubectl-cordon cordoned it meanwhile"
     assert node(server) == (True, None)
-    assert cluster.uncordon("w1", "run-1") == "it carries no mark of a run: somebody else cordoned it"
+    assert cluster.uncordon("w1", "run-1") == "it carries no mark of a run: another client cordoned it"
 
 
 def test_somebody_uncordoned_it_meanwhile(server: Acting, cluster: ActingKube) -> None:

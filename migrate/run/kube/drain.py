@@ -98,7 +98,7 @@ def _not_cordoned(node: str, when: str = "") -> DrainFailed:
 
 @dataclass(slots=True)
 class _Work:
-    """One drain: what is where, looked at anew after each change."""
+    """One drain: what is where, looked at again after each change."""
 
     cluster: ActingCluster
     node: str

@@ -128,7 +128,7 @@ class ActingCluster(Cluster, Protocol):
     def uncordon(self, node: str, run: str) -> str | None:
         """Take back what `cordon` did, in one PATCH; why the node stays cordoned, or None when it does not.
 
-        It stays so when it was found cordoned, and when somebody else cordoned it meanwhile; the mark is removed in each case.
+        It stays so when it was found cordoned, and when another client cordoned it meanwhile; the mark is removed in each case.
         Raises Refused when another run has marked the node.
         """
 

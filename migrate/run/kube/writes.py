@@ -1,6 +1,6 @@
 """The cluster as one that may be changed: nodes, evictions, pods; see cluster_port.ActingCluster.
 
-Every change of a Node is a merge PATCH with the resourceVersion that it was judged by: what somebody else did in between makes it 409,
+Every change of a Node is a merge PATCH with the resourceVersion that it was judged by: what another client did in between makes it 409,
 and it is judged again. So each change can be sent twice without harm, which is what lets it wait for an API that is away.
 """
 
@@ -137,7 +137,7 @@ class ActingKube(KubeCluster):
         def judge(now: LiveNode) -> Mapping[str, Any] | None:
             mark = mark_of(now)
             if mark is None:
-                stays[0] = "it carries no mark of a run: somebody else cordoned it" if now.spec.unschedulable else None
+                stays[0] = "it carries no mark of a run: another client cordoned it" if now.spec.unschedulable else None
                 return None
             if isinstance(mark, str) or mark.run != run:
                 raise self._others(node, mark)
@@ -207,7 +207,7 @@ class ActingKube(KubeCluster):
         return self.door.execute(f"{_pod(namespace, name)}/exec", argv)
 
     def _change(self, node: str, doing: str, judge: Callable[[LiveNode], Mapping[str, Any] | None]) -> None:
-        """Read, judge, PATCH; again when somebody else wrote in between. `judge` gives the merge patch, None when all is as wanted."""
+        """Read, judge, PATCH; again when another client wrote in between. `judge` gives the merge patch, None when all is as wanted."""
         path = f"{NODES}/{quote(node)}"
         for _ in range(CONFLICTS):
             now = self.read_node(node)
