@@ -13,7 +13,7 @@ from migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from migrate.report.model import Report
-    from migrate.report.waivers import Waiver
+    from migrate.report.waivers import FindingWaiver
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,11 +75,11 @@ def say(report: Report, options: dict[str, Any]) -> int:
     return 3 if any(fails(one, fail_on) and one.slug != "cluster-not-read" for one in report.findings) else 0
 
 
-def _waivers(options: dict[str, Any]) -> list[Waiver]:
+def _waivers(options: dict[str, Any]) -> list[FindingWaiver]:
     from migrate.formats import FormatError, yaml_read
     from migrate.report.waivers import inline, read_waivers
 
-    found: list[Waiver] = []
+    found: list[FindingWaiver] = []
     if path := options["waivers"]:
         try:
             found += read_waivers(yaml_read.load(Path(path).read_text("utf-8")))

@@ -9,7 +9,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     """A frozen value with the API's camelCase field names."""
 
 
-class Named(Model, frozen=True):
+class NamedReference(Model, frozen=True):
     """A reference to an object of the same namespace by its name."""
 
     name: str = ""

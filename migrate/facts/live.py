@@ -47,7 +47,7 @@ class Waiting(Model, frozen=True):
     message: str = ""
 
 
-class Running(Model, frozen=True):
+class RunningState(Model, frozen=True):
     """Since when a container runs, RFC 3339."""
 
     started_at: str = ""
@@ -65,7 +65,7 @@ class ContainerState(Model, frozen=True):
     """Exactly one of the three, or none yet."""
 
     waiting: Waiting | None = None
-    running: Running | None = None
+    running: RunningState | None = None
     terminated: Terminated | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from migrate.facts.api import Condition, Metadata, Model, Named
+from migrate.facts.api import Condition, Metadata, Model, NamedReference
 from migrate.facts.pod_actions import ContainerProbe, Lifecycle
 from migrate.facts.pod_context import PodSecurityContext, SecurityContext
 from migrate.facts.pod_volumes import Volume
@@ -16,7 +16,7 @@ MIRROR = "kubernetes.io/config.mirror"
 class EnvSource(Model, frozen=True):
     """Where a variable's value comes from; values themselves are not read."""
 
-    config_map_key_ref: Named | None = None
+    config_map_key_ref: NamedReference | None = None
 
 
 class EnvName(Model, frozen=True):
@@ -29,7 +29,7 @@ class EnvName(Model, frozen=True):
 class EnvFrom(Model, frozen=True):
     """A ConfigMap whose every key becomes a variable."""
 
-    config_map_ref: Named | None = None
+    config_map_ref: NamedReference | None = None
 
 
 class Resources(Model, frozen=True):

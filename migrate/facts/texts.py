@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from migrate.facts.cluster import ConfigMap
-from migrate.facts.config_use import ConfigUse, Use
+from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.redact import printable
 
 MOST = 20  # uses that are kept of one text and kind
@@ -91,10 +91,10 @@ def query_lines(text: str) -> Found:
             yield number, _words(found)
 
 
-_KINDS: tuple[tuple[Use, Callable[[str], Found]], ...] = (
-    (Use.CALL, script_lines),
-    (Use.LOG_PARSER, log_parser_lines),
-    (Use.QUERY, query_lines),
+_KINDS: tuple[tuple[ConfigUseKind, Callable[[str], Found]], ...] = (
+    (ConfigUseKind.CALL, script_lines),
+    (ConfigUseKind.LOG_PARSER, log_parser_lines),
+    (ConfigUseKind.QUERY, query_lines),
 )
 
 

@@ -38,7 +38,7 @@ class ExpandedWord:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ExecCommand:
     """An `ExecStart=` value: its prefix characters, the program, the other words; `expands` is False under the prefix `:`."""
 
     prefix: str
@@ -63,7 +63,7 @@ def split_variable(value: str) -> tuple[Word, ...]:
     return _split(value, unit=False)
 
 
-def command(value: str) -> Command:
+def command(value: str) -> ExecCommand:
     """An `ExecStart=` value taken apart. Raises FormatError for no program, or several commands joined by `;`."""
     words = split(value)
     if not words:
@@ -72,7 +72,7 @@ def command(value: str) -> Command:
         raise FormatError(FORMAT, "joins several commands by `;`, which only a oneshot unit may")
     program = words[0].text.lstrip(PREFIXES)
     prefix = words[0].text[: len(words[0].text) - len(program)]
-    return Command(prefix, program, words[1:], ":" not in prefix)
+    return ExecCommand(prefix, program, words[1:], ":" not in prefix)
 
 
 def expand(words: Sequence[Word], env: Mapping[str, str]) -> tuple[ExpandedWord, ...]:

@@ -17,7 +17,7 @@ from migrate.facts.workload import Pointer, Workload
 from migrate.manifests.model import Problem, Template, Trouble
 from migrate.manifests.nodes import entry, items
 from migrate.manifests.text import Text
-from migrate.manifests.values import Reading, TooMuch
+from migrate.manifests.values import TooMuch, ValueReader
 
 MAX_MISFITS = 20
 _AT = re.compile(r"(.*) - at `\$(.*)`", re.DOTALL)
@@ -38,7 +38,7 @@ _NAMES = {
 
 def template(node: Node, title: Title, place: Place, source: Text, replicas: int | None = None) -> Iterator[Problem | Template]:
     """The workload of a pod template (a mapping with `metadata` and `spec`), after the problems of its text."""
-    reading = Reading()
+    reading = ValueReader()
     subject = Workload(title[1], title[0], title[2], PodTemplate().spec).title
     try:
         value = reading.value(node)

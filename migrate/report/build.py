@@ -15,22 +15,21 @@ from migrate.report.machines import node_of
 from migrate.report.merge import merged
 from migrate.report.model import (
     FORMAT,
-    FileChange,
-    Finding,
+    FileDiff,
     Location,
-    Node,
     NotChecked,
     PodSecurity,
     Report,
+    ReportedFinding,
+    ReportedNode,
+    ReportedWorkload,
     RuleText,
     Stack,
     State,
     Summary,
-    Workload,
 )
 from migrate.report.stack import stack
-from migrate.rules import Finding as Judged
-from migrate.rules import Severity
+from migrate.rules import Finding, Severity
 from migrate.rules.judge import Inspected, JudgedWorkload
 from migrate.rules.table import RULES
 from migrate.targets import Target
@@ -51,7 +50,7 @@ def build_report(
     name: str = "",
     next_kubernetes: tuple[int, int] | None = None,
     plans: tuple[NodePlan, ...] = (),
-    findings: Iterable[Judged] = (),
+    findings: Iterable[Finding] = (),
     not_checked: Iterable[NotChecked] = (),
 ) -> Report:
     """The report of an inspection (`nodes` judged from redacted captures) or of a scan (`kind="scan"`, `workloads` of files).
@@ -133,11 +132,11 @@ def moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""
 
 
-def _planned(one: NodePlan) -> Node:
+def _planned(one: NodePlan) -> ReportedNode:
     blocking = [finding for finding in one.findings if finding.blocks]
     state: State = "blocked" if any(not finding.acceptable for finding in blocking) else "needs work" if blocking else "ready"
     blockers, warnings, infos = (sum(finding.severity is severity for finding in one.findings) for severity in Severity)
-    return Node(host=one.host, node=one.node, state=state, blockers=blockers, warnings=warnings, infos=infos)
+    return ReportedNode(host=one.host, node=one.node, state=state, blockers=blockers, warnings=warnings, infos=infos)
 
 
 def _stacks(nodes: tuple[Inspected, ...], target: Target) -> tuple[tuple[Stack, ...], dict[str, str]]:
@@ -150,14 +149,14 @@ def _stacks(nodes: tuple[Inspected, ...], target: Target) -> tuple[tuple[Stack, 
     }
 
 
-def _workloads(workloads: Iterable[JudgedWorkload], told: tuple[Finding, ...]) -> tuple[Workload, ...]:
+def _workloads(workloads: Iterable[JudgedWorkload], told: tuple[ReportedFinding, ...]) -> tuple[ReportedWorkload, ...]:
     counts = Counter((finding.workload, finding.severity) for finding in told)
     return tuple(_workload(one, *(counts[one.workload.title, severity] for severity in Severity)) for one in workloads)
 
 
-def _workload(one: JudgedWorkload, blockers: int, warnings: int, infos: int) -> Workload:
+def _workload(one: JudgedWorkload, blockers: int, warnings: int, infos: int) -> ReportedWorkload:
     known, place = one.workload, one.workload.place
-    return Workload(
+    return ReportedWorkload(
         namespace=known.namespace,
         kind=known.kind,
         name=known.name,
@@ -176,17 +175,17 @@ def _lists(cluster: ClusterFacts | None) -> Iterable[NotChecked]:
     return (NotChecked(what=f"API: {one.what}", reason=one.reason) for one in (cluster.unreadable if cluster else ()))
 
 
-def _files(plans: Iterable[NodePlan]) -> tuple[FileChange, ...]:
+def _files(plans: Iterable[NodePlan]) -> tuple[FileDiff, ...]:
     found: dict[tuple[str, bool, str, str], list[str]] = {}
     for node in plans:
         for planned in node.steps:
             if isinstance(planned.step, WriteFile):
                 step = planned.step
                 found.setdefault((step.path, step.before is None, step.why, step.diff), []).append(node.host)
-    return tuple(FileChange(path=path, new=new, why=why, diff=diff, nodes=tuple(on)) for (path, new, why, diff), on in found.items())
+    return tuple(FileDiff(path=path, new=new, why=why, diff=diff, nodes=tuple(on)) for (path, new, why, diff), on in found.items())
 
 
-def _rules(told: tuple[Finding, ...]) -> tuple[RuleText, ...]:
+def _rules(told: tuple[ReportedFinding, ...]) -> tuple[RuleText, ...]:
     codes = {finding.code for finding in told}
     return tuple(
         RuleText(

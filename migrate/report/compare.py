@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from migrate.report.causes import verdict
-from migrate.report.model import FORMAT, Finding, Report
+from migrate.report.model import FORMAT, Report, ReportedFinding
 from migrate.report.plain import one_line
 from migrate.report.style import Style
 from migrate.rules import Severity
@@ -15,7 +15,7 @@ from migrate.rules import Severity
 MOST = 8
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class FindingChange(msgspec.Struct, frozen=True, kw_only=True):
     """A finding in the view of time: the same rule and subject, on these nodes (none for a workload by itself)."""
 
     code: str
@@ -25,7 +25,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[str, ...]
 
 
-class Moved(msgspec.Struct, frozen=True, kw_only=True):
+class StateChange(msgspec.Struct, frozen=True, kw_only=True):
     """A node whose state is another now."""
 
     host: str
@@ -40,10 +40,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     old: str
     new: str
-    fixed: tuple[Change, ...]
-    appeared: tuple[Change, ...]
-    still: tuple[Change, ...]
-    nodes_moved: tuple[Moved, ...]
+    fixed: tuple[FindingChange, ...]
+    appeared: tuple[FindingChange, ...]
+    still: tuple[FindingChange, ...]
+    nodes_moved: tuple[StateChange, ...]
     nodes_came: tuple[str, ...]
     nodes_went: tuple[str, ...]
     workloads_came: tuple[str, ...]
@@ -70,7 +70,7 @@ def compare(old: Report, new: Report) -> Comparison:
         appeared=_changes({key: one for key, one in after.items() if key not in before}),
         still=_changes({key: one for key, one in after.items() if key in before}),
         nodes_moved=tuple(
-            Moved(host=host, before=hosts_before[host], after=state)
+            StateChange(host=host, before=hosts_before[host], after=state)
             for host, state in hosts_after.items()
             if host in hosts_before and hosts_before[host] != state
         ),
@@ -86,18 +86,18 @@ def _told(report: Report) -> str:
     return f"{report.taken or 'unknown time'}: {verdict(report.summary)}"
 
 
-def _keys(findings: Iterable[Finding]) -> dict[Key, Finding]:
+def _keys(findings: Iterable[ReportedFinding]) -> dict[Key, ReportedFinding]:
     return {(one.code, one.subject, host): one for one in findings for host in one.nodes or ("",)}
 
 
-def _changes(found: Mapping[Key, Finding]) -> tuple[Change, ...]:
+def _changes(found: Mapping[Key, ReportedFinding]) -> tuple[FindingChange, ...]:
     hosts: dict[tuple[str, str], list[str]] = {}
-    known: dict[tuple[str, str], Finding] = {}
+    known: dict[tuple[str, str], ReportedFinding] = {}
     for (code, subject, host), one in found.items():
         known.setdefault((code, subject), one)
         hosts.setdefault((code, subject), []).extend([host] if host else [])
     made = [
-        Change(code=one.code, slug=one.slug, severity=one.severity, subject=one.subject, nodes=tuple(hosts[key]))
+        FindingChange(code=one.code, slug=one.slug, severity=one.severity, subject=one.subject, nodes=tuple(hosts[key]))
         for key, one in known.items()
     ]
     return tuple(sorted(made, key=lambda one: (one.severity.rank, one.code, one.subject)))
@@ -141,7 +141,7 @@ def compare_markdown(found: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _line(one: Change) -> str:
+def _line(one: FindingChange) -> str:
     hosts = ", ".join(one.nodes[:MOST]) + (f" and {len(one.nodes) - MOST:,} more" if len(one.nodes) > MOST else "")
     return f"{one.code}  {one.slug} ({one.severity}): {one.subject}{f' ({hosts})' if hosts else ''}"
 

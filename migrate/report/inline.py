@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from migrate.manifests.waivers import Waiver
 from migrate.report.build import counted
-from migrate.report.model import Finding, Report
+from migrate.report.model import Report, ReportedFinding
 
 
 def waive_inline(report: Report, waivers: Iterable[Waiver], today: date) -> Report:
@@ -22,7 +22,7 @@ def waive_inline(report: Report, waivers: Iterable[Waiver], today: date) -> Repo
     return counted(replace(report, findings=findings, notes=(*report.notes, *ended)))
 
 
-def _waived(finding: Finding, by_path: dict[str, list[Waiver]], today: date, ended: dict[str, None]) -> Finding:
+def _waived(finding: ReportedFinding, by_path: dict[str, list[Waiver]], today: date, ended: dict[str, None]) -> ReportedFinding:
     place = finding.location
     for one in by_path.get(place.path, ()) if place else ():
         if place is None or finding.code not in one.codes or not one.first <= (place.line or 1) <= one.last:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from migrate.report.causes import answer, fails
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import Finding, Report
+from migrate.report.model import Report, ReportedFinding
 from migrate.rules import Severity
 
 
@@ -38,7 +38,7 @@ def _suite(name: str, cases: list[tuple[str, Markup]]) -> Markup:
     return join(element("testsuite", "\n", *body, name=name, tests=str(len(cases)), **counts, time="0"), "\n")
 
 
-def _cases(suite: str, names: dict[str, str], found: list[Finding], fail_on: Severity | None) -> Iterable[tuple[str, Markup]]:
+def _cases(suite: str, names: dict[str, str], found: list[ReportedFinding], fail_on: Severity | None) -> Iterable[tuple[str, Markup]]:
     for code, name in names.items():
         here = [one for one in found if one.code == code]
         failing = [one for one in here if fails(one, fail_on)]
@@ -65,13 +65,13 @@ def _skipped(name: str, suite: str, reason: str) -> tuple[str, Markup]:
     return "skipped", _case(suite, name, element("skipped", message=reason))
 
 
-def _told(found: list[Finding]) -> str:
+def _told(found: list[ReportedFinding]) -> str:
     return "\n".join(f"{_at(one)}{one.subject}: {one.evidence}\n-> {one.remedy}" for one in found)
 
 
-def _at(one: Finding) -> str:
+def _at(one: ReportedFinding) -> str:
     return f"{one.location}: " if one.location else ""
 
 
-def _place(one: Finding) -> str:
+def _place(one: ReportedFinding) -> str:
     return one.location.path if one.location else one.workload or one.subject

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from migrate.report.causes import plural
-from migrate.report.model import DockerSetting, Node, Runtime, SettingVerdict
+from migrate.report.model import DockerSetting, ReportedNode, ReportedRuntime, SettingVerdict
 from migrate.report.style import Style
 
 T = TypeVar("T")
@@ -16,7 +16,7 @@ ORDER: tuple[SettingVerdict, ...] = ("cannot be carried", "changed", "carried", 
 RUNTIMES = ("RUNTIME", "VERSION", "ROLE", "KUBERNETES", "RUNS")
 
 
-def machines_text(nodes: Sequence[Node], style: Style, *, headers: bool = True) -> Iterator[str]:
+def machines_text(nodes: Sequence[ReportedNode], style: Style, *, headers: bool = True) -> Iterator[str]:
     """A part for each distinct set of Docker's settings, then for each of runtimes, with the nodes that have it."""
     for settings, hosts in alike(nodes, lambda node: node.settings):
         yield "\n".join([style.paint(f"DOCKER'S SETTINGS on {', '.join(hosts)}", "bold"), *_settings(settings, style)])
@@ -27,7 +27,7 @@ def machines_text(nodes: Sequence[Node], style: Style, *, headers: bool = True) 
         yield "\n".join([title, *([style.wrap(f"The machine itself is {inside}.")] if inside else []), *table])
 
 
-def alike(nodes: Sequence[Node], value: Callable[[Node], T | None]) -> list[tuple[T, list[str]]]:
+def alike(nodes: Sequence[ReportedNode], value: Callable[[ReportedNode], T | None]) -> list[tuple[T, list[str]]]:
     """The distinct values that are not empty, in the order of the nodes, each with the hosts that have it."""
     found: dict[T, list[str]] = {}
     for node in nodes:
@@ -41,7 +41,7 @@ def by_verdict(settings: Sequence[DockerSetting]) -> list[DockerSetting]:
     return sorted(settings, key=lambda one: ORDER.index(one.verdict))
 
 
-def runs(one: Runtime) -> str:
+def runs(one: ReportedRuntime) -> str:
     """What a runtime runs now, in words."""
     parts = ["pods"] if one.kubernetes in ("directly", "below another") else []
     if one.live is None:
@@ -52,7 +52,7 @@ def runs(one: Runtime) -> str:
     return "; ".join(parts) or "nothing"
 
 
-def _found(node: Node) -> tuple[str, tuple[Runtime, ...]] | None:
+def _found(node: ReportedNode) -> tuple[str, tuple[ReportedRuntime, ...]] | None:
     machine = node.machine
     return (machine.inside, machine.runtimes) if machine and (machine.inside or machine.runtimes) else None
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from migrate.facts.model import Containerd, Docker, Kubelet, Unreadable
 from migrate.facts.runtimes import Runtime
 from migrate.installers.table import identify
-from migrate.report.model import DockerSetting, Machine, Node, State
-from migrate.report.model import Runtime as Told
+from migrate.report.model import DockerSetting, ReportedMachine, ReportedNode, ReportedRuntime, State
 from migrate.rules import NodeView, Severity
 from migrate.rules.daemon_keys import verdicts
 from migrate.rules.judge import Inspected
@@ -31,11 +30,11 @@ POOLS = (
 )
 
 
-def node_of(one: Inspected, target: Target, stack: str) -> Node:
+def node_of(one: Inspected, target: Target, stack: str) -> ReportedNode:
     """The machine for the report; `stack` is the name of its stack, empty when it was not read."""
     view = one.view
     labels = (view.node.metadata.labels if view and view.node else None) or {}
-    return Node(
+    return ReportedNode(
         host=one.host,
         node=view.node.name if view and view.node else "",
         state=state_of(one.state),
@@ -52,13 +51,13 @@ def node_of(one: Inspected, target: Target, stack: str) -> Node:
     )
 
 
-def machine_of(view: NodeView, target: Target) -> Machine:
+def machine_of(view: NodeView, target: Target) -> ReportedMachine:
     """What is known of the machine itself."""
     facts = view.facts
     docker = facts.docker if isinstance(facts.docker, Docker) else None
     asked = docker is not None and docker.info is not None
     settled = view.settled
-    return Machine(
+    return ReportedMachine(
         os=facts.os.name,
         kernel=facts.os.kernel,
         arch=facts.os.arch,
@@ -86,10 +85,10 @@ def _settings(view: NodeView, target: Target) -> tuple[DockerSetting, ...]:
     )
 
 
-def _runtime(one: Runtime) -> Told:
+def _runtime(one: Runtime) -> ReportedRuntime:
     unread = one.runs.reason if isinstance(one.runs, Unreadable) else ""
     own = [of.name for of in one.live if of.owner is None or of.owner.startswith("namespace ")]
-    return Told(
+    return ReportedRuntime(
         name=one.name,
         role=one.role.value,
         version=one.version,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from migrate.report.causes import Cause, answer, by_weight, causes, counts, headline, plural, shown, subtitle, where
-from migrate.report.model import Finding, Report
+from migrate.report.model import Report, ReportedFinding
 from migrate.report.plain import one_line
 from migrate.rules import Severity
 
@@ -48,7 +48,7 @@ def _cause(one: Cause) -> str:
     return "\n".join([head, "", *lines]) + (f"\n\n{_remedy(remedy)}" if remedy else "")
 
 
-def _finding_place(finding: Finding) -> str:
+def _finding_place(finding: ReportedFinding) -> str:
     place = f"{_code(str(finding.location))} " if finding.location else ""
     at = where(finding, 4)
     return f"{place}{_code(finding.subject)}{f' ({_code(at)})' if at else ''}: "

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from migrate.report.model import Finding, Node, Report, Workload
+from migrate.report.model import Report, ReportedFinding, ReportedNode, ReportedWorkload
 from migrate.report.plain import one_line
 from migrate.report.style import Style
 
@@ -19,7 +19,11 @@ COLUMNS = (
     *("waived_until", "path", "line", "column"),
 )
 FORMULA = re.compile(r"\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-ROWS: tuple[tuple[str, type[msgspec.Struct]], ...] = (("findings", Finding), ("nodes", Node), ("workloads", Workload))
+ROWS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
+    ("findings", ReportedFinding),
+    ("nodes", ReportedNode),
+    ("workloads", ReportedWorkload),
+)
 PATH = re.compile(r"\.?([a-z_]+(?:\.[a-z_]+)*)")
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from migrate.report.causes import headline
-from migrate.report.model import Finding, Report, RuleText
+from migrate.report.model import Report, ReportedFinding, RuleText
 from migrate.rules import Severity
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
@@ -49,7 +49,7 @@ def _rule(one: RuleText) -> dict[str, Any]:
     }
 
 
-def _result(one: Finding, index: dict[str, int]) -> dict[str, Any]:
+def _result(one: ReportedFinding, index: dict[str, int]) -> dict[str, Any]:
     made: dict[str, Any] = {"ruleId": one.code}
     if one.code in index:
         made["ruleIndex"] = index[one.code]
@@ -67,7 +67,7 @@ def _result(one: Finding, index: dict[str, int]) -> dict[str, Any]:
     return made
 
 
-def _locations(one: Finding) -> list[dict[str, Any]]:
+def _locations(one: ReportedFinding) -> list[dict[str, Any]]:
     logical = [{"name": host, "fullyQualifiedName": f"node/{host}", "kind": "node"} for host in one.nodes]
     if one.workload:
         logical.append({"name": one.workload, "fullyQualifiedName": f"workload/{one.workload}", "kind": "workload"})
@@ -84,7 +84,7 @@ def _locations(one: Finding) -> list[dict[str, Any]]:
     return [made]
 
 
-def fingerprint(one: Finding) -> str:
+def fingerprint(one: ReportedFinding) -> str:
     """What names the same finding in another run: rule, subject and file, not line, wording or node."""
     key = "\0".join((one.code, one.subject, one.location.path if one.location else ""))
     return hashlib.sha256(key.encode()).hexdigest()[:32]

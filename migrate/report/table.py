@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from migrate.plan.describe import size
 from migrate.report.causes import Cause, answer, by_weight, causes, counts, headline, plural, shown, subtitle, where
 from migrate.report.machine_text import machines_text
-from migrate.report.model import Node, Report, Workload
+from migrate.report.model import Report, ReportedNode, ReportedWorkload
 from migrate.report.style import Style
 from migrate.rules import Severity
 
@@ -96,7 +96,7 @@ def _remedy(text: str, style: Style) -> str:
     return "\n".join(lines)
 
 
-def _nodes(nodes: Sequence[Node], style: Style, limits: Limits, headers: bool, wide: bool) -> str:
+def _nodes(nodes: Sequence[ReportedNode], style: Style, limits: Limits, headers: bool, wide: bool) -> str:
     ordered = by_weight(nodes)
     kept = ordered[: limits.nodes]
     lines = [style.table(WIDE if wide else HEADER, [_wide(one) if wide else _row(one) for one in kept], headers=headers)]
@@ -106,14 +106,14 @@ def _nodes(nodes: Sequence[Node], style: Style, limits: Limits, headers: bool, w
     return "\n".join(lines)
 
 
-def _row(node: Node) -> tuple[str, ...]:
+def _row(node: ReportedNode) -> tuple[str, ...]:
     machine, found = node.machine, counts(node.blockers, node.warnings, node.infos)
     if machine is None:
         return (node.host, "-", "-", "-", found if not node.error else "-", node.state)
     return (node.host, machine.kubelet or "?", machine.runtime, machine.runtime_version or "?", found, node.state)
 
 
-def _wide(node: Node) -> tuple[str, ...]:
+def _wide(node: ReportedNode) -> tuple[str, ...]:
     row, machine = _row(node), node.machine
     if machine is None:
         return (*row[:4], *("-",) * 7, *row[4:])
@@ -123,7 +123,7 @@ def _wide(node: Node) -> tuple[str, ...]:
     return (*row[:4], runtime, machine.os, machine.kernel, cgroup, machine.installer, images, str(machine.pods), *row[4:])
 
 
-def _unread(nodes: Sequence[Node], style: Style, limits: Limits) -> str:
+def _unread(nodes: Sequence[ReportedNode], style: Style, limits: Limits) -> str:
     """The whole message of each: what was seen, what was expected, what to type next."""
     told = [[line.strip() for line in one.error.splitlines()] for one in nodes]
     lines = ["\n".join([style.wrap(first, 2, 6), *(style.wrap(line, 6) for line in rest)]) for first, *rest in told]
@@ -132,7 +132,7 @@ def _unread(nodes: Sequence[Node], style: Style, limits: Limits) -> str:
     return "\n".join([style.paint("NOT READ", "bold"), *shown, *more])
 
 
-def _workloads(workloads: Sequence[Workload], style: Style, limits: Limits, headers: bool) -> str:
+def _workloads(workloads: Sequence[ReportedWorkload], style: Style, limits: Limits, headers: bool) -> str:
     ordered = sorted(workloads, key=lambda one: (-one.blockers, -one.warnings, -one.infos, one.pod_security != "privileged"))
     kept = ordered[: limits.workloads]
     rows = [(one.title, one.pod_security or "-", str(one.pods), counts(one.blockers, one.warnings, one.infos)) for one in kept]

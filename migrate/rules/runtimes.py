@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
+from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
 from migrate.rules import NodeView, Seen, Severity, rule
 
 SHOWN = 8  # of what one runtime runs
@@ -159,7 +159,9 @@ def pod_network_of_another_tool(view: NodeView) -> Iterator[Seen]:
 def _others(view: NodeView) -> Iterator[Runtime]:
     """Every runtime that is not what Kubernetes uses now or will use; runc and containerd below these may still run others' containers."""
     for one in view.facts.runtimes:
-        if (one.kubernetes is not Use.DIRECTLY and one.name not in ("docker", view.target.runtime) and not one.kubernetes.now) or _own(one):
+        if (
+            one.kubernetes is not KubernetesUse.DIRECTLY and one.name not in ("docker", view.target.runtime) and not one.kubernetes.now
+        ) or _own(one):
             yield one
 
 

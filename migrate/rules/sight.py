@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from migrate.facts.config_use import ConfigUse, Use
+from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.model import Place
 from migrate.facts.pod import Pod, PodContainer
 from migrate.facts.workload import CONFIG_MAP, Pointer, Workload, pod_workload
@@ -67,7 +67,7 @@ class WorkloadView:
         """Commands and arguments, exec probes and exec hooks of all containers."""
         return tuple(command for at, one in self.containers for command in _commands(at, one))
 
-    def config_uses(self, use: Use) -> Iterator[ConfigUse]:
+    def config_uses(self, use: ConfigUseKind) -> Iterator[ConfigUse]:
         """Lines of the ConfigMaps that its pods use (of itself, for a ConfigMap) that lean on Docker in one way."""
         if self.ground.config_uses:
             workload = self.workload

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from migrate.facts.capture import TIMED_OUT, Capture, CommandReading, load
 from migrate.facts.model import Unreadable
 from migrate.facts.node import facts_from
-from migrate.facts.runtimes import Running, Runtime, Use, inside
+from migrate.facts.runtimes import KubernetesUse, Running, Runtime, inside
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "runtimes"
 NAMES = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
@@ -137,7 +137,7 @@ def test_only_what_has_processes_is_live() -> None:
     runs = tuple(Running(state, "container", state) for state in states)
     one = dataclasses.replace(runtimes("debian12-idle")["podman"], runs=runs)
     assert [of.name for of in one.live] == ["running", "paused", "restarting"]
-    assert [use.now for use in Use] == [True, True, False, False]
+    assert [use.now for use in KubernetesUse] == [True, True, False, False]
 
 
 def test_a_thousand_containers_are_counted_and_not_all_kept() -> None:

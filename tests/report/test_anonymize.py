@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from migrate.report.anonymize import anonymized
 from migrate.report.compare import compare
-from migrate.report.model import Machine, Node, Report, dump_report
+from migrate.report.model import Report, ReportedMachine, ReportedNode, dump_report
 from tests.report.make import captured, fleet
 
 NAMES = (
@@ -28,7 +28,7 @@ def bare(report: Report) -> str:
     return dump_report(replace(report, rules=(), asked=()))
 
 
-def known(node: Node) -> Machine | None:
+def known(node: ReportedNode) -> ReportedMachine | None:
     """What of a machine is no secret."""
     found = node.machine
     return replace(found, runtimes=tuple(replace(one, own=("",) * len(one.own)) for one in found.runtimes)) if found else None

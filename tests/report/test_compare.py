@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from migrate.report.build import counted
 from migrate.report.compare import compare, compare_markdown, compare_text
-from migrate.report.model import Node, Report
+from migrate.report.model import Report, ReportedNode
 from migrate.report.style import Style
 from tests.captured import BUNDLE
 from tests.report.make import captured
@@ -29,7 +29,7 @@ def later(old: Report) -> Report:
     cp1, _, w2 = mended.nodes
     nodes = (
         cp1,
-        Node(host="lab-w1", state="not read", error="lab-w1: no answer"),
+        ReportedNode(host="lab-w1", state="not read", error="lab-w1: no answer"),
         replace(w2, state="ready"),
         replace(w2, host="lab-w3", node="lab-w3"),
     )

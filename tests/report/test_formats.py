@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from migrate.formats import yaml_read
-from migrate.report.model import Finding, Location, Report
+from migrate.report.model import Location, Report, ReportedFinding
 from migrate.report.waivers import inline, waived
 from migrate.report.write import Wish, write_report
 from migrate.rules import Severity
@@ -26,7 +26,7 @@ def report() -> Report:
 
 def scanned(report: Report) -> Report:
     """A report with a finding in a file, as a scan has them."""
-    found = Finding(
+    found = ReportedFinding(
         code="D2C301",
         slug="docker-socket-mounted",
         severity=Severity.BLOCKER,

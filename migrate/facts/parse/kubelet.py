@@ -26,7 +26,7 @@ SERVED_BY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class KubeletVariable:
     """A variable of the kubelet's environment that carries flags: its text and where it is set; `in_unit` for `Environment=` lines."""
 
     name: str
@@ -42,7 +42,7 @@ class CommandLine:
     program: str
     exec_place: Place
     arguments: tuple[words.Word, ...]
-    variables: Mapping[str, Variable]
+    variables: Mapping[str, KubeletVariable]
 
 
 def kubelet(reading: Reading, units: Mapping[str, Unit]) -> Kubelet | Unreadable | None:
@@ -91,7 +91,7 @@ def command_line(reading: Reading, unit: Unit) -> CommandLine | Unreadable:
     if start is None:
         return reading.note(texts[0][0], "it has no ExecStart=")
     variables = {
-        one.name: Variable(one.name, one.value, Place(one.path, one.line, one.name), True) for one in unit_file.environment(merged)
+        one.name: KubeletVariable(one.name, one.value, Place(one.path, one.line, one.name), True) for one in unit_file.environment(merged)
     }
     for named in unit_file.environment_files(merged):
         content = reading.file(named.file)
@@ -100,7 +100,7 @@ def command_line(reading: Reading, unit: Unit) -> CommandLine | Unreadable:
         if content is None and not named.optional:
             return reading.note(named.file, f"{named.path} requires it, and it is not there")
         for one in env_file.parse(content or ""):
-            variables[one.name] = Variable(one.name, one.value, Place(named.file, one.line, one.name), False)
+            variables[one.name] = KubeletVariable(one.name, one.value, Place(named.file, one.line, one.name), False)
     command = words.command(start.value)
     return CommandLine(command.program, Place(start.path, start.line), command.arguments, variables)
 

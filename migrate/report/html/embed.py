@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from migrate.report.markup import Markup
-from migrate.report.model import FORMAT, Finding, Node, Report, RuleText
+from migrate.report.model import FORMAT, Report, ReportedFinding, ReportedNode, RuleText
 
 SHARED = ("nodes", "settings", "runtimes")
 SCRIPT = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
@@ -51,13 +51,13 @@ def load_page(text: str) -> Report:
     return replace(report, findings=tuple(_with(one, texts.get(one.code)) for one in report.findings))
 
 
-def _without(finding: Finding, rule: RuleText | None) -> Finding:
+def _without(finding: ReportedFinding, rule: RuleText | None) -> ReportedFinding:
     what, remedy = (rule.what, rule.remedy) if rule else ("", "")
     told = "" if finding.what == what else finding.what
     return replace(finding, what=told, remedy="" if finding.remedy == remedy else finding.remedy)
 
 
-def _with(finding: Finding, rule: RuleText | None) -> Finding:
+def _with(finding: ReportedFinding, rule: RuleText | None) -> ReportedFinding:
     return finding if rule is None else replace(finding, what=finding.what or rule.what, remedy=finding.remedy or rule.remedy)
 
 
@@ -71,4 +71,4 @@ def _short(value: Any, sets: dict[tuple[Any, ...], int]) -> Any:
 
 def _shared(name: str, value: Any) -> bool:
     """Whether it is a list that stands in `sets`: a report's own `nodes` do not."""
-    return name in SHARED and not any(isinstance(one, Node) for one in value)
+    return name in SHARED and not any(isinstance(one, ReportedNode) for one in value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from migrate.report.causes import Cause, causes, shown, where
 from migrate.report.html.parts import finding_line, prose, rule_summary
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import Finding, Report
+from migrate.report.model import Report, ReportedFinding
 from migrate.rules import Severity
 
 FIRST = 8
@@ -46,6 +46,6 @@ def _card(cause: Cause) -> Markup:
     )
 
 
-def hosts(one: Finding) -> Markup:
+def hosts(one: ReportedFinding) -> Markup:
     """The nodes of a finding, the first few by name."""
     return element("span", where(one, HOSTS), class_="hosts") if one.nodes else Markup("")

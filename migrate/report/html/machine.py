@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from migrate.report.html.parts import ticks
 from migrate.report.machine_text import by_verdict, runs
 from migrate.report.markup import Markup, element
-from migrate.report.model import DockerSetting, Node, Runtime
+from migrate.report.model import DockerSetting, ReportedNode, ReportedRuntime
 
 MARKS = {"cannot be carried": "blocker", "changed": "warning", "carried": "info", "not needed": ""}
 
 Firsts = Mapping[object, int]
 
 
-def firsts(nodes: Sequence[Node]) -> Firsts:
+def firsts(nodes: Sequence[ReportedNode]) -> Firsts:
     """The first node, by its index, of those that have the same settings, and of those that have the same runtimes."""
     found: dict[object, int] = {}
     for index, node in enumerate(nodes):
@@ -23,7 +23,7 @@ def firsts(nodes: Sequence[Node]) -> Firsts:
     return found
 
 
-def tables(index: int, node: Node, first: Firsts, nodes: Sequence[Node]) -> Iterator[Markup]:
+def tables(index: int, node: ReportedNode, first: Firsts, nodes: Sequence[ReportedNode]) -> Iterator[Markup]:
     """Both tables, folded; where another node has the same, a link to its card: a fleet's page has to stay small."""
     found = node.machine.runtimes if node.machine else ()
     elsewhere: dict[int, list[str]] = {}
@@ -55,7 +55,7 @@ def _settings(settings: Sequence[DockerSetting]) -> Markup:
     return _table(said, ("Key", "Value", "Given by", "Verdict", "What becomes of it"), rows)
 
 
-def _runtimes(found: Sequence[Runtime]) -> Markup:
+def _runtimes(found: Sequence[ReportedRuntime]) -> Markup:
     rows = [
         element("tr", *(element("td", cell) for cell in (one.name, one.version or "-", one.role, one.kubernetes, runs(one))))
         for one in found

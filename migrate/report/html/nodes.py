@@ -11,7 +11,7 @@ from migrate.report.html.machine import firsts, tables
 from migrate.report.html.parts import rows_table, search
 from migrate.report.html.stacks import picture
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import Finding, Machine, Node, Report
+from migrate.report.model import Report, ReportedFinding, ReportedMachine, ReportedNode
 from migrate.rules import Severity
 
 HEADER = ("Node", "State", "Kubelet", "Now", "After", "OS", "B/W/I")
@@ -19,7 +19,7 @@ HEADER = ("Node", "State", "Kubelet", "Now", "After", "OS", "B/W/I")
 
 def nodes(report: Report) -> Markup:
     """The table with its search field."""
-    on: dict[str, list[Finding]] = {}
+    on: dict[str, list[ReportedFinding]] = {}
     for one in report.findings:
         for host in one.nodes:
             on.setdefault(host, []).append(one)
@@ -44,7 +44,7 @@ def nodes(report: Report) -> Markup:
     return join(tools, rows_table(HEADER, rows, name="nodes", numbers=(6,)))
 
 
-def _node(index: int, node: Node, card: Iterator[Markup], facts: Iterator[Markup]) -> Markup:
+def _node(index: int, node: ReportedNode, card: Iterator[Markup], facts: Iterator[Markup]) -> Markup:
     machine = node.machine
     now = f"{machine.runtime} {machine.runtime_version}".strip() if machine else "-"
     then = f"{machine.next_runtime} {machine.next_version}".strip() if machine else "-"
@@ -66,7 +66,7 @@ def _node(index: int, node: Node, card: Iterator[Markup], facts: Iterator[Markup
     )
 
 
-def _card(node: Node, found: list[Finding], files: Mapping[int, str], pictures: Mapping[str, Markup]) -> Iterator[Markup]:
+def _card(node: ReportedNode, found: list[ReportedFinding], files: Mapping[int, str], pictures: Mapping[str, Markup]) -> Iterator[Markup]:
     if node.error:
         yield element("pre", node.error)
     if node.machine is not None:
@@ -84,7 +84,7 @@ def _card(node: Node, found: list[Finding], files: Mapping[int, str], pictures: 
         yield element("ul", element("li", "Would write:"), *links)
 
 
-def _found(code: str, group: list[Finding]) -> Markup:
+def _found(code: str, group: list[ReportedFinding]) -> Markup:
     """What one rule found here: a blocker with what was seen, a warning by its subjects."""
     link = element("a", code, href=f"#{code}")
     if group[0].severity is Severity.BLOCKER:
@@ -92,7 +92,7 @@ def _found(code: str, group: list[Finding]) -> Markup:
     return element("li", link, " ", ", ".join(one.subject for one in group[:2]), f" and {len(group) - 2} more" if len(group) > 2 else "")
 
 
-def _facts(node: Node, machine: Machine) -> Iterator[str]:
+def _facts(node: ReportedNode, machine: ReportedMachine) -> Iterator[str]:
     yield f"node {node.node}" if node.node != node.host else ""
     yield ", ".join(node.roles)
     yield f"pool {node.pool}" if node.pool else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from migrate.report.causes import answer
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import Finding
+from migrate.report.model import ReportedFinding
 from migrate.rules import Severity
 
 TICKS = re.compile("`([^`]+)`")
@@ -44,7 +44,7 @@ def rule_summary(severity: Severity, what: str, extent: str) -> Markup:
     return element("summary", chip(severity), element("span", ticks(what), class_="what"), element("span", extent, class_="extent"))
 
 
-def finding_line(one: Finding, nodes: Markup) -> Markup:
+def finding_line(one: ReportedFinding, nodes: Markup) -> Markup:
     """One finding: where, what was seen, and the answer when there is one."""
     place = element("code", str(one.location), class_="place") if one.location else ""
     said = element("span", answer(one), class_="answer") if one.settled else ""

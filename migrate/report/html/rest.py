@@ -5,7 +5,7 @@ from __future__ import annotations
 from migrate.report.causes import plural
 from migrate.report.html.parts import prose, rule_summary
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import FileChange, Report, RuleText
+from migrate.report.model import FileDiff, Report, RuleText
 
 KINDS = {"+": "add", "-": "del", "@": "hunk"}
 
@@ -15,7 +15,7 @@ def files(report: Report) -> Markup:
     return join(*(_file(index, one) for index, one in enumerate(report.files)))
 
 
-def _file(index: int, one: FileChange) -> Markup:
+def _file(index: int, one: FileDiff) -> Markup:
     count = ", ".join(one.nodes) if len(one.nodes) <= 3 else plural(len(one.nodes), "node")
     summary = element("summary", element("code", one.path), element("span", f"{'new' if one.new else 'edited'} · {count}", class_="extent"))
     lines = [_line(line) for line in one.diff.splitlines()]

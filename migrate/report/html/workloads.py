@@ -5,14 +5,14 @@ from __future__ import annotations
 from migrate.report.causes import answer, plural
 from migrate.report.html.parts import rows_table, search
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import Finding, Report, Workload
+from migrate.report.model import Report, ReportedFinding, ReportedWorkload
 
 HEADER = ("Workload", "Pod security", "Pods", "Findings")
 
 
 def workloads(report: Report) -> Markup:
     """Those with findings first; the others below, folded."""
-    found: dict[str, list[Finding]] = {}
+    found: dict[str, list[ReportedFinding]] = {}
     for one in report.findings:
         found.setdefault(one.workload, []).append(one)
     ordered = sorted(report.workloads, key=lambda one: (-one.blockers, -one.warnings, -one.infos))
@@ -28,7 +28,7 @@ def workloads(report: Report) -> Markup:
     return join(intro, table, rest)
 
 
-def _row(one: Workload, found: list[Finding]) -> Markup:
+def _row(one: ReportedWorkload, found: list[ReportedFinding]) -> Markup:
     place = element("code", str(one.location), class_="place") if one.location else ""
     wanted = "" if one.replicas is None else f" of {one.replicas}"
     return element(
@@ -44,7 +44,7 @@ def _row(one: Workload, found: list[Finding]) -> Markup:
     )
 
 
-def _finding(one: Finding) -> Markup:
+def _finding(one: ReportedFinding) -> Markup:
     said = element("span", answer(one), class_="answer") if one.settled else ""
     place = f"{one.location}: " if one.location else ""
     return element("li", element("a", one.code, href=f"#{one.code}"), f" {place}{one.evidence} ", said)

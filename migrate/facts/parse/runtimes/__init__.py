@@ -9,7 +9,7 @@ from migrate.facts.parse.bounded import MOST
 from migrate.facts.parse.reading import Reading
 from migrate.facts.parse.runtimes import cri, engines, low_level, machines, system
 from migrate.facts.parse.runtimes.scene import Scene, scene
-from migrate.facts.runtimes import Role, Runtime, Use
+from migrate.facts.runtimes import KubernetesUse, Role, Runtime
 
 
 def runtimes(
@@ -40,9 +40,9 @@ def _used(one: Runtime, found: tuple[Runtime, ...], seen: Scene) -> Runtime:
     with_pods = {other.name for other in found if any(of.owner == "Kubernetes" for of in other.live)}
     direct = _direct(found, seen) or {other.name for other in found if other.role is Role.CRI and other.name in with_pods}
     if one.name in direct:
-        return replace(one, kubernetes=Use.DIRECTLY)
+        return replace(one, kubernetes=KubernetesUse.DIRECTLY)
     below = _below(direct, with_pods, {other.name: other for other in found})
-    return replace(one, kubernetes=Use.BELOW) if one.name in below else one
+    return replace(one, kubernetes=KubernetesUse.BELOW) if one.name in below else one
 
 
 def _direct(found: tuple[Runtime, ...], seen: Scene) -> set[str]:

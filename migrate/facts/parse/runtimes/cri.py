@@ -8,7 +8,7 @@ from typing import Any
 from migrate.facts.model import Containerd, Unreadable
 from migrate.facts.parse.bounded import clean
 from migrate.facts.parse.runtimes.scene import Process, Scene
-from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
+from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
 
 SOCKET = "/run/containerd/containerd.sock"
 OWNERS = {"k8s.io": "Kubernetes", "moby": "docker"}  # of containerd's namespaces
@@ -39,7 +39,9 @@ def found(seen: Scene) -> Iterator[Runtime]:
         if processes or version or sockets:
             how = [f"{program} --version"] if version else []
             evidence = (*how, *(f"process {one.pid}" for one in processes), *sockets)
-            yield Runtime(name, Role.CRI, version, evidence, Use.NO, bool(processes), sockets, notes=(f"the project has ended: {ended}",))
+            yield Runtime(
+                name, Role.CRI, version, evidence, KubernetesUse.NO, bool(processes), sockets, notes=(f"the project has ended: {ended}",)
+            )
 
 
 def _for_docker(seen: Scene) -> Iterator[Runtime]:
@@ -49,14 +51,14 @@ def _for_docker(seen: Scene) -> Iterator[Runtime]:
         at = seen.exists("/run/dockershim.sock")
         active = seen.kubelet.running is not None
         shown = (clean(seen.endpoint.evidence),)
-        yield Runtime("dockershim", Role.CRI, clean(seen.kubelet.version), shown, Use.COULD, active, at, below, pods)
+        yield Runtime("dockershim", Role.CRI, clean(seen.kubelet.version), shown, KubernetesUse.COULD, active, at, below, pods)
     processes = seen.running("cri-dockerd")
     version = seen.version("cri-dockerd version")
     if processes or version:
         sockets = seen.exists("/run/cri-dockerd.sock")
         runs = pods if seen.endpoint.kind == "cri-dockerd" else ()
         evidence = (*(["cri-dockerd --version"] if version else []), *(f"process {one.pid}" for one in processes))
-        yield Runtime("cri-dockerd", Role.CRI, version, evidence, Use.COULD, bool(processes), sockets, below, runs)
+        yield Runtime("cri-dockerd", Role.CRI, version, evidence, KubernetesUse.COULD, bool(processes), sockets, below, runs)
 
 
 def _pods(seen: Scene) -> tuple[Running, ...] | Unreadable:
@@ -84,10 +86,10 @@ def _owner(process: Process) -> str:
 def _containerd(seen: Scene, name: str, process: Process | None, known: Containerd | None) -> Runtime:
     address = _address(process, known)
     version = clean(known.version) if known else ""
-    could = Use.COULD if known is None or known.cri in (None, "ok") else Use.NO
+    could = KubernetesUse.COULD if known is None or known.cri in (None, "ok") else KubernetesUse.NO
     if process and _owner(process) not in ("", "Docker's"):
-        could = Use.DIRECTLY  # the distribution's own kubelet has no unit that would tell
-    notes = ("its CRI plugin does not run",) if could is Use.NO else ()
+        could = KubernetesUse.DIRECTLY  # the distribution's own kubelet has no unit that would tell
+    notes = ("its CRI plugin does not run",) if could is KubernetesUse.NO else ()
     evidence = (*(["containerd --version"] if version else []), *([f"process {process.pid}"] if process else []))
     runs = tuple(
         Running(clean(one.id)[:64], "pod" if one.namespace == "k8s.io" else "container", "running", _named(one.namespace))
@@ -152,7 +154,7 @@ def _crio(seen: Scene) -> Iterator[Runtime]:
     sockets = seen.exists("/run/crio/crio.sock")
     evidence = (*(["crio --version"] if version else []), *(f"process {one.pid}" for one in processes))
     links = tuple(_crio_handlers(seen.crio.loaded)) if seen.crio and isinstance(seen.crio.loaded, Mapping) else ()
-    yield Runtime("cri-o", Role.CRI, version, evidence, Use.COULD, bool(processes), sockets, links, runs)
+    yield Runtime("cri-o", Role.CRI, version, evidence, KubernetesUse.COULD, bool(processes), sockets, links, runs)
 
 
 def is_crio(monitor: Process) -> bool:

@@ -9,7 +9,7 @@ from migrate.facts.model import Container, Docker, Unreadable
 from migrate.facts.parse.bounded import clean
 from migrate.facts.parse.runtimes.cri import is_crio, oci_name
 from migrate.facts.parse.runtimes.scene import Process, Scene
-from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
+from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
 
 STORAGE = "/var/lib/containers/storage"
 RKT_PODS = "/var/lib/rkt/pods"
@@ -36,7 +36,7 @@ def _docker(seen: Scene, docker: Docker) -> Runtime:
     how = next((value for one in processes if (value := one.value("--containerd"))), "its own child")
     links = ((Link(upstream, how),) if processes else ()) + tuple(_docker_runtimes(docker))
     sockets = seen.exists("/run/docker.sock")
-    return Runtime("docker", Role.ENGINE, clean(docker.version), evidence, Use.COULD, bool(processes), sockets, links, runs)
+    return Runtime("docker", Role.ENGINE, clean(docker.version), evidence, KubernetesUse.COULD, bool(processes), sockets, links, runs)
 
 
 def _asked_by(one: Container) -> str | None:
@@ -66,7 +66,7 @@ def _swarm(docker: Docker) -> Iterator[Runtime]:
         tasks = tuple(Running(clean(one.name), "task", clean(one.state), None) for one in docker.containers if one.swarm_task)
         evidence = (clean(f"docker info: Swarm is {docker.swarm}"),)
         links = (Link("docker", "part of dockerd"),)
-        yield Runtime("docker swarm", Role.ORCHESTRATOR, clean(docker.version), evidence, Use.NO, True, (), links, tasks)
+        yield Runtime("docker swarm", Role.ORCHESTRATOR, clean(docker.version), evidence, KubernetesUse.NO, True, (), links, tasks)
 
 
 def _podman(seen: Scene) -> Iterator[Runtime]:
@@ -85,7 +85,7 @@ def _podman(seen: Scene) -> Iterator[Runtime]:
     links = tuple(Link(name, "conmon --runtime") for name in programs)
     stores = sorted({store for one in monitors if (store := _store(one))})
     notes = tuple(f"containers of another user, in {store}" for store in stores if store != STORAGE)
-    yield Runtime("podman", Role.ENGINE, version, evidence, Use.NO, None, sockets, links, tuple(runs), notes)
+    yield Runtime("podman", Role.ENGINE, version, evidence, KubernetesUse.NO, None, sockets, links, tuple(runs), notes)
 
 
 def _store(monitor: Process) -> str:
@@ -107,7 +107,7 @@ def _rkt(seen: Scene) -> Iterator[Runtime]:
     yield Runtime("rkt", Role.ENGINE, version, evidence, _for_rkt(seen), None, (), (), runs, notes)
 
 
-def _for_rkt(seen: Scene) -> Use:
+def _for_rkt(seen: Scene) -> KubernetesUse:
     """`--container-runtime=rkt` was in the kubelet up to 1.10."""
     flag = seen.kubelet.flag("container-runtime") if seen.kubelet else None
-    return Use.DIRECTLY if flag and flag.value == "rkt" else Use.NO
+    return KubernetesUse.DIRECTLY if flag and flag.value == "rkt" else KubernetesUse.NO

@@ -8,7 +8,7 @@ from migrate.facts.model import Unreadable
 from migrate.facts.parse.bounded import asked, clean
 from migrate.facts.parse.runtimes.cri import OWNERS, is_crio, oci_name
 from migrate.facts.parse.runtimes.scene import LINES, Scene
-from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
+from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
 
 # name here -> probes that tell its version, probe that lists what it runs in its own state folder
 KNOWN = {
@@ -42,7 +42,7 @@ def found(seen: Scene, above: tuple[Runtime, ...]) -> Iterator[Runtime]:
         shown = (f"{PROGRAMS.get(name, name)} --version",) if version else ("what it runs",) if runs else ()
         notes = ("no /dev/kvm: it cannot start its virtual machines",) if name == "kata" and not seen.exists("/dev/kvm") else ()
         below = (Link("qemu", "one machine a pod"),) if name == "kata" and "qemu" in others else ()
-        yield Runtime(name, Role.OCI, version, (*shown, *marks, *told), Use.COULD, links=below, runs=runs, notes=notes)
+        yield Runtime(name, Role.OCI, version, (*shown, *marks, *told), KubernetesUse.COULD, links=below, runs=runs, notes=notes)
 
 
 def _beside(seen: Scene, name: str) -> Iterator[Running]:
