@@ -15,11 +15,11 @@ import msgspec
 from migrate.facts.api import Condition, Metadata, Model
 from migrate.facts.config_use import ConfigUse
 from migrate.facts.kubeadm import KUBELET_CONFIG, KubeadmConfig, KubeletConfigMap
-from migrate.facts.model import Unreadable
 from migrate.facts.owners import Owners
 from migrate.facts.pod import Pod, PodTemplate, TemplateMetadata
 from migrate.facts.pod_volumes import HostPath
 from migrate.facts.resolve import resolve
+from migrate.facts.values import Unreadable
 
 KEPT_ANNOTATIONS = (
     "kubeadm.alpha.kubernetes.io/cri-socket",

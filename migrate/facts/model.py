@@ -8,37 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from migrate.facts import daemon
 from migrate.facts.capture import PathReading
 from migrate.facts.daemon import Given
-
-if TYPE_CHECKING:
-    from migrate.facts.runtimes import Runtime
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Something that exists or may exist and could not be read: `what` names it (a path or a command), `reason` says why."""
-
-    what: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value was read: a file, its line and column (1-based), and the environment variable that carried it, if any."""
-
-    path: str
-    line: int | None = None
-    variable: str | None = None
-    column: int | None = None
-
-    def __str__(self) -> str:
-        line = f":{self.line}" if self.line else ""
-        line += f":{self.column}" if self.line and self.column else ""
-        return f"{self.path}{line}" + (f" ({self.variable})" if self.variable else "")
+from migrate.facts.runtimes import Runtime
+from migrate.facts.values import Place as Place
+from migrate.facts.values import Unreadable as Unreadable
 
 
 @dataclass(frozen=True, slots=True)

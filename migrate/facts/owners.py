@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from migrate.facts.api import Metadata
-
-Title = tuple[str, str, str]
-"""Namespace, kind, name: what a workload is called and ordered by."""
+from migrate.facts.values import Title as Title
 
 
 class Managed(Protocol):

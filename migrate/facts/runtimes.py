@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from migrate.facts.model import Unreadable
+from migrate.facts.values import Unreadable
 
 
 class Role(StrEnum):

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from migrate.facts.cluster import ClusterFacts, Owner
-from migrate.facts.model import Place
-from migrate.facts.owners import Owners, Title
+from migrate.facts.owners import Owners
 from migrate.facts.pod import Pod, PodContainer, PodSpec
-
-Pointer = tuple[str | int, ...]
-"""A way into a document, keys and list indexes: `("spec", "volumes", 0, "hostPath", "path")`."""
+from migrate.facts.values import Place, Title
+from migrate.facts.values import Pointer as Pointer
 
 CONFIG_MAP = "ConfigMap"
 """The kind under which a ConfigMap that no workload uses is judged: it has no pods, only lines."""

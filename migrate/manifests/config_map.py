@@ -7,11 +7,10 @@ from functools import partial
 
 from yaml.nodes import Node, ScalarNode
 
-from migrate.facts.model import Place
-from migrate.facts.owners import Title
 from migrate.facts.pod import PodSpec
 from migrate.facts.texts import config_uses
-from migrate.facts.workload import Pointer, Workload
+from migrate.facts.values import Place, Pointer, Title
+from migrate.facts.workload import Workload
 from migrate.manifests.model import Template
 from migrate.manifests.nodes import get, pairs
 from migrate.manifests.text import Text

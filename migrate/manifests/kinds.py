@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from migrate.facts.owners import Title
-from migrate.facts.workload import Pointer
+from migrate.facts.values import Pointer, Title
 from migrate.manifests.config_map import config_map
 from migrate.manifests.model import Item, Kind, Problem, Trouble, Use
 from migrate.manifests.nodes import entry, get, items, pairs, text

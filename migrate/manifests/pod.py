@@ -10,10 +10,9 @@ import msgspec
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from migrate.facts.cluster import KEPT_ANNOTATIONS
-from migrate.facts.model import Place
-from migrate.facts.owners import Title
 from migrate.facts.pod import PodTemplate
-from migrate.facts.workload import Pointer, Workload
+from migrate.facts.values import Place, Pointer, Title
+from migrate.facts.workload import Workload
 from migrate.manifests.model import Problem, Template, Trouble
 from migrate.manifests.nodes import entry, items
 from migrate.manifests.text import Text

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from migrate.facts.model import Containerd, Docker, Kubelet, Unreadable
+from migrate.facts.model import Containerd, Docker, Kubelet
 from migrate.facts.runtimes import Runtime
+from migrate.facts.values import Unreadable
 from migrate.installers.table import identify
 from migrate.report.model import DockerSetting, ReportedMachine, ReportedNode, ReportedRuntime, State
 from migrate.rules import NodeView, Severity

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migrate.facts.capture import TIMED_OUT, Capture, CommandReading, load
-from migrate.facts.model import Unreadable
 from migrate.facts.node import facts_from
 from migrate.facts.runtimes import KubernetesUse, Running, Runtime, inside
+from migrate.facts.values import Unreadable
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "runtimes"
 NAMES = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())

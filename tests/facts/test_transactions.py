@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrate.facts.model import Unreadable
 from migrate.facts.package_managers import INSTALLED, MANAGERS, OWNED_BY_NONE, question
 from migrate.facts.parse.transaction import LONGEST, transaction
 from migrate.facts.transaction import Change, Transaction
+from migrate.facts.values import Unreadable
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "transactions"
 NAMES = sorted(path.name for path in FIXTURES.glob("*-*.txt"))

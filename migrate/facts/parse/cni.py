@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from migrate.facts.model import Cni, Unreadable
+from migrate.facts.model import Cni
 from migrate.facts.parse.reading import Reading
 from migrate.facts.probes import CNI_ASKED
+from migrate.facts.values import Unreadable
 
 LEASES = "/var/lib/cni/networks/"
 

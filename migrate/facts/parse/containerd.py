@@ -7,9 +7,10 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from migrate.facts.model import Containerd, Unit, Unreadable
+from migrate.facts.model import Containerd, Unit
 from migrate.facts.parse.docker import flag
 from migrate.facts.parse.reading import Reading
+from migrate.facts.values import Unreadable
 from migrate.formats import FormatError, toml_doc
 
 CONFIG = "/etc/containerd/config.toml"

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from migrate.facts.model import Container, Docker, Image, Place, Unit, Unreadable
+from migrate.facts.model import Container, Docker, Image, Unit
 from migrate.facts.parse.reading import Reading
+from migrate.facts.values import Place, Unreadable
 from migrate.formats import FormatError, env_file, json_doc, unit_file
 
 DAEMON_JSON = "/etc/docker/daemon.json"

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrate.facts.kubelet_table import BOOLEANS, DOCKERSHIM_LAST, knows_field
-from migrate.facts.model import Endpoint, Kubelet, KubeletFlag, Place, Unit, Unreadable
+from migrate.facts.model import Endpoint, Kubelet, KubeletFlag, Unit
 from migrate.facts.parse.reading import Reading
+from migrate.facts.values import Place, Unreadable
 from migrate.formats import FormatError, env_file, flags, unit_file, words, yaml_doc
 
 UNIT = "kubelet.service"

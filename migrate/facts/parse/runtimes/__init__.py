@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from migrate.facts.model import Containerd, Crio, Docker, Endpoint, Kubelet, Unreadable
+from migrate.facts.model import Containerd, Crio, Docker, Endpoint, Kubelet
 from migrate.facts.parse.bounded import MOST
 from migrate.facts.parse.reading import Reading
 from migrate.facts.parse.runtimes import cri, engines, low_level, machines, system
 from migrate.facts.parse.runtimes.scene import Scene, scene
 from migrate.facts.runtimes import KubernetesUse, Role, Runtime
+from migrate.facts.values import Unreadable
 
 
 def runtimes(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from migrate.facts.model import Containerd, Unreadable
+from migrate.facts.model import Containerd
 from migrate.facts.parse.bounded import clean
 from migrate.facts.parse.runtimes.scene import Process, Scene
 from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
+from migrate.facts.values import Unreadable
 
 SOCKET = "/run/containerd/containerd.sock"
 OWNERS = {"k8s.io": "Kubernetes", "moby": "docker"}  # of containerd's namespaces

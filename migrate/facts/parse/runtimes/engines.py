@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from migrate.facts.model import Container, Docker, Unreadable
+from migrate.facts.model import Container, Docker
 from migrate.facts.parse.bounded import clean
 from migrate.facts.parse.runtimes.cri import is_crio, oci_name
 from migrate.facts.parse.runtimes.scene import Process, Scene
 from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
+from migrate.facts.values import Unreadable
 
 STORAGE = "/var/lib/containers/storage"
 RKT_PODS = "/var/lib/rkt/pods"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.facts.model import Unreadable
 from migrate.facts.parse.bounded import asked, clean
 from migrate.facts.parse.runtimes.cri import OWNERS, is_crio, oci_name
 from migrate.facts.parse.runtimes.scene import LINES, Scene
 from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
+from migrate.facts.values import Unreadable
 
 # name here -> probes that tell its version, probe that lists what it runs in its own state folder
 KNOWN = {

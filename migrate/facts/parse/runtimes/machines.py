@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.facts.model import Unreadable
 from migrate.facts.parse.bounded import clean
 from migrate.facts.parse.runtimes.scene import Process, Scene
 from migrate.facts.runtimes import Link, Role, Running, Runtime
+from migrate.facts.values import Unreadable
 
 # who started a QEMU, by a part of its command line; the first that fits
 OWNERS = (

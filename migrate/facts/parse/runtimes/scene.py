@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from migrate.facts.model import Containerd, Crio, Docker, Endpoint, Kubelet, Unreadable
+from migrate.facts.model import Containerd, Crio, Docker, Endpoint, Kubelet
 from migrate.facts.parse.bounded import asked, clean
 from migrate.facts.parse.reading import Reading
+from migrate.facts.values import Unreadable
 
 WORDS = 400  # of a command line that are looked at
 LINES = 20_000  # of one answer that are looked at

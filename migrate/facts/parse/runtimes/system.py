@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from migrate.facts.model import Unreadable
 from migrate.facts.parse.bounded import asked, clean
 from migrate.facts.parse.runtimes.machines import guest, is_qemu
 from migrate.facts.parse.runtimes.scene import LINES, Scene
 from migrate.facts.runtimes import Link, Role, Running, Runtime
+from migrate.facts.values import Unreadable
 
 SNAP = "/snap/lxd/current/meta/snap.yaml"
 # name, daemon, folders of its state, sockets, probes that tell its version
