@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from migrate.facts import runtime_table
+
 DOCKER = "docker -H unix:///var/run/docker.sock"
 
 # Go templates choose the fields on the node, so that values of container environments never leave it: only their names do.
@@ -36,13 +38,7 @@ IMAGE_FIELDS = (
 
 UNITS = (
     "kubelet.service",
-    "docker.service",
-    "docker.socket",
-    "containerd.service",
-    "crio.service",
-    "cri-docker.service",
-    "cri-docker.socket",
-    "snap.docker.dockerd.service",
+    *runtime_table.UNITS,
     "k3s.service",
     "k3s-agent.service",
     "rke2-server.service",
@@ -84,9 +80,9 @@ ACTOR_CALLS = (
 )
 PUPPET_STATE = "/opt/puppetlabs/puppet/cache/state /var/lib/puppet/state /var/cache/puppet/state"
 # Runtimes and what stays beside their containers and guests, by the 15 characters that the kernel keeps of a name.
-RUNTIME_PROCESSES = (
-    "docker-containe|conmon|conmonrs|lxc-start|lxc-execute|systemd-nspawn|qemu-.*|kvm|lkvm|lkvm-static|libvirtd|virtqemud|virtlxcd|frakti|"
-    "rktlet|lxe|virtlet|criproxy|cri-containerd"
+PROCESSES = (
+    *("kubelet", "k3s", "k3s-server", "k3s-agent", "rke2", "k0s", "etcd", "kube-apiserver", "qemu-.*", "kvm"),
+    *(name[:15] for name in runtime_table.PROCESSES),
 )
 RUNTIME_FOLDERS = (
     "/var/lib/lxc/ /var/lib/machines/ /var/lib/lxd/containers/ /var/lib/lxd/virtual-machines/ /var/snap/lxd/common/lxd/containers/ "
@@ -134,12 +130,7 @@ PROBES: tuple[Probe, ...] = (
     Probe("cgroup filesystem", "stat -f -c %T /sys/fs/cgroup"),
     Probe("virtualization", "systemd-detect-virt"),
     Probe("systemd version", "systemctl --version"),
-    Probe(
-        "processes",
-        "pgrep -a -x 'dockerd|containerd|crio|cri-dockerd|kubelet|k3s|k3s-server|k3s-agent|rke2|k0s|etcd|kube-apiserver|lxd|incusd|rkt|"
-        + RUNTIME_PROCESSES
-        + "'",
-    ),
+    Probe("processes", f"pgrep -a -x '{'|'.join(PROCESSES)}'"),
     Probe("shims", "pgrep -a containerd-shi"),
     Probe("listening", "ss -H -l -n -t -p"),
     Probe("docker group", "getent group docker"),
@@ -288,12 +279,7 @@ PATTERNS: tuple[str, ...] = (
 
 # Only looked at, never read: sockets, credentials, and the marks of installers.
 LOOKS: tuple[str, ...] = (
-    "/run/docker.sock",
-    "/run/dockershim.sock",
-    "/run/cri-dockerd.sock",
-    "/run/containerd/containerd.sock",
-    "/run/docker/containerd/containerd.sock",
-    "/run/crio/crio.sock",
+    *runtime_table.SOCKETS,
     "/root/.docker/config.json",
     "/var/lib/kubelet/config.json",
     "/var/lib/kubelet/.dockercfg",
@@ -337,19 +323,7 @@ LOOKS: tuple[str, ...] = (
     "/proc/bc",
     "/opt/kata",
     "/etc/kata-containers/configuration.toml",
-    "/run/podman/podman.sock",
-    "/var/lib/lxd/unix.socket",
-    "/var/snap/lxd/common/lxd/unix.socket",
-    "/var/lib/incus/unix.socket",
-    "/run/libvirt/libvirt-sock",
-    "/run/libvirt/virtqemud-sock",
     "/run/k3s/containerd/containerd.sock",
-    "/run/frakti.sock",
-    "/run/rktlet.sock",
-    "/run/lxe.sock",
-    "/run/virtlet.sock",
-    "/run/criproxy.sock",
-    "/run/cri-containerd.sock",
     "/sys/class/net/lxcbr0",
     "/sys/class/net/lxdbr0",
     "/sys/class/net/incusbr0",

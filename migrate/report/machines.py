@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from migrate.facts.model import Containerd, Docker, Kubelet
+from migrate.facts.runtime_table import CONTAINERD
 from migrate.facts.runtimes import Runtime
 from migrate.facts.values import Unreadable
 from migrate.installers.table import identify
@@ -110,7 +111,7 @@ def _runtime_version(view: NodeView) -> str:
     facts = view.facts
     if view.on_docker:
         return facts.docker.version if isinstance(facts.docker, Docker) else ""
-    if facts.endpoint.kind == "containerd":
+    if facts.endpoint.kind == CONTAINERD.name:
         return facts.containerd.version if isinstance(facts.containerd, Containerd) else ""
     return facts.version_of(facts.endpoint.kind)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from migrate.facts.model import NodeFacts
+from migrate.facts.runtime_table import DOCKER
 from migrate.report.model import Layer
 from migrate.report.stack import stack
 from migrate.report.style import Style
@@ -19,7 +20,7 @@ def stack_text(facts: NodeFacts, target: Target, style: Style) -> str:
     before, after = stack(facts, target)
     parts = [style.paint(facts.host, "bold"), f"NOW\n{_column(before, style)}"]
     parts.append("AFTER\n" + (_column(after, style) if after != before else "  the same: there is nothing to move"))
-    known = {layer.name for layer in (*before, *after)} | {"docker"}
+    known = {layer.name for layer in (*before, *after)} | {DOCKER.name}
     beside = [one for one in facts.runtimes if one.name not in known]
     if beside:
         lines = []

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from migrate.facts.capture import TIMED_OUT, Capture, CommandReading, load
 from migrate.facts.node import facts_from
-from migrate.facts.runtimes import KubernetesUse, Running, Runtime, inside
+from migrate.facts.runtime_table import RUNTIMES
+from migrate.facts.runtimes import KubernetesUse, Role, Running, Runtime, inside
 from migrate.facts.values import Unreadable
+from migrate.targets import Target
+from migrate.targets.table import TARGETS
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "runtimes"
 NAMES = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
@@ -46,6 +49,27 @@ def text_of(name: str) -> str:
             lines += [f"  {of.kind} {of.name}: {of.state}{f', for {of.owner}' if of.owner else ''}" for of in one.runs]
         lines += [f"  note: {note}" for note in one.notes]
     return "\n".join(lines) + "\n"
+
+
+def test_the_table_names_each_runtime_once_and_the_found_ones_stand_in_it() -> None:
+    names = [known.name for known in RUNTIMES]
+    assert len(names) == len(set(names))
+    roles = {known.name: known.role for known in RUNTIMES}
+    found = {runtime.name: runtime.role for name in NAMES for runtime in runtimes(name).values()}
+    # a private containerd is named by its owner, an OCI runtime that only a configuration names by its program
+    others = {name for name in found if name not in roles}
+    assert {name for name in others if found[name] is not Role.OCI and not name.startswith("containerd (")} == set()
+    assert {name: role for name, role in found.items() if name not in others} == {name: roles[name] for name in found if name in roles}
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_a_target_is_called_and_reached_as_the_table_says(target: Target) -> None:
+    known = next(known for known in RUNTIMES if known.name == target.runtime)
+    assert target.title.startswith(known.title)
+    assert target.prefix == known.prefix
+    assert target.unit in known.units
+    assert target.program in known.programs
+    assert target.socket.replace("/var/run/", "/run/") in known.sockets
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,16 +14,11 @@ from typing import Any
 from migrate.facts.kubelet_table import BOOLEANS, DOCKERSHIM_LAST, knows_field
 from migrate.facts.model import Endpoint, Kubelet, KubeletFlag, Unit
 from migrate.facts.parse.reading import Reading
+from migrate.facts.runtime_table import CONTAINERD, CRI_DOCKERD, DOCKERSHIM, served_by
 from migrate.facts.values import Place, Unreadable
 from migrate.formats import FormatError, env_file, flags, unit_file, words, yaml_doc
 
 UNIT = "kubelet.service"
-SERVED_BY = (
-    ("/containerd/containerd.sock", "containerd"),
-    ("/crio/crio.sock", "cri-o"),
-    ("cri-dockerd", "cri-dockerd"),
-    ("cri-docker.sock", "cri-dockerd"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +150,16 @@ def endpoint(found: Kubelet | Unreadable | None, reading: Reading) -> Endpoint:
     where = f" in {named.place}" if named.place else ""
     if minor <= DOCKERSHIM_LAST and (runtime is None or runtime.value == "docker"):
         said = f"--container-runtime=docker in {runtime.place}" if runtime else "no --container-runtime is given and its default is docker"
-        return Endpoint("dockershim", socket or "unix:///var/run/dockershim.sock", f"kubelet {found.version}: {said}")
+        return Endpoint(DOCKERSHIM.name, socket or "unix:///var/run/dockershim.sock", f"kubelet {found.version}: {said}")
     if not socket:
         said = f"kubelet {found.version}: no endpoint is given, this is its default"
-        return Endpoint("containerd", "unix:///run/containerd/containerd.sock", said)
+        return Endpoint(CONTAINERD.name, f"unix://{CONTAINERD.sockets[0]}", said)
     path = _local_path(socket)
     look = reading.capture.paths.get(path)
     real = (look.target if look and look.target else path).replace("/var/run/", "/run/")
-    kind = next((kind for part, kind in SERVED_BY if part in real), "unknown")
-    if kind == "unknown" and "dockershim" in real:
-        kind = "cri-dockerd" if "cri-dockerd" in (reading.output("processes", (0, 1)) or "") else "unknown"
+    kind = served_by(real) or "unknown"
+    if kind == "unknown" and DOCKERSHIM.name in real and CRI_DOCKERD.programs[0] in (reading.output("processes", (0, 1)) or ""):
+        kind = CRI_DOCKERD.name
     leads = f", which leads to {real}" if look and look.target and look.target != path.replace("/var/run/", "/run/") else ""
     return Endpoint(kind, socket, f"kubelet {found.version}: endpoint {socket}{where}{leads}")
 
