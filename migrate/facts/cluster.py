@@ -59,11 +59,8 @@ class NodeInfo(Model, frozen=True):
 
     container_runtime_version: str = ""
     kubelet_version: str = ""
-    kernel_version: str = ""
-    os_image: str = ""
     machine_id: str = msgspec.field(name="machineID", default="")
     system_uuid: str = msgspec.field(name="systemUUID", default="")
-    boot_id: str = msgspec.field(name="bootID", default="")
 
 
 class NodeSpec(Model, frozen=True):
@@ -71,7 +68,6 @@ class NodeSpec(Model, frozen=True):
 
     unschedulable: bool = False
     taints: tuple[Taint, ...] | None = None
-    pod_cidr: str = msgspec.field(name="podCIDR", default="")
     provider_id: str = msgspec.field(name="providerID", default="")
 
 

@@ -20,7 +20,7 @@ from migrate.facts.values import Unreadable as Unreadable
 
 @dataclass(frozen=True, slots=True)
 class OperatingSystem:
-    """The machine under the node. `cgroup` is `v1` or `v2`; `memory` is in bytes; `systemd` is its version number."""
+    """The machine under the node. `cgroup` is `v1` or `v2`."""
 
     id: str
     version: str
@@ -29,11 +29,8 @@ class OperatingSystem:
     arch: str
     hostname: str
     machine_id: str
-    boot_id: str
     product_uuid: str
     cgroup: str
-    memory: int
-    systemd: int
     virtualization: str
 
 
@@ -44,7 +41,6 @@ class Unit:
     name: str
     active: str
     file_state: str
-    main_pid: int
     files: tuple[str, ...]
     environment_files: tuple[str, ...]
     requires: tuple[str, ...]
@@ -52,9 +48,7 @@ class Unit:
     part_of: tuple[str, ...]
     wants: tuple[str, ...]
     after: tuple[str, ...]
-    wanted_by: tuple[str, ...]
     required_by: tuple[str, ...]
-    kill_mode: str
     need_daemon_reload: bool
     limit_nofile: str
     started: str
@@ -142,8 +136,6 @@ class Container:
     privileged: bool
     network: str
     binds: tuple[str, ...]
-    env_names: tuple[str, ...]
-    log_driver: str
     runtime: str
     stop_timeout: int | None
     cap_add: tuple[str, ...]
@@ -204,14 +196,12 @@ class Docker:
 class Containerd:
     """The system's containerd.
 
-    `config_version` is None when the file does not exist; `cri` is the CRI plugin's state (`ok`, `skip`, `error`, `disabled`).
-
-    `loaded` is `containerd config dump` decoded: the file merged over the defaults, as the daemon would load it now.
+    `cri` is the CRI plugin's state (`ok`, `skip`, `error`, `disabled`); `loaded` is `containerd config dump` decoded: the file merged over
+    the defaults, as the daemon would load it now.
     """
 
     version: str
     config_path: str
-    config_version: int | None
     file: Mapping[str, Any] | Unreadable | None
     loaded: Mapping[str, Any] | Unreadable
     cri: str | None
@@ -241,7 +231,6 @@ class Cni:
     config: Mapping[str, Any] | Unreadable | None
     plugins: tuple[str, ...]
     leases: tuple[tuple[str, str, str], ...]
-    cache: tuple[str, ...]
     speaks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -254,7 +243,6 @@ class Filesystem:
     mount: str
     size: int
     available: int
-    inodes_free: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +274,8 @@ class HostUse:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What containers need of the kernel: loaded modules, sysctl values now, and what the node's own files will set at the next boot."""
+    """What containers need of the kernel: sysctl values now, and what the node's own files will set at the next boot."""
 
-    modules: frozenset[str]
     sysctls: Mapping[str, str]
     boot_modules: Mapping[str, str]
     boot_sysctls: Mapping[str, tuple[str, str]]

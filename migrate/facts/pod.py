@@ -95,7 +95,6 @@ class PodSpec(Model, frozen=True):
     volumes: tuple[Volume, ...] | None = None
     node_selector: dict[str, str] | None = None
     termination_grace_period_seconds: int = 30
-    priority_class_name: str = ""
     runtime_class_name: str = ""
     security_context: PodSecurityContext | None = None
     host_users: bool | None = None
@@ -116,7 +115,6 @@ class ContainerStatus(Model, frozen=True):
     image: str = ""
     image_id: str = msgspec.field(name="imageID", default="")
     container_id: str = msgspec.field(name="containerID", default="")
-    restart_count: int = 0
 
 
 class PodStatus(Model, frozen=True):
@@ -124,8 +122,6 @@ class PodStatus(Model, frozen=True):
 
     phase: str = ""
     reason: str = ""
-    pod_ip: str = msgspec.field(name="podIP", default="")
-    start_time: str | None = None
     conditions: tuple[Condition, ...] | None = None
     container_statuses: tuple[ContainerStatus, ...] | None = None
 

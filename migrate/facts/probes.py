@@ -11,7 +11,7 @@ from migrate.facts import runtime_table
 
 DOCKER = "docker -H unix:///var/run/docker.sock"
 
-# Go templates choose the fields on the node, so that values of container environments never leave it: only their names do.
+# Go templates choose the fields on the node, so that the environments of containers never leave it.
 # `index .Config` makes docker inspect fall back from its types to the daemon's JSON, where keys may be missing (StopTimeout is).
 LABELS = (
     "io.kubernetes.pod.uid",
@@ -29,8 +29,7 @@ CONTAINER_FIELDS = (
     '"state":{{json .State.Status}},"restart":{{json .HostConfig.RestartPolicy.Name}},"privileged":{{json .HostConfig.Privileged}},'
     '"network":{{json .HostConfig.NetworkMode}},"runtime":{{json .HostConfig.Runtime}},'
     '"stop_timeout":{{with index .Config "StopTimeout"}}{{json .}}{{else}}null{{end}},'
-    '"cap_add":{{json .HostConfig.CapAdd}},"binds":{{json .HostConfig.Binds}},"log_driver":{{json .HostConfig.LogConfig.Type}},'
-    '"env_names":[{{range $i, $e := .Config.Env}}{{if $i}},{{end}}{{json (index (split $e "=") 0)}}{{end}}]}'
+    '"cap_add":{{json .HostConfig.CapAdd}},"binds":{{json .HostConfig.Binds}}}'
 )
 IMAGE_FIELDS = (
     '{"id":{{json .Id}},"tags":{{json .RepoTags}},"digests":{{json .RepoDigests}},"size":{{json .Size}},"arch":{{json .Architecture}}}'
@@ -192,7 +191,6 @@ PROBES: tuple[Probe, ...] = (
     Probe("holds dpkg", "sh -c 'dpkg-query -W -f \"$1\" | sed -n \"s/ hold ok installed$//p\"' sh '${Package} ${Status}\\n'"),
     Probe("packages rpm", f"rpm -q --qf '%{{NAME}} %{{VERSION}}-%{{RELEASE}} ii\\n' {PACKAGES}"),
     Probe("cni leases", "grep -r -s -m 1 '' /var/lib/cni/networks"),
-    Probe("cni cache", "find /var/lib/cni/cache /var/lib/cni/results -type f"),
     Probe("cni plugins", "find /opt/cni/bin/ /usr/lib/cni/ /usr/libexec/cni/ -maxdepth 1 -type f -perm -u+x"),
     # the question that every plugin answers without doing anything (CNI specification, VERSION)
     *(Probe(f"cni {name} speaks", f"env CNI_COMMAND=VERSION {CNI_BIN}/{name}", 5, there=f"{CNI_BIN}/{name}") for name in CNI_ASKED),
@@ -250,9 +248,6 @@ FILES: tuple[str, ...] = (
     "/etc/containers/policy.json",
     "/etc/containers/registries.conf",
     "/etc/containers/storage.conf",
-    "/proc/meminfo",
-    "/proc/modules",
-    "/proc/sys/kernel/random/boot_id",
     "/proc/sys/net/ipv4/ip_forward",
     "/proc/sys/net/bridge/bridge-nf-call-iptables",
     "/proc/sys/net/bridge/bridge-nf-call-ip6tables",

@@ -39,12 +39,10 @@ class ExpandedWord:
 
 @dataclass(frozen=True, slots=True)
 class ExecCommand:
-    """An `ExecStart=` value: its prefix characters, the program, the other words; `expands` is False under the prefix `:`."""
+    """An `ExecStart=` value: the program without its prefix characters, and the other words."""
 
-    prefix: str
     program: str
     arguments: tuple[Word, ...]
-    expands: bool
 
 
 def split(value: str) -> tuple[Word, ...]:
@@ -71,8 +69,7 @@ def command(value: str) -> ExecCommand:
     if any(w.text == ";" and value[w.start : w.end] == ";" for w in words):
         raise FormatError(FORMAT, "joins several commands by `;`, which only a oneshot unit may")
     program = words[0].text.lstrip(PREFIXES)
-    prefix = words[0].text[: len(words[0].text) - len(program)]
-    return ExecCommand(prefix, program, words[1:], ":" not in prefix)
+    return ExecCommand(program, words[1:])
 
 
 def expand(words: Sequence[Word], env: Mapping[str, str]) -> tuple[ExpandedWord, ...]:

@@ -24,7 +24,6 @@ class Installer:
     detect: Detect
     way_out: str = ""
     aftercare: str = ""
-    kubelet_unit: str = "kubelet.service"
 
 
 def exists(facts: NodeFacts, path: str) -> bool:

@@ -15,14 +15,13 @@ STATES = ("blocked", "not read", "needs work", "ready")
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One rule and everything it found. `subjects` and `nodes` are distinct, in order; `open` findings have no answer yet."""
+    """One rule and everything it found. `nodes` and `remedies` are distinct, in order; `open` findings have no answer yet."""
 
     code: str
     slug: str
     severity: Severity
     what: str
     findings: tuple[ReportedFinding, ...]
-    subjects: tuple[str, ...]
     nodes: tuple[str, ...]
     remedies: tuple[str, ...]
 
@@ -53,7 +52,6 @@ def _cause(group: list[ReportedFinding]) -> Cause:
         severity=first.severity,
         what=first.what,
         findings=tuple(group),
-        subjects=_distinct(finding.subject for finding in group),
         nodes=_distinct(host for finding in group for host in finding.nodes),
         remedies=_distinct(finding.remedy for finding in group if finding.remedy),
     )

@@ -50,7 +50,7 @@ def docker_with(*links: Link, **settings: Any) -> NodeView:
 
 
 def network(name: str) -> NodeView:
-    cni = Cni("/etc/cni/net.d", ("/opt/cni/bin",), ("/etc/cni/net.d/87-x.conflist", "/etc/cni/net.d/99-y.conf"), {"name": name}, (), (), ())
+    cni = Cni("/etc/cni/net.d", ("/opt/cni/bin",), ("/etc/cni/net.d/87-x.conflist", "/etc/cni/net.d/99-y.conf"), {"name": name}, (), ())
     return make.view(of=make.facts(cni=cni))
 
 

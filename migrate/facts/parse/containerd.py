@@ -28,7 +28,6 @@ def containerd(reading: Reading, units: Mapping[str, Unit]) -> Containerd | None
     return Containerd(
         version=version[1] if version else text.strip(),
         config_path=path,
-        config_version=int(file.get("version", 1)) if isinstance(file, Mapping) else None,
         file=file,
         loaded=_loaded(reading),
         cri=_cri(reading),

@@ -54,8 +54,6 @@ def container(value: Mapping[str, Any]) -> Container:
         privileged=bool(value.get("privileged")),
         network=str(value.get("network") or ""),
         binds=tuple(value.get("binds") or ()),
-        env_names=tuple(value.get("env_names") or ()),
-        log_driver=str(value.get("log_driver") or ""),
         runtime=str(value.get("runtime") or ""),
         stop_timeout=value.get("stop_timeout"),
         cap_add=tuple(value.get("cap_add") or ()),
