@@ -95,7 +95,7 @@ class Node(Model, frozen=True):
     @property
     def ready(self) -> str:
         """The Ready condition: `True`, `False` or `Unknown`."""
-        return next((one.status for one in self.status.conditions or () if one.type == "Ready"), "Unknown")
+        return next((condition.status for condition in self.status.conditions or () if condition.type == "Ready"), "Unknown")
 
     @property
     def control_plane(self) -> bool:
@@ -123,7 +123,7 @@ class LabelSelector(Model, frozen=True):
         have = labels or {}
         if any(have.get(key) != value for key, value in (self.match_labels or {}).items()):
             return False
-        return all(_requirement_holds(one, have) for one in self.match_expressions or ())
+        return all(_requirement_holds(requirement, have) for requirement in self.match_expressions or ())
 
 
 def _requirement_holds(requirement: LabelRequirement, labels: dict[str, str]) -> bool:
@@ -208,7 +208,14 @@ class Owner(Model, frozen=True):
     @property
     def ended(self) -> str:
         """How a Job ended, `Complete` or `Failed`; empty for one that goes on and for other kinds."""
-        return next((one.type for one in self.status.conditions or () if one.type in ("Complete", "Failed") and one.status == "True"), "")
+        return next(
+            (
+                condition.type
+                for condition in self.status.conditions or ()
+                if condition.type in ("Complete", "Failed") and condition.status == "True"
+            ),
+            "",
+        )
 
     @property
     def template(self) -> PodTemplate | None:
@@ -273,7 +280,7 @@ class ClusterFacts(Model, frozen=True, dict=True):
     @property
     def kubelet_config(self) -> KubeletConfigMap | None:
         """The kubelet ConfigMap that kubeadm reads: the name without a version before that with one (kubeadm 1.23 and later)."""
-        return next(iter(sorted(self.kubelet_configs, key=lambda one: one.name != KUBELET_CONFIG)), None)
+        return next(iter(sorted(self.kubelet_configs, key=lambda config: config.name != KUBELET_CONFIG)), None)
 
     def node(self, name: str) -> Node | None:
         """The Node object of this name, or None."""
@@ -296,8 +303,8 @@ class ClusterFacts(Model, frozen=True, dict=True):
     def uses_by_config_map(self) -> Mapping[tuple[str, str], tuple[ConfigUse, ...]]:
         """What leans on Docker in ConfigMaps, by namespace and name."""
         found: dict[tuple[str, str], list[ConfigUse]] = {}
-        for one in self.config_uses:
-            found.setdefault((one.namespace, one.name), []).append(one)
+        for use in self.config_uses:
+            found.setdefault((use.namespace, use.name), []).append(use)
         return {title: tuple(uses) for title, uses in found.items()}
 
     @cached_property
@@ -314,8 +321,8 @@ class ClusterFacts(Model, frozen=True, dict=True):
 
     @cached_property
     def _by_claim(self) -> Mapping[tuple[str, str], PersistentVolume]:
-        claims = ((one.spec.claim_ref, one) for one in reversed(self.volumes))
-        return {(claim.namespace, claim.name): one for claim, one in claims if claim}
+        claims = ((volume.spec.claim_ref, volume) for volume in reversed(self.volumes))
+        return {(claim.namespace, claim.name): volume for claim, volume in claims if claim}
 
 
 N = TypeVar("N", bound=Metadata | TemplateMetadata)

@@ -268,12 +268,14 @@ def knows_field(name: str, minor: int) -> bool:
 def refusal(name: str, value: str | None, minor: int) -> RefusedValue | None:
     """Why a kubelet of 1.`minor` refuses this flag's value, None when it takes it; None as value is a bare boolean."""
     given = "true" if value is None else value
-    return next((one for one in REFUSALS if one.flag == name and one.since <= minor and one.wrong(given)), None)
+    return next((refused for refused in REFUSALS if refused.flag == name and refused.since <= minor and refused.wrong(given)), None)
 
 
 def refused_fields(config: Mapping[str, Any], minor: int) -> tuple[RefusedValue, ...]:
     """The refusals that a KubeletConfiguration meets at 1.`minor`."""
-    return tuple(one for one in REFUSALS if one.field and one.since <= minor and one.wrong(text_at(config, one.field)))
+    return tuple(
+        refused for refused in REFUSALS if refused.field and refused.since <= minor and refused.wrong(text_at(config, refused.field))
+    )
 
 
 def text_at(config: Mapping[str, Any], path: tuple[str, ...]) -> str:

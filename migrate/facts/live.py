@@ -88,14 +88,14 @@ class LivePod(Pod, frozen=True):
     def trouble(self) -> str:
         """Why it is not Ready, in the kubelet's own words; empty when nothing is said."""
         said = []
-        for one in self.status.container_statuses or ():
-            state = one.state
+        for container in self.status.container_statuses or ():
+            state = container.state
             if state.waiting is not None:
-                said.append(f"{one.name}: {state.waiting.reason}" + (f": {state.waiting.message}" if state.waiting.message else ""))
+                said.append(f"{container.name}: {state.waiting.reason}" + (f": {state.waiting.message}" if state.waiting.message else ""))
             elif state.terminated is not None:
-                said.append(f"{one.name}: ended with exit code {state.terminated.exit_code}")
-            elif not one.ready:
-                said.append(f"{one.name}: runs and is not ready")
+                said.append(f"{container.name}: ended with exit code {state.terminated.exit_code}")
+            elif not container.ready:
+                said.append(f"{container.name}: runs and is not ready")
         return mask(printable("; ".join(said))) or self.status.reason
 
 
@@ -128,7 +128,7 @@ class LiveNode(Node, frozen=True):
 
     def writer_of(self, *path: str) -> str | None:
         """Who wrote the field at this path last, None where the server does not say."""
-        return next((one.manager for one in self.metadata.managed_fields or () if one.owns(*path)), None)
+        return next((owner.manager for owner in self.metadata.managed_fields or () if owner.owns(*path)), None)
 
 
 class AttachmentSource(Model, frozen=True):

@@ -110,30 +110,30 @@ def _proofs(machines: Sequence[InventoryMachine], nodes: Sequence[Node]) -> dict
     whole = _unique((name, node.name) for node in nodes for name in _names(node))
     short = _unique((_label(name), node.name) for node in nodes for name in _names(node))
     addresses = _unique((a.address, node.name) for node in nodes for a in node.status.addresses or () if a.type.endswith("IP"))
-    own_ids = _unique((one.machine_id, one.host) for one in machines)
-    own_uuids = _unique((one.system_uuid.lower(), one.host) for one in machines)
-    own_addresses = _unique((address, one.host) for one in machines for address in one.addresses)
+    own_ids = _unique((machine.machine_id, machine.host) for machine in machines)
+    own_uuids = _unique((machine.system_uuid.lower(), machine.host) for machine in machines)
+    own_addresses = _unique((address, machine.host) for machine in machines for address in machine.addresses)
 
-    def proofs(one: InventoryMachine) -> dict[str, tuple[str, ...]]:
-        uuid = one.system_uuid.lower()
-        by_id = ids.get(one.machine_id) if one.machine_id in own_ids else None
+    def proofs(machine: InventoryMachine) -> dict[str, tuple[str, ...]]:
+        uuid = machine.system_uuid.lower()
+        by_id = ids.get(machine.machine_id) if machine.machine_id in own_ids else None
         if by_id and len({uuid, infos[by_id].system_uuid.lower()} - {""}) > 1:
             by_id = None  # two UUIDs under one machine-id: a clone of a node, itself no node or not in the inventory
-        by_name = next((whole[name] for name in one.names if name in whole), None)
-        by_label = next((short[_label(name)] for name in one.names if _label(name) in short), None)
+        by_name = next((whole[name] for name in machine.names if name in whole), None)
+        by_label = next((short[_label(name)] for name in machine.names if _label(name) in short), None)
         found: dict[str, tuple[str, ...]] = {}
         for evidence, node in (
             ("machine-id", by_id),
             ("system UUID", uuids.get(uuid) if uuid in own_uuids else None),
             ("name", by_name or by_label),
-            ("address", next((addresses[a] for a in one.addresses if a in own_addresses and a in addresses), None)),
+            ("address", next((addresses[a] for a in machine.addresses if a in own_addresses and a in addresses), None)),
         ):
             # an address is the weakest: behind a NAT, or after a renumbering, it may be another node's
             if node is not None and (evidence != "address" or not found or node in found):
                 found[node] = (*found.get(node, ()), evidence)
         return found
 
-    return {one.host: proofs(one) for one in machines}
+    return {machine.host: proofs(machine) for machine in machines}
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -189,7 +189,7 @@ class Docker:
 
     def told(self, key: str) -> Given | None:
         """The first word on one key, or None."""
-        return next((one for one in self.given if one.key == key), None)
+        return next((given for given in self.given if given.key == key), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +348,7 @@ class HostActors:
 
     def service(self, name: str) -> Service | None:
         """The loaded unit of this name, or None."""
-        return next((one for one in self.services if one.name == name), None)
+        return next((service for service in self.services if service.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,5 +415,7 @@ class NodeFacts:
 
     def filesystem(self, path: str) -> Filesystem | None:
         """The filesystem that holds `path`: the one with the longest mount point above it."""
-        held = [one for one in self.filesystems if path == one.mount or path.startswith(one.mount.rstrip("/") + "/")]
-        return max(held, key=lambda one: len(one.mount), default=None)
+        held = [
+            filesystem for filesystem in self.filesystems if path == filesystem.mount or path.startswith(filesystem.mount.rstrip("/") + "/")
+        ]
+        return max(held, key=lambda filesystem: len(filesystem.mount), default=None)

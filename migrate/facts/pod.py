@@ -151,7 +151,7 @@ class Pod(Model, frozen=True):
     @property
     def ready(self) -> bool:
         """Whether its Ready condition is True."""
-        return any(one.type == "Ready" and one.status == "True" for one in self.status.conditions or ())
+        return any(condition.type == "Ready" and condition.status == "True" for condition in self.status.conditions or ())
 
 
 class TemplateMetadata(Model, frozen=True):

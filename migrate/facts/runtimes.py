@@ -83,7 +83,7 @@ class Runtime:
     @property
     def live(self) -> tuple[Running, ...]:
         """What has processes now; empty also where it could not be read."""
-        return () if isinstance(self.runs, Unreadable) else tuple(one for one in self.runs if one.live)
+        return () if isinstance(self.runs, Unreadable) else tuple(run for run in self.runs if run.live)
 
 
 # systemd-detect-virt(1); containers are told before virtual machines

@@ -108,8 +108,8 @@ def config_uses(namespace: str, name: str, data: Mapping[str, str]) -> Iterator[
 
 def uses_of(config_maps: Iterable[ConfigMap]) -> Iterator[ConfigUse]:
     """What is kept of ConfigMaps."""
-    for one in config_maps:
-        yield from config_uses(one.metadata.namespace, one.metadata.name, one.data or {})
+    for config_map in config_maps:
+        yield from config_uses(config_map.metadata.namespace, config_map.metadata.name, config_map.data or {})
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

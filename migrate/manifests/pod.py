@@ -105,7 +105,7 @@ def _told(message: str) -> str:
     if missing := _MISSING.fullmatch(message):
         return f"{missing[1]} is required"
     if found := _EXPECTED.match(message):
-        wanted = " or ".join(_NAMES.get(one, one) for one in found[1].split(" | ") if one != "null")
+        wanted = " or ".join(_NAMES.get(name, name) for name in found[1].split(" | ") if name != "null")
         return f"expected {wanted}, saw {_NAMES.get(found[2], found[2])}"
     return message
 
@@ -138,7 +138,7 @@ def _mended(value: Any, pointer: Pointer, message: str, at: Node | None) -> bool
 
 def mapping(like: Node, **entries: Node | None) -> MappingNode:
     """A mapping that was not written as such, made of nodes that were; None entries are left out."""
-    value = [(ScalarNode("", key, like.start_mark, like.end_mark, style='"'), one) for key, one in entries.items() if one is not None]
+    value = [(ScalarNode("", key, like.start_mark, like.end_mark, style='"'), node) for key, node in entries.items() if node is not None]
     return MappingNode("", value, like.start_mark, like.end_mark)
 
 

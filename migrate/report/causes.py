@@ -28,7 +28,7 @@ class Cause:
     @property
     def open(self) -> int:
         """How many of its findings nobody has answered."""
-        return sum(not finding.settled for finding in self.findings)
+        return sum(not finding.answered for finding in self.findings)
 
     @property
     def extent(self) -> str:
@@ -41,7 +41,9 @@ def causes(findings: Iterable[ReportedFinding]) -> tuple[Cause, ...]:
     """One cause for each rule, heaviest first, in each severity those that reach farthest first."""
     ordered = sorted(findings, key=lambda finding: finding.code)
     made = [_cause(list(group)) for _, group in groupby(ordered, key=lambda finding: finding.code)]
-    return tuple(sorted(made, key=lambda one: (one.severity.rank, one.open == 0, -len(one.nodes), -len(one.findings), one.code)))
+    return tuple(
+        sorted(made, key=lambda cause: (cause.severity.rank, cause.open == 0, -len(cause.nodes), -len(cause.findings), cause.code))
+    )
 
 
 def _cause(group: list[ReportedFinding]) -> Cause:
@@ -120,9 +122,9 @@ def answer(finding: ReportedFinding) -> str:
     return ""
 
 
-def fails(one: ReportedFinding, fail_on: Severity | None) -> bool:
+def fails(finding: ReportedFinding, fail_on: Severity | None) -> bool:
     """Whether a finding counts for `--fail-on` (None: never): heavy enough, and without an answer."""
-    return fail_on is not None and one.severity.rank <= fail_on.rank and not one.settled
+    return fail_on is not None and finding.severity.rank <= fail_on.rank and not finding.answered
 
 
 def where(finding: ReportedFinding, most: int) -> str:
@@ -134,5 +136,5 @@ def where(finding: ReportedFinding, most: int) -> str:
 
 def shown(items: tuple[ReportedFinding, ...], most: int | None) -> Iterator[ReportedFinding]:
     """The first findings of a long list, those without an answer first."""
-    ordered = sorted(items, key=lambda finding: finding.settled)
+    ordered = sorted(items, key=lambda finding: finding.answered)
     return iter(ordered if most is None else ordered[:most])

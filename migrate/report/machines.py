@@ -32,18 +32,18 @@ POOLS = (
 )
 
 
-def node_of(one: Inspected, target: Target, stack: str) -> ReportedNode:
+def node_of(inspected: Inspected, target: Target, stack: str) -> ReportedNode:
     """The machine for the report; `stack` is the name of its stack, empty when it was not read."""
-    view = one.view
+    view = inspected.view
     labels = (view.node.metadata.labels if view and view.node else None) or {}
     return ReportedNode(
-        host=one.host,
+        host=inspected.host,
         node=view.node.name if view and view.node else "",
-        state=state_of(one.state),
-        error=one.error or "",
-        blockers=one.count(Severity.BLOCKER),
-        warnings=one.count(Severity.WARNING),
-        infos=one.count(Severity.INFO),
+        state=state_of(inspected.state),
+        error=inspected.error or "",
+        blockers=inspected.count(Severity.BLOCKER),
+        warnings=inspected.count(Severity.WARNING),
+        infos=inspected.count(Severity.INFO),
         roles=tuple(sorted(key.removeprefix(ROLE) for key in labels if key.startswith(ROLE))),
         pool=_first(labels, POOLS),
         zone=_first(labels, ZONES),
@@ -58,7 +58,6 @@ def machine_of(view: NodeView, target: Target) -> ReportedMachine:
     facts = view.facts
     docker = facts.docker if isinstance(facts.docker, Docker) else None
     asked = docker is not None and docker.info is not None
-    settled = view.settled
     return ReportedMachine(
         os=facts.os.name,
         kernel=facts.os.kernel,
@@ -69,8 +68,8 @@ def machine_of(view: NodeView, target: Target) -> ReportedMachine:
         installer=identify(facts, view.node).name,
         runtime=facts.endpoint.kind,
         runtime_version=_runtime_version(view),
-        next_runtime=facts.endpoint.kind if settled else target.runtime,
-        next_version=_runtime_version(view) if settled else target.installed(facts) or "",
+        next_runtime=facts.endpoint.kind if view.settled else target.runtime,
+        next_version=_runtime_version(view) if view.settled else target.installed(facts) or "",
         images=len(docker.images) if asked and docker else None,
         image_bytes=sum(image.size for image in docker.images) if asked and docker else None,
         standalone=len(docker.standalone) if asked and docker else None,
@@ -82,19 +81,19 @@ def machine_of(view: NodeView, target: Target) -> ReportedMachine:
 
 def _settings(view: NodeView, target: Target) -> tuple[DockerSetting, ...]:
     return tuple(
-        DockerSetting(key=one.key, value=one.value_masked, place=one.place, verdict=one.verdict.value, note=one.note)
-        for one in verdicts(view.facts, target)
+        DockerSetting(key=verdict.key, value=verdict.value_masked, place=verdict.place, verdict=verdict.verdict.value, note=verdict.note)
+        for verdict in verdicts(view.facts, target)
     )
 
 
-def _runtime(one: Runtime) -> ReportedRuntime:
-    unread = one.runs.reason if isinstance(one.runs, Unreadable) else ""
-    own = [of.name for of in one.live if of.owner is None or of.owner.startswith("namespace ")]
+def _runtime(runtime: Runtime) -> ReportedRuntime:
+    unread = runtime.runs.reason if isinstance(runtime.runs, Unreadable) else ""
+    own = [run.name for run in runtime.live if run.owner is None or run.owner.startswith("namespace ")]
     return ReportedRuntime(
-        name=one.name,
-        role=one.role.value,
-        version=one.version,
-        kubernetes=one.kubernetes.value,
+        name=runtime.name,
+        role=runtime.role.value,
+        version=runtime.version,
+        kubernetes=runtime.kubernetes.value,
         live=None if unread else len(own),
         own=tuple(own[:MOST_NAMED]),
         unread=unread,

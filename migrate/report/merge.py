@@ -24,7 +24,11 @@ def merged(hosts: Sequence[Host], workloads: Iterable[JudgedWorkload], others: I
 
     What a rule says of a workload on one of its nodes is that workload's finding, with the host added to it.
     """
-    told = [(replace(_told(finding), workload=one.workload.title), one.workload.nodes) for one in workloads for finding in one.findings]
+    told = [
+        (replace(_told(finding), workload=judged.workload.title), judged.workload.nodes)
+        for judged in workloads
+        for finding in judged.findings
+    ]
     at: list[list[str]] = [[] for _ in told]
     places: dict[tuple[str, str], list[int]] = {}
     for index, (finding, _) in enumerate(told):
@@ -35,7 +39,7 @@ def merged(hosts: Sequence[Host], workloads: Iterable[JudgedWorkload], others: I
             same = places.get((judged.code, judged.subject))
             if same is None:
                 alone.setdefault(_told(judged, name), []).append((host, name))
-            for index in [one for one in same or () if name in told[one][1]] or same or ():
+            for index in [here for here in same or () if name in told[here][1]] or same or ():
                 at[index].append(host)
     names = {host: name for host, name, _ in hosts}
     found = [_placed(finding, [(host, names[host]) for host in on]) for (finding, _), on in zip(told, at, strict=True)]

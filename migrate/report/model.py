@@ -36,7 +36,7 @@ class Location(_Model, frozen=True, kw_only=True):
     column: int | None = None
 
     def __str__(self) -> str:
-        return ":".join(str(one) for one in (self.path, self.line, self.column) if one is not None)
+        return ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
 
 
 class ReportedFinding(_Model, frozen=True, kw_only=True):
@@ -63,8 +63,8 @@ class ReportedFinding(_Model, frozen=True, kw_only=True):
     location: Location | None = None
 
     @property
-    def settled(self) -> bool:
-        """Whether somebody has answered it: accepted, or waived."""
+    def answered(self) -> bool:
+        """Whether it is accepted or waived."""
         return self.accepted is not None or self.waived is not None
 
 

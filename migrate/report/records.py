@@ -35,7 +35,7 @@ def json_lines(report: Report) -> str:
         del head[left_out]
     lines = [{"type": "report", **head}]
     for name, kind in (("nodes", "node"), ("workloads", "workload"), ("findings", "finding"), ("not_checked", "not_checked")):
-        lines += [{"type": kind, **one} for one in parts[name]]
+        lines += [{"type": kind, **row} for row in parts[name]]
     return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
 
 
@@ -53,12 +53,13 @@ def csv_text(report: Report, *, headers: bool = True) -> str:
 
 
 def _rows(report: Report) -> Iterator[list[Any]]:
-    for one in report.findings:
-        place = one.location
+    for finding in report.findings:
+        place = finding.location
         where = [place.path, place.line, place.column] if place else ["", None, None]
-        for host in one.nodes or ("",):
-            said = [one.acceptable, one.accepted, one.waived, one.waived_until]
-            yield [one.code, one.slug, one.severity, host, one.workload, one.subject, one.evidence, one.what, one.remedy, *said, *where]
+        said = [finding.acceptable, finding.accepted, finding.waived, finding.waived_until]
+        text = [finding.workload, finding.subject, finding.evidence, finding.what, finding.remedy]
+        for host in finding.nodes or ("",):
+            yield [finding.code, finding.slug, finding.severity, host, *text, *said, *where]
     for unseen in report.not_checked:
         yield ["", "not-checked", "unknown", "", "", unseen.what, unseen.reason, *[""] * (len(COLUMNS) - 7)]
 
@@ -79,7 +80,7 @@ def columns(report: Report, spec: str, *, headers: bool = True) -> str:
     if found is None:
         known = "; ".join(f"{kind}: {', '.join(shape.__struct_fields__)}" for kind, shape in ROWS)
         raise ValueError(f"no row has all of {', '.join(names)}. {known}")
-    rows = [[_cell(_at(one, path)) for _, path in wanted] for one in msgspec.to_builtins(getattr(report, found))]
+    rows = [[_cell(_at(row, path)) for _, path in wanted] for row in msgspec.to_builtins(getattr(report, found))]
     return Style().table([header for header, _ in wanted], rows, headers=headers) + "\n"
 
 

@@ -36,27 +36,27 @@ class FindingWaiver:
 def waived(report: Report, waivers: Iterable[FindingWaiver], today: date) -> Report:
     """The report with waived findings marked. An expired one leaves its finding standing, with a note."""
     known = tuple(waivers)
-    holding = [one for one in known if one.until is None or one.until >= today]
+    holding = [waiver for waiver in known if waiver.until is None or waiver.until >= today]
     findings = tuple(_marked(finding, holding) for finding in report.findings)
-    notes = [note for one in known if (note := _note(one, report.findings, today))]
+    notes = [note for waiver in known if (note := _note(waiver, report.findings, today))]
     return counted(replace(report, findings=findings, notes=(*report.notes, *notes)))
 
 
 def _marked(finding: ReportedFinding, holding: list[FindingWaiver]) -> ReportedFinding:
-    found = next((one for one in holding if one.covers(finding)), None)
+    found = next((waiver for waiver in holding if waiver.covers(finding)), None)
     if found is None or finding.accepted is not None:
         return finding
     return replace(finding, waived=found.reason, waived_until=found.until.isoformat() if found.until else "")
 
 
-def _note(one: FindingWaiver, findings: Iterable[ReportedFinding], today: date) -> str:
-    about = sum(one.covers(finding) for finding in findings)
-    name = one.code if one.subject == "*" else f"{one.code} {one.subject}"
+def _note(waiver: FindingWaiver, findings: Iterable[ReportedFinding], today: date) -> str:
+    about = sum(waiver.covers(finding) for finding in findings)
+    name = waiver.code if waiver.subject == "*" else f"{waiver.code} {waiver.subject}"
     if not about:
         return f"the waiver of {name} meets nothing: it can go"
-    if one.until is not None and one.until < today:
+    if waiver.until is not None and waiver.until < today:
         stands = "its finding stands again" if about == 1 else f"its {about} findings stand again"
-        return f"the waiver of {name} ended on {one.until.isoformat()}: {stands}"
+        return f"the waiver of {name} ended on {waiver.until.isoformat()}: {stands}"
     return ""
 
 
@@ -64,11 +64,11 @@ def read_waivers(value: Any) -> tuple[FindingWaiver, ...]:
     """The waivers of a decoded file, a list of mappings with KEYS; raises ValueError that names the entry."""
     if not isinstance(value, list):
         raise ValueError(f"it is no list of waivers, each with {', '.join(KEYS)}")
-    return tuple(_entry(f"waiver {number}", one) for number, one in enumerate(value, 1))
+    return tuple(_entry(f"waiver {number}", entry) for number, entry in enumerate(value, 1))
 
 
 def _entry(where: str, value: Any) -> FindingWaiver:
-    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value.values()):
+    if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
         raise ValueError(f"{where} is no mapping of texts")
     if unknown := sorted(set(value) - set(KEYS)):
         raise ValueError(f"{where}: {', '.join(unknown)} is none of {', '.join(KEYS)}")

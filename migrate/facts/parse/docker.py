@@ -117,13 +117,16 @@ def _environment(reading: Reading, units: Mapping[str, Unit]) -> tuple[tuple[str
     found: list[tuple[str, Place]] = []
     try:
         if texts:
-            found += [(one.name, Place(one.path, one.line)) for one in unit_file.environment(unit_file.merge(texts[0], texts[1:]))]
+            found += [
+                (variable.name, Place(variable.path, variable.line))
+                for variable in unit_file.environment(unit_file.merge(texts[0], texts[1:]))
+            ]
     except FormatError as wrong:
         reading.note(texts[0][0], str(wrong))
     for path in unit.environment_files if unit else ():
         text = reading.file(path)
         try:
-            found += [(one.name, Place(path, one.line)) for one in env_file.parse(text if isinstance(text, str) else "")]
+            found += [(variable.name, Place(path, variable.line)) for variable in env_file.parse(text if isinstance(text, str) else "")]
         except FormatError as wrong:
             reading.note(f"variables of {path}", str(wrong))  # names for the report; nothing is edited there
     return tuple(found)

@@ -87,7 +87,8 @@ def command_line(reading: Reading, unit: Unit) -> CommandLine | Unreadable:
     if start is None:
         return reading.note(texts[0][0], "it has no ExecStart=")
     variables = {
-        one.name: KubeletVariable(one.name, one.value, Place(one.path, one.line, one.name), True) for one in unit_file.environment(merged)
+        variable.name: KubeletVariable(variable.name, variable.value, Place(variable.path, variable.line, variable.name), True)
+        for variable in unit_file.environment(merged)
     }
     for named in unit_file.environment_files(merged):
         content = reading.file(named.file)
@@ -95,20 +96,22 @@ def command_line(reading: Reading, unit: Unit) -> CommandLine | Unreadable:
             return content
         if content is None and not named.optional:
             return reading.note(named.file, f"{named.path} requires it, and it is not there")
-        for one in env_file.parse(content or ""):
-            variables[one.name] = KubeletVariable(one.name, one.value, Place(named.file, one.line, one.name), False)
+        for variable in env_file.parse(content or ""):
+            variables[variable.name] = KubeletVariable(
+                variable.name, variable.value, Place(named.file, variable.line, variable.name), False
+            )
     command = words.command(start.value)
     return CommandLine(command.program, Place(start.path, start.line), command.arguments, variables)
 
 
 def _flags(line: CommandLine) -> tuple[KubeletFlag, ...]:
-    expanded = words.expand(line.arguments, {name: one.value for name, one in line.variables.items()})
+    expanded = words.expand(line.arguments, {name: variable.value for name, variable in line.variables.items()})
     parsed = flags.parse_flags([word.text for word in expanded], BOOLEANS)
     found = []
-    for one in parsed:
-        origin = expanded[one.start].origin
+    for flag in parsed:
+        origin = expanded[flag.start].origin
         place = line.variables[origin].place if origin and origin in line.variables else line.exec_place
-        found.append(KubeletFlag(one.name, one.value, place, flags.last(parsed, one.name) is one))
+        found.append(KubeletFlag(flag.name, flag.value, place, flags.last(parsed, flag.name) is flag))
     return tuple(found)
 
 

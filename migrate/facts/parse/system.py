@@ -106,7 +106,7 @@ def listeners(reading: Reading) -> tuple[Listener, ...]:
         process = re.search(r'\(\("([^"]+)"', " ".join(fields[4:]))
         if port.isdigit():
             found.append(Listener(address.split("%")[0], int(port), process[1] if process else ""))
-    return tuple(sorted(set(found), key=lambda one: (one.port, one.address, one.process)))
+    return tuple(sorted(set(found), key=lambda listener: (listener.port, listener.address, listener.process)))
 
 
 def docker_uses(reading: Reading) -> tuple[HostUse, ...]:

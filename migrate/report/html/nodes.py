@@ -20,15 +20,15 @@ HEADER = ("Node", "State", "Kubelet", "Now", "After", "OS", "B/W/I")
 def nodes(report: Report) -> Markup:
     """The table with its search field."""
     on: dict[str, list[ReportedFinding]] = {}
-    for one in report.findings:
-        for host in one.nodes:
-            on.setdefault(host, []).append(one)
+    for finding in report.findings:
+        for host in finding.nodes:
+            on.setdefault(host, []).append(finding)
     changed: dict[str, list[int]] = {}
     for index, change in enumerate(report.files):
         for host in change.nodes:
             changed.setdefault(host, []).append(index)
     paths = {index: change.path for index, change in enumerate(report.files)}
-    pictures = {one.name: picture(one) for one in report.stacks}
+    pictures = {stack.name: picture(stack) for stack in report.stacks}
     first = firsts(report.nodes)
     rows = [
         _node(
@@ -73,9 +73,12 @@ def _card(node: ReportedNode, found: list[ReportedFinding], files: Mapping[int, 
         yield element("p", " · ".join(fact for fact in _facts(node, node.machine) if fact))
     if found:
         # a ready node is one of many: the codes are enough
-        told = [one for one in found if one.severity is not Severity.INFO] if node.state != "ready" else []
-        items = [_found(code, list(group)) for code, group in groupby(told, key=lambda one: one.code)]
-        links = [join(" ", element("a", code, href=f"#{code}")) for code in dict.fromkeys(one.code for one in found if one not in told)]
+        told = [finding for finding in found if finding.severity is not Severity.INFO] if node.state != "ready" else []
+        items = [_found(code, list(group)) for code, group in groupby(told, key=lambda finding: finding.code)]
+        links = [
+            join(" ", element("a", code, href=f"#{code}"))
+            for code in dict.fromkeys(finding.code for finding in found if finding not in told)
+        ]
         yield element("ul", *items, *([element("li", "Also:" if items else "Found:", *links)] if links else []))
     if node.stack:
         yield pictures[node.stack]
@@ -88,8 +91,10 @@ def _found(code: str, group: list[ReportedFinding]) -> Markup:
     """What one rule found here: a blocker with what was seen, a warning by its subjects."""
     link = element("a", code, href=f"#{code}")
     if group[0].severity is Severity.BLOCKER:
-        return element("li", link, "; ".join(f" {one.subject}: {one.evidence}" for one in group))
-    return element("li", link, " ", ", ".join(one.subject for one in group[:2]), f" and {len(group) - 2} more" if len(group) > 2 else "")
+        return element("li", link, "; ".join(f" {finding.subject}: {finding.evidence}" for finding in group))
+    return element(
+        "li", link, " ", ", ".join(finding.subject for finding in group[:2]), f" and {len(group) - 2} more" if len(group) > 2 else ""
+    )
 
 
 def _facts(node: ReportedNode, machine: ReportedMachine) -> Iterator[str]:

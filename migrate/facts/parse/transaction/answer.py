@@ -21,9 +21,9 @@ class Simulation:
 def merged(found: Iterable[Change]) -> tuple[Change, ...]:
     """One change a package, sorted by name: what is removed in one row and installed in another was replaced."""
     changes: dict[str, Change] = {}
-    for one in found:
-        other = changes.get(one.name, one)
-        changes[one.name] = Change(one.name, other.before or one.before, other.after or one.after)
+    for change in found:
+        other = changes.get(change.name, change)
+        changes[change.name] = Change(change.name, other.before or change.before, other.after or change.after)
     return tuple(changes[name] for name in sorted(changes))
 
 

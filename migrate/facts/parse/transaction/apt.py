@@ -41,6 +41,6 @@ def read_apt(text: str, rc: int) -> Simulation | str:
     if (len(new), len(gone)) != (sum(ins), removed):
         return f"{len(new)} packages installed and {len(gone)} removed, its sum is another: {total[0]}"
     held = _HELD.search(text)
-    known = {one.name for one in new}
-    changes = merged((*new, *gone, *(one for one in half if one.name not in known)))
+    known = {change.name for change in new}
+    changes = merged((*new, *gone, *(change for change in half if change.name not in known)))
     return Simulation(changes, tuple(sorted(held[1].split())) if held else ())

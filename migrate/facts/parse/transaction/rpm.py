@@ -54,7 +54,7 @@ def read_rpm(text: str, rc: int) -> Simulation | str:
     missing = any(map(_MISSING.match, lines))
     if _TABLE_END in lines and not missing:
         words = [line.split() for line in listed.splitlines()]
-        return _changes(lines, {(one[0], one[1]): one[2].removeprefix("0:") for one in words if len(one) == 3})
+        return _changes(lines, {(row[0], row[1]): row[2].removeprefix("0:") for row in words if len(row) == 3})
     if rc == 0 and not missing and any(line.startswith("Nothing to do") for line in lines):
         return Simulation()
     return complaint(_ERROR, lines, ("Traceback ", "Resolving Dependencies", "Dependencies resolved"))

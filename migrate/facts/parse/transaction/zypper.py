@@ -34,7 +34,7 @@ def read_zypper(text: str, rc: int) -> Simulation | str:
     found = _SUMMARY.search(text)
     if found and rc in DONE:
         return _changes(found[1], found[2])
-    problem = "\n".join(_OTHER_WAYS.sub("", html.unescape(one[1] or one[2])) for one in _ERROR.finditer(text))
+    problem = "\n".join(_OTHER_WAYS.sub("", html.unescape(error[1] or error[2])) for error in _ERROR.finditer(text))
     return Simulation(problem=problem) if problem else "neither changes nor an error"
 
 
