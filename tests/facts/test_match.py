@@ -129,7 +129,7 @@ MACHINES = st.lists(
     ),
     max_size=4,
 )
-NODES = st.lists(st.tuples(st.sampled_from("abcd"), VALUES, VALUES, VALUES), max_size=4, unique_by=lambda one: one[0]).map(
+NODES = st.lists(st.tuples(st.sampled_from("abcd"), VALUES, VALUES, VALUES), max_size=4, unique_by=lambda row: row[0]).map(
     lambda found: [node(name, machine_id=machine_id, uuid=uuid, ip=ip) for name, machine_id, uuid, ip in found]
 )
 
@@ -137,11 +137,11 @@ NODES = st.lists(st.tuples(st.sampled_from("abcd"), VALUES, VALUES, VALUES), max
 @given(MACHINES, NODES)
 def test_every_machine_and_node_has_one_result(machines: list[InventoryMachine], nodes: list[Node]) -> None:
     results = match(machines, nodes)
-    matched = [one for one in results if isinstance(one, Matched)]
-    assert [one.host for one in results if not isinstance(one, NodeWithoutHost)] == [one.host for one in machines]
-    assert sorted([*(one.node for one in matched), *(one.node for one in results if isinstance(one, NodeWithoutHost))]) == sorted(
-        one.name for one in nodes
-    )
-    assert all(one.evidence for one in matched)
+    matched = [result for result in results if isinstance(result, Matched)]
+    assert [result.host for result in results if not isinstance(result, NodeWithoutHost)] == [machine.host for machine in machines]
+    assert sorted(
+        [*(result.node for result in matched), *(result.node for result in results if isinstance(result, NodeWithoutHost))]
+    ) == sorted(node.name for node in nodes)
+    assert all(result.evidence for result in matched)
     order = match(list(reversed(machines)), list(reversed(nodes)))
-    assert sorted(map(str, matched)) == sorted(str(one) for one in order if isinstance(one, Matched))
+    assert sorted(map(str, matched)) == sorted(str(result) for result in order if isinstance(result, Matched))

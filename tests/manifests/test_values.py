@@ -70,7 +70,7 @@ def test_merge_keys_and_their_order() -> None:
 def test_a_key_twice_is_told_and_the_last_counts() -> None:
     reading = ValueReader()
     assert reading.value(next(nodes.compose("a: 1\nb: 2\na: 3\n"))) == {"a": 3, "b": 2}
-    assert [(one.value, one.start_mark.index) for one in reading.twice] == [("a", 10)]
+    assert [(key.value, key.start_mark.index) for key in reading.twice] == [("a", 10)]
 
 
 def test_a_bomb_of_aliases_is_no_more_than_the_budget() -> None:

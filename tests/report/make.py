@@ -21,7 +21,7 @@ def captured(*, accepted: bool = False, files: bool = True) -> Report:
     assert CONTAINERD is not None
     reasons = EVERYTHING if accepted else {}
     cluster, nodes = judged(BUNDLE.name, reasons)
-    workloads = judge_workloads(cluster, [one.view for one in nodes if one.view], CONTAINERD, reasons)
+    workloads = judge_workloads(cluster, [node.view for node in nodes if node.view], CONTAINERD, reasons)
     plans = plan_of(BUNDLE.name, reasons).nodes if files else ()
     return build_report(nodes, workloads, target=CONTAINERD, tool="golden", taken=cluster.taken, cluster=cluster, name="lab", plans=plans)
 
@@ -45,13 +45,16 @@ def fleet(base: Report, size: int, prefix: str = "prod-worker-") -> Report:
             nodes.append(ReportedNode(host=name, node="", state="not read", error=error, **where))
         else:
             nodes.append(replace(by_host[kinds[kind]], host=name, node=name, **where))
-    findings = [one for finding in base.findings for one in _spread(finding, kinds, hosts)]
+    findings = [copy for finding in base.findings for copy in _spread(finding, kinds, hosts)]
     unread = tuple(NotChecked(what=f"node {name}", reason="no answer on port 22 within 10 s") for name in hosts["lost"])
     apps = tuple(
         ReportedWorkload(namespace=f"team-{n % 20}", kind="Deployment", name=f"service-{n}", pod_security="baseline", replicas=3, pods=3)
         for n in range(size // 2)
     )
-    spread = tuple(replace(one, nodes=_on(one.nodes, kinds, hosts), pods=len(_on(one.nodes, kinds, hosts))) for one in base.workloads)
+    spread = tuple(
+        replace(workload, nodes=_on(workload.nodes, kinds, hosts), pods=len(_on(workload.nodes, kinds, hosts)))
+        for workload in base.workloads
+    )
     workloads, unseen = (*spread, *apps), (*unread, *base.not_checked)
     return counted(replace(base, nodes=tuple(nodes), findings=tuple(findings), not_checked=unseen, workloads=workloads))
 

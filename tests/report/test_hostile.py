@@ -148,7 +148,7 @@ def test_any_text(text: str) -> None:
 @pytest.mark.parametrize("text", PLANTED)
 def test_markdown_has_no_more_structure_than_a_calm_one(text: str) -> None:
     """Headings, tables, fences, links and HTML outside code are those of our own."""
-    hostile, calm = (outside_code(write_report(planted(one), "markdown")) for one in (text, "calm"))
+    hostile, calm = (outside_code(write_report(planted(words), "markdown")) for words in (text, "calm"))
     assert [line for line in hostile if line.startswith("#")] == [line for line in calm if line.startswith("#")]
     assert len([line for line in hostile if line.startswith("|")]) == len([line for line in calm if line.startswith("|")])
     for line in hostile:

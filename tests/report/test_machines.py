@@ -65,8 +65,8 @@ def test_what_a_runtime_runs() -> None:
 
 
 def test_the_table_tells_machines_of_a_single_node_and_where_it_is_wide() -> None:
-    one, two = report(node("a", INIT)), report(node("a", INIT), node("b"))
-    assert "DOCKER'S SETTINGS on a" in write_report(one, "table", Wish(Style(100)))
+    single, two = report(node("a", INIT)), report(node("a", INIT), node("b"))
+    assert "DOCKER'S SETTINGS on a" in write_report(single, "table", Wish(Style(100)))
     assert "DOCKER'S SETTINGS" not in write_report(two, "table", Wish(Style(100)))
     assert "DOCKER'S SETTINGS on a" in write_report(two, "wide", Wish(Style(100)))
 
