@@ -14,7 +14,7 @@ from migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from migrate.report.model import Report
-    from migrate.report.waivers import Waiver
+    from migrate.report.waivers import FindingWaiver
     from migrate.rules import Severity
 
 FORM = ReportForm()
@@ -29,7 +29,7 @@ class Saying:
     headers: bool
     info: bool
     fail_on: Severity | None
-    waivers: tuple[Waiver, ...]
+    waivers: tuple[FindingWaiver, ...]
     color: str
 
     def say(self, report: Report) -> int:
@@ -93,7 +93,7 @@ report_options = group(
 )
 
 
-def _in_file(path: str) -> tuple[Waiver, ...]:
+def _in_file(path: str) -> tuple[FindingWaiver, ...]:
     from migrate.formats import FormatError, yaml_read
     from migrate.report.waivers import read_waivers
 
@@ -105,7 +105,7 @@ def _in_file(path: str) -> tuple[Waiver, ...]:
         raise _unusable(path, str(wrong)) from wrong
 
 
-def _inline(text: str) -> Waiver:
+def _inline(text: str) -> FindingWaiver:
     from migrate.report.waivers import inline
 
     try:

@@ -9,7 +9,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     """A frozen value with the API's camelCase field names."""
 
 
-class Named(Model, frozen=True):
+class NamedReference(Model, frozen=True):
     """A reference to an object of the same namespace by its name."""
 
     name: str = ""
@@ -25,7 +25,6 @@ class OwnerReference(Model, frozen=True):
     kind: str
     name: str
     controller: bool = False
-    api_version: str = ""
     uid: str = ""
 
 
@@ -39,7 +38,6 @@ class Metadata(Model, frozen=True):
     annotations: dict[str, str] | None = None
     owner_references: tuple[OwnerReference, ...] | None = None
     deletion_timestamp: str | None = None
-    creation_timestamp: str | None = None
 
     def annotation(self, key: str) -> str | None:
         """The annotation's value, or None."""
@@ -62,4 +60,3 @@ class Condition(Model, frozen=True):
     reason: str = ""
     message: str = ""
     last_heartbeat_time: str | None = None
-    last_transition_time: str | None = None

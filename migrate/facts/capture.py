@@ -71,10 +71,6 @@ class Capture:
     paths: Mapping[str, PathReading] = field(default_factory=dict)
     redacted: bool = False
 
-    def path(self, path: str) -> PathReading | None:
-        """The reading of `path`, or None when it was never asked for (which is not the same as absent)."""
-        return self.paths.get(path)
-
     def under(self, prefix: str) -> tuple[tuple[str, PathReading], ...]:
         """Every reading whose path starts with `prefix`, in path order."""
         return tuple(sorted((path, reading) for path, reading in self.paths.items() if path.startswith(prefix)))

@@ -15,11 +15,11 @@ import msgspec
 from migrate.facts.api import Condition, Metadata, Model
 from migrate.facts.config_use import ConfigUse
 from migrate.facts.kubeadm import KUBELET_CONFIG, KubeadmConfig, KubeletConfigMap
-from migrate.facts.model import Unreadable
 from migrate.facts.owners import Owners
 from migrate.facts.pod import Pod, PodTemplate, TemplateMetadata
 from migrate.facts.pod_volumes import HostPath
 from migrate.facts.resolve import resolve
+from migrate.facts.values import Unreadable
 
 KEPT_ANNOTATIONS = (
     "kubeadm.alpha.kubernetes.io/cri-socket",
@@ -59,11 +59,8 @@ class NodeInfo(Model, frozen=True):
 
     container_runtime_version: str = ""
     kubelet_version: str = ""
-    kernel_version: str = ""
-    os_image: str = ""
     machine_id: str = msgspec.field(name="machineID", default="")
     system_uuid: str = msgspec.field(name="systemUUID", default="")
-    boot_id: str = msgspec.field(name="bootID", default="")
 
 
 class NodeSpec(Model, frozen=True):
@@ -71,7 +68,6 @@ class NodeSpec(Model, frozen=True):
 
     unschedulable: bool = False
     taints: tuple[Taint, ...] | None = None
-    pod_cidr: str = msgspec.field(name="podCIDR", default="")
     provider_id: str = msgspec.field(name="providerID", default="")
 
 
@@ -99,7 +95,7 @@ class Node(Model, frozen=True):
     @property
     def ready(self) -> str:
         """The Ready condition: `True`, `False` or `Unknown`."""
-        return next((one.status for one in self.status.conditions or () if one.type == "Ready"), "Unknown")
+        return next((condition.status for condition in self.status.conditions or () if condition.type == "Ready"), "Unknown")
 
     @property
     def control_plane(self) -> bool:
@@ -127,7 +123,7 @@ class LabelSelector(Model, frozen=True):
         have = labels or {}
         if any(have.get(key) != value for key, value in (self.match_labels or {}).items()):
             return False
-        return all(_requirement_holds(one, have) for one in self.match_expressions or ())
+        return all(_requirement_holds(requirement, have) for requirement in self.match_expressions or ())
 
 
 def _requirement_holds(requirement: LabelRequirement, labels: dict[str, str]) -> bool:
@@ -212,7 +208,14 @@ class Owner(Model, frozen=True):
     @property
     def ended(self) -> str:
         """How a Job ended, `Complete` or `Failed`; empty for one that goes on and for other kinds."""
-        return next((one.type for one in self.status.conditions or () if one.type in ("Complete", "Failed") and one.status == "True"), "")
+        return next(
+            (
+                condition.type
+                for condition in self.status.conditions or ()
+                if condition.type in ("Complete", "Failed") and condition.status == "True"
+            ),
+            "",
+        )
 
     @property
     def template(self) -> PodTemplate | None:
@@ -277,7 +280,7 @@ class ClusterFacts(Model, frozen=True, dict=True):
     @property
     def kubelet_config(self) -> KubeletConfigMap | None:
         """The kubelet ConfigMap that kubeadm reads: the name without a version before that with one (kubeadm 1.23 and later)."""
-        return next(iter(sorted(self.kubelet_configs, key=lambda one: one.name != KUBELET_CONFIG)), None)
+        return next(iter(sorted(self.kubelet_configs, key=lambda config: config.name != KUBELET_CONFIG)), None)
 
     def node(self, name: str) -> Node | None:
         """The Node object of this name, or None."""
@@ -300,8 +303,8 @@ class ClusterFacts(Model, frozen=True, dict=True):
     def uses_by_config_map(self) -> Mapping[tuple[str, str], tuple[ConfigUse, ...]]:
         """What leans on Docker in ConfigMaps, by namespace and name."""
         found: dict[tuple[str, str], list[ConfigUse]] = {}
-        for one in self.config_uses:
-            found.setdefault((one.namespace, one.name), []).append(one)
+        for use in self.config_uses:
+            found.setdefault((use.namespace, use.name), []).append(use)
         return {title: tuple(uses) for title, uses in found.items()}
 
     @cached_property
@@ -318,8 +321,8 @@ class ClusterFacts(Model, frozen=True, dict=True):
 
     @cached_property
     def _by_claim(self) -> Mapping[tuple[str, str], PersistentVolume]:
-        claims = ((one.spec.claim_ref, one) for one in reversed(self.volumes))
-        return {(claim.namespace, claim.name): one for claim, one in claims if claim}
+        claims = ((volume.spec.claim_ref, volume) for volume in reversed(self.volumes))
+        return {(claim.namespace, claim.name): volume for claim, volume in claims if claim}
 
 
 N = TypeVar("N", bound=Metadata | TemplateMetadata)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from migrate.facts.api import Model
 
 
-class Use(StrEnum):
+class ConfigUseKind(StrEnum):
     """What a line has to do with Docker: a `call` of its command or socket, a `log parser` of its files, a `query` of its names."""
 
     CALL = "call"
@@ -22,5 +22,5 @@ class ConfigUse(Model, frozen=True):
     name: str
     key: str
     line: int
-    use: Use
+    use: ConfigUseKind
     words: str

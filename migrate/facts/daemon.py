@@ -65,22 +65,22 @@ def given(file: object, argv: Sequence[str]) -> tuple[Given, ...]:
 def merged(keys: Sequence[Given]) -> Mapping[str, Any]:
     """All keys as if daemon.json held them; of mappings in both places what either has."""
     found: dict[str, Any] = {}
-    for one in keys:
-        before = found.get(one.key)
-        found[one.key] = {**before, **one.value} if isinstance(before, Mapping) and isinstance(one.value, Mapping) else one.value
+    for given in keys:
+        before = found.get(given.key)
+        found[given.key] = {**before, **given.value} if isinstance(before, Mapping) and isinstance(given.value, Mapping) else given.value
     return found
 
 
 def twice(keys: Sequence[Given]) -> tuple[tuple[Given, Given], ...]:
     """The keys that file and flags both give, which keeps dockerd from starting (moby daemon/config, findConfigurationConflicts)."""
-    file = {one.key: one for one in keys if one.where == FILE}
-    flags = [one for one in keys if one.where != FILE and one.key in file and one.key not in BOTH]
-    return tuple((file[one.key], one) for one in flags if not _apart(file[one.key].value, one.value))
+    file = {given.key: given for given in keys if given.where == FILE}
+    flags = [given for given in keys if given.where != FILE and given.key in file and given.key not in BOTH]
+    return tuple((file[given.key], given) for given in flags if not _apart(file[given.key].value, given.value))
 
 
-def _apart(one: Any, other: Any) -> bool:
+def _apart(mapping: Any, other: Any) -> bool:
     """Whether two mappings have no name in common: only `proxies` is compared name by name."""
-    return isinstance(one, Mapping) and isinstance(other, Mapping) and set(other) <= set(PROXIES) and not set(one) & set(other)
+    return isinstance(mapping, Mapping) and isinstance(other, Mapping) and set(other) <= set(PROXIES) and not set(mapping) & set(other)
 
 
 def _from_flags(words: Sequence[str]) -> Iterator[Given]:

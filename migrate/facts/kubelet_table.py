@@ -46,7 +46,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedValue:
     """A value that stops the kubelet from a release on, given by flag or by field; `wrong` judges it as text, booleans as `true`."""
 
     flag: str | None
@@ -225,17 +225,17 @@ _FIELDS = """
     topologyManagerScope tracing@25 userNamespaces@33 volumePluginDir volumeStatsAggPeriod
 """
 REFUSALS = (
-    Refusal(
+    RefusedValue(
         *("cloud-provider", (), lambda value: value not in ("", "external"), 32),
         action="`external`, with the provider's cloud controller manager",
         source="v1.32.0 cmd/kubelet/app/server.go",
     ),
-    Refusal(
+    RefusedValue(
         *(None, ("memorySwap", "swapBehavior"), lambda value: value == "UnlimitedSwap", 30),
         action="LimitedSwap or NoSwap",
         source="v1.30.0 pkg/kubelet/apis/config/validation",
     ),
-    Refusal("runonce", ("runOnce",), lambda value: value == "true", 32, action=DELETE, source="1.32 #126336"),
+    RefusedValue("runonce", ("runOnce",), lambda value: value == "true", 32, action=DELETE, source="1.32 #126336"),
 )
 CGROUP_V1_REFUSED = 35  # failCgroupV1 became true by default; 1.35 #134298
 
@@ -265,15 +265,17 @@ def knows_field(name: str, minor: int) -> bool:
     return field is not None and (field.since is None or field.since <= minor)
 
 
-def refusal(name: str, value: str | None, minor: int) -> Refusal | None:
+def refusal(name: str, value: str | None, minor: int) -> RefusedValue | None:
     """Why a kubelet of 1.`minor` refuses this flag's value, None when it takes it; None as value is a bare boolean."""
     given = "true" if value is None else value
-    return next((one for one in REFUSALS if one.flag == name and one.since <= minor and one.wrong(given)), None)
+    return next((refused for refused in REFUSALS if refused.flag == name and refused.since <= minor and refused.wrong(given)), None)
 
 
-def refused_fields(config: Mapping[str, Any], minor: int) -> tuple[Refusal, ...]:
+def refused_fields(config: Mapping[str, Any], minor: int) -> tuple[RefusedValue, ...]:
     """The refusals that a KubeletConfiguration meets at 1.`minor`."""
-    return tuple(one for one in REFUSALS if one.field and one.since <= minor and one.wrong(text_at(config, one.field)))
+    return tuple(
+        refused for refused in REFUSALS if refused.field and refused.since <= minor and refused.wrong(text_at(config, refused.field))
+    )
 
 
 def text_at(config: Mapping[str, Any], path: tuple[str, ...]) -> str:

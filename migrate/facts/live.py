@@ -36,7 +36,6 @@ class LiveMetadata(Metadata, frozen=True):
 
     resource_version: str = ""
     finalizers: tuple[str, ...] | None = None
-    deletion_grace_period_seconds: int | None = None
     managed_fields: tuple[FieldOwner, ...] | None = None
 
 
@@ -45,12 +44,6 @@ class Waiting(Model, frozen=True):
 
     reason: str = ""
     message: str = ""
-
-
-class Running(Model, frozen=True):
-    """Since when a container runs, RFC 3339."""
-
-    started_at: str = ""
 
 
 class Terminated(Model, frozen=True):
@@ -62,10 +55,9 @@ class Terminated(Model, frozen=True):
 
 
 class ContainerState(Model, frozen=True):
-    """Exactly one of the three, or none yet."""
+    """Why a container does not run; both are empty while it runs."""
 
     waiting: Waiting | None = None
-    running: Running | None = None
     terminated: Terminated | None = None
 
 
@@ -96,14 +88,14 @@ class LivePod(Pod, frozen=True):
     def trouble(self) -> str:
         """Why it is not Ready, in the kubelet's own words; empty when nothing is said."""
         said = []
-        for one in self.status.container_statuses or ():
-            state = one.state
+        for container in self.status.container_statuses or ():
+            state = container.state
             if state.waiting is not None:
-                said.append(f"{one.name}: {state.waiting.reason}" + (f": {state.waiting.message}" if state.waiting.message else ""))
+                said.append(f"{container.name}: {state.waiting.reason}" + (f": {state.waiting.message}" if state.waiting.message else ""))
             elif state.terminated is not None:
-                said.append(f"{one.name}: ended with exit code {state.terminated.exit_code}")
-            elif not one.ready:
-                said.append(f"{one.name}: runs and is not ready")
+                said.append(f"{container.name}: ended with exit code {state.terminated.exit_code}")
+            elif not container.ready:
+                said.append(f"{container.name}: runs and is not ready")
         return mask(printable("; ".join(said))) or self.status.reason
 
 
@@ -122,17 +114,10 @@ class PodEvent(Model, frozen=True):
         return mask(printable(" ".join(f"{self.reason}: {self.message}".split())))[:300]
 
 
-class AttachedVolume(Model, frozen=True):
-    """A volume that the attach-detach controller holds attached to a node."""
-
-    name: str = ""
-
-
 class LiveNodeStatus(NodeStatus, frozen=True):
-    """A node's status with its volumes: `volumes_in_use` is the kubelet's word, `volumes_attached` the controller's."""
+    """A node's status with the volumes that the kubelet calls in use."""
 
     volumes_in_use: tuple[str, ...] | None = None
-    volumes_attached: tuple[AttachedVolume, ...] | None = None
 
 
 class LiveNode(Node, frozen=True):
@@ -143,7 +128,7 @@ class LiveNode(Node, frozen=True):
 
     def writer_of(self, *path: str) -> str | None:
         """Who wrote the field at this path last, None where the server does not say."""
-        return next((one.manager for one in self.metadata.managed_fields or () if one.owns(*path)), None)
+        return next((owner.manager for owner in self.metadata.managed_fields or () if owner.owns(*path)), None)
 
 
 class AttachmentSource(Model, frozen=True):
@@ -160,18 +145,11 @@ class AttachmentSpec(Model, frozen=True):
     source: AttachmentSource = AttachmentSource()
 
 
-class AttachmentStatus(Model, frozen=True):
-    """Whether it is attached now."""
-
-    attached: bool = False
-
-
 class VolumeAttachment(Model, frozen=True):
     """A CSI volume attached to a node (storage.k8s.io/v1, 1.13)."""
 
     metadata: LiveMetadata
     spec: AttachmentSpec = AttachmentSpec()
-    status: AttachmentStatus = AttachmentStatus()
 
 
 Watched = LivePod | LiveNode | Budget

@@ -18,7 +18,7 @@ COMPARE = "kubectl get nodes -o wide, and compare it with the inventory"
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class InventoryMachine:
     """What is known of a machine of the inventory: `names` the kubelet's or the machine's own first, `addresses` IP addresses."""
 
     host: str
@@ -56,12 +56,12 @@ class NodeWithoutHost:
 Match = Matched | HostWithoutNode | NodeWithoutHost
 
 
-def machine(facts: NodeFacts, addresses: Iterable[str] = ()) -> Machine:
+def machine(facts: NodeFacts, addresses: Iterable[str] = ()) -> InventoryMachine:
     """The machine of these facts; `addresses` are those it was reached by."""
     kubelet = facts.kubelet
     override = getattr(kubelet, "flag", lambda name: None)("hostname-override")
     names = (override.value if override and override.value else "", facts.os.hostname, facts.host)
-    return Machine(
+    return InventoryMachine(
         host=facts.host,
         machine_id=facts.os.machine_id,
         system_uuid=facts.os.product_uuid,
@@ -70,7 +70,7 @@ def machine(facts: NodeFacts, addresses: Iterable[str] = ()) -> Machine:
     )
 
 
-def match(machines: Sequence[Machine], nodes: Sequence[Node]) -> tuple[Match, ...]:
+def match(machines: Sequence[InventoryMachine], nodes: Sequence[Node]) -> tuple[Match, ...]:
     """One result for each machine in its order, then one for each Node that is left over."""
     proofs = _proofs(machines, nodes)
     claimed = Counter(next(iter(found)) for found in proofs.values() if len(found) == 1)
@@ -102,7 +102,7 @@ def match(machines: Sequence[Machine], nodes: Sequence[Node]) -> tuple[Match, ..
     return tuple(results)
 
 
-def _proofs(machines: Sequence[Machine], nodes: Sequence[Node]) -> dict[str, dict[str, tuple[str, ...]]]:
+def _proofs(machines: Sequence[InventoryMachine], nodes: Sequence[Node]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Host -> node name -> the evidence that the host is that node."""
     infos = {node.name: node.status.node_info for node in nodes}
     ids = _unique((info.machine_id, name) for name, info in infos.items())
@@ -110,30 +110,30 @@ def _proofs(machines: Sequence[Machine], nodes: Sequence[Node]) -> dict[str, dic
     whole = _unique((name, node.name) for node in nodes for name in _names(node))
     short = _unique((_label(name), node.name) for node in nodes for name in _names(node))
     addresses = _unique((a.address, node.name) for node in nodes for a in node.status.addresses or () if a.type.endswith("IP"))
-    own_ids = _unique((one.machine_id, one.host) for one in machines)
-    own_uuids = _unique((one.system_uuid.lower(), one.host) for one in machines)
-    own_addresses = _unique((address, one.host) for one in machines for address in one.addresses)
+    own_ids = _unique((machine.machine_id, machine.host) for machine in machines)
+    own_uuids = _unique((machine.system_uuid.lower(), machine.host) for machine in machines)
+    own_addresses = _unique((address, machine.host) for machine in machines for address in machine.addresses)
 
-    def proofs(one: Machine) -> dict[str, tuple[str, ...]]:
-        uuid = one.system_uuid.lower()
-        by_id = ids.get(one.machine_id) if one.machine_id in own_ids else None
+    def proofs(machine: InventoryMachine) -> dict[str, tuple[str, ...]]:
+        uuid = machine.system_uuid.lower()
+        by_id = ids.get(machine.machine_id) if machine.machine_id in own_ids else None
         if by_id and len({uuid, infos[by_id].system_uuid.lower()} - {""}) > 1:
             by_id = None  # two UUIDs under one machine-id: a clone of a node, itself no node or not in the inventory
-        by_name = next((whole[name] for name in one.names if name in whole), None)
-        by_label = next((short[_label(name)] for name in one.names if _label(name) in short), None)
+        by_name = next((whole[name] for name in machine.names if name in whole), None)
+        by_label = next((short[_label(name)] for name in machine.names if _label(name) in short), None)
         found: dict[str, tuple[str, ...]] = {}
         for evidence, node in (
             ("machine-id", by_id),
             ("system UUID", uuids.get(uuid) if uuid in own_uuids else None),
             ("name", by_name or by_label),
-            ("address", next((addresses[a] for a in one.addresses if a in own_addresses and a in addresses), None)),
+            ("address", next((addresses[a] for a in machine.addresses if a in own_addresses and a in addresses), None)),
         ):
             # an address is the weakest: behind a NAT, or after a renumbering, it may be another node's
             if node is not None and (evidence != "address" or not found or node in found):
                 found[node] = (*found.get(node, ()), evidence)
         return found
 
-    return {one.host: proofs(one) for one in machines}
+    return {machine.host: proofs(machine) for machine in machines}
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -8,42 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from migrate.facts import daemon
 from migrate.facts.capture import PathReading
 from migrate.facts.daemon import Given
-
-if TYPE_CHECKING:
-    from migrate.facts.runtimes import Runtime
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Something that exists or may exist and could not be read: `what` names it (a path or a command), `reason` says why."""
-
-    what: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value was read: a file, its line and column (1-based), and the environment variable that carried it, if any."""
-
-    path: str
-    line: int | None = None
-    variable: str | None = None
-    column: int | None = None
-
-    def __str__(self) -> str:
-        line = f":{self.line}" if self.line else ""
-        line += f":{self.column}" if self.line and self.column else ""
-        return f"{self.path}{line}" + (f" ({self.variable})" if self.variable else "")
+from migrate.facts.runtimes import Runtime
+from migrate.facts.values import Place as Place
+from migrate.facts.values import Unreadable as Unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingSystem:
-    """The machine under the node. `cgroup` is `v1` or `v2`; `memory` is in bytes; `systemd` is its version number."""
+    """The machine under the node. `cgroup` is `v1` or `v2`; `systemd` is its version number, 0 where it is not known."""
 
     id: str
     version: str
@@ -52,10 +29,8 @@ class OperatingSystem:
     arch: str
     hostname: str
     machine_id: str
-    boot_id: str
     product_uuid: str
     cgroup: str
-    memory: int
     systemd: int
     virtualization: str
 
@@ -75,9 +50,7 @@ class Unit:
     part_of: tuple[str, ...]
     wants: tuple[str, ...]
     after: tuple[str, ...]
-    wanted_by: tuple[str, ...]
     required_by: tuple[str, ...]
-    kill_mode: str
     need_daemon_reload: bool
     limit_nofile: str
     started: str
@@ -165,8 +138,6 @@ class Container:
     privileged: bool
     network: str
     binds: tuple[str, ...]
-    env_names: tuple[str, ...]
-    log_driver: str
     runtime: str
     stop_timeout: int | None
     cap_add: tuple[str, ...]
@@ -220,21 +191,19 @@ class Docker:
 
     def told(self, key: str) -> Given | None:
         """The first word on one key, or None."""
-        return next((one for one in self.given if one.key == key), None)
+        return next((given for given in self.given if given.key == key), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Containerd:
     """The system's containerd.
 
-    `config_version` is None when the file does not exist; `cri` is the CRI plugin's state (`ok`, `skip`, `error`, `disabled`).
-
-    `loaded` is `containerd config dump` decoded: the file merged over the defaults, as the daemon would load it now.
+    `cri` is the CRI plugin's state (`ok`, `skip`, `error`, `disabled`); `loaded` is `containerd config dump` decoded: the file merged over
+    the defaults, as the daemon would load it now.
     """
 
     version: str
     config_path: str
-    config_version: int | None
     file: Mapping[str, Any] | Unreadable | None
     loaded: Mapping[str, Any] | Unreadable
     cri: str | None
@@ -276,7 +245,6 @@ class Cni:
     config: Mapping[str, Any] | Unreadable | None
     plugins: tuple[str, ...]
     leases: tuple[tuple[str, str, str], ...]
-    cache: tuple[str, ...]
     speaks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -289,7 +257,6 @@ class Filesystem:
     mount: str
     size: int
     available: int
-    inodes_free: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,9 +288,8 @@ class HostUse:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What containers need of the kernel: loaded modules, sysctl values now, and what the node's own files will set at the next boot."""
+    """What containers need of the kernel: sysctl values now, and what the node's own files will set at the next boot."""
 
-    modules: frozenset[str]
     sysctls: Mapping[str, str]
     boot_modules: Mapping[str, str]
     boot_sysctls: Mapping[str, tuple[str, str]]
@@ -396,7 +362,7 @@ class HostActors:
 
     def service(self, name: str) -> Service | None:
         """The loaded unit of this name, or None."""
-        return next((one for one in self.services if one.name == name), None)
+        return next((service for service in self.services if service.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,5 +431,7 @@ class NodeFacts:
 
     def filesystem(self, path: str) -> Filesystem | None:
         """The filesystem that holds `path`: the one with the longest mount point above it."""
-        held = [one for one in self.filesystems if path == one.mount or path.startswith(one.mount.rstrip("/") + "/")]
-        return max(held, key=lambda one: len(one.mount), default=None)
+        held = [
+            filesystem for filesystem in self.filesystems if path == filesystem.mount or path.startswith(filesystem.mount.rstrip("/") + "/")
+        ]
+        return max(held, key=lambda filesystem: len(filesystem.mount), default=None)

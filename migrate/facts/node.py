@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrate.facts.capture import Capture
-from migrate.facts.model import CriDockerd, Kubelet, NodeFacts, Unreadable
+from migrate.facts.model import CriDockerd, Kubelet, NodeFacts
 from migrate.facts.parse import leaning, system
 from migrate.facts.parse.actors import actors
 from migrate.facts.parse.cni import cni
@@ -19,6 +19,7 @@ from migrate.facts.parse.reading import Reading
 from migrate.facts.parse.runtimes import runtimes
 from migrate.facts.parse.units import units
 from migrate.facts.runtimes import inside
+from migrate.facts.values import Unreadable
 from migrate.formats import FormatError, yaml_doc
 
 SOCKETS = "/run/"

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from migrate.facts.api import Metadata
-
-Title = tuple[str, str, str]
-"""Namespace, kind, name: what a workload is called and ordered by."""
+from migrate.facts.values import Title as Title
 
 
 class Managed(Protocol):
@@ -39,7 +37,7 @@ class Owners(Generic[M]):
     """Owners looked up in one table; what was found is kept, for thousands of pods have one owner."""
 
     def __init__(self, owners: Iterable[M]) -> None:
-        self._known = {(one.metadata.namespace, one.kind, one.metadata.name): one for one in owners}
+        self._known = {(owner.metadata.namespace, owner.kind, owner.metadata.name): owner for owner in owners}
         self._top: dict[Title, Title] = {}
 
     def known(self, title: Title) -> M | None:

@@ -36,8 +36,8 @@ _RPM_LIST = (f"echo {shlex.quote(INSTALLED)}", r"rpm -qa --qf '%{NAME} %{ARCH} %
 # What a simulation says has to hold for packages_install of migrate/node/packages.sh, which gives the same words.
 # yum 3 knows no weak dependencies.
 MANAGERS: Mapping[str, Manager] = {
-    one.name: one
-    for one in (
+    manager.name: manager
+    for manager in (
         Manager(
             "apt",
             "[ -s /var/lib/dpkg/status ] && command -v apt-get",
@@ -65,7 +65,12 @@ def question(packages: Sequence[str]) -> str:
     It exits as the manager does, and with `OWNED_BY_NONE` where there is none. `migrate.facts.parse.transaction` reads the answer.
     """
     lines = ["exec 2>&1 </dev/null"]
-    for word, one in zip(("if", *["elif"] * (len(MANAGERS) - 1)), MANAGERS.values(), strict=True):
-        lines += [f"{word} {{ {one.there}; }} >/dev/null; then", f"  echo {one.name}", f"  {one.simulate(packages)}", "  code=$?"]
-        lines += [f"  {command}" for command in one.closing]
+    for word, manager in zip(("if", *["elif"] * (len(MANAGERS) - 1)), MANAGERS.values(), strict=True):
+        lines += [
+            f"{word} {{ {manager.there}; }} >/dev/null; then",
+            f"  echo {manager.name}",
+            f"  {manager.simulate(packages)}",
+            "  code=$?",
+        ]
+        lines += [f"  {command}" for command in manager.closing]
     return "\n".join((*lines, "else", f"  exit {OWNED_BY_NONE}", "fi", 'exit "$code"', ""))

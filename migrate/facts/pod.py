@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from migrate.facts.api import Condition, Metadata, Model, Named
+from migrate.facts.api import Condition, Metadata, Model, NamedReference
 from migrate.facts.pod_actions import ContainerProbe, Lifecycle
 from migrate.facts.pod_context import PodSecurityContext, SecurityContext
 from migrate.facts.pod_volumes import Volume
@@ -16,7 +16,7 @@ MIRROR = "kubernetes.io/config.mirror"
 class EnvSource(Model, frozen=True):
     """Where a variable's value comes from; values themselves are not read."""
 
-    config_map_key_ref: Named | None = None
+    config_map_key_ref: NamedReference | None = None
 
 
 class EnvName(Model, frozen=True):
@@ -29,7 +29,7 @@ class EnvName(Model, frozen=True):
 class EnvFrom(Model, frozen=True):
     """A ConfigMap whose every key becomes a variable."""
 
-    config_map_ref: Named | None = None
+    config_map_ref: NamedReference | None = None
 
 
 class Resources(Model, frozen=True):
@@ -95,7 +95,6 @@ class PodSpec(Model, frozen=True):
     volumes: tuple[Volume, ...] | None = None
     node_selector: dict[str, str] | None = None
     termination_grace_period_seconds: int = 30
-    priority_class_name: str = ""
     runtime_class_name: str = ""
     security_context: PodSecurityContext | None = None
     host_users: bool | None = None
@@ -116,7 +115,6 @@ class ContainerStatus(Model, frozen=True):
     image: str = ""
     image_id: str = msgspec.field(name="imageID", default="")
     container_id: str = msgspec.field(name="containerID", default="")
-    restart_count: int = 0
 
 
 class PodStatus(Model, frozen=True):
@@ -124,8 +122,6 @@ class PodStatus(Model, frozen=True):
 
     phase: str = ""
     reason: str = ""
-    pod_ip: str = msgspec.field(name="podIP", default="")
-    start_time: str | None = None
     conditions: tuple[Condition, ...] | None = None
     container_statuses: tuple[ContainerStatus, ...] | None = None
 
@@ -155,7 +151,7 @@ class Pod(Model, frozen=True):
     @property
     def ready(self) -> bool:
         """Whether its Ready condition is True."""
-        return any(one.type == "Ready" and one.status == "True" for one in self.status.conditions or ())
+        return any(condition.type == "Ready" and condition.status == "True" for condition in self.status.conditions or ())
 
 
 class TemplateMetadata(Model, frozen=True):

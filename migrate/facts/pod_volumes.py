@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from migrate.facts.api import Model, Named, Present
+from migrate.facts.api import Model, NamedReference, Present
 
 
 class HostPath(Model, frozen=True):
@@ -29,7 +29,7 @@ class Claim(Model, frozen=True):
 class ProjectedSource(Model, frozen=True):
     """One source of a projected volume."""
 
-    config_map: Named | None = None
+    config_map: NamedReference | None = None
 
 
 class Projected(Model, frozen=True):
@@ -45,7 +45,7 @@ class Volume(Model, frozen=True):
     host_path: HostPath | None = None
     empty_dir: EmptyDir | None = None
     persistent_volume_claim: Claim | None = None
-    config_map: Named | None = None
+    config_map: NamedReference | None = None
     projected: Projected | None = None
     nfs: Present | None = None
     iscsi: Present | None = None

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from migrate.facts import runtime_table
+
 DOCKER = "docker -H unix:///var/run/docker.sock"
 
-# Go templates choose the fields on the node, so that values of container environments never leave it: only their names do.
+# Go templates choose the fields on the node, so that the environments of containers never leave it.
 # `index .Config` makes docker inspect fall back from its types to the daemon's JSON, where keys may be missing (StopTimeout is).
 LABELS = (
     "io.kubernetes.pod.uid",
@@ -27,8 +29,7 @@ CONTAINER_FIELDS = (
     '"state":{{json .State.Status}},"restart":{{json .HostConfig.RestartPolicy.Name}},"privileged":{{json .HostConfig.Privileged}},'
     '"network":{{json .HostConfig.NetworkMode}},"runtime":{{json .HostConfig.Runtime}},'
     '"stop_timeout":{{with index .Config "StopTimeout"}}{{json .}}{{else}}null{{end}},'
-    '"cap_add":{{json .HostConfig.CapAdd}},"binds":{{json .HostConfig.Binds}},"log_driver":{{json .HostConfig.LogConfig.Type}},'
-    '"env_names":[{{range $i, $e := .Config.Env}}{{if $i}},{{end}}{{json (index (split $e "=") 0)}}{{end}}]}'
+    '"cap_add":{{json .HostConfig.CapAdd}},"binds":{{json .HostConfig.Binds}}}'
 )
 IMAGE_FIELDS = (
     '{"id":{{json .Id}},"tags":{{json .RepoTags}},"digests":{{json .RepoDigests}},"size":{{json .Size}},"arch":{{json .Architecture}}}'
@@ -36,13 +37,7 @@ IMAGE_FIELDS = (
 
 UNITS = (
     "kubelet.service",
-    "docker.service",
-    "docker.socket",
-    "containerd.service",
-    "crio.service",
-    "cri-docker.service",
-    "cri-docker.socket",
-    "snap.docker.dockerd.service",
+    *runtime_table.UNITS,
     "k3s.service",
     "k3s-agent.service",
     "rke2-server.service",
@@ -84,9 +79,9 @@ ACTOR_CALLS = (
 )
 PUPPET_STATE = "/opt/puppetlabs/puppet/cache/state /var/lib/puppet/state /var/cache/puppet/state"
 # Runtimes and what stays beside their containers and guests, by the 15 characters that the kernel keeps of a name.
-RUNTIME_PROCESSES = (
-    "docker-containe|conmon|conmonrs|lxc-start|lxc-execute|systemd-nspawn|qemu-.*|kvm|lkvm|lkvm-static|libvirtd|virtqemud|virtlxcd|frakti|"
-    "rktlet|lxe|virtlet|criproxy|cri-containerd"
+PROCESSES = (
+    *("kubelet", "k3s", "k3s-server", "k3s-agent", "rke2", "k0s", "etcd", "kube-apiserver", "qemu-.*", "kvm"),
+    *(name[:15] for name in runtime_table.PROCESSES),
 )
 RUNTIME_FOLDERS = (
     "/var/lib/lxc/ /var/lib/machines/ /var/lib/lxd/containers/ /var/lib/lxd/virtual-machines/ /var/snap/lxd/common/lxd/containers/ "
@@ -134,12 +129,7 @@ PROBES: tuple[Probe, ...] = (
     Probe("cgroup filesystem", "stat -f -c %T /sys/fs/cgroup"),
     Probe("virtualization", "systemd-detect-virt"),
     Probe("systemd version", "systemctl --version"),
-    Probe(
-        "processes",
-        "pgrep -a -x 'dockerd|containerd|crio|cri-dockerd|kubelet|k3s|k3s-server|k3s-agent|rke2|k0s|etcd|kube-apiserver|lxd|incusd|rkt|"
-        + RUNTIME_PROCESSES
-        + "'",
-    ),
+    Probe("processes", f"pgrep -a -x '{'|'.join(PROCESSES)}'"),
     Probe("shims", "pgrep -a containerd-shi"),
     Probe("listening", "ss -H -l -n -t -p"),
     Probe("docker group", "getent group docker"),
@@ -171,6 +161,7 @@ PROBES: tuple[Probe, ...] = (
     Probe("cri-dockerd version", "cri-dockerd --version"),
     Probe("crictl version", "crictl --version"),
     Probe("skopeo version", "skopeo --version"),
+    Probe("flock version", "flock --version"),
     Probe("podman version", "podman --version"),
     Probe("runsc version", "runsc --version"),
     Probe("kata-runtime version", "kata-runtime --version"),
@@ -201,7 +192,6 @@ PROBES: tuple[Probe, ...] = (
     Probe("holds dpkg", "sh -c 'dpkg-query -W -f \"$1\" | sed -n \"s/ hold ok installed$//p\"' sh '${Package} ${Status}\\n'"),
     Probe("packages rpm", f"rpm -q --qf '%{{NAME}} %{{VERSION}}-%{{RELEASE}} ii\\n' {PACKAGES}"),
     Probe("cni leases", "grep -r -s -m 1 '' /var/lib/cni/networks"),
-    Probe("cni cache", "find /var/lib/cni/cache /var/lib/cni/results -type f"),
     Probe("cni plugins", "find /opt/cni/bin/ /usr/lib/cni/ /usr/libexec/cni/ -maxdepth 1 -type f -perm -u+x"),
     # the question that every plugin answers without doing anything (CNI specification, VERSION)
     *(Probe(f"cni {name} speaks", f"env CNI_COMMAND=VERSION {CNI_BIN}/{name}", 5, there=f"{CNI_BIN}/{name}") for name in CNI_ASKED),
@@ -259,9 +249,6 @@ FILES: tuple[str, ...] = (
     "/etc/containers/policy.json",
     "/etc/containers/registries.conf",
     "/etc/containers/storage.conf",
-    "/proc/meminfo",
-    "/proc/modules",
-    "/proc/sys/kernel/random/boot_id",
     "/proc/sys/net/ipv4/ip_forward",
     "/proc/sys/net/bridge/bridge-nf-call-iptables",
     "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
@@ -288,12 +275,7 @@ PATTERNS: tuple[str, ...] = (
 
 # Only looked at, never read: sockets, credentials, and the marks of installers.
 LOOKS: tuple[str, ...] = (
-    "/run/docker.sock",
-    "/run/dockershim.sock",
-    "/run/cri-dockerd.sock",
-    "/run/containerd/containerd.sock",
-    "/run/docker/containerd/containerd.sock",
-    "/run/crio/crio.sock",
+    *runtime_table.SOCKETS,
     "/root/.docker/config.json",
     "/var/lib/kubelet/config.json",
     "/var/lib/kubelet/.dockercfg",
@@ -337,19 +319,7 @@ LOOKS: tuple[str, ...] = (
     "/proc/bc",
     "/opt/kata",
     "/etc/kata-containers/configuration.toml",
-    "/run/podman/podman.sock",
-    "/var/lib/lxd/unix.socket",
-    "/var/snap/lxd/common/lxd/unix.socket",
-    "/var/lib/incus/unix.socket",
-    "/run/libvirt/libvirt-sock",
-    "/run/libvirt/virtqemud-sock",
     "/run/k3s/containerd/containerd.sock",
-    "/run/frakti.sock",
-    "/run/rktlet.sock",
-    "/run/lxe.sock",
-    "/run/virtlet.sock",
-    "/run/criproxy.sock",
-    "/run/cri-containerd.sock",
     "/sys/class/net/lxcbr0",
     "/sys/class/net/lxdbr0",
     "/sys/class/net/incusbr0",

@@ -88,7 +88,7 @@ def redact(capture: Capture) -> Capture:
     """The capture without secrets, marked `redacted`; sizes, modes and line counts stay as they were read."""
     found: set[str] = set()
     once = _each(capture, lambda text: _mask(text, found))
-    known = sorted((one for one in found if _distinct(one)), key=lambda one: (-len(one), one))
+    known = sorted((secret for secret in found if _distinct(secret)), key=lambda secret: (-len(secret), secret))
     if known:
         pattern = re.compile("|".join(map(re.escape, known)))
         once = _each(once, lambda text: mask(pattern.sub(MASK, text)))
@@ -117,16 +117,18 @@ def _each(capture: Capture, change: Any) -> Capture:
         # surrogateescape gives bytes that are no UTF-8 back as they were
         return str(change(value.decode("utf-8", "surrogateescape"))).encode("utf-8", "surrogateescape")
 
-    def command(one: CommandReading) -> CommandReading:
-        return replace(one, stdout=data(one.stdout), stderr=data(one.stderr), skipped=one.skipped and change(one.skipped))
+    def command(reading: CommandReading) -> CommandReading:
+        return replace(
+            reading, stdout=data(reading.stdout), stderr=data(reading.stderr), skipped=reading.skipped and change(reading.skipped)
+        )
 
-    def path(one: PathReading) -> PathReading:
-        return replace(one, data=None if one.data is None else data(one.data), error=one.error and change(one.error))
+    def path(reading: PathReading) -> PathReading:
+        return replace(reading, data=None if reading.data is None else data(reading.data), error=reading.error and change(reading.error))
 
     return replace(
         capture,
-        commands={key: command(one) for key, one in capture.commands.items()},
-        paths={key: path(one) for key, one in capture.paths.items()},
+        commands={key: command(reading) for key, reading in capture.commands.items()},
+        paths={key: path(reading) for key, reading in capture.paths.items()},
     )
 
 

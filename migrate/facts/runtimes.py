@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from migrate.facts.model import Unreadable
+from migrate.facts.values import Unreadable
 
 
 class Role(StrEnum):
@@ -19,7 +19,7 @@ class Role(StrEnum):
     ORCHESTRATOR = "orchestrator"
 
 
-class Use(StrEnum):
+class KubernetesUse(StrEnum):
     """Whether Kubernetes uses it: the kubelet speaks to it, one that it speaks to uses it, it could be used, or it cannot."""
 
     DIRECTLY = "directly"
@@ -30,7 +30,7 @@ class Use(StrEnum):
     @property
     def now(self) -> bool:
         """Whether pods run through it."""
-        return self in (Use.DIRECTLY, Use.BELOW)
+        return self in (KubernetesUse.DIRECTLY, KubernetesUse.BELOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Runtime:
     role: Role
     version: str
     evidence: tuple[str, ...]
-    kubernetes: Use = Use.NO
+    kubernetes: KubernetesUse = KubernetesUse.NO
     active: bool | None = None
     sockets: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
@@ -83,7 +83,7 @@ class Runtime:
     @property
     def live(self) -> tuple[Running, ...]:
         """What has processes now; empty also where it could not be read."""
-        return () if isinstance(self.runs, Unreadable) else tuple(one for one in self.runs if one.live)
+        return () if isinstance(self.runs, Unreadable) else tuple(run for run in self.runs if run.live)
 
 
 # systemd-detect-virt(1); containers are told before virtual machines

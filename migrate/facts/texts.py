@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from migrate.facts.cluster import ConfigMap
-from migrate.facts.config_use import ConfigUse, Use
+from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.redact import printable
 
 MOST = 20  # uses that are kept of one text and kind
@@ -91,10 +91,10 @@ def query_lines(text: str) -> Found:
             yield number, _words(found)
 
 
-_KINDS: tuple[tuple[Use, Callable[[str], Found]], ...] = (
-    (Use.CALL, script_lines),
-    (Use.LOG_PARSER, log_parser_lines),
-    (Use.QUERY, query_lines),
+_KINDS: tuple[tuple[ConfigUseKind, Callable[[str], Found]], ...] = (
+    (ConfigUseKind.CALL, script_lines),
+    (ConfigUseKind.LOG_PARSER, log_parser_lines),
+    (ConfigUseKind.QUERY, query_lines),
 )
 
 
@@ -108,8 +108,8 @@ def config_uses(namespace: str, name: str, data: Mapping[str, str]) -> Iterator[
 
 def uses_of(config_maps: Iterable[ConfigMap]) -> Iterator[ConfigUse]:
     """What is kept of ConfigMaps."""
-    for one in config_maps:
-        yield from config_uses(one.metadata.namespace, one.metadata.name, one.data or {})
+    for config_map in config_maps:
+        yield from config_uses(config_map.metadata.namespace, config_map.metadata.name, config_map.data or {})
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -30,4 +30,4 @@ class Transaction:
     @property
     def removed(self) -> tuple[str, ...]:
         """The packages that it would remove."""
-        return tuple(one.name for one in self.changes if one.after is None)
+        return tuple(change.name for change in self.changes if change.after is None)

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from migrate.facts.cluster import ClusterFacts, Owner
-from migrate.facts.model import Place
-from migrate.facts.owners import Owners, Title
+from migrate.facts.owners import Owners
 from migrate.facts.pod import Pod, PodContainer, PodSpec
-
-Pointer = tuple[str | int, ...]
-"""A way into a document, keys and list indexes: `("spec", "volumes", 0, "hostPath", "path")`."""
+from migrate.facts.values import Place, Title
+from migrate.facts.values import Pointer as Pointer
 
 CONFIG_MAP = "ConfigMap"
 """The kind under which a ConfigMap that no workload uses is judged: it has no pods, only lines."""
@@ -45,17 +43,17 @@ class Workload:
             ("containers", spec.containers),
             ("ephemeralContainers", spec.ephemeral_containers),
         )
-        return tuple((("spec", key, index), one) for key, group in groups if group for index, one in enumerate(group))
+        return tuple((("spec", key, index), container) for key, group in groups if group for index, container in enumerate(group))
 
     @property
     def config_maps(self) -> frozenset[str]:
         """The names of the ConfigMaps that its pods mount or take variables from."""
-        named = [one.config_map for one in self.spec.volumes or ()]
-        named += [source.config_map for one in self.spec.volumes or () if one.projected for source in one.projected.sources or ()]
-        for one in self.spec.all_containers:
-            named += [source.config_map_ref for source in one.env_from or ()]
-            named += [entry.value_from.config_map_key_ref for entry in one.env or () if entry.value_from]
-        return frozenset(one.name for one in named if one)
+        named = [volume.config_map for volume in self.spec.volumes or ()]
+        named += [source.config_map for volume in self.spec.volumes or () if volume.projected for source in volume.projected.sources or ()]
+        for container in self.spec.all_containers:
+            named += [source.config_map_ref for source in container.env_from or ()]
+            named += [entry.value_from.config_map_key_ref for entry in container.env or () if entry.value_from]
+        return frozenset(reference.name for reference in named if reference)
 
     @property
     def title(self) -> str:
@@ -86,7 +84,7 @@ def workloads(cluster: ClusterFacts) -> tuple[Workload, ...]:
     living = {title for title, _ in revisions}
     idle = {title: owner for owner in cluster.owners if owner.template and (title := _top(owners, owner)) not in living}
     found += [_idle(title, owner, _replicas(owners, title)) for title, owner in idle.items()]
-    return tuple(sorted(found, key=lambda one: (one.namespace, one.kind, one.name)))
+    return tuple(sorted(found, key=lambda workload: (workload.namespace, workload.kind, workload.name)))
 
 
 def _revision(pod: Pod) -> str:
@@ -108,12 +106,12 @@ def _idle(title: Title, owner: Owner, replicas: int | None) -> Workload:
     return Workload(kind, namespace, name, template.spec, meta.labels or {}, meta.annotations or {}, replicas)
 
 
-def _top(owners: Owners[Owner], one: Pod | Owner) -> Title:
+def _top(owners: Owners[Owner], managed: Pod | Owner) -> Title:
     """The topmost known owner; a static pod is a workload of its own."""
-    meta = one.metadata
-    if isinstance(one, Owner):
-        return owners.of(one.kind, meta)
-    return (meta.namespace, "Pod", meta.name) if one.mirror else owners.of("Pod", meta)
+    meta = managed.metadata
+    if isinstance(managed, Owner):
+        return owners.of(managed.kind, meta)
+    return (meta.namespace, "Pod", meta.name) if managed.mirror else owners.of("Pod", meta)
 
 
 def _replicas(owners: Owners[Owner], title: Title) -> int | None:

@@ -10,7 +10,7 @@ FORMAT = "flags"
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class GivenFlag:
     """One occurrence: `name` without dashes, `_` as `-`; `value` is None for a bare boolean; `start:end` are indices of words."""
 
     name: str
@@ -19,12 +19,12 @@ class Flag:
     end: int
 
 
-def parse_flags(args: Sequence[str], booleans: Collection[str] = frozenset()) -> tuple[Flag, ...]:
+def parse_flags(args: Sequence[str], booleans: Collection[str] = frozenset()) -> tuple[GivenFlag, ...]:
     """All flags in order; words that are no flag are passed over, and `--` ends the flags.
 
     `booleans` names the flags that never take the next word (pflag's NoOptDefVal). Raises FormatError for what pflag refuses.
     """
-    found: list[Flag] = []
+    found: list[GivenFlag] = []
     at = 0
     while at < len(args) and args[at] != "--":
         arg = args[at]
@@ -37,7 +37,7 @@ def parse_flags(args: Sequence[str], booleans: Collection[str] = frozenset()) ->
     return tuple(found)
 
 
-def last(flags: Sequence[Flag], name: str) -> Flag | None:
+def last(flags: Sequence[GivenFlag], name: str) -> GivenFlag | None:
     """The occurrence that is in force, the last one; None where the flag is not given."""
     return next((f for f in reversed(flags) if f.name == normal(name)), None)
 
@@ -94,7 +94,7 @@ def _written(name: str, value: str) -> str:
     return words.quote(f"--{name}={value}")
 
 
-def _cut(text: str, found: Sequence[words.Word], flag: Flag) -> str:
+def _cut(text: str, found: Sequence[words.Word], flag: GivenFlag) -> str:
     """The text without a flag's words and one of the gaps beside them; words further right may be gone already."""
     start, end = found[flag.start].start, found[flag.end - 1].end
     gap = re.match(r"(?:[ \t\n\r]|\\\r?\n)*", text[end:])
@@ -105,7 +105,7 @@ def _cut(text: str, found: Sequence[words.Word], flag: Flag) -> str:
 
 
 def _prove(
-    text: str, wanted: Mapping[str, str], dropped: Collection[str], before: Sequence[Flag], booleans: Collection[str], split: Split
+    text: str, wanted: Mapping[str, str], dropped: Collection[str], before: Sequence[GivenFlag], booleans: Collection[str], split: Split
 ) -> str:
     after = parse_flags([w.text for w in split(text)], booleans)
     others = [(f.name, f.value) for f in before if f.name not in dropped and f.name not in wanted]
@@ -115,14 +115,14 @@ def _prove(
     return text
 
 
-def _long(args: Sequence[str], at: int, booleans: Collection[str], found: list[Flag]) -> int:
+def _long(args: Sequence[str], at: int, booleans: Collection[str], found: list[GivenFlag]) -> int:
     name, equals, value = args[at][2:].partition("=")
     if not name or name.startswith("-"):
         raise FormatError(FORMAT, f"bad flag syntax: {args[at]}")
     return _take(args, at, normal(name), value if equals else None, booleans, found)
 
 
-def _short(args: Sequence[str], at: int, booleans: Collection[str], found: list[Flag]) -> int:
+def _short(args: Sequence[str], at: int, booleans: Collection[str], found: list[GivenFlag]) -> int:
     letters = args[at][1:]
     while letters:
         name, letters = letters[0], letters[1:]
@@ -130,15 +130,15 @@ def _short(args: Sequence[str], at: int, booleans: Collection[str], found: list[
             return _take(args, at, name, letters[1:], booleans, found)
         if name not in booleans:
             return _take(args, at, name, letters or None, booleans, found)
-        found.append(Flag(name, None, at, at + 1))
+        found.append(GivenFlag(name, None, at, at + 1))
     return at + 1
 
 
-def _take(args: Sequence[str], at: int, name: str, value: str | None, booleans: Collection[str], found: list[Flag]) -> int:
+def _take(args: Sequence[str], at: int, name: str, value: str | None, booleans: Collection[str], found: list[GivenFlag]) -> int:
     end = at + 1
     if value is None and name not in booleans:
         if end == len(args):
             raise FormatError(FORMAT, f"the flag {name} needs a value")
         value, end = args[end], end + 1
-    found.append(Flag(name, value, at, end))
+    found.append(GivenFlag(name, value, at, end))
     return end

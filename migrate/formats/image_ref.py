@@ -34,14 +34,8 @@ class ImageRef:
         """Domain and path."""
         return f"{self.domain}/{self.path}"
 
-    @property
-    def familiar(self) -> str:
-        """The short form that `docker` shows."""
-        name = self.path.removeprefix("library/") if self.domain == DEFAULT_DOMAIN and self.path.count("/") == 1 else self.path
-        return _join(name if self.domain == DEFAULT_DOMAIN else self.name, self.tag, self.digest)
-
     def __str__(self) -> str:
-        return _join(self.name, self.tag, self.digest)
+        return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
 
 def parse(text: str) -> ImageRef:
@@ -82,7 +76,3 @@ def _domain(name: str) -> tuple[str, str]:
     if first == "index.docker.io":
         first = DEFAULT_DOMAIN
     return first, f"library/{rest}" if first == DEFAULT_DOMAIN and "/" not in rest else rest
-
-
-def _join(name: str, tag: str | None, digest: str | None) -> str:
-    return name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")

@@ -4,7 +4,6 @@ The same letters differ: `10m` is 10,000,000 bytes in Docker's log options and a
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -84,11 +83,6 @@ def threshold(signal: str, value: str) -> Threshold | None:
     if amount <= 0:
         raise FormatError(FORMAT, f"the eviction threshold {signal} must be positive: {value}")
     return Threshold(signal, amount, None)
-
-
-def thresholds(values: Mapping[str, str]) -> tuple[Threshold, ...]:
-    """The thresholds of an `evictionHard` mapping, those switched off left out."""
-    return tuple(t for signal, value in values.items() if (t := threshold(signal, value)))
 
 
 def threshold_map(text: str) -> dict[str, str]:

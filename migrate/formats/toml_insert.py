@@ -117,8 +117,8 @@ def _chain(values: dict[str, Any]) -> Iterator[str]:
 
 def _common(section: _Section, path: tuple[str, ...]) -> int:
     shared = 0
-    for one, other in zip(section.path or (), path, strict=False):
-        if one != other:
+    for key, other in zip(section.path or (), path, strict=False):
+        if key != other:
             break
         shared += 1
     return shared

@@ -27,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class UnitEntry:
     """One assignment: `value` has continued lines joined; `start:end` spans whole lines, `value_start:value_end` the raw value."""
 
     section: str
@@ -41,7 +41,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class UnitSetting:
     """One value that is in force in a merged unit, and the file and line that it comes from."""
 
     section: str
@@ -52,7 +52,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class UnitVariable:
     """One variable that `Environment=` sets, and where."""
 
     name: str
@@ -72,16 +72,16 @@ class EnvironmentFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class UnitFile:
     """A fragment with its drop-ins: the settings in force, in the order in which systemd reads them."""
 
-    settings: tuple[Setting, ...]
+    settings: tuple[UnitSetting, ...]
 
-    def all(self, section: str, key: str) -> tuple[Setting, ...]:
+    def all(self, section: str, key: str) -> tuple[UnitSetting, ...]:
         """Every setting of a key that may be given several times."""
         return tuple(s for s in self.settings if s.section == section and s.key == key)
 
-    def last(self, section: str, key: str) -> Setting | None:
+    def last(self, section: str, key: str) -> UnitSetting | None:
         """The setting of a key that holds one value; None where it is at its default."""
         return next(iter(self.all(section, key)[-1:]), None)
 
@@ -90,14 +90,14 @@ class Unit:
         return tuple(w.text for s in self.all(section, key) for w in words.split(s.value))
 
 
-def parse(text: str) -> tuple[Entry, ...]:
+def parse(text: str) -> tuple[UnitEntry, ...]:
     """All assignments in file order; those before the first section header are ignored, as systemd does.
 
     Raises FormatError for a line that is neither header, assignment nor comment, and what systemd releases read differently.
     """
     if "\0" in text or re.search(r"\r(?!\n)", text):
         raise FormatError(FORMAT, "holds a NUL or a carriage return inside a line")
-    found: list[Entry] = []
+    found: list[UnitEntry] = []
     section: str | None = None
     begun: re.Match[str] | None = None
     pieces: list[str] = []
@@ -131,39 +131,39 @@ def parse(text: str) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def merge(fragment: tuple[str, str], dropins: Sequence[tuple[str, str]] = ()) -> Unit:
+def merge(fragment: tuple[str, str], dropins: Sequence[tuple[str, str]] = ()) -> UnitFile:
     """The unit that `(path, text)` of a fragment and of its drop-ins make, drop-ins in the order of `systemctl cat`.
 
     An empty assignment takes back what was set before it (of a Condition or Assert: the whole family), but never a dependency.
     """
-    settings: list[Setting] = []
+    settings: list[UnitSetting] = []
     for path, text in (fragment, *dropins):
         for entry in parse(text):
             if entry.value:
-                settings.append(Setting(entry.section, entry.key, entry.value, path, entry.line))
+                settings.append(UnitSetting(entry.section, entry.key, entry.value, path, entry.line))
             elif entry.section != "Unit" or entry.key not in DEPENDENCIES:
                 reset = next((family for family in _FAMILIES if entry.key.startswith(family)), None)
                 settings = [
                     s for s in settings if s.section != entry.section or not (s.key.startswith(reset) if reset else s.key == entry.key)
                 ]
-    return Unit(tuple(settings))
+    return UnitFile(tuple(settings))
 
 
-def environment(unit: Unit) -> tuple[Variable, ...]:
+def environment(unit: UnitFile) -> tuple[UnitVariable, ...]:
     """The variables that `Environment=` gives a service, each name once; a word that is no assignment is ignored, as systemd does.
 
     What its environment files set comes on top of these.
     """
-    found: dict[str, Variable] = {}
+    found: dict[str, UnitVariable] = {}
     for setting in unit.all("Service", "Environment"):
         for word in words.split(setting.value):
             name, equals, value = word.text.partition("=")
             if equals and _NAME.fullmatch(name):
-                found[name] = Variable(name, value, setting.path, setting.line)
+                found[name] = UnitVariable(name, value, setting.path, setting.line)
     return tuple(found.values())
 
 
-def environment_files(unit: Unit) -> tuple[EnvironmentFile, ...]:
+def environment_files(unit: UnitFile) -> tuple[EnvironmentFile, ...]:
     """The environment files of a service in reading order, the later one winning."""
     return tuple(
         EnvironmentFile(s.value.removeprefix("-"), s.value.startswith("-"), s.path, s.line) for s in unit.all("Service", "EnvironmentFile")
@@ -185,7 +185,7 @@ def remove_words(text: str, section: str, key: str, drop: Collection[str]) -> st
     return result
 
 
-def replace_value(text: str, entry: Entry, value: str) -> str:
+def replace_value(text: str, entry: UnitEntry, value: str) -> str:
     """The text with one entry's raw value replaced; it may go over several lines by backslashes, as it may have before.
 
     Raises FormatError for a value that an assignment cannot hold.
@@ -222,7 +222,7 @@ def _fits(value: str) -> bool:
     return value == value.strip(_SPACE) and not re.search(r"[\n\r\0]", value) and not words.ends_escaped(value)
 
 
-def _entry(text: str, first: re.Match[str], last: re.Match[str], logical: str, section: str | None, number: int) -> Entry:
+def _entry(text: str, first: re.Match[str], last: re.Match[str], logical: str, section: str | None, number: int) -> UnitEntry:
     equals = first[0].find("=")
     if equals < 1 or not first[0][:equals].strip(_SPACE):
         raise FormatError(FORMAT, f"{logical!r} is no assignment", number)
@@ -233,10 +233,10 @@ def _entry(text: str, first: re.Match[str], last: re.Match[str], logical: str, s
         raw = raw[:-1].rstrip(_SPACE)
     value_end = value_start + len(raw)
     value_start = min(value_start + len(raw) - len(raw.lstrip(" \t")), value_end)
-    return Entry(section or "", key.rstrip(_SPACE), value.strip(_SPACE), number, first.start(), value_start, value_end, last.end())
+    return UnitEntry(section or "", key.rstrip(_SPACE), value.strip(_SPACE), number, first.start(), value_start, value_end, last.end())
 
 
-def _without(text: str, entry: Entry, drop: Collection[str]) -> str:
+def _without(text: str, entry: UnitEntry, drop: Collection[str]) -> str:
     raw = text[entry.value_start : entry.value_end]
     found = words.split(raw)
     kept = [w for w in found if w.text not in drop]

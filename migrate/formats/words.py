@@ -38,13 +38,11 @@ class ExpandedWord:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """An `ExecStart=` value: its prefix characters, the program, the other words; `expands` is False under the prefix `:`."""
+class ExecCommand:
+    """An `ExecStart=` value: the program without its prefix characters, and the other words."""
 
-    prefix: str
     program: str
     arguments: tuple[Word, ...]
-    expands: bool
 
 
 def split(value: str) -> tuple[Word, ...]:
@@ -63,7 +61,7 @@ def split_variable(value: str) -> tuple[Word, ...]:
     return _split(value, unit=False)
 
 
-def command(value: str) -> Command:
+def command(value: str) -> ExecCommand:
     """An `ExecStart=` value taken apart. Raises FormatError for no program, or several commands joined by `;`."""
     words = split(value)
     if not words:
@@ -71,8 +69,7 @@ def command(value: str) -> Command:
     if any(w.text == ";" and value[w.start : w.end] == ";" for w in words):
         raise FormatError(FORMAT, "joins several commands by `;`, which only a oneshot unit may")
     program = words[0].text.lstrip(PREFIXES)
-    prefix = words[0].text[: len(words[0].text) - len(program)]
-    return Command(prefix, program, words[1:], ":" not in prefix)
+    return ExecCommand(program, words[1:])
 
 
 def expand(words: Sequence[Word], env: Mapping[str, str]) -> tuple[ExpandedWord, ...]:

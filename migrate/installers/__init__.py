@@ -24,7 +24,6 @@ class Installer:
     detect: Detect
     way_out: str = ""
     aftercare: str = ""
-    kubelet_unit: str = "kubelet.service"
 
 
 def exists(facts: NodeFacts, path: str) -> bool:
@@ -112,7 +111,7 @@ def container_named(name: str) -> Detect:
 
     def detect(facts: NodeFacts, node: Node | None) -> str | None:
         containers = facts.docker.standalone if isinstance(facts.docker, Docker) else ()
-        return next((f"Docker container {one.name} ({one.image})" for one in containers if one.name == name), None)
+        return next((f"Docker container {container.name} ({container.image})" for container in containers if container.name == name), None)
 
     return detect
 

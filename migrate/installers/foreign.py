@@ -134,7 +134,6 @@ K3S = Installer(
         "    systemctl start k3s-agent\n"
         "    kubectl uncordon NODE"
     ),
-    kubelet_unit="k3s-agent.service",
 )
 K0S = Installer(
     name="k0s",
@@ -148,7 +147,6 @@ K0S = Installer(
         "    k0s install worker --token-file FILE && k0s start\n"
         "    kubectl uncordon NODE"
     ),
-    kubelet_unit="k0sworker.service",
 )
 RKE1 = Installer(
     name="RKE1",

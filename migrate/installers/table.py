@@ -23,4 +23,4 @@ UNKNOWN = Installer(
 
 def identify(facts: NodeFacts, node: Node | None) -> Installer:
     """The first installer that claims this node, `UNKNOWN` when none does; `node` is None where the API was not read."""
-    return next((one for one in INSTALLERS if one.detect(facts, node) is not None), UNKNOWN)
+    return next((installer for installer in INSTALLERS if installer.detect(facts, node) is not None), UNKNOWN)

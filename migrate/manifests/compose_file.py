@@ -23,7 +23,7 @@ def is_compose(node: Node) -> bool:
     """Whether a document without Kubernetes' `kind` describes Compose services."""
     services = pairs(get(node, "services"))
     keys = ("image", "build", "extends")
-    return get(node, "kind") is None and any(get(one, key) is not None for _, one in services.values() for key in keys)
+    return get(node, "kind") is None and any(get(service, key) is not None for _, service in services.values() for key in keys)
 
 
 def compose_file(node: Node, source: Text) -> Iterator[Use]:
@@ -50,11 +50,11 @@ def _service(subject: str, service: Node, source: Text) -> Iterator[Use]:
     for key in ("pid", "ipc", "userns_mode"):
         if key in entries and text(entries[key][1]) == "host":
             yield use(Kind.PRIVILEGED, f"{key}: host", entries[key][0])
-    for one in items(entries.get("cap_add", (None, None))[1]):
-        if text(one).upper() in _ADMIN:
-            yield use(Kind.PRIVILEGED, f"cap_add {text(one)}", one)
-    for one in items(entries.get("volumes", (None, None))[1]):
-        yield from _volume(one, subject, source)
+    for capability in items(entries.get("cap_add", (None, None))[1]):
+        if text(capability).upper() in _ADMIN:
+            yield use(Kind.PRIVILEGED, f"cap_add {text(capability)}", capability)
+    for volume in items(entries.get("volumes", (None, None))[1]):
+        yield from _volume(volume, subject, source)
     for at, name in _environment(entries.get("environment", (None, None))[1]):
         if name == "DOCKER_HOST":
             yield use(Kind.ADDRESS, "sets DOCKER_HOST", at)
@@ -64,8 +64,8 @@ def _service(subject: str, service: Node, source: Text) -> Iterator[Use]:
             yield from block_uses(word, subject, source)
 
 
-def _volume(one: Node, subject: str, source: Text) -> Iterator[Use]:
-    path = text(get(one, "source")) if isinstance(one, MappingNode) else text(one).partition(":")[0]
+def _volume(volume: Node, subject: str, source: Text) -> Iterator[Use]:
+    path = text(get(volume, "source")) if isinstance(volume, MappingNode) else text(volume).partition(":")[0]
     kind = None
     if SOCKET.search(path) or path.rstrip("/") in _PARENTS - {"/"} or path == "/":
         kind = Kind.SOCKET
@@ -73,14 +73,14 @@ def _volume(one: Node, subject: str, source: Text) -> Iterator[Use]:
         kind = Kind.DATA
     if kind:
         parent = "" if SOCKET.search(path) else ", a parent of Docker's socket" if kind is Kind.SOCKET else ""
-        yield Use(kind, subject, f"mounts {path}{parent}", source.place(one.start_mark.index))
+        yield Use(kind, subject, f"mounts {path}{parent}", source.place(volume.start_mark.index))
 
 
 def _environment(node: Node | None) -> Iterator[tuple[Node, str]]:
     if isinstance(node, MappingNode):
         yield from ((key, name) for name, (key, _) in pairs(node).items())
     else:
-        yield from ((one, text(one).partition("=")[0]) for one in items(node))
+        yield from ((variable, text(variable).partition("=")[0]) for variable in items(node))
 
 
 def _true(node: Node) -> bool:

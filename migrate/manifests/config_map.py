@@ -7,11 +7,10 @@ from functools import partial
 
 from yaml.nodes import Node, ScalarNode
 
-from migrate.facts.model import Place
-from migrate.facts.owners import Title
 from migrate.facts.pod import PodSpec
 from migrate.facts.texts import config_uses
-from migrate.facts.workload import Pointer, Workload
+from migrate.facts.values import Place, Pointer, Title
+from migrate.facts.workload import Workload
 from migrate.manifests.model import Template
 from migrate.manifests.nodes import get, pairs
 from migrate.manifests.text import Text
@@ -23,9 +22,9 @@ def config_map(node: Node, title: Title, source: Text) -> Iterator[Template]:
     found = Workload(kind, namespace, name, PodSpec(), place=source.place(node.start_mark.index))
     for key, (at, value) in pairs(get(node, "data")).items():
         if isinstance(value, ScalarNode):
-            for one in config_uses(namespace, name, {key: value.value}):
-                place = _line(value, one.line, source) if value.style == "|" else source.place(at.start_mark.index)
-                yield Template(found, partial(_at, place), one)
+            for use in config_uses(namespace, name, {key: value.value}):
+                place = _line(value, use.line, source) if value.style == "|" else source.place(at.start_mark.index)
+                yield Template(found, partial(_at, place), use)
 
 
 def _at(place: Place, pointer: Pointer) -> Place:

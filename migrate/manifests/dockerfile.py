@@ -41,9 +41,9 @@ def _uses(word: str, rest: str, at: int, source: Text) -> Iterator[Use]:
     elif word in ("RUN", "CMD", "ENTRYPOINT", "ENV", "VOLUME", "HEALTHCHECK", "ARG", "ONBUILD"):
         plain = re.sub(r"[\[\]\",]", " ", rest) if rest.lstrip().startswith("[") else rest
         plain = re.sub(r"\bDOCKER_HOST\s", "DOCKER_HOST=", plain) if word in ("ENV", "ARG") else plain
-        found_ones = list(matches(plain))
-        heavier = [one for one in found_ones if one[0] is not Kind.CALL]
-        for kind, evidence, offset in heavier or found_ones:
+        every = list(matches(plain))
+        heavier = [match for match in every if match[0] is not Kind.CALL]
+        for kind, evidence, offset in heavier or every:
             yield Use(kind, SUBJECT, f"{word} {evidence}", source.place(at + offset))
 
 

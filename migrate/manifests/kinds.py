@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from migrate.facts.owners import Title
-from migrate.facts.workload import Pointer
+from migrate.facts.values import Pointer, Title
 from migrate.manifests.config_map import config_map
 from migrate.manifests.model import Item, Kind, Problem, Trouble, Use
 from migrate.manifests.nodes import entry, get, items, pairs, text
@@ -107,38 +106,38 @@ def _searched(node: Node) -> Iterator[Node]:
     left, waiting, seen = MAX_SEARCHED, [node], {id(node)}
     while waiting and left:
         left -= 1
-        one = waiting.pop()
-        if isinstance(one, MappingNode):
-            entries = pairs(one)
+        current = waiting.pop()
+        if isinstance(current, MappingNode):
+            entries = pairs(current)
             spec = entries.get("spec", (None, None))[1]
             if _holds_containers(spec):
-                yield one
+                yield current
                 seen.add(id(spec))
-            elif _holds_containers(one):
-                yield mapping(one, spec=one)
+            elif _holds_containers(current):
+                yield mapping(current, spec=current)
             following = [value for key, (_, value) in reversed(entries.items()) if id(value) not in seen]
         else:
-            following = [value for value in reversed(items(one)) if id(value) not in seen]
+            following = [value for value in reversed(items(current)) if id(value) not in seen]
         waiting += following
         seen.update(map(id, following))
 
 
 def _holds_containers(node: Node | None) -> bool:
     found = items(get(node, "containers"))
-    return bool(found) and any(entry(one, "image")[1] is not None or entry(one, "name")[1] is not None for one in found)
+    return bool(found) and any(entry(container, "image")[1] is not None or entry(container, "name")[1] is not None for container in found)
 
 
 def _workflow(spec: Node | None, node: Node, title: Title, source: Text) -> Iterator[Item]:
     """Argo: the containers of all templates as those of one pod."""
     containers: list[Node] = []
     volumes = items(get(spec, "volumes"))
-    for one in items(get(spec, "templates")):
-        name = text(get(one, "name"))
-        alone = [found for key in ("container", "script") if (found := get(one, key)) is not None]
-        more = [item for way in (("containerSet", "containers"), ("initContainers",), ("sidecars",)) for item in items(get(one, *way))]
+    for stage in items(get(spec, "templates")):
+        name = text(get(stage, "name"))
+        alone = [found for key in ("container", "script") if (found := get(stage, key)) is not None]
+        more = [item for way in (("containerSet", "containers"), ("initContainers",), ("sidecars",)) for item in items(get(stage, *way))]
         containers += [named(found, name or "main") for found in (*alone, *more)]
-        volumes += items(get(one, "volumes"))
-        yield from block_uses(get(one, "script", "source"), _said(title), source)
+        volumes += items(get(stage, "volumes"))
+        yield from block_uses(get(stage, "script", "source"), _said(title), source)
     yield from _made(spec, containers, volumes, node, title, source)
 
 

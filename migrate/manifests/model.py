@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from migrate.facts.config_use import ConfigUse
-from migrate.facts.model import Place
-from migrate.facts.workload import Pointer, Workload
+from migrate.facts.values import Place, Pointer
+from migrate.facts.workload import Workload
 
 
 class Trouble(StrEnum):

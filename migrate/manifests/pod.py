@@ -10,14 +10,13 @@ import msgspec
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from migrate.facts.cluster import KEPT_ANNOTATIONS
-from migrate.facts.model import Place
-from migrate.facts.owners import Title
 from migrate.facts.pod import PodTemplate
-from migrate.facts.workload import Pointer, Workload
+from migrate.facts.values import Place, Pointer, Title
+from migrate.facts.workload import Workload
 from migrate.manifests.model import Problem, Template, Trouble
 from migrate.manifests.nodes import entry, items
 from migrate.manifests.text import Text
-from migrate.manifests.values import Reading, TooMuch
+from migrate.manifests.values import TooMuch, ValueReader
 
 MAX_MISFITS = 20
 _AT = re.compile(r"(.*) - at `\$(.*)`", re.DOTALL)
@@ -38,7 +37,7 @@ _NAMES = {
 
 def template(node: Node, title: Title, place: Place, source: Text, replicas: int | None = None) -> Iterator[Problem | Template]:
     """The workload of a pod template (a mapping with `metadata` and `spec`), after the problems of its text."""
-    reading = Reading()
+    reading = ValueReader()
     subject = Workload(title[1], title[0], title[2], PodTemplate().spec).title
     try:
         value = reading.value(node)
@@ -106,7 +105,7 @@ def _told(message: str) -> str:
     if missing := _MISSING.fullmatch(message):
         return f"{missing[1]} is required"
     if found := _EXPECTED.match(message):
-        wanted = " or ".join(_NAMES.get(one, one) for one in found[1].split(" | ") if one != "null")
+        wanted = " or ".join(_NAMES.get(name, name) for name in found[1].split(" | ") if name != "null")
         return f"expected {wanted}, saw {_NAMES.get(found[2], found[2])}"
     return message
 
@@ -139,7 +138,7 @@ def _mended(value: Any, pointer: Pointer, message: str, at: Node | None) -> bool
 
 def mapping(like: Node, **entries: Node | None) -> MappingNode:
     """A mapping that was not written as such, made of nodes that were; None entries are left out."""
-    value = [(ScalarNode("", key, like.start_mark, like.end_mark, style='"'), one) for key, one in entries.items() if one is not None]
+    value = [(ScalarNode("", key, like.start_mark, like.end_mark, style='"'), node) for key, node in entries.items() if node is not None]
     return MappingNode("", value, like.start_mark, like.end_mark)
 
 

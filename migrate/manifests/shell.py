@@ -44,7 +44,7 @@ def uses(source: Text, subject: str, comment: str = "#", start: int = 0, end: in
 
 def _line(line: str, at: int, source: Text, subject: str) -> Iterator[Use]:
     found = list(matches(line))
-    heavier = [one for one in found if one[0] is not Kind.CALL]
+    heavier = [match for match in found if match[0] is not Kind.CALL]
     seen: set[Kind] = set()
     for kind, evidence, offset in heavier or found:
         if kind not in seen:
@@ -97,4 +97,4 @@ def block_uses(node: Node | None, subject: str, source: Text) -> Iterator[Use]:
         yield from uses(source, subject, start=start, end=end)
         return
     place = source.place(node.start_mark.index)
-    yield from (replace(one, place=place) for one in uses(Text("", node.value), subject))
+    yield from (replace(use, place=place) for use in uses(Text("", node.value), subject))

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from migrate.facts.model import Place
+from migrate.facts.values import Place
 
 _BREAK = re.compile(r"\r\n?|\n")
 

@@ -35,6 +35,6 @@ def unit(source: Text, name: str) -> Iterator[Use | Problem]:
         elif entry.section == "Service" and (entry.key.startswith("Exec") or entry.key == "Environment"):
             # systemd's prefixes of a program are no part of it
             found = list(matches(entry.value.lstrip("@-:+!|")))
-            heavier = [one for one in found if one[0] is not Kind.CALL]
+            heavier = [match for match in found if match[0] is not Kind.CALL]
             for kind, evidence, _ in heavier or found:
                 yield Use(Kind.UNIT if kind is Kind.CALL else kind, name, f"{entry.key} {evidence}", place)

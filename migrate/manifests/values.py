@@ -32,7 +32,7 @@ class TooMuch(ValueError):
 
 
 @dataclass(slots=True)
-class Reading:
+class ValueReader:
     """One pass over trees: the budget that is left, and the keys seen twice in one mapping."""
 
     left: int = MAX_VALUES

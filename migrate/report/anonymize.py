@@ -37,10 +37,10 @@ def anonymized(report: Report, key: bytes) -> Report:
         names.learn("node", node.host, node.node, node.host.partition(".")[0], node.node.partition(".")[0])
         names.learn("pool", node.pool)
         names.learn("zone", node.zone)
-        names.learn("container", *(name for one in (node.machine.runtimes if node.machine else ()) for name in one.own))
-    for one in report.workloads:
-        names.learn("ns", one.namespace)
-        names.learn("app", one.name)
+        names.learn("container", *(name for runtime in (node.machine.runtimes if node.machine else ()) for name in runtime.own))
+    for workload in report.workloads:
+        names.learn("ns", workload.namespace)
+        names.learn("app", workload.name)
     for text in _texts(report):
         for kind, namespace, name in TITLED.findall(text):
             names.learn("ns", namespace)
@@ -51,7 +51,7 @@ def anonymized(report: Report, key: bytes) -> Report:
         names.learn("registry", *REGISTRY.findall(text))
     names.learn("cluster", report.cluster)
     # mirrors, proxies, networks: what a setting says is worth no guess at what of it tells who somebody is
-    nodes = tuple(replace(node, settings=tuple(replace(one, value=HIDDEN) for one in node.settings)) for node in report.nodes)
+    nodes = tuple(replace(node, settings=tuple(replace(setting, value=HIDDEN) for setting in node.settings)) for node in report.nodes)
     value = msgspec.to_builtins(replace(report, nodes=nodes))
     kept = {name: value[name] for name in ("format", "kind", "tool", "taken", "server", "target", "next_kubernetes", "rules", "asked")}
     return msgspec.convert({**_walk(value, names), **kept}, Report)
@@ -80,7 +80,7 @@ class _Names:
             words = "|".join(map(re.escape, longest)) or "(?!)"
             # a pod's name is its owner's with something added
             self._pattern = re.compile(rf"(?<![\w.-])({words})(-[a-z0-9]+)*(?![\w-])")
-        text = PODS.sub(lambda found: f"({found[1]} {', '.join(self.alias('pod', one) for one in re.split(', *', found[2]))})", text)
+        text = PODS.sub(lambda found: f"({found[1]} {', '.join(self.alias('pod', pod) for pod in re.split(', *', found[2]))})", text)
         text = self._pattern.sub(lambda found: self._known[found[1]], text)
         text = ADDRESS.sub(lambda found: self.alias("address", found[0]), text)
         return USER.sub(lambda found: self.alias("user", found[0]), text)
@@ -111,12 +111,12 @@ def _walk(value: Any, names: _Names) -> Any:
     if isinstance(value, str):
         return names.hide(value)
     if isinstance(value, dict):
-        return {key: one if key in FIXED else _walk(one, names) for key, one in value.items()}
-    return [_walk(one, names) for one in value] if isinstance(value, list | tuple) else value
+        return {key: item if key in FIXED else _walk(item, names) for key, item in value.items()}
+    return [_walk(item, names) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _texts(report: Report) -> Iterator[str]:
-    for one in report.findings:
-        yield from (one.subject, one.evidence, one.workload)
-    yield from (one.path for one in report.files)
-    yield from (one.place for node in report.nodes for one in node.settings)
+    for finding in report.findings:
+        yield from (finding.subject, finding.evidence, finding.workload)
+    yield from (file.path for file in report.files)
+    yield from (setting.place for node in report.nodes for setting in node.settings)

@@ -15,22 +15,21 @@ from migrate.report.machines import node_of
 from migrate.report.merge import merged
 from migrate.report.model import (
     FORMAT,
-    FileChange,
-    Finding,
+    FileDiff,
     Location,
-    Node,
     NotChecked,
     PodSecurity,
     Report,
+    ReportedFinding,
+    ReportedNode,
+    ReportedWorkload,
     RuleText,
     Stack,
     State,
     Summary,
-    Workload,
 )
 from migrate.report.stack import stack
-from migrate.rules import Finding as Judged
-from migrate.rules import NodeRule, Severity
+from migrate.rules import Finding, NodeRule, Severity
 from migrate.rules.files import FileRule
 from migrate.rules.judge import Inspected, JudgedWorkload
 from migrate.rules.table import RULES
@@ -55,7 +54,7 @@ def build_report(
     name: str = "",
     next_kubernetes: tuple[int, int] | None = None,
     plans: tuple[NodePlan, ...] = (),
-    findings: Iterable[Judged] = (),
+    findings: Iterable[Finding] = (),
     not_checked: Iterable[NotChecked] = (),
 ) -> Report:
     """The report of an inspection (`nodes` judged from redacted captures) or of a scan (`kind="scan"`, `workloads` of files).
@@ -63,9 +62,9 @@ def build_report(
     `taken` is in seconds since the epoch, `name` is what the cluster is called (a kubeconfig context). `plans` add their file changes.
     `findings` are of neither node nor workload (a script, a compose file); `not_checked` is what only the caller knows.
     """
-    told = merged([(one.host, one.view.name if one.view else one.host, one.findings) for one in nodes], workloads, findings)
+    told = merged([(node.host, node.view.name if node.view else node.host, node.findings) for node in nodes], workloads, findings)
     stacks, of_host = _stacks(nodes, target)
-    unread = (NotChecked(what=f"node {one.host}", reason=(one.error or "").splitlines()[0]) for one in nodes if one.view is None)
+    unread = (NotChecked(what=f"node {node.host}", reason=(node.error or "").splitlines()[0]) for node in nodes if node.view is None)
     report = Report(
         format=FORMAT,
         kind="scan" if kind == "scan" else "inspect",
@@ -76,7 +75,7 @@ def build_report(
         target=target.name,
         next_kubernetes=".".join(map(str, next_kubernetes or ())),
         summary=Summary(),
-        nodes=tuple(node_of(one, target, of_host.get(one.host, "")) for one in nodes),
+        nodes=tuple(node_of(node, target, of_host.get(node.host, "")) for node in nodes),
         workloads=_workloads(workloads, told),
         findings=told,
         not_checked=(*unread, *_lists(cluster), *not_checked, INSIDE),
@@ -94,7 +93,7 @@ def build_report(
 
 def plan_report(plan: Plan) -> Report:
     """The report of a saved plan: its findings and file changes. What the machines are is not in a plan, and is said to be not checked."""
-    told = merged([(one.host, one.node or one.host, one.findings) for one in plan.nodes], (), ())
+    told = merged([(node.host, node.node or node.host, node.findings) for node in plan.nodes], (), ())
     report = Report(
         format=FORMAT,
         kind="plan",
@@ -105,7 +104,7 @@ def plan_report(plan: Plan) -> Report:
         target=plan.target,
         next_kubernetes="",
         summary=Summary(),
-        nodes=tuple(_planned(one) for one in plan.nodes),
+        nodes=tuple(_planned(node) for node in plan.nodes),
         findings=told,
         not_checked=(NotChecked(what="machines and workloads", reason="a plan does not tell them: inspect does"), INSIDE),
         files=_files(plan.nodes),
@@ -141,16 +140,16 @@ def moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""
 
 
-def _planned(one: NodePlan) -> Node:
-    blocking = [finding for finding in one.findings if finding.blocks]
+def _planned(plan: NodePlan) -> ReportedNode:
+    blocking = [finding for finding in plan.findings if finding.blocks]
     state: State = "blocked" if any(not finding.acceptable for finding in blocking) else "needs work" if blocking else "ready"
-    blockers, warnings, infos = (sum(finding.severity is severity for finding in one.findings) for severity in Severity)
-    return Node(host=one.host, node=one.node, state=state, blockers=blockers, warnings=warnings, infos=infos)
+    blockers, warnings, infos = (sum(finding.severity is severity for finding in plan.findings) for severity in Severity)
+    return ReportedNode(host=plan.host, node=plan.node, state=state, blockers=blockers, warnings=warnings, infos=infos)
 
 
 def _stacks(nodes: tuple[Inspected, ...], target: Target) -> tuple[tuple[Stack, ...], dict[str, str]]:
     """The distinct stacks, most frequent first, and which one each host has."""
-    of_host = {one.host: stack(one.view.facts, target) for one in nodes if one.view}
+    of_host = {node.host: stack(node.view.facts, target) for node in nodes if node.view}
     distinct = [pair for pair, _ in Counter(of_host.values()).most_common()]
     names = {pair: f"stack-{index}" for index, pair in enumerate(distinct, 1)}
     return tuple(Stack(name=names[pair], before=pair[0], after=pair[1]) for pair in distinct), {
@@ -158,18 +157,18 @@ def _stacks(nodes: tuple[Inspected, ...], target: Target) -> tuple[tuple[Stack, 
     }
 
 
-def _workloads(workloads: Iterable[JudgedWorkload], told: tuple[Finding, ...]) -> tuple[Workload, ...]:
+def _workloads(workloads: Iterable[JudgedWorkload], told: tuple[ReportedFinding, ...]) -> tuple[ReportedWorkload, ...]:
     counts = Counter((finding.workload, finding.severity) for finding in told)
-    return tuple(_workload(one, *(counts[one.workload.title, severity] for severity in Severity)) for one in workloads)
+    return tuple(_workload(judged, *(counts[judged.workload.title, severity] for severity in Severity)) for judged in workloads)
 
 
-def _workload(one: JudgedWorkload, blockers: int, warnings: int, infos: int) -> Workload:
-    known, place = one.workload, one.workload.place
-    return Workload(
+def _workload(judged: JudgedWorkload, blockers: int, warnings: int, infos: int) -> ReportedWorkload:
+    known, place = judged.workload, judged.workload.place
+    return ReportedWorkload(
         namespace=known.namespace,
         kind=known.kind,
         name=known.name,
-        pod_security=LEVELS.get(one.pod_security, ""),
+        pod_security=LEVELS.get(judged.pod_security, ""),
         replicas=known.replicas,
         pods=len(known.pods),
         nodes=known.nodes,
@@ -181,20 +180,20 @@ def _workload(one: JudgedWorkload, blockers: int, warnings: int, infos: int) -> 
 
 
 def _lists(cluster: ClusterFacts | None) -> Iterable[NotChecked]:
-    return (NotChecked(what=f"API: {one.what}", reason=one.reason) for one in (cluster.unreadable if cluster else ()))
+    return (NotChecked(what=f"API: {unreadable.what}", reason=unreadable.reason) for unreadable in (cluster.unreadable if cluster else ()))
 
 
-def _files(plans: Iterable[NodePlan]) -> tuple[FileChange, ...]:
+def _files(plans: Iterable[NodePlan]) -> tuple[FileDiff, ...]:
     found: dict[tuple[str, bool, str, str], list[str]] = {}
     for node in plans:
         for planned in node.steps:
             if isinstance(planned.step, WriteFile):
                 step = planned.step
                 found.setdefault((step.path, step.before is None, step.why, step.diff), []).append(node.host)
-    return tuple(FileChange(path=path, new=new, why=why, diff=diff, nodes=tuple(on)) for (path, new, why, diff), on in found.items())
+    return tuple(FileDiff(path=path, new=new, why=why, diff=diff, nodes=tuple(on)) for (path, new, why, diff), on in found.items())
 
 
-def _rules(told: tuple[Finding, ...], target: Target | None) -> tuple[RuleText, ...]:
+def _rules(told: tuple[ReportedFinding, ...], target: Target | None) -> tuple[RuleText, ...]:
     codes = {finding.code for finding in told}
     values = values_of(target) if target else {}
     return tuple(

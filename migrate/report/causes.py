@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from migrate.report.model import Finding, Node, Report, Summary
+from migrate.report.model import Report, ReportedFinding, ReportedNode, Summary
 from migrate.rules import Severity
 from migrate.targets.table import titled
 
@@ -15,21 +15,20 @@ STATES = ("blocked", "not read", "needs work", "ready")
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One rule and everything it found. `subjects` and `nodes` are distinct, in order; `open` findings have no answer yet."""
+    """One rule and everything it found. `nodes` and `remedies` are distinct, in order; `open` findings have no answer yet."""
 
     code: str
     slug: str
     severity: Severity
     what: str
-    findings: tuple[Finding, ...]
-    subjects: tuple[str, ...]
+    findings: tuple[ReportedFinding, ...]
     nodes: tuple[str, ...]
     remedies: tuple[str, ...]
 
     @property
     def open(self) -> int:
         """How many of its findings nobody has answered."""
-        return sum(not finding.settled for finding in self.findings)
+        return sum(not finding.answered for finding in self.findings)
 
     @property
     def extent(self) -> str:
@@ -38,14 +37,16 @@ class Cause:
         return f"{found} on {plural(len(self.nodes), 'node')}" if self.nodes else found
 
 
-def causes(findings: Iterable[Finding]) -> tuple[Cause, ...]:
+def causes(findings: Iterable[ReportedFinding]) -> tuple[Cause, ...]:
     """One cause for each rule, heaviest first, in each severity those that reach farthest first."""
     ordered = sorted(findings, key=lambda finding: finding.code)
     made = [_cause(list(group)) for _, group in groupby(ordered, key=lambda finding: finding.code)]
-    return tuple(sorted(made, key=lambda one: (one.severity.rank, one.open == 0, -len(one.nodes), -len(one.findings), one.code)))
+    return tuple(
+        sorted(made, key=lambda cause: (cause.severity.rank, cause.open == 0, -len(cause.nodes), -len(cause.findings), cause.code))
+    )
 
 
-def _cause(group: list[Finding]) -> Cause:
+def _cause(group: list[ReportedFinding]) -> Cause:
     first = group[0]
     return Cause(
         code=first.code,
@@ -53,7 +54,6 @@ def _cause(group: list[Finding]) -> Cause:
         severity=first.severity,
         what=first.what,
         findings=tuple(group),
-        subjects=_distinct(finding.subject for finding in group),
         nodes=_distinct(host for finding in group for host in finding.nodes),
         remedies=_distinct(finding.remedy for finding in group if finding.remedy),
     )
@@ -97,7 +97,7 @@ def subtitle(report: Report) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def by_weight(nodes: Iterable[Node]) -> tuple[Node, ...]:
+def by_weight(nodes: Iterable[ReportedNode]) -> tuple[ReportedNode, ...]:
     """Nodes, those that need attention first, otherwise in their order."""
     return tuple(sorted(nodes, key=lambda node: STATES.index(node.state)))
 
@@ -112,7 +112,7 @@ def counts(blockers: int, warnings: int, infos: int) -> str:
     return f"{blockers}/{warnings}/{infos}"
 
 
-def answer(finding: Finding) -> str:
+def answer(finding: ReportedFinding) -> str:
     """What somebody said to the finding, in words; empty when nobody did."""
     if finding.accepted is not None:
         return f"accepted: {finding.accepted}"
@@ -122,19 +122,19 @@ def answer(finding: Finding) -> str:
     return ""
 
 
-def fails(one: Finding, fail_on: Severity | None) -> bool:
+def fails(finding: ReportedFinding, fail_on: Severity | None) -> bool:
     """Whether a finding counts for `--fail-on` (None: never): heavy enough, and without an answer."""
-    return fail_on is not None and one.severity.rank <= fail_on.rank and not one.settled
+    return fail_on is not None and finding.severity.rank <= fail_on.rank and not finding.answered
 
 
-def where(finding: Finding, most: int) -> str:
+def where(finding: ReportedFinding, most: int) -> str:
     """On which nodes it was seen, at most so many by name: `lab-w1, lab-w2 and 7 more`; empty when on none."""
     shown = finding.nodes[:most]
     rest = len(finding.nodes) - len(shown)
     return ", ".join(shown) + (f" and {rest:,} more" if rest else "")
 
 
-def shown(items: tuple[Finding, ...], most: int | None) -> Iterator[Finding]:
+def shown(items: tuple[ReportedFinding, ...], most: int | None) -> Iterator[ReportedFinding]:
     """The first findings of a long list, those without an answer first."""
-    ordered = sorted(items, key=lambda finding: finding.settled)
+    ordered = sorted(items, key=lambda finding: finding.answered)
     return iter(ordered if most is None else ordered[:most])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from migrate.report.causes import verdict
-from migrate.report.model import FORMAT, Finding, Report
+from migrate.report.model import FORMAT, Report, ReportedFinding
 from migrate.report.plain import one_line
 from migrate.report.style import Style
 from migrate.rules import Severity
@@ -15,7 +15,7 @@ from migrate.rules import Severity
 MOST = 8
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class FindingChange(msgspec.Struct, frozen=True, kw_only=True):
     """A finding in the view of time: the same rule and subject, on these nodes (none for a workload by itself)."""
 
     code: str
@@ -25,7 +25,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[str, ...]
 
 
-class Moved(msgspec.Struct, frozen=True, kw_only=True):
+class StateChange(msgspec.Struct, frozen=True, kw_only=True):
     """A node whose state is another now."""
 
     host: str
@@ -40,10 +40,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     old: str
     new: str
-    fixed: tuple[Change, ...]
-    appeared: tuple[Change, ...]
-    still: tuple[Change, ...]
-    nodes_moved: tuple[Moved, ...]
+    fixed: tuple[FindingChange, ...]
+    appeared: tuple[FindingChange, ...]
+    still: tuple[FindingChange, ...]
+    nodes_moved: tuple[StateChange, ...]
     nodes_came: tuple[str, ...]
     nodes_went: tuple[str, ...]
     workloads_came: tuple[str, ...]
@@ -57,9 +57,9 @@ Key = tuple[str, str, str]
 def compare(old: Report, new: Report) -> Comparison:
     """What changed. Findings of a node that is gone, or was not read, are not called fixed: the node is in `nodes_went` or `unknown`."""
     before, after = _keys(old.findings), _keys(new.findings)
-    hosts_before, hosts_after = {one.host: one.state for one in old.nodes}, {one.host: one.state for one in new.nodes}
+    hosts_before, hosts_after = {node.host: node.state for node in old.nodes}, {node.host: node.state for node in new.nodes}
     read = {host for host, state in hosts_after.items() if state != "not read"}
-    titles_before, titles_after = {one.title for one in old.workloads}, {one.title for one in new.workloads}
+    titles_before, titles_after = {workload.title for workload in old.workloads}, {workload.title for workload in new.workloads}
     gone = [key for key in before if key not in after]
     return Comparison(
         format=FORMAT,
@@ -67,10 +67,10 @@ def compare(old: Report, new: Report) -> Comparison:
         old=_told(old),
         new=_told(new),
         fixed=_changes({key: before[key] for key in gone if not key[2] or key[2] in read}),
-        appeared=_changes({key: one for key, one in after.items() if key not in before}),
-        still=_changes({key: one for key, one in after.items() if key in before}),
+        appeared=_changes({key: finding for key, finding in after.items() if key not in before}),
+        still=_changes({key: finding for key, finding in after.items() if key in before}),
         nodes_moved=tuple(
-            Moved(host=host, before=hosts_before[host], after=state)
+            StateChange(host=host, before=hosts_before[host], after=state)
             for host, state in hosts_after.items()
             if host in hosts_before and hosts_before[host] != state
         ),
@@ -86,21 +86,21 @@ def _told(report: Report) -> str:
     return f"{report.taken or 'unknown time'}: {verdict(report.summary)}"
 
 
-def _keys(findings: Iterable[Finding]) -> dict[Key, Finding]:
-    return {(one.code, one.subject, host): one for one in findings for host in one.nodes or ("",)}
+def _keys(findings: Iterable[ReportedFinding]) -> dict[Key, ReportedFinding]:
+    return {(finding.code, finding.subject, host): finding for finding in findings for host in finding.nodes or ("",)}
 
 
-def _changes(found: Mapping[Key, Finding]) -> tuple[Change, ...]:
+def _changes(found: Mapping[Key, ReportedFinding]) -> tuple[FindingChange, ...]:
     hosts: dict[tuple[str, str], list[str]] = {}
-    known: dict[tuple[str, str], Finding] = {}
-    for (code, subject, host), one in found.items():
-        known.setdefault((code, subject), one)
+    known: dict[tuple[str, str], ReportedFinding] = {}
+    for (code, subject, host), finding in found.items():
+        known.setdefault((code, subject), finding)
         hosts.setdefault((code, subject), []).extend([host] if host else [])
     made = [
-        Change(code=one.code, slug=one.slug, severity=one.severity, subject=one.subject, nodes=tuple(hosts[key]))
-        for key, one in known.items()
+        FindingChange(code=finding.code, slug=finding.slug, severity=finding.severity, subject=finding.subject, nodes=tuple(hosts[key]))
+        for key, finding in known.items()
     ]
-    return tuple(sorted(made, key=lambda one: (one.severity.rank, one.code, one.subject)))
+    return tuple(sorted(made, key=lambda change: (change.severity.rank, change.code, change.subject)))
 
 
 def compare_text(found: Comparison, style: Style) -> str:
@@ -110,16 +110,16 @@ def compare_text(found: Comparison, style: Style) -> str:
     groups = (("FIXED", found.fixed, "green"), ("NEW", found.appeared, "red"), ("STILL THERE", found.still, "yellow"))
     for title, changes, color in groups:
         if changes:
-            parts.append("\n".join([style.paint(title, color, "bold"), *(style.wrap(_line(one), 2, 10) for one in changes)]))
+            parts.append("\n".join([style.paint(title, color, "bold"), *(style.wrap(_line(change), 2, 10) for change in changes)]))
     lists = (
-        ("NODES", [f"{one.host}: {one.before}, now {one.after}" for one in found.nodes_moved]),
+        ("NODES", [f"{node.host}: {node.before}, now {node.after}" for node in found.nodes_moved]),
         ("NODES THAT CAME", list(found.nodes_came)),
         ("NODES THAT WENT", list(found.nodes_went)),
         ("WORKLOADS THAT CAME", list(found.workloads_came)),
         ("WORKLOADS THAT WENT", list(found.workloads_went)),
         ("NOT READ NOW, SO NOT KNOWN", list(found.unknown)),
     )
-    parts += ["\n".join([style.paint(title, "bold"), *(f"  {one}" for one in names)]) for title, names in lists if names]
+    parts += ["\n".join([style.paint(title, "bold"), *(f"  {name}" for name in names)]) for title, names in lists if names]
     return "\n\n".join(parts) + "\n"
 
 
@@ -131,19 +131,19 @@ def compare_markdown(found: Comparison) -> str:
     ]
     for title, changes in (("Fixed", found.fixed), ("New", found.appeared), ("Still there", found.still)):
         if changes:
-            parts.append(f"### {title}\n\n" + "\n".join(f"- `{_safe(_line(one))}`" for one in changes))
-    came = [f"- `{_safe(one)}` came" for one in (*found.nodes_came, *found.workloads_came)]
-    went = [f"- `{_safe(one)}` went" for one in (*found.nodes_went, *found.workloads_went)]
-    moved = [f"- `{_safe(one.host)}`: {one.before}, now {one.after}" for one in found.nodes_moved]
-    unknown = [f"- `{_safe(one)}` was not read now" for one in found.unknown]
+            parts.append(f"### {title}\n\n" + "\n".join(f"- `{_safe(_line(change))}`" for change in changes))
+    came = [f"- `{_safe(name)}` came" for name in (*found.nodes_came, *found.workloads_came)]
+    went = [f"- `{_safe(name)}` went" for name in (*found.nodes_went, *found.workloads_went)]
+    moved = [f"- `{_safe(node.host)}`: {node.before}, now {node.after}" for node in found.nodes_moved]
+    unknown = [f"- `{_safe(host)}` was not read now" for host in found.unknown]
     if lines := [*moved, *came, *went, *unknown]:
         parts.append("### Nodes and workloads\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
-def _line(one: Change) -> str:
-    hosts = ", ".join(one.nodes[:MOST]) + (f" and {len(one.nodes) - MOST:,} more" if len(one.nodes) > MOST else "")
-    return f"{one.code}  {one.slug} ({one.severity}): {one.subject}{f' ({hosts})' if hosts else ''}"
+def _line(change: FindingChange) -> str:
+    hosts = ", ".join(change.nodes[:MOST]) + (f" and {len(change.nodes) - MOST:,} more" if len(change.nodes) > MOST else "")
+    return f"{change.code}  {change.slug} ({change.severity}): {change.subject}{f' ({hosts})' if hosts else ''}"
 
 
 def _safe(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from migrate.report.causes import answer, fails
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import Finding, Report
+from migrate.report.model import Report, ReportedFinding
 from migrate.rules import Severity
 
 
@@ -15,18 +15,18 @@ def junit(report: Report, fail_on: Severity | None) -> str:
 
     A node that was not read is an error, never a pass; so is everything else that was not checked, in a suite of its own.
     """
-    names = {name.partition(" ")[0]: name for name in (*report.asked, *(f"{one.code} {one.slug}" for one in report.rules))}
+    names = {name.partition(" ")[0]: name for name in (*report.asked, *(f"{rule.code} {rule.slug}" for rule in report.rules))}
     suites = []
     for node in report.nodes:
-        found = [one for one in report.findings if node.host in one.nodes]
+        found = [finding for finding in report.findings if node.host in finding.nodes]
         unread = [_error("read", node.host, node.error)] if node.state == "not read" else []
         suites.append(_suite(node.host, unread or list(_cases(node.host, names, found, fail_on))))
-    apart = [one for one in report.findings if not one.nodes]
-    for place in dict.fromkeys(_place(one) for one in apart):
-        found = [one for one in apart if _place(one) == place]
-        only = {one.code: names.get(one.code, one.code) for one in found}
+    apart = [finding for finding in report.findings if not finding.nodes]
+    for place in dict.fromkeys(_place(finding) for finding in apart):
+        found = [finding for finding in apart if _place(finding) == place]
+        only = {finding.code: names.get(finding.code, finding.code) for finding in found}
         suites.append(_suite(place, list(_cases(place, only, found, fail_on))))
-    unseen = [_skipped(one.what, "not checked", one.reason) for one in report.not_checked]
+    unseen = [_skipped(missed.what, "not checked", missed.reason) for missed in report.not_checked]
     suites += [_suite("not checked", unseen)] if unseen else []
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + element("testsuites", "\n", *suites, name="docker2cri") + "\n"
 
@@ -38,15 +38,15 @@ def _suite(name: str, cases: list[tuple[str, Markup]]) -> Markup:
     return join(element("testsuite", "\n", *body, name=name, tests=str(len(cases)), **counts, time="0"), "\n")
 
 
-def _cases(suite: str, names: dict[str, str], found: list[Finding], fail_on: Severity | None) -> Iterable[tuple[str, Markup]]:
+def _cases(suite: str, names: dict[str, str], found: list[ReportedFinding], fail_on: Severity | None) -> Iterable[tuple[str, Markup]]:
     for code, name in names.items():
-        here = [one for one in found if one.code == code]
-        failing = [one for one in here if fails(one, fail_on)]
+        here = [finding for finding in found if finding.code == code]
+        failing = [finding for finding in here if fails(finding, fail_on)]
         if failing:
             failure = element("failure", _told(failing), message=failing[0].what, type=failing[0].severity.value)
             yield "failure", _case(suite, name, failure)
-        elif here and all(one.settled for one in here):
-            yield "skipped", _case(suite, name, element("skipped", message="; ".join(dict.fromkeys(answer(one) for one in here))))
+        elif here and all(finding.answered for finding in here):
+            yield "skipped", _case(suite, name, element("skipped", message="; ".join(dict.fromkeys(answer(finding) for finding in here))))
         elif here:
             yield "passed", _case(suite, name, element("system-out", _told(here)))
         else:
@@ -65,13 +65,13 @@ def _skipped(name: str, suite: str, reason: str) -> tuple[str, Markup]:
     return "skipped", _case(suite, name, element("skipped", message=reason))
 
 
-def _told(found: list[Finding]) -> str:
-    return "\n".join(f"{_at(one)}{one.subject}: {one.evidence}\n-> {one.remedy}" for one in found)
+def _told(found: list[ReportedFinding]) -> str:
+    return "\n".join(f"{_at(finding)}{finding.subject}: {finding.evidence}\n-> {finding.remedy}" for finding in found)
 
 
-def _at(one: Finding) -> str:
-    return f"{one.location}: " if one.location else ""
+def _at(finding: ReportedFinding) -> str:
+    return f"{finding.location}: " if finding.location else ""
 
 
-def _place(one: Finding) -> str:
-    return one.location.path if one.location else one.workload or one.subject
+def _place(finding: ReportedFinding) -> str:
+    return finding.location.path if finding.location else finding.workload or finding.subject

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from migrate.facts.model import Containerd, Docker, Kubelet, Unreadable
+from migrate.facts.model import Containerd, Docker, Kubelet
+from migrate.facts.runtime_table import CONTAINERD
 from migrate.facts.runtimes import Runtime
+from migrate.facts.values import Unreadable
 from migrate.installers.table import identify
-from migrate.report.model import DockerSetting, Machine, Node, State
-from migrate.report.model import Runtime as Told
+from migrate.report.model import DockerSetting, ReportedMachine, ReportedNode, ReportedRuntime, State
 from migrate.rules import NodeView, Severity
 from migrate.rules.daemon_keys import verdicts
 from migrate.rules.judge import Inspected
@@ -31,18 +32,18 @@ POOLS = (
 )
 
 
-def node_of(one: Inspected, target: Target, stack: str) -> Node:
+def node_of(inspected: Inspected, target: Target, stack: str) -> ReportedNode:
     """The machine for the report; `stack` is the name of its stack, empty when it was not read."""
-    view = one.view
+    view = inspected.view
     labels = (view.node.metadata.labels if view and view.node else None) or {}
-    return Node(
-        host=one.host,
+    return ReportedNode(
+        host=inspected.host,
         node=view.node.name if view and view.node else "",
-        state=state_of(one.state),
-        error=one.error or "",
-        blockers=one.count(Severity.BLOCKER),
-        warnings=one.count(Severity.WARNING),
-        infos=one.count(Severity.INFO),
+        state=state_of(inspected.state),
+        error=inspected.error or "",
+        blockers=inspected.count(Severity.BLOCKER),
+        warnings=inspected.count(Severity.WARNING),
+        infos=inspected.count(Severity.INFO),
         roles=tuple(sorted(key.removeprefix(ROLE) for key in labels if key.startswith(ROLE))),
         pool=_first(labels, POOLS),
         zone=_first(labels, ZONES),
@@ -52,13 +53,13 @@ def node_of(one: Inspected, target: Target, stack: str) -> Node:
     )
 
 
-def machine_of(view: NodeView, target: Target) -> Machine:
+def machine_of(view: NodeView, target: Target) -> ReportedMachine:
     """What is known of the machine itself."""
     facts = view.facts
     docker = facts.docker if isinstance(facts.docker, Docker) else None
     asked = docker is not None and docker.info is not None
     stays = view.on_other_runtime
-    return Machine(
+    return ReportedMachine(
         os=facts.os.name,
         kernel=facts.os.kernel,
         arch=facts.os.arch,
@@ -81,19 +82,19 @@ def machine_of(view: NodeView, target: Target) -> Machine:
 
 def _settings(view: NodeView, target: Target) -> tuple[DockerSetting, ...]:
     return tuple(
-        DockerSetting(key=one.key, value=one.value_masked, place=one.place, verdict=one.verdict.value, note=one.note)
-        for one in verdicts(view.facts, target)
+        DockerSetting(key=verdict.key, value=verdict.value_masked, place=verdict.place, verdict=verdict.verdict.value, note=verdict.note)
+        for verdict in verdicts(view.facts, target)
     )
 
 
-def _runtime(one: Runtime) -> Told:
-    unread = one.runs.reason if isinstance(one.runs, Unreadable) else ""
-    own = [of.name for of in one.live if of.owner is None or of.owner.startswith("namespace ")]
-    return Told(
-        name=one.name,
-        role=one.role.value,
-        version=one.version,
-        kubernetes=one.kubernetes.value,
+def _runtime(runtime: Runtime) -> ReportedRuntime:
+    unread = runtime.runs.reason if isinstance(runtime.runs, Unreadable) else ""
+    own = [run.name for run in runtime.live if run.owner is None or run.owner.startswith("namespace ")]
+    return ReportedRuntime(
+        name=runtime.name,
+        role=runtime.role.value,
+        version=runtime.version,
+        kubernetes=runtime.kubernetes.value,
         live=None if unread else len(own),
         own=tuple(own[:MOST_NAMED]),
         unread=unread,
@@ -110,7 +111,7 @@ def _runtime_version(view: NodeView) -> str:
     facts = view.facts
     if view.on_docker:
         return facts.docker.version if isinstance(facts.docker, Docker) else ""
-    if facts.endpoint.kind == "containerd":
+    if facts.endpoint.kind == CONTAINERD.name:
         return facts.containerd.version if isinstance(facts.containerd, Containerd) else ""
     return facts.version_of(facts.endpoint.kind)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from migrate.report.causes import Cause, answer, by_weight, causes, counts, headline, plural, shown, subtitle, where
-from migrate.report.model import Finding, Report
+from migrate.report.model import Report, ReportedFinding
 from migrate.report.plain import one_line
 from migrate.rules import Severity
 
@@ -23,32 +23,32 @@ def markdown(report: Report) -> str:
     parts = [f"## docker2cri: {_text(headline(report))}", _text(subtitle(report)), *(f"> {_text(note)}" for note in report.notes)]
     told = causes(report.findings)
     for severity in (Severity.BLOCKER, Severity.WARNING):
-        group = [one for one in told if one.severity is severity]
+        group = [cause for cause in told if cause.severity is severity]
         if group:
-            parts += [f"### {'Must be fixed' if severity is Severity.BLOCKER else 'Should be read'}", *(_cause(one) for one in group)]
-    infos = [one for one in told if one.severity is Severity.INFO]
+            parts += [f"### {'Must be fixed' if severity is Severity.BLOCKER else 'Should be read'}", *(_cause(cause) for cause in group)]
+    infos = [cause for cause in told if cause.severity is Severity.INFO]
     if infos:
-        lines = "\n".join(f"- `{one.code}` {_text(one.what)} ({one.extent})" for one in infos)
+        lines = "\n".join(f"- `{cause.code}` {_text(cause.what)} ({cause.extent})" for cause in infos)
         parts.append(f"<details><summary>{plural(report.summary.infos, 'info finding')}</summary>\n\n{lines}\n\n</details>")
     if report.nodes:
         parts += ["### Nodes", "\n".join(_nodes(report))]
     if report.workloads:
         parts += ["### Workloads", "\n".join(_workloads(report))]
     if report.not_checked:
-        parts += ["### Not checked", "\n".join(f"- {_code(one.what)}: {_code(one.reason)}" for one in report.not_checked)]
+        parts += ["### Not checked", "\n".join(f"- {_code(unseen.what)}: {_code(unseen.reason)}" for unseen in report.not_checked)]
     return "\n\n".join(parts) + "\n"
 
 
-def _cause(one: Cause) -> str:
-    head = f"{SIGNS[one.severity]} **{one.code} {_text(one.slug)}** ({one.extent}). {_text(one.what)}"
-    lines = [f"- {_finding_place(finding)}{_code(finding.evidence)}{_said(answer(finding))}" for finding in shown(one.findings, MOST)]
-    if len(one.findings) > MOST:
-        lines.append(f"- and {len(one.findings) - MOST:,} more")
-    remedy = one.remedies[0] if one.remedies else ""
+def _cause(cause: Cause) -> str:
+    head = f"{SIGNS[cause.severity]} **{cause.code} {_text(cause.slug)}** ({cause.extent}). {_text(cause.what)}"
+    lines = [f"- {_finding_place(finding)}{_code(finding.evidence)}{_said(answer(finding))}" for finding in shown(cause.findings, MOST)]
+    if len(cause.findings) > MOST:
+        lines.append(f"- and {len(cause.findings) - MOST:,} more")
+    remedy = cause.remedies[0] if cause.remedies else ""
     return "\n".join([head, "", *lines]) + (f"\n\n{_remedy(remedy)}" if remedy else "")
 
 
-def _finding_place(finding: Finding) -> str:
+def _finding_place(finding: ReportedFinding) -> str:
     place = f"{_code(str(finding.location))} " if finding.location else ""
     at = where(finding, 4)
     return f"{place}{_code(finding.subject)}{f' ({_code(at)})' if at else ''}: "
@@ -86,12 +86,19 @@ def _nodes(report: Report) -> Iterator[str]:
 
 
 def _workloads(report: Report) -> Iterator[str]:
-    found = [one for one in report.workloads if one.blockers or one.warnings]
+    found = [workload for workload in report.workloads if workload.blockers or workload.warnings]
     yield f"{plural(len(report.workloads), 'workload')}, {len(found):,} with blockers or warnings.\n"
     if found:
         yield from _table(("Workload", "Pod security", "Pods", "Blockers / warnings / info"), ())
-    for one in sorted(found, key=lambda one: (-one.blockers, -one.warnings))[:MOST_NODES]:
-        yield _row((_code(one.title), one.pod_security or "-", str(one.pods), counts(one.blockers, one.warnings, one.infos)))
+    for workload in sorted(found, key=lambda workload: (-workload.blockers, -workload.warnings))[:MOST_NODES]:
+        yield _row(
+            (
+                _code(workload.title),
+                workload.pod_security or "-",
+                str(workload.pods),
+                counts(workload.blockers, workload.warnings, workload.infos),
+            )
+        )
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -36,10 +36,10 @@ class Location(_Model, frozen=True, kw_only=True):
     column: int | None = None
 
     def __str__(self) -> str:
-        return ":".join(str(one) for one in (self.path, self.line, self.column) if one is not None)
+        return ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
 
 
-class Finding(_Model, frozen=True, kw_only=True):
+class ReportedFinding(_Model, frozen=True, kw_only=True):
     """What one rule saw, once for all nodes on which it saw the same.
 
     `nodes` are hosts, empty for a workload by itself; `workload` is its title (`DaemonSet ops/log-agent`), empty for what is no workload.
@@ -63,12 +63,12 @@ class Finding(_Model, frozen=True, kw_only=True):
     location: Location | None = None
 
     @property
-    def settled(self) -> bool:
-        """Whether somebody has answered it: accepted, or waived."""
+    def answered(self) -> bool:
+        """Whether it is accepted or waived."""
         return self.accepted is not None or self.waived is not None
 
 
-class Runtime(_Model, frozen=True, kw_only=True):
+class ReportedRuntime(_Model, frozen=True, kw_only=True):
     """A container or VM runtime on a machine: its role (`engine`, `virtual machines` ...), and whether pods run through it.
 
     `live` counts what has processes now that neither Kubernetes nor another runtime asked for, None where it could not be read (`unread`
@@ -98,7 +98,7 @@ class DockerSetting(_Model, frozen=True, kw_only=True):
     note: str
 
 
-class Machine(_Model, frozen=True, kw_only=True):
+class ReportedMachine(_Model, frozen=True, kw_only=True):
     """One machine as it was read. `images` are those in Docker's store, `image_bytes` their sizes added up (layers shared by images count
     again); `standalone` counts containers that the kubelet did not make; None where Docker was not asked. `pods` have not run to their end.
     `inside` is what the machine itself is (`a virtual machine of KVM`); `runtimes` are all that were found.
@@ -120,10 +120,10 @@ class Machine(_Model, frozen=True, kw_only=True):
     standalone: int | None = None
     pods: int = 0
     inside: str = ""
-    runtimes: tuple[Runtime, ...] = ()
+    runtimes: tuple[ReportedRuntime, ...] = ()
 
 
-class Node(_Model, frozen=True, kw_only=True):
+class ReportedNode(_Model, frozen=True, kw_only=True):
     """One machine of the fleet: `host` is the inventory's name, `node` the cluster's (empty when unknown).
 
     `error` is the whole message of why it was not read, then `machine` is None. `pool` and `zone` come from its labels. The counts are of
@@ -140,7 +140,7 @@ class Node(_Model, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ()
     pool: str = ""
     zone: str = ""
-    machine: Machine | None = None
+    machine: ReportedMachine | None = None
     stack: str = ""
     settings: tuple[DockerSetting, ...] = ()
 
@@ -163,7 +163,7 @@ class Stack(_Model, frozen=True, kw_only=True):
     after: tuple[Layer, ...]
 
 
-class FileChange(_Model, frozen=True, kw_only=True):
+class FileDiff(_Model, frozen=True, kw_only=True):
     """A file that a migration would write, with its unified, masked diff; `nodes` are the hosts where it is the same."""
 
     path: str
@@ -173,7 +173,7 @@ class FileChange(_Model, frozen=True, kw_only=True):
     nodes: tuple[str, ...] = ()
 
 
-class Workload(_Model, frozen=True, kw_only=True):
+class ReportedWorkload(_Model, frozen=True, kw_only=True):
     """One workload: `pod_security` is the Pod Security Standard level that its pods meet, empty when it makes none; `replicas` are wanted
     (None: no such number). `pods` counts those that live, `nodes` are the cluster's names of where. The counts are of its findings.
     """
@@ -247,13 +247,13 @@ class Report(_Model, frozen=True, kw_only=True):
     target: str
     next_kubernetes: str = ""
     summary: Summary = Summary()
-    nodes: tuple[Node, ...] = ()
-    workloads: tuple[Workload, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    nodes: tuple[ReportedNode, ...] = ()
+    workloads: tuple[ReportedWorkload, ...] = ()
+    findings: tuple[ReportedFinding, ...] = ()
     not_checked: tuple[NotChecked, ...] = ()
     notes: tuple[str, ...] = ()
     stacks: tuple[Stack, ...] = ()
-    files: tuple[FileChange, ...] = ()
+    files: tuple[FileDiff, ...] = ()
     rules: tuple[RuleText, ...] = ()
     asked: tuple[str, ...] = ()
 

@@ -28,7 +28,7 @@ def _walk(value: Any) -> Any:
     if isinstance(value, str):
         return value if value.isascii() and value.isprintable() else NO_CHARACTER.sub("\ufffd", printable(value))
     if isinstance(value, dict):
-        return {key: _walk(one) for key, one in value.items()}
+        return {key: _walk(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_walk(one) for one in value]
+        return [_walk(item) for item in value]
     return value

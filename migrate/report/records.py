@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from migrate.report.model import Finding, Node, Report, Workload
+from migrate.report.model import Report, ReportedFinding, ReportedNode, ReportedWorkload
 from migrate.report.plain import one_line
 from migrate.report.style import Style
 
@@ -19,7 +19,11 @@ COLUMNS = (
     *("waived_until", "path", "line", "column"),
 )
 FORMULA = re.compile(r"\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-ROWS: tuple[tuple[str, type[msgspec.Struct]], ...] = (("findings", Finding), ("nodes", Node), ("workloads", Workload))
+ROWS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
+    ("findings", ReportedFinding),
+    ("nodes", ReportedNode),
+    ("workloads", ReportedWorkload),
+)
 PATH = re.compile(r"\.?([a-z_]+(?:\.[a-z_]+)*)")
 
 
@@ -31,7 +35,7 @@ def json_lines(report: Report) -> str:
         del head[left_out]
     lines = [{"type": "report", **head}]
     for name, kind in (("nodes", "node"), ("workloads", "workload"), ("findings", "finding"), ("not_checked", "not_checked")):
-        lines += [{"type": kind, **one} for one in parts[name]]
+        lines += [{"type": kind, **row} for row in parts[name]]
     return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
 
 
@@ -49,12 +53,13 @@ def csv_text(report: Report, *, headers: bool = True) -> str:
 
 
 def _rows(report: Report) -> Iterator[list[Any]]:
-    for one in report.findings:
-        place = one.location
+    for finding in report.findings:
+        place = finding.location
         where = [place.path, place.line, place.column] if place else ["", None, None]
-        for host in one.nodes or ("",):
-            said = [one.acceptable, one.accepted, one.waived, one.waived_until]
-            yield [one.code, one.slug, one.severity, host, one.workload, one.subject, one.evidence, one.what, one.remedy, *said, *where]
+        said = [finding.acceptable, finding.accepted, finding.waived, finding.waived_until]
+        text = [finding.workload, finding.subject, finding.evidence, finding.what, finding.remedy]
+        for host in finding.nodes or ("",):
+            yield [finding.code, finding.slug, finding.severity, host, *text, *said, *where]
     for unseen in report.not_checked:
         yield ["", "not-checked", "unknown", "", "", unseen.what, unseen.reason, *[""] * (len(COLUMNS) - 7)]
 

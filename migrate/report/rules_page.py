@@ -38,33 +38,33 @@ def rules_page(rules: Iterable[Rule] = RULES) -> str:
     rules = tuple(rules)
     parts = [_HEAD, "| code | rule | severity | what |\n|---|---|---|---|\n" + "".join(map(_row, rules))]
     for prefix, title in FAMILIES:
-        family = [one for one in rules if one.code.startswith(prefix)]
+        family = [rule for rule in rules if rule.code.startswith(prefix)]
         if family:
-            parts += [f"## {title}\n", *(_section(one) for one in family)]
+            parts += [f"## {title}\n", *(_section(rule) for rule in family)]
     return "\n".join(parts)
 
 
 def listing(rules: Iterable[Rule] = RULES) -> str:
     """All rules as a plain text table: code, severity, slug and what, one line each."""
-    rows = [(one.code, _severity(one), one.slug, one.what) for one in rules]
+    rows = [(rule.code, _severity(rule), rule.slug, rule.what) for rule in rules]
     widths = [max((len(row[at]) for row in rows), default=0) for at in range(3)]
     return "".join(f"{code:{widths[0]}}  {severity:{widths[1]}}  {slug:{widths[2]}}  {what}\n" for code, severity, slug, what in rows)
 
 
-def explain(one: Rule) -> str:
+def explain(rule: Rule) -> str:
     """One rule's page as plain text, wrapped for a terminal."""
     parts = (
-        f"{one.code} {one.slug} ({_severity(one)})",
-        one.what,
-        f"Why\n{_indented(_sentence(one.why))}",
-        f"Remedy\n{_indented(one.remedy + _placeholders(one.remedy))}",
-        f"Sources\n{_indented(one.sources)}",
+        f"{rule.code} {rule.slug} ({_severity(rule)})",
+        rule.what,
+        f"Why\n{_indented(_sentence(rule.why))}",
+        f"Remedy\n{_indented(rule.remedy + _placeholders(rule.remedy))}",
+        f"Sources\n{_indented(rule.sources)}",
     )
     return "\n\n".join(parts) + "\n"
 
 
 def _placeholders(remedy: str) -> str:
-    """What the placeholders of the target stand for, as a paragraph of its own; empty where there are none."""
+    """What the placeholders of the target stand for, as a paragraph of its own; empty where there are nrule."""
     used = [name for name in PLACEHOLDER.findall(remedy) if name in OF_TARGET]
     told = (
         f"{name} is {' or '.join(dict.fromkeys(OF_TARGET[name](target) for target in (CONTAINERD, CRIO)))}" for name in dict.fromkeys(used)
@@ -72,25 +72,27 @@ def _placeholders(remedy: str) -> str:
     return f"\n\n{'; '.join(told)}." if used else ""
 
 
-def _row(one: Rule) -> str:
-    return f"| [{one.code}](#{one.code.lower()}-{one.slug}) | {one.slug} | {_severity(one)} | {one.what.replace('|', chr(92) + '|')} |\n"
+def _row(rule: Rule) -> str:
+    return (
+        f"| [{rule.code}](#{rule.code.lower()}-{rule.slug}) | {rule.slug} | {_severity(rule)} | {rule.what.replace('|', chr(92) + '|')} |\n"
+    )
 
 
-def _section(one: Rule) -> str:
+def _section(rule: Rule) -> str:
     return "\n\n".join(
         (
-            f"### {one.code} {one.slug}",
-            f"*{_severity(one)}.* {one.what}",
-            f"**Why.** {_sentence(one.why)}",
-            f"**Remedy.** {one.remedy}",
-            f"**Sources.** {one.sources}",
+            f"### {rule.code} {rule.slug}",
+            f"*{_severity(rule)}.* {rule.what}",
+            f"**Why.** {_sentence(rule.why)}",
+            f"**Remedy.** {rule.remedy}",
+            f"**Sources.** {rule.sources}",
             "",
         )
     )
 
 
-def _severity(one: Rule) -> str:
-    return f"{one.severity}, acceptable" if one.acceptable else str(one.severity)
+def _severity(rule: Rule) -> str:
+    return f"{rule.severity}, acceptable" if rule.acceptable else str(rule.severity)
 
 
 def _sentence(text: str) -> str:
@@ -99,7 +101,7 @@ def _sentence(text: str) -> str:
 
 def _indented(text: str) -> str:
     """Indented by two and wrapped; paragraphs of commands keep their lines."""
-    return "\n\n".join(_paragraph(one) for one in text.split("\n\n"))
+    return "\n\n".join(_paragraph(paragraph) for paragraph in text.split("\n\n"))
 
 
 def _paragraph(text: str) -> str:

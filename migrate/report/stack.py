@@ -7,12 +7,11 @@ Sources: docs/design/containerd-config.md; moby (dockerd speaks to the system's 
 from __future__ import annotations
 
 from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts
+from migrate.facts.runtime_table import CONTAINERD, CRI_DOCKERD, DOCKER, DOCKERS_CONTAINERD, DOCKERSHIM, RUNC
 from migrate.report.model import Layer, Mark
 from migrate.targets import Target
 from migrate.targets.table import TARGETS
 
-SYSTEM_CONTAINERD = "/run/containerd/containerd.sock"
-CHILD_CONTAINERD = "/var/run/docker/containerd/containerd.sock"
 SHIMS = {target.runtime: target.shim for target in TARGETS}
 
 Layers = tuple[Layer, ...]
@@ -21,9 +20,10 @@ Layers = tuple[Layer, ...]
 def stack(facts: NodeFacts, target: Target) -> tuple[Layers, Layers]:
     """The layers now and after, topmost first. A layer of `before` is kept or removed; one of `after` is kept, new, or changed."""
     before = _before(facts)
-    if facts.endpoint.kind in ("containerd", "cri-o", "unknown"):
-        kept = facts.endpoint.kind != "unknown"
-        return before, before if kept else _after(facts, target, {})
+    if facts.endpoint.kind in SHIMS:
+        return before, before
+    if facts.endpoint.kind == "unknown":
+        return before, _after(facts, target, {})
     names = {layer.name: layer for layer in before}
     after = _after(facts, target, names)
     staying = {layer.name for layer in after}
@@ -33,28 +33,30 @@ def stack(facts: NodeFacts, target: Target) -> tuple[Layers, Layers]:
 def _before(facts: NodeFacts) -> Layers:
     socket = facts.endpoint.socket
     kubelet = Layer(name="kubelet", version=_kubelet(facts))
-    match facts.endpoint.kind:
-        case "dockershim":
-            shim = Layer(name="dockershim", link=f"CRI, {socket}", note="a part of the kubelet")
-            return (kubelet, shim, *_docker(facts), *_runc(facts))
-        case "cri-dockerd":
-            shim = Layer(name="cri-dockerd", link=f"CRI, {socket}", version=facts.version_of("cri-dockerd"))
-            return (kubelet, shim, *_docker(facts), *_runc(facts))
-        case "containerd" | "cri-o" as kind:
-            return (kubelet, Layer(name=kind, version=_version(facts, kind), link=f"CRI, {socket}"), *_shim(kind), *_runc(facts))
-        case _:
-            return (kubelet, Layer(name="unknown runtime", link=f"CRI, {socket}" if socket else "", note=facts.endpoint.evidence))
+    kind = facts.endpoint.kind
+    if kind == DOCKERSHIM.name:
+        shim = Layer(name=kind, link=f"CRI, {socket}", note="a part of the kubelet")
+        return (kubelet, shim, *_docker(facts), *_runc(facts))
+    if kind == CRI_DOCKERD.name:
+        shim = Layer(name=kind, link=f"CRI, {socket}", version=facts.version_of(kind))
+        return (kubelet, shim, *_docker(facts), *_runc(facts))
+    if kind in SHIMS:
+        return (kubelet, Layer(name=kind, version=_version(facts, kind), link=f"CRI, {socket}"), *_shim(kind), *_runc(facts))
+    return (kubelet, Layer(name="unknown runtime", link=f"CRI, {socket}" if socket else "", note=facts.endpoint.evidence))
 
 
 def _docker(facts: NodeFacts) -> Layers:
     docker = facts.docker if isinstance(facts.docker, Docker) else None
     child = docker is not None and docker.child_containerd is True
-    socket = CHILD_CONTAINERD if child else SYSTEM_CONTAINERD
+    (socket,) = (DOCKERS_CONTAINERD if child else CONTAINERD).sockets
+    name = CONTAINERD.name
     whose = "a child of dockerd" if child else "the system's"
     return (
-        Layer(name="dockerd", version=docker.version if docker else "", link="Docker API, unix:///var/run/docker.sock"),
-        Layer(name="containerd", version=_version(facts, "containerd"), link=f"gRPC, unix://{socket}", note=f"{whose}, namespace moby"),
-        *_shim("containerd"),
+        Layer(name=DOCKER.programs[0], version=docker.version if docker else "", link="Docker API, unix:///var/run/docker.sock"),
+        Layer(
+            name=CONTAINERD.name, version=_version(facts, CONTAINERD.name), link=f"gRPC, unix://{socket}", note=f"{whose}, namespace moby"
+        ),
+        *_shim(name),
     )
 
 
@@ -84,12 +86,12 @@ def _layer(shim: tuple[str, str]) -> Layers:
 
 def _runc(facts: NodeFacts) -> Layers:
     docker = facts.docker if isinstance(facts.docker, Docker) else None
-    name = str((docker.info or {}).get("DefaultRuntime") or "runc") if docker else "runc"
+    name = str((docker.info or {}).get("DefaultRuntime") or RUNC.name) if docker else RUNC.name
     return Layer(name=name, version=_version(facts, name), link="runs the program"), Layer(name="containers", link="starts them")
 
 
 def _version(facts: NodeFacts, name: str) -> str:
-    if name == "containerd" and isinstance(facts.containerd, Containerd):
+    if name == CONTAINERD.name and isinstance(facts.containerd, Containerd):
         return facts.containerd.version
     return facts.version_of(name)
 

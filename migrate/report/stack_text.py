@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from migrate.facts.model import NodeFacts
+from migrate.facts.runtime_table import DOCKER
 from migrate.report.model import Layer
 from migrate.report.stack import stack
 from migrate.report.style import Style
@@ -19,14 +20,16 @@ def stack_text(facts: NodeFacts, target: Target, style: Style) -> str:
     before, after = stack(facts, target)
     parts = [style.paint(facts.host, "bold"), f"NOW\n{_column(before, style)}"]
     parts.append("AFTER\n" + (_column(after, style) if after != before else "  the same: there is nothing to move"))
-    known = {layer.name for layer in (*before, *after)} | {"docker"}
-    beside = [one for one in facts.runtimes if one.name not in known]
+    known = {layer.name for layer in (*before, *after)} | {DOCKER.name}
+    beside = [runtime for runtime in facts.runtimes if runtime.name not in known]
     if beside:
         lines = []
-        for one in beside:
-            name = f"{one.name} {one.version}".strip()
-            links = "; ".join(f"speaks to {link.to} ({link.how})" for link in one.links)
-            lines.append(style.wrap(f"{name}: {one.role}, used by Kubernetes: {one.kubernetes}{f'; {links}' if links else ''}", 2, 4))
+        for runtime in beside:
+            name = f"{runtime.name} {runtime.version}".strip()
+            links = "; ".join(f"speaks to {link.to} ({link.how})" for link in runtime.links)
+            lines.append(
+                style.wrap(f"{name}: {runtime.role}, used by Kubernetes: {runtime.kubernetes}{f'; {links}' if links else ''}", 2, 4)
+            )
         parts.append("\n".join(["ALSO HERE", *lines]))
     return "\n\n".join(parts) + "\n"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from migrate.plan.steps import size
 from migrate.report.causes import Cause, answer, by_weight, causes, counts, headline, plural, shown, subtitle, where
 from migrate.report.machine_text import machines_text
-from migrate.report.model import Node, Report, Workload
+from migrate.report.model import Report, ReportedNode, ReportedWorkload
 from migrate.report.style import Style
 from migrate.rules import Severity
 
@@ -48,7 +48,7 @@ def table(report: Report, style: Style, *, show_info: bool = False, headers: boo
     if unread:
         parts.append(_unread(unread, style, limits))
     told = {f"node {node.host}" for node in unread}
-    lines = [style.wrap(f"{one.what}: {one.reason}", 2, 4) for one in report.not_checked if one.what not in told]
+    lines = [style.wrap(f"{unseen.what}: {unseen.reason}", 2, 4) for unseen in report.not_checked if unseen.what not in told]
     if lines:
         parts.append("\n".join([style.paint("NOT CHECKED", "bold"), *lines]))
     return "\n\n".join(parts) + "\n"
@@ -57,14 +57,14 @@ def table(report: Report, style: Style, *, show_info: bool = False, headers: boo
 def _causes(report: Report, style: Style, limits: Limits, *, show_info: bool) -> Iterator[str]:
     told = causes(report.findings)
     for severity in Severity:
-        group = [one for one in told if one.severity is severity]
+        group = [cause for cause in told if cause.severity is severity]
         if not group:
             continue
         if severity is Severity.INFO and not show_info:
             infos = report.summary.infos
             yield style.paint(f"{plural(infos, 'info finding')} {'is' if infos == 1 else 'are'} not shown (--info shows them)", "dim")
             continue
-        yield "\n".join([style.paint(TITLES[severity], "bold"), *(_cause(one, style, limits) for one in group)])
+        yield "\n".join([style.paint(TITLES[severity], "bold"), *(_cause(cause, style, limits) for cause in group)])
 
 
 def _cause(cause: Cause, style: Style, limits: Limits) -> str:
@@ -74,7 +74,7 @@ def _cause(cause: Cause, style: Style, limits: Limits) -> str:
     for finding in shown(cause.findings, limits.findings):
         at = where(finding, limits.hosts)
         place = f"{finding.location}: " if finding.location else ""
-        said = f" [{answer(finding)}]" if finding.settled else ""
+        said = f" [{answer(finding)}]" if finding.answered else ""
         lines.append(style.wrap(f"{place}{finding.subject}{f' ({at})' if at else ''}: {finding.evidence}{said}", 8, 10))
     if limits.findings is not None and len(cause.findings) > limits.findings:
         lines.append(f"        {len(cause.findings) - limits.findings:,} more (-o wide shows all)")
@@ -96,24 +96,24 @@ def _remedy(text: str, style: Style) -> str:
     return "\n".join(lines)
 
 
-def _nodes(nodes: Sequence[Node], style: Style, limits: Limits, headers: bool, wide: bool) -> str:
+def _nodes(nodes: Sequence[ReportedNode], style: Style, limits: Limits, headers: bool, wide: bool) -> str:
     ordered = by_weight(nodes)
     kept = ordered[: limits.nodes]
-    lines = [style.table(WIDE if wide else HEADER, [_wide(one) if wide else _row(one) for one in kept], headers=headers)]
+    lines = [style.table(WIDE if wide else HEADER, [_wide(node) if wide else _row(node) for node in kept], headers=headers)]
     if rest := ordered[len(kept) :]:
-        states = ", ".join(f"{sum(one.state == state for one in rest):,} {state}" for state in dict.fromkeys(one.state for one in rest))
+        states = ", ".join(f"{sum(node.state == state for node in rest):,} {state}" for state in dict.fromkeys(node.state for node in rest))
         lines.append(f"{len(rest):,} more: {states} (-o wide shows all)")
     return "\n".join(lines)
 
 
-def _row(node: Node) -> tuple[str, ...]:
+def _row(node: ReportedNode) -> tuple[str, ...]:
     machine, found = node.machine, counts(node.blockers, node.warnings, node.infos)
     if machine is None:
         return (node.host, "-", "-", "-", found if not node.error else "-", node.state)
     return (node.host, machine.kubelet or "?", machine.runtime, machine.runtime_version or "?", found, node.state)
 
 
-def _wide(node: Node) -> tuple[str, ...]:
+def _wide(node: ReportedNode) -> tuple[str, ...]:
     row, machine = _row(node), node.machine
     if machine is None:
         return (*row[:4], *("-",) * 7, *row[4:])
@@ -123,21 +123,26 @@ def _wide(node: Node) -> tuple[str, ...]:
     return (*row[:4], runtime, machine.os, machine.kernel, cgroup, machine.installer, images, str(machine.pods), *row[4:])
 
 
-def _unread(nodes: Sequence[Node], style: Style, limits: Limits) -> str:
+def _unread(nodes: Sequence[ReportedNode], style: Style, limits: Limits) -> str:
     """The whole message of each: what was seen, what was expected, what to type next."""
-    told = [[line.strip() for line in one.error.splitlines()] for one in nodes]
+    told = [[line.strip() for line in node.error.splitlines()] for node in nodes]
     lines = ["\n".join([style.wrap(first, 2, 6), *(style.wrap(line, 6) for line in rest)]) for first, *rest in told]
     shown = lines[: limits.findings]
     more = [f"  {len(lines) - len(shown):,} more (-o wide shows all)"] if len(lines) > len(shown) else []
     return "\n".join([style.paint("NOT READ", "bold"), *shown, *more])
 
 
-def _workloads(workloads: Sequence[Workload], style: Style, limits: Limits, headers: bool) -> str:
-    ordered = sorted(workloads, key=lambda one: (-one.blockers, -one.warnings, -one.infos, one.pod_security != "privileged"))
+def _workloads(workloads: Sequence[ReportedWorkload], style: Style, limits: Limits, headers: bool) -> str:
+    ordered = sorted(
+        workloads, key=lambda workload: (-workload.blockers, -workload.warnings, -workload.infos, workload.pod_security != "privileged")
+    )
     kept = ordered[: limits.workloads]
-    rows = [(one.title, one.pod_security or "-", str(one.pods), counts(one.blockers, one.warnings, one.infos)) for one in kept]
+    rows = [
+        (workload.title, workload.pod_security or "-", str(workload.pods), counts(workload.blockers, workload.warnings, workload.infos))
+        for workload in kept
+    ]
     lines = [style.table(WORKLOADS, rows, headers=headers)]
     if rest := ordered[len(kept) :]:
-        found = sum(one.blockers + one.warnings + one.infos > 0 for one in rest)
+        found = sum(workload.blockers + workload.warnings + workload.infos > 0 for workload in rest)
         lines.append(f"{len(rest):,} more, {found:,} of them with findings (-o wide shows all)")
     return "\n".join(lines)

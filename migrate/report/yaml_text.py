@@ -14,11 +14,11 @@ def yaml_text(value: Any) -> str:
 
 def _lines(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping) and value:
-        for key, one in value.items():
-            yield from _entry(f"{key}:", one)
+        for key, item in value.items():
+            yield from _entry(f"{key}:", item)
     elif isinstance(value, list | tuple) and value:
-        for one in value:
-            first, *rest = _lines(one)
+        for item in value:
+            first, *rest = _lines(item)
             yield f"- {first}"
             yield from (f"  {line}" for line in rest)
     else:

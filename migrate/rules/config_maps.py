@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.facts.config_use import Use
+from migrate.facts.config_use import ConfigUseKind
 from migrate.facts.workload import CONFIG_MAP
 from migrate.rules import Severity
 from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
@@ -25,7 +25,7 @@ def log_parser_for_docker(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: kubespray docs, containerd; fluent-bit issue 2571; amazon-cloudwatch-container-insights issue 116.
     """
-    yield from _uses(view, Use.LOG_PARSER)
+    yield from _uses(view, ConfigUseKind.LOG_PARSER)
 
 
 @workload_rule("D2C315", "docker-in-config-map", Severity.WARNING, words=("docker",))
@@ -40,7 +40,7 @@ def docker_in_config_map(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: kubernetes.io, Check whether dockershim removal affects you; kubernetes.io, Mapping from dockercli to crictl.
     """
-    yield from _uses(view, Use.CALL)
+    yield from _uses(view, ConfigUseKind.CALL)
 
 
 @workload_rule("D2C316", "docker-names-in-queries", Severity.WARNING, words=("docker", "k8s_", "container_label_", "engine_daemon_"))
@@ -56,10 +56,10 @@ def docker_names_in_queries(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: google/cadvisor issues 2965, 3235; kubernetes issue 111077; kubernetes.io, Check whether dockershim removal affects you.
     """
-    yield from _uses(view, Use.QUERY)
+    yield from _uses(view, ConfigUseKind.QUERY)
 
 
-def _uses(view: WorkloadView, use: Use) -> Iterator[Sign]:
+def _uses(view: WorkloadView, use: ConfigUseKind) -> Iterator[Sign]:
     own = view.workload.kind == CONFIG_MAP
     for line in view.config_uses(use):
         where = f"{line.key}:{line.line}" if own else f"ConfigMap {line.name}, {line.key}:{line.line}"

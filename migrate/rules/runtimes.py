@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
+from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
 from migrate.rules import NodeView, Seen, Severity, node_rule
 
 SHOWN = 8  # of what one runtime runs
@@ -161,7 +161,7 @@ def _others(view: NodeView) -> Iterator[Runtime]:
     """Every runtime that is not what Kubernetes uses now or will use; runc and containerd below these may still run others' containers."""
     of_migration = ("docker", view.target.runtime)
     for runtime in view.facts.runtimes:
-        used = runtime.kubernetes is Use.DIRECTLY or runtime.kubernetes.now or runtime.name in of_migration
+        used = runtime.kubernetes is KubernetesUse.DIRECTLY or runtime.kubernetes.now or runtime.name in of_migration
         if not used or _own(runtime):
             yield runtime
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from re import Pattern
 
-from migrate.facts.config_use import ConfigUse, Use
+from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.model import Place
 from migrate.facts.pod import Pod, PodContainer
 from migrate.facts.workload import CONFIG_MAP, Pointer, Workload, pod_workload
@@ -69,7 +69,7 @@ class WorkloadView:
         """Commands and arguments, exec probes and exec hooks of all containers."""
         return tuple(command for at, container in self.containers for command in _commands(at, container))
 
-    def config_uses(self, use: Use) -> Iterator[ConfigUse]:
+    def config_uses(self, use: ConfigUseKind) -> Iterator[ConfigUse]:
         """Lines of the ConfigMaps that its pods use (of itself, for a ConfigMap) that depend on Docker in one way."""
         if self.ground.config_uses:
             workload = self.workload

@@ -129,7 +129,7 @@ class _Flags:
     def _command(self, raw: str) -> str:
         return flags.edit_flags(raw, self.remove, self.set, BOOLEANS, split=words.split)
 
-    def _environment(self, text: str, entry: unit_file.Entry) -> str:
+    def _environment(self, text: str, entry: unit_file.UnitEntry) -> str:
         raw = text[entry.value_start : entry.value_end]
         for word in reversed(words.split(raw)):
             name, equals, value = word.text.partition("=")

@@ -89,5 +89,3 @@ def test_what_is_no_capture_is_refused(text: str, reason: str) -> None:
 def test_under_gives_path_order() -> None:
     capture = Capture("n1", 0, {}, {"/etc/b": ABSENT, "/etc/a": ABSENT, "/usr": ABSENT})
     assert [path for path, _ in capture.under("/etc/")] == ["/etc/a", "/etc/b"]
-    assert capture.path("/usr") == ABSENT
-    assert capture.path("/never/asked") is None

@@ -42,7 +42,7 @@ def path(key: str, reading: PathReading) -> list[str]:
 
 
 def answer(commands: dict[str, CommandReading], paths: dict[str, PathReading], before: str = "") -> bytes:
-    frames = [command(key, one) for key, one in commands.items()] + [path(key, one) for key, one in paths.items()]
+    frames = [command(key, reading) for key, reading in commands.items()] + [path(key, reading) for key, reading in paths.items()]
     lines = [before, *(line for frame in frames for line in frame), f"{MARKER} end {len(frames)}", ""]
     return "\n".join(lines).encode()
 

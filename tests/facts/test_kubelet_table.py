@@ -39,12 +39,12 @@ def listed() -> dict[str, tuple[str, str]]:
 
 
 def known_at(minor: int) -> set[str]:
-    return {one.name for one in FLAGS.values() if (one.since or 0) <= minor and gone(one.name, minor) is None}
+    return {flag.name for flag in FLAGS.values() if (flag.since or 0) <= minor and gone(flag.name, minor) is None}
 
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_is_in_order(block: str) -> None:
-    names = [one.name for one in BLOCKS[block]]
+    names = [flag.name for flag in BLOCKS[block]]
     assert names == sorted(names)
 
 
@@ -53,28 +53,28 @@ def test_no_flag_stands_twice_and_fields_are_in_order() -> None:
     assert [name.lower() for name in FIELDS] == sorted(name.lower() for name in FIELDS)
 
 
-@pytest.mark.parametrize("one", [flag for name, block in BLOCKS.items() if name != "STAYING" for flag in block], ids=lambda flag: flag.name)
-def test_a_flag_that_changed_says_what_to_do_and_why_that_is_so(one: Flag) -> None:
-    assert one.action
-    assert re.search(r"#\d{5}|v1\.\d\d\.0 |KEP-\d{4}|kubernetes(/website)? [0-9a-f]{10}|component-base v0", one.source), one.source
-    assert one.gone or one.planned or one.name == "runonce"
+@pytest.mark.parametrize("row", [flag for name, block in BLOCKS.items() if name != "STAYING" for flag in block], ids=lambda flag: flag.name)
+def test_a_flag_that_changed_says_what_to_do_and_why_that_is_so(row: Flag) -> None:
+    assert row.action
+    assert re.search(r"#\d{5}|v1\.\d\d\.0 |KEP-\d{4}|kubernetes(/website)? [0-9a-f]{10}|component-base v0", row.source), row.source
+    assert row.gone or row.planned or row.name == "runonce"
 
 
-@pytest.mark.parametrize("one", FLAGS.values(), ids=lambda flag: flag.name)
-def test_the_releases_of_a_flag_are_in_order(one: Flag) -> None:
-    told = [release for release in (one.since, one.deprecated, one.gone, one.planned) if release is not None]
+@pytest.mark.parametrize("row", FLAGS.values(), ids=lambda flag: flag.name)
+def test_the_releases_of_a_flag_are_in_order(row: Flag) -> None:
+    told = [release for release in (row.since, row.deprecated, row.gone, row.planned) if release is not None]
     assert told == sorted(told)
     assert all(15 <= release <= LAST + 1 for release in told)
-    assert one.since is None or one.since > FIRST
-    assert one.cleaned is None or (one.gone is not None and one.cleaned <= one.gone)
+    assert row.since is None or row.since > FIRST
+    assert row.cleaned is None or (row.gone is not None and row.cleaned <= row.gone)
 
 
-@pytest.mark.parametrize("one", REFUSALS, ids=lambda one: one.flag or ".".join(one.field))
-def test_a_refusal_is_of_a_flag_or_field_that_is_known(one: table.Refusal) -> None:
-    assert one.flag is None or one.flag in FLAGS
-    assert one.field == () or one.field[0] in FIELDS
-    assert one.flag or one.field
-    assert FIRST < one.since <= LAST
+@pytest.mark.parametrize("refused", REFUSALS, ids=lambda refused: refused.flag or ".".join(refused.field))
+def test_a_refusal_is_of_a_flag_or_field_that_is_known(refused: table.Refusal) -> None:
+    assert refused.flag is None or refused.flag in FLAGS
+    assert refused.field == () or refused.field[0] in FIELDS
+    assert refused.flag or refused.field
+    assert FIRST < refused.since <= LAST
 
 
 def test_every_flag_of_the_real_kubelet_is_known_there_and_no_other() -> None:
@@ -90,7 +90,7 @@ def test_booleans_are_those_that_the_real_kubelet_lists_without_a_type() -> None
 
 def test_defaults_are_those_of_the_real_kubelet() -> None:
     real = listed()
-    told: Mapping[str, str] = {one.name: one.default for one in FLAGS.values() if one.default and one.name in real}
+    told: Mapping[str, str] = {flag.name: flag.default for flag in FLAGS.values() if flag.default and flag.name in real}
     assert {name: real[name][1] or ("false" if real[name][0] == "-" else "") for name in told if told[name] != "0"} == {
         name: default for name, default in told.items() if default != "0"
     }
@@ -125,8 +125,8 @@ def test_refusal(name: str, value: str | None, minor: int, since: int | None) ->
 
 def test_refused_fields() -> None:
     config = {"runOnce": True, "memorySwap": {"swapBehavior": "UnlimitedSwap"}}
-    assert [one.field for one in refused_fields(config, 30)] == [("memorySwap", "swapBehavior")]
-    assert [one.field for one in refused_fields(config, 32)] == [("memorySwap", "swapBehavior"), ("runOnce",)]
+    assert [refused.field for refused in refused_fields(config, 30)] == [("memorySwap", "swapBehavior")]
+    assert [refused.field for refused in refused_fields(config, 32)] == [("memorySwap", "swapBehavior"), ("runOnce",)]
     assert refused_fields({"runOnce": False, "memorySwap": {}}, 37) == ()
     assert refused_fields({"memorySwap": "LimitedSwap"}, 37) == ()
 
@@ -153,13 +153,13 @@ def test_the_list_is_that_of_the_real_kubelet() -> None:
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("one", [flag for flag in FLAGS.values() if flag not in table.STAYING or flag.since], ids=lambda flag: flag.name)
-def test_the_real_kubelet_exits_on_what_is_gone_and_takes_the_rest(one: Flag) -> None:
+@pytest.mark.parametrize("row", [flag for flag in FLAGS.values() if flag not in table.STAYING or flag.since], ids=lambda flag: flag.name)
+def test_the_real_kubelet_exits_on_what_is_gone_and_takes_the_rest(row: Flag) -> None:
     """It parses every flag before it prints its help."""
-    known = one.name in known_at(23)
+    known = row.name in known_at(23)
     done = subprocess.run(
-        [kubelet(), f"--{one.name}={listed().get(one.name, ('', ''))[1]}", "--help"], capture_output=True, text=True, check=False
+        [kubelet(), f"--{row.name}={listed().get(row.name, ('', ''))[1]}", "--help"], capture_output=True, text=True, check=False
     )
     # a value that it cannot read is another complaint, and not the matter here
-    assert (f"unknown flag: --{one.name}" in done.stderr) is not known
+    assert (f"unknown flag: --{row.name}" in done.stderr) is not known
     assert known or done.returncode == 1

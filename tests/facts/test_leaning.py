@@ -82,8 +82,8 @@ def test_peers_of_the_socket_are_its_users() -> None:
 
 def test_processes_with_the_same_limits_are_counted() -> None:
     both = {"cpu time": ("unlimited", "unlimited"), "open files": ("20000", "20000")}
-    one = {"nice priority": ("0", "0"), "open files": ("1024", "524288")}
-    assert parsed(pod_limits=LIMITS).pod_limits == (ProcessLimits(2, both), ProcessLimits(1, one))
+    limits = {"nice priority": ("0", "0"), "open files": ("1024", "524288")}
+    assert parsed(pod_limits=LIMITS).pod_limits == (ProcessLimits(2, both), ProcessLimits(1, limits))
 
 
 def test_limits_of_a_unit() -> None:
@@ -101,7 +101,9 @@ def test_a_firewall_that_says_nothing_is_unreadable() -> None:
     said = CommandReading(1, b"", b"sh: iptables-save: not found\n")
     facts = facts_from(dataclasses.replace(capture, commands={**capture.commands, "iptables filter": said}))
     assert facts.firewall is None
-    assert [(one.what, one.reason) for one in facts.unreadable] == [("iptables filter", "sh: iptables-save: not found")]
+    assert [(unreadable.what, unreadable.reason) for unreadable in facts.unreadable] == [
+        ("iptables filter", "sh: iptables-save: not found")
+    ]
 
 
 def test_a_firewall_that_was_not_asked_about_is_none() -> None:
@@ -185,7 +187,7 @@ def test_an_earlier_capture_that_did_not_ask_gives_no_finding() -> None:
         paths={key: value for key, value in capture.paths.items() if not key.startswith("/proc/sys/fs/")},
     )
     facts = facts_from(old)
-    assert not [one for one in facts.unreadable if one.what in KEYS or one.what.startswith("/proc/sys/fs/")]
+    assert not [unreadable for unreadable in facts.unreadable if unreadable.what in KEYS or unreadable.what.startswith("/proc/sys/fs/")]
     assert (facts.socket_users, facts.firewall, facts.pod_limits, facts.logins, facts.docker_certificates) == ((), None, (), (), ())
     assert (facts.actors.services, facts.actors.calls, facts.actors.managed, dict(facts.actors.settings)) == ((), (), (), {})
 
@@ -238,4 +240,4 @@ def test_an_environment_file_that_cannot_be_read_is_noted() -> None:
     capture = capture_of()
     reading = PathReading("file", data=b"HTTPS_PROXY='x")
     facts = facts_from(dataclasses.replace(capture, paths={**capture.paths, "/etc/default/docker": reading}))
-    assert [one.what for one in facts.unreadable] == ["variables of /etc/default/docker"]
+    assert [unreadable.what for unreadable in facts.unreadable] == ["variables of /etc/default/docker"]

@@ -12,9 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migrate.facts.capture import TIMED_OUT, Capture, CommandReading, load
-from migrate.facts.model import Unreadable
 from migrate.facts.node import facts_from
-from migrate.facts.runtimes import Running, Runtime, Use, inside
+from migrate.facts.runtime_table import RUNTIMES
+from migrate.facts.runtimes import KubernetesUse, Role, Running, Runtime, inside
+from migrate.facts.values import Unreadable
+from migrate.targets import Target
+from migrate.targets.table import TARGETS
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "runtimes"
 NAMES = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
@@ -27,25 +30,48 @@ def capture(name: str) -> Capture:
 
 
 def runtimes(name: str) -> dict[str, Runtime]:
-    return {one.name: one for one in facts_from(capture(name)).runtimes}
+    return {runtime.name: runtime for runtime in facts_from(capture(name)).runtimes}
 
 
 def text_of(name: str) -> str:
     """All that the facts say of the runtimes, a line each."""
     facts = facts_from(capture(name))
     lines = [f"inside: {facts.inside}"]
-    for one in facts.runtimes:
-        daemon = {None: "no daemon", True: "its daemon runs", False: "its daemon does not run"}[one.active]
-        lines.append(f"\n{one.name} {one.version or '(version unknown)'}: {one.role}; Kubernetes uses it: {one.kubernetes}; {daemon}")
-        lines += [f"  seen: {evidence}" for evidence in one.evidence]
-        lines += [f"  serves {socket}" for socket in one.sockets]
-        lines += [f"  speaks to {link.to} ({link.how}){'' if link.default else ', when asked for'}" for link in one.links]
-        if isinstance(one.runs, Unreadable):
-            lines.append(f"  UNREADABLE {one.runs.what}: {one.runs.reason}")
+    for runtime in facts.runtimes:
+        daemon = {None: "no daemon", True: "its daemon runs", False: "its daemon does not run"}[runtime.active]
+        lines.append(
+            f"\n{runtime.name} {runtime.version or '(version unknown)'}: {runtime.role}; Kubernetes uses it: {runtime.kubernetes}; {daemon}"
+        )
+        lines += [f"  seen: {evidence}" for evidence in runtime.evidence]
+        lines += [f"  serves {socket}" for socket in runtime.sockets]
+        lines += [f"  speaks to {link.to} ({link.how}){'' if link.default else ', when asked for'}" for link in runtime.links]
+        if isinstance(runtime.runs, Unreadable):
+            lines.append(f"  UNREADABLE {runtime.runs.what}: {runtime.runs.reason}")
         else:
-            lines += [f"  {of.kind} {of.name}: {of.state}{f', for {of.owner}' if of.owner else ''}" for of in one.runs]
-        lines += [f"  note: {note}" for note in one.notes]
+            lines += [f"  {of.kind} {of.name}: {of.state}{f', for {of.owner}' if of.owner else ''}" for of in runtime.runs]
+        lines += [f"  note: {note}" for note in runtime.notes]
     return "\n".join(lines) + "\n"
+
+
+def test_the_table_names_each_runtime_once_and_the_found_ones_stand_in_it() -> None:
+    names = [known.name for known in RUNTIMES]
+    assert len(names) == len(set(names))
+    roles = {known.name: known.role for known in RUNTIMES}
+    found = {runtime.name: runtime.role for name in NAMES for runtime in runtimes(name).values()}
+    # a private containerd is named by its owner, an OCI runtime that only a configuration names by its program
+    others = {name for name in found if name not in roles}
+    assert {name for name in others if found[name] is not Role.OCI and not name.startswith("containerd (")} == set()
+    assert {name: role for name, role in found.items() if name not in others} == {name: roles[name] for name in found if name in roles}
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_a_target_is_called_and_reached_as_the_table_says(target: Target) -> None:
+    known = next(known for known in RUNTIMES if known.name == target.runtime)
+    assert target.title.startswith(known.title)
+    assert target.prefix == known.prefix
+    assert target.unit in known.units
+    assert target.program in known.programs
+    assert target.socket.replace("/var/run/", "/run/") in known.sockets
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,7 +84,11 @@ def test_everything_that_is_made_of_a_capture(name: str, update_goldens: bool) -
 
 def test_each_runtime_of_the_zoo_is_found_with_what_runs_and_what_is_only_kept() -> None:
     found = runtimes("debian12-running")
-    own = {name: {(of.name, of.state) for of in one.runs if of.owner is None} for name, one in found.items() if isinstance(one.runs, tuple)}
+    own = {
+        name: {(of.name, of.state) for of in runtime.runs if of.owner is None}
+        for name, runtime in found.items()
+        if isinstance(runtime.runs, tuple)
+    }
     assert own["podman"] == {("zoo-podman", "running"), ("zoo-podman-idle", "stopped")}
     assert own["crun"] == {("zoo-crun", "running")}
     assert own["runc"] == {("zoo-runc", "running")}
@@ -70,27 +100,27 @@ def test_each_runtime_of_the_zoo_is_found_with_what_runs_and_what_is_only_kept()
     assert own["libvirt"] == {("zoo-domain", "paused"), ("zoo-domain-idle", "stopped")}
     (task,) = found["docker swarm"].live
     assert task.name.startswith("zoo-swarm.1.")
-    chain = {name for name, one in found.items() if one.kubernetes.now}
+    chain = {name for name, runtime in found.items() if runtime.kubernetes.now}
     assert chain == {"dockershim", "docker", "containerd", "runc"}
 
 
 def test_an_idle_zoo_runs_nothing_and_has_the_same_versions() -> None:
     idle, running = runtimes("debian12-idle"), runtimes("debian12-running")
-    assert {name: one.version for name, one in running.items()} == {name: one.version for name, one in idle.items()} | {
+    assert {name: runtime.version for name, runtime in running.items()} == {name: runtime.version for name, runtime in idle.items()} | {
         "docker swarm": "20.10.24+dfsg1"
     }
     used = {"dockershim", "docker", "containerd", "runc"}
-    assert {name: one.runs for name, one in idle.items() if name not in used} == dict.fromkeys(idle.keys() - used, ())
+    assert {name: runtime.runs for name, runtime in idle.items() if name not in used} == dict.fromkeys(idle.keys() - used, ())
 
 
 def test_an_older_capture_says_that_it_was_not_asked() -> None:
     whole = capture("debian12-running")
     commands = {key: value for key, value in whole.commands.items() if not key.startswith("runtime ")}
     facts = facts_from(dataclasses.replace(whole, commands=commands))
-    assert {one.name: one.runs for one in facts.runtimes if isinstance(one.runs, Unreadable)} == dict.fromkeys(
+    assert {runtime.name: runtime.runs for runtime in facts.runtimes if isinstance(runtime.runs, Unreadable)} == dict.fromkeys(
         ("LXC", "LXD", "libvirt", "systemd-nspawn"), Unreadable("runtime entries", "the capture does not hold it")
     )
-    assert [one.what for one in facts.unreadable if one.what.startswith("runtime ")] == []
+    assert [unreadable.what for unreadable in facts.unreadable if unreadable.what.startswith("runtime ")] == []
 
 
 @pytest.mark.parametrize(
@@ -102,7 +132,7 @@ def test_a_list_that_could_not_be_read_is_no_empty_list(key: str, names: set[str
     slow = CommandReading(TIMED_OUT, b"/var/lib/lxc/x\n")
     facts = facts_from(dataclasses.replace(whole, commands={**whole.commands, key: slow}))
     wrong = Unreadable(key, "it timed out")
-    assert {one.name: one.runs for one in facts.runtimes if isinstance(one.runs, Unreadable)} == dict.fromkeys(names, wrong)
+    assert {runtime.name: runtime.runs for runtime in facts.runtimes if isinstance(runtime.runs, Unreadable)} == dict.fromkeys(names, wrong)
     assert wrong in facts.unreadable
 
 
@@ -110,7 +140,7 @@ def test_docker_that_does_not_answer_is_not_idle() -> None:
     whole = capture("debian12-running")
     off = CommandReading(0, skipped="docker.service is not active")
     commands = {**whole.commands, **dict.fromkeys(("docker info", "docker version", "docker containers"), off)}
-    found = {one.name: one for one in facts_from(dataclasses.replace(whole, commands=commands)).runtimes}
+    found = {runtime.name: runtime for runtime in facts_from(dataclasses.replace(whole, commands=commands)).runtimes}
     assert found["docker"].runs == Unreadable("docker containers", "Docker does not run or did not answer")
     assert found["docker"].live == ()
     assert found["dockershim"].runs == found["docker"].runs
@@ -135,9 +165,9 @@ def test_what_the_machine_itself_is(word: str, said: str) -> None:
 def test_only_what_has_processes_is_live() -> None:
     states = ("running", "paused", "restarting", "stopped", "created", "exited", "suspended")
     runs = tuple(Running(state, "container", state) for state in states)
-    one = dataclasses.replace(runtimes("debian12-idle")["podman"], runs=runs)
-    assert [of.name for of in one.live] == ["running", "paused", "restarting"]
-    assert [use.now for use in Use] == [True, True, False, False]
+    podman = dataclasses.replace(runtimes("debian12-idle")["podman"], runs=runs)
+    assert [of.name for of in podman.live] == ["running", "paused", "restarting"]
+    assert [use.now for use in KubernetesUse] == [True, True, False, False]
 
 
 def test_a_thousand_containers_are_counted_and_not_all_kept() -> None:
@@ -149,7 +179,7 @@ def test_a_thousand_containers_are_counted_and_not_all_kept() -> None:
         "runtime entries": CommandReading(0, lines.encode()),
         "processes": CommandReading(0, processes.encode()),
     }
-    lxc = next(one for one in facts_from(dataclasses.replace(whole, commands=commands)).runtimes if one.name == "LXC")
+    lxc = next(runtime for runtime in facts_from(dataclasses.replace(whole, commands=commands)).runtimes if runtime.name == "LXC")
     assert isinstance(lxc.runs, tuple)
     assert (len(lxc.runs), lxc.runs[0], lxc.notes) == (200, Running("zz", "container", "running"), ("801 more are not listed",))
 
@@ -166,7 +196,7 @@ def strings(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [
-        text for one in (value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()) for text in strings(one)
+        text for item in (value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()) for text in strings(item)
     ]
 
 
@@ -213,7 +243,8 @@ def test_an_escape_behind_any_word_reaches_no_text(name: str) -> None:
     whole = capture(name)
     for place in range(40):
         commands = {
-            key: dataclasses.replace(one, stdout=escaped(one.stdout, place)) if key in KEYS else one for key, one in whole.commands.items()
+            key: dataclasses.replace(reading, stdout=escaped(reading.stdout, place)) if key in KEYS else reading
+            for key, reading in whole.commands.items()
         }
         check_what_is_kept(facts_from(dataclasses.replace(whole, commands=commands)).runtimes)
 
@@ -231,7 +262,7 @@ def test_names_that_docker_tells_are_cleaned() -> None:
         "docker containers": CommandReading(0, said.replace('"name":"/zoo-', '"name":"/\\u001b]0;owned\\u0007zoo-').encode()),
         "docker info": CommandReading(0, info.encode()),
     }
-    found = {one.name: one for one in facts_from(dataclasses.replace(whole, commands=commands)).runtimes}
+    found = {runtime.name: runtime for runtime in facts_from(dataclasses.replace(whole, commands=commands)).runtimes}
     check_what_is_kept(tuple(found.values()))
     assert {"y", "runc"} <= {link.to for link in found["docker"].links}
 

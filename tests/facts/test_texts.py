@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from migrate.facts.config_use import ConfigUse, Use
+from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.texts import MOST, config_uses, log_parser_lines, query_lines, script_lines
 
 
@@ -93,8 +93,8 @@ def test_query_lines(line: str, words: str | None) -> None:
 def test_of_a_config_map_only_the_matching_words_are_kept() -> None:
     data = {"run.sh": "set -e\ndocker login -p Pa55word\n", "rules": 'x{name=~"k8s_a"}', "other": "nothing"}
     assert tuple(config_uses("shop", "scripts", data)) == (
-        ConfigUse(namespace="shop", name="scripts", key="run.sh", line=2, use=Use.CALL, words="docker login"),
-        ConfigUse(namespace="shop", name="scripts", key="rules", line=1, use=Use.QUERY, words='name=~"k8s_a'),
+        ConfigUse(namespace="shop", name="scripts", key="run.sh", line=2, use=ConfigUseKind.CALL, words="docker login"),
+        ConfigUse(namespace="shop", name="scripts", key="rules", line=1, use=ConfigUseKind.QUERY, words='name=~"k8s_a'),
     )
 
 

@@ -25,12 +25,14 @@ def test_one_that_does_not_answer_is_unreadable() -> None:
     broken = CommandReading(1, b"", b"skopeo: cannot open shared object file\n")
     found = facts(replace(capture, commands={**capture.commands, KEY: broken}))
     assert "skopeo" not in found.tools
-    assert [one.reason for one in found.unreadable if one.what == KEY] == ["exit code 1: skopeo: cannot open shared object file"]
+    assert [unreadable.reason for unreadable in found.unreadable if unreadable.what == KEY] == [
+        "exit code 1: skopeo: cannot open shared object file"
+    ]
 
 
 def test_a_capture_of_an_earlier_version_did_not_ask() -> None:
     capture = capture_of("lab-w8", WITH_CRIO)
-    earlier = replace(capture, commands={key: one for key, one in capture.commands.items() if key != KEY})
+    earlier = replace(capture, commands={key: reading for key, reading in capture.commands.items() if key != KEY})
     found = facts(earlier)
     assert "skopeo" not in found.tools
-    assert [one for one in found.unreadable if one.what == KEY] == []
+    assert [unreadable for unreadable in found.unreadable if unreadable.what == KEY] == []

@@ -162,7 +162,7 @@ def test_the_question_gives_what_packages_as_planned_takes(node: Node) -> None:
     script = question(["cri-o"]).replace("/var/lib/dpkg/status", str(node.root / "var/lib/dpkg/status"))
     found = transaction(node.run("sh", "-c", script), 0)
     assert found == Transaction("apt", (Change("conmon", "2.0.25+ds1-1", "2:2.1.2~0"), Change("cri-o", None, "1.23.5~2")))
-    planned = (f"{one.name}={one.after}" for one in found.changes)
+    planned = (f"{change.name}={change.after}" for change in found.changes)
     assert node.call("packages_as_planned", "apt", *planned) == Ended(0, "", "")
 
 

@@ -66,8 +66,8 @@ def planned(name: str) -> frozenset[str]:
     if found.problem:
         return frozenset()
     if name in DOWNGRADED:
-        return frozenset({f"downgrade {one.name}" for one in found.changes} | {"end"})
-    actions = {f"remove {one.name}" if one.after is None else f"install {one.name}={one.after}" for one in found.changes}
+        return frozenset({f"downgrade {change.name}" for change in found.changes} | {"end"})
+    actions = {f"remove {change.name}" if change.after is None else f"install {change.name}={change.after}" for change in found.changes}
     return frozenset(actions | {f"unhold {name}" for name in found.held} | {"end"})
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrate.facts.model import Unreadable
 from migrate.facts.package_managers import INSTALLED, MANAGERS, OWNED_BY_NONE, question
 from migrate.facts.parse.transaction import LONGEST, transaction
 from migrate.facts.transaction import Change, Transaction
+from migrate.facts.values import Unreadable
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "transactions"
 NAMES = sorted(path.name for path in FIXTURES.glob("*-*.txt"))
@@ -42,7 +42,8 @@ def text_of(name: str) -> str:
     if isinstance(found, Unreadable):
         return "\n".join((*lines, f"  UNREADABLE {found.what}: {found.reason}"))
     lines += [
-        f"  {one.name}: {one.before or '-'} -> {one.after or '-'}{' HELD' if one.name in found.held else ''}" for one in found.changes
+        f"  {change.name}: {change.before or '-'} -> {change.after or '-'}{' HELD' if change.name in found.held else ''}"
+        for change in found.changes
     ]
     lines += [f"  problem: {found.problem}"] if found.problem else []
     return "\n".join(lines if len(lines) > 1 else (*lines, "  nothing to do"))
@@ -144,7 +145,7 @@ def test_a_manager_is_looked_for_once_and_its_words_ask_nothing() -> None:
     assert list(MANAGERS) == ["apt", "dnf", "yum", "zypper"]
     words = MANAGERS["apt"].simulate(["cri-o", "a b;reboot"])
     assert words == "LC_ALL=C apt-get -s -q --no-install-recommends -o APT::Install-Suggests=false install -- cri-o 'a b;reboot'"
-    assert all(one.simulate(["x"]).startswith("LC_ALL=C ") for one in MANAGERS.values())
+    assert all(manager.simulate(["x"]).startswith("LC_ALL=C ") for manager in MANAGERS.values())
     with pytest.raises(dataclasses.FrozenInstanceError):
         MANAGERS["apt"].name = "other"  # type: ignore[misc]
 

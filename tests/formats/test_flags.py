@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.formats import FormatError, words
-from migrate.formats.flags import Flag, edit_flags, last, parse_flags
+from migrate.formats.flags import GivenFlag, edit_flags, last, parse_flags
 
 BOOLEANS = frozenset({"fail-swap-on", "h"})
 KUBEADM = "--network-plugin=cni --node-labels=lab=clean --pod-infra-container-image=k8s.gcr.io/pause:3.6"
@@ -12,20 +12,20 @@ KUBEADM = "--network-plugin=cni --node-labels=lab=clean --pod-infra-container-im
 def test_all_forms():
     args = ["--a=1", "--b_c", "2", "--fail-swap-on", "x", "-v=4", "-v5", "-v", "6", "-hv7", "--e=", "-", "--", "--not=one"]
     assert parse_flags(args, BOOLEANS) == (
-        Flag("a", "1", 0, 1),
-        Flag("b-c", "2", 1, 3),
-        Flag("fail-swap-on", None, 3, 4),
-        Flag("v", "4", 5, 6),
-        Flag("v", "5", 6, 7),
-        Flag("v", "6", 7, 9),
-        Flag("h", None, 9, 10),
-        Flag("v", "7", 9, 10),
-        Flag("e", "", 10, 11),
+        GivenFlag("a", "1", 0, 1),
+        GivenFlag("b-c", "2", 1, 3),
+        GivenFlag("fail-swap-on", None, 3, 4),
+        GivenFlag("v", "4", 5, 6),
+        GivenFlag("v", "5", 6, 7),
+        GivenFlag("v", "6", 7, 9),
+        GivenFlag("h", None, 9, 10),
+        GivenFlag("v", "7", 9, 10),
+        GivenFlag("e", "", 10, 11),
     )
 
 
 def test_a_value_may_look_like_a_flag():
-    assert parse_flags(["--a", "--b"]) == (Flag("a", "--b", 0, 2),)
+    assert parse_flags(["--a", "--b"]) == (GivenFlag("a", "--b", 0, 2),)
 
 
 @pytest.mark.parametrize("args", [["--a"], ["---a", "x"], ["--=x"], ["-v"]])
@@ -36,8 +36,8 @@ def test_what_pflag_refuses(args):
 
 def test_the_last_one_is_in_force():
     found = parse_flags(["--a=1", "--a=2", "--b_b=3"])
-    assert last(found, "a") == Flag("a", "2", 1, 2)
-    assert last(found, "b_b") == last(found, "b-b") == Flag("b-b", "3", 2, 3)
+    assert last(found, "a") == GivenFlag("a", "2", 1, 2)
+    assert last(found, "b_b") == last(found, "b-b") == GivenFlag("b-b", "3", 2, 3)
     assert last(found, "c") is None
 
 

@@ -79,11 +79,12 @@ def test_eviction_thresholds():
     text = "memory.available<100Mi, nodefs.available<10%,imagefs.available<0%,nodefs.inodesFree<5.5%"
     values = quantity.threshold_map(text)
     assert values == {"memory.available": "100Mi", "nodefs.available": "10%", "imagefs.available": "0%", "nodefs.inodesFree": "5.5%"}
-    assert quantity.thresholds(values) == (
+    assert [quantity.threshold(signal, value) for signal, value in values.items()] == [
         Threshold("memory.available", Fraction(104_857_600), None),
         Threshold("nodefs.available", None, Fraction(10)),
+        None,
         Threshold("nodefs.inodesFree", None, Fraction(11, 2)),
-    )
+    ]
     assert quantity.threshold_map("") == {}
     assert quantity.threshold("pid.available", "100%") is None
 

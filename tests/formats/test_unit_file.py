@@ -15,7 +15,7 @@ DOCKER = (DATA / "docker-20.10.24.service").read_text()
 def test_the_kubelet_of_a_kubeadm_node():
     unit = unit_file.merge(("/k", KUBELET), [("/k.d/10-kubeadm.conf", KUBEADM)])
     assert unit.all("Service", "ExecStart") == (
-        unit_file.Setting(
+        unit_file.UnitSetting(
             "Service",
             "ExecStart",
             "/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS",
@@ -24,19 +24,19 @@ def test_the_kubelet_of_a_kubeadm_node():
         ),
     )
     assert unit_file.environment(unit) == (
-        unit_file.Variable(
+        unit_file.UnitVariable(
             "KUBELET_KUBECONFIG_ARGS",
             "--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf",
             "/k.d/10-kubeadm.conf",
             2,
         ),
-        unit_file.Variable("KUBELET_CONFIG_ARGS", "--config=/var/lib/kubelet/config.yaml", "/k.d/10-kubeadm.conf", 3),
+        unit_file.UnitVariable("KUBELET_CONFIG_ARGS", "--config=/var/lib/kubelet/config.yaml", "/k.d/10-kubeadm.conf", 3),
     )
     assert unit_file.environment_files(unit) == (
         unit_file.EnvironmentFile("/var/lib/kubelet/kubeadm-flags.env", True, "/k.d/10-kubeadm.conf", 4),
         unit_file.EnvironmentFile("/etc/default/kubelet", True, "/k.d/10-kubeadm.conf", 5),
     )
-    assert unit.last("Service", "Restart") == unit_file.Setting("Service", "Restart", "always", "/k", 7)
+    assert unit.last("Service", "Restart") == unit_file.UnitSetting("Service", "Restart", "always", "/k", 7)
     assert unit.last("Service", "User") is None
 
 

@@ -52,8 +52,8 @@ def test_what_cannot_be_split(value, message):
 
 def test_a_command_is_taken_apart():
     found = words.command("-+/usr/bin/kubelet --a $B")
-    assert (found.prefix, found.program, texts(found.arguments), found.expands) == ("-+", "/usr/bin/kubelet", ["--a", "$B"], True)
-    assert words.command(":/bin/x $B").expands is False
+    assert (found.program, texts(found.arguments)) == ("/usr/bin/kubelet", ["--a", "$B"])
+    assert words.command(":/bin/x $B").program == "/bin/x"
     assert texts(words.command("/bin/x ';' \\;").arguments) == [";", ";"]
 
 

@@ -83,9 +83,9 @@ def test_kubeadm_is_the_lab() -> None:
 
 
 def test_every_installer_has_a_capture() -> None:
-    assert {name for _, name, _ in FOUND} | {"kubeadm"} == {one.name for one in (*INSTALLERS, UNKNOWN)}
+    assert {name for _, name, _ in FOUND} | {"kubeadm"} == {installer.name for installer in (*INSTALLERS, UNKNOWN)}
     assert {folder for folder, _, _ in FOUND} == {path.name for path in FIXTURES.iterdir()}
-    assert set(WAYS) == {one.name for one in (*INSTALLERS, UNKNOWN) if not one.supported}
+    assert set(WAYS) == {installer.name for installer in (*INSTALLERS, UNKNOWN) if not installer.supported}
 
 
 @pytest.mark.parametrize("folder", [folder for folder, _, _ in FOUND])

@@ -104,13 +104,13 @@ def test_kubeadm_on_machines_of_a_cloud_is_no_managed_node() -> None:
         assert identify(make.facts(), make.node(providerID=provider)).name == "kubeadm"
 
 
-@pytest.mark.parametrize("one", [*INSTALLERS, UNKNOWN], ids=lambda one: one.name)
-def test_each_installer_says_what_to_do(one: Any) -> None:
+@pytest.mark.parametrize("installer", [*INSTALLERS, UNKNOWN], ids=lambda installer: installer.name)
+def test_each_installer_says_what_to_do(installer: Any) -> None:
     """A supported one what its next run would undo, an unsupported one its way out; never both."""
-    assert bool(one.aftercare) == one.supported
-    assert bool(one.way_out) != one.supported
+    assert bool(installer.aftercare) == installer.supported
+    assert bool(installer.way_out) != installer.supported
 
 
 def test_names_are_unique() -> None:
-    names = [one.name for one in (*INSTALLERS, UNKNOWN)]
+    names = [installer.name for installer in (*INSTALLERS, UNKNOWN)]
     assert sorted(set(names)) == sorted(names)

@@ -26,11 +26,11 @@ def scanned(text: str, path: str = "x.yaml", kind: FileKind = FileKind.MANIFEST,
 
 
 def findings(scan: Scan) -> list[Finding]:
-    return [*scan.findings, *(one for workload in scan.workloads for one in workload.findings)]
+    return [*scan.findings, *(finding for workload in scan.workloads for finding in workload.findings)]
 
 
 def said(scan: Scan, *codes: str) -> list[str]:
     """Every finding of the codes (all, for none) by its place."""
-    found = [one for one in findings(scan) if not codes or one.code in codes]
-    found.sort(key=lambda one: (one.location.line or 0, one.location.column or 0, one.code, one.evidence))
-    return [f"{one.location.line}:{one.location.column} {one.code} {one.subject}: {one.evidence}" for one in found]
+    found = [finding for finding in findings(scan) if not codes or finding.code in codes]
+    found.sort(key=lambda finding: (finding.location.line or 0, finding.location.column or 0, finding.code, finding.evidence))
+    return [f"{finding.location.line}:{finding.location.column} {finding.code} {finding.subject}: {finding.evidence}" for finding in found]

@@ -81,12 +81,12 @@ QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 
 
 def judged(text: str, kind: FileKind) -> None:
-    for one in findings(scanned(text, "x", kind)):
-        for shown in (one.subject, one.evidence):
+    for finding in findings(scanned(text, "x", kind)):
+        for shown in (finding.subject, finding.evidence):
             assert shown == printable(shown)
             assert "\n" not in shown
-        assert one.location is not None
-        assert 1 <= (one.location.line or 0) <= len(re.split(r"\r\n?|\n", text))
+        assert finding.location is not None
+        assert 1 <= (finding.location.line or 0) <= len(re.split(r"\r\n?|\n", text))
 
 
 @QUICK

@@ -31,22 +31,22 @@ def test_a_place_is_the_place_of_what_was_seen(path: Path) -> None:
     kind = kind_of(path.as_posix(), path.read_bytes()[:128])
     assert kind is not None
     lines = path.read_text("utf-8").splitlines()
-    for one in findings(scanned(path.read_text("utf-8"), path.name, kind)):
-        assert one.location is not None
-        row, column = one.location.line or 0, one.location.column or 0
-        if one.code != "D2C700":
+    for finding in findings(scanned(path.read_text("utf-8"), path.name, kind)):
+        assert finding.location is not None
+        row, column = finding.location.line or 0, finding.location.column or 0
+        if finding.code != "D2C700":
             rest = lines[row - 1][column - 1 :]
-            assert rest, (one, lines[row - 1])
+            assert rest, (finding, lines[row - 1])
             assert not rest[0].isspace()
-            assert rest[0] != "#" or one.code == "D2C703"
+            assert rest[0] != "#" or finding.code == "D2C703"
 
 
 def test_every_workload_is_listed_when_asked_for() -> None:
     text = (FIXTURES / "repo" / "deploy" / "log-agent.yaml").read_text("utf-8")
     workloads = scanned(text.replace("/var/lib/docker/containers", "/srv").replace("/var/log", "/srv"), everything=True).workloads
-    assert [(one.workload.title, one.pod_security, one.findings, str(one.workload.place)) for one in workloads] == [
-        ("DaemonSet logging/log-agent", "privileged", (), "x.yaml:24:1")
-    ]
+    assert [
+        (workload.workload.title, workload.pod_security, workload.findings, str(workload.workload.place)) for workload in workloads
+    ] == [("DaemonSet logging/log-agent", "privileged", (), "x.yaml:24:1")]
 
 
 def pod(body: str, kind: str = "Pod") -> str:

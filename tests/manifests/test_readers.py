@@ -11,10 +11,10 @@ from migrate.manifests.text import Text
 
 def uses(kind: FileKind, text: str, path: str = "x") -> list[str]:
     found = []
-    for one in read(kind, Text(path, text)):
-        assert isinstance(one, (Use, Problem))
-        said = f"{one.kind}: {one.evidence}" if isinstance(one, Use) else f"{one.trouble}: {one.why}"
-        found.append(f"{one.place.line}:{one.place.column} {one.subject} {said}")
+    for item in read(kind, Text(path, text)):
+        assert isinstance(item, (Use, Problem))
+        said = f"{item.kind}: {item.evidence}" if isinstance(item, Use) else f"{item.trouble}: {item.why}"
+        found.append(f"{item.place.line}:{item.place.column} {item.subject} {said}")
     return found
 
 

@@ -24,21 +24,21 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
 def test_pieces_are_the_stream_with_its_lines(text: str, sizes: list[int]) -> None:
     data = text.encode()
     found = list(pieces(cut(data, sizes)))
-    assert b"".join(one.data for one in found) == data
+    assert b"".join(piece.data for piece in found) == data
     at = 0
-    for one in found:
-        assert one.whole
+    for piece in found:
+        assert piece.whole
         # a carriage return alone ends a line too; a piece never begins inside a CRLF
-        assert one.first == 1 + len(text[:at].replace("\r\n", "\n").replace("\r", "\n")) - len(
+        assert piece.first == 1 + len(text[:at].replace("\r\n", "\n").replace("\r", "\n")) - len(
             text[:at].replace("\r\n", "\n").replace("\r", "\n").replace("\n", "")
         )
-        at += len(one.data)
+        at += len(piece.data)
 
 
 @given(TEXTS, st.lists(st.integers(0, 200), max_size=8))
 def test_documents_are_the_same_however_the_bytes_come(text: str, sizes: list[int]) -> None:
     whole = [text[a:b] for a, b in documents(text)]
-    cut_up = [one.data.decode()[a:b] for one in pieces(cut(text.encode(), sizes)) for a, b in documents(one.data.decode())]
+    cut_up = [piece.data.decode()[a:b] for piece in pieces(cut(text.encode(), sizes)) for a, b in documents(piece.data.decode())]
     assert cut_up == ([] if text == "" else whole)
 
 
@@ -51,17 +51,26 @@ def test_documents_are_those_of_yaml(end: str) -> None:
 def test_a_document_over_the_limit_is_told_and_the_next_one_read() -> None:
     blocks = [b"a: 1\n---\n" + b"x: y\n" * 10, *[b"x: y\n" * 10] * 5, b"---\nz: 1\n", b"---\nlast: 1\n"]
     found = list(pieces(blocks, limit=100))
-    assert [(one.first, one.whole, len(one.data)) for one in found] == [(1, True, 5), (2, False, 100), (63, True, 9), (65, True, 12)]
+    assert [(piece.first, piece.whole, len(piece.data)) for piece in found] == [
+        (1, True, 5),
+        (2, False, 100),
+        (63, True, 9),
+        (65, True, 12),
+    ]
     assert found[-1].data == b"---\nlast: 1\n"
 
 
 def test_a_document_over_the_limit_that_ends_in_its_last_block() -> None:
     found = list(pieces([b"x: y\n" * 10, b"x: y\n" * 10 + b"---\nz: 1\n---\nlast: 1\n"], limit=80))
-    assert [(one.first, one.whole, one.data[-5:]) for one in found] == [(1, False, b"x: y\n"), (21, True, b"z: 1\n"), (23, True, b"t: 1\n")]
+    assert [(piece.first, piece.whole, piece.data[-5:]) for piece in found] == [
+        (1, False, b"x: y\n"),
+        (21, True, b"z: 1\n"),
+        (23, True, b"t: 1\n"),
+    ]
 
 
 def test_a_huge_document_is_never_held_whole() -> None:
-    held = max(len(one.data) for one in pieces(b"x" * 1024 * 1024 for _ in range(40)))
+    held = max(len(piece.data) for piece in pieces(b"x" * 1024 * 1024 for _ in range(40)))
     assert held <= LIMIT
 
 
@@ -69,4 +78,4 @@ def test_a_huge_document_is_never_held_whole() -> None:
 def test_floods_of_half_separators_are_one_document(flood: str) -> None:
     text = flood * (400_000 // len(flood))
     assert len(list(documents(text))) == 1
-    assert sum(len(one.data) for one in pieces([text.encode()])) == len(text)
+    assert sum(len(piece.data) for piece in pieces([text.encode()])) == len(text)

@@ -72,7 +72,7 @@ USER = {"runAsUser": 1000}
 CONTAINER = st.one_of(
     ALONE,
     ALONE,
-    ALONE.map(lambda one: {"securityContext": USER, **one}),
+    ALONE.map(lambda container: {"securityContext": USER, **container}),
     st.fixed_dictionaries({"name": st.just("a")}, optional=FIELDS),
 )
 ANNOTATIONS = st.dictionaries(
@@ -89,10 +89,12 @@ POD_FIELDS: dict[str, Any] = {
     "hostIPC": st.booleans(),
     "hostNetwork": st.booleans(),
     "runtimeClassName": st.just("gvisor"),
-    "securityContext": CONTEXT.map(lambda one: {key: one[key] for key in one if key not in ("privileged", "capabilities", "procMount")}),
+    "securityContext": CONTEXT.map(
+        lambda context: {key: context[key] for key in context if key not in ("privileged", "capabilities", "procMount")}
+    ),
 }
 SPEC = st.one_of(
-    st.fixed_dictionaries({"containers": CONTAINER.map(lambda one: [one])}),
+    st.fixed_dictionaries({"containers": CONTAINER.map(lambda container: [container])}),
     st.fixed_dictionaries({"containers": MOUNTS.map(lambda mounts: [{"name": "a", "volumeMounts": mounts}]), "volumes": VOLUMES}),
     *(st.fixed_dictionaries({"containers": st.just([]), key: value}) for key, value in POD_FIELDS.items()),
     st.fixed_dictionaries({"containers": st.lists(CONTAINER, max_size=2)}, optional={"volumes": VOLUMES, **POD_FIELDS}),
@@ -149,7 +151,13 @@ def everything(text: str, ground: Ground, rules: Any) -> tuple[list[str], list[s
         scan = Scan(ground, rules, everything=parse_all)
         scan.manifests("x", text)
         # what is broken or does not fit is known of what was parsed alone
-        found.append(sorted(f"{one.location} {one.code} {one.evidence}" for one in findings(scan) if one.code not in ("D2C700", "D2C701")))
+        found.append(
+            sorted(
+                f"{finding.location} {finding.code} {finding.evidence}"
+                for finding in findings(scan)
+                if finding.code not in ("D2C700", "D2C701")
+            )
+        )
     return found[0], found[1]
 
 
@@ -160,7 +168,7 @@ def everything(text: str, ground: Ground, rules: Any) -> tuple[list[str], list[s
 def test_no_rule_sees_anything_in_what_is_passed_over(document: Any, style: Any, target: str, least: Severity) -> None:
     chosen = STRICT if target == "strict" else target_named(target)
     assert chosen is not None
-    rules = tuple(one for one in RULES if one.severity.rank <= least.rank)
+    rules = tuple(rule for rule in RULES if rule.severity.rank <= least.rank)
     quick, slow = everything(yaml.safe_dump(document, **style), Ground(chosen), rules)
     assert quick == slow
 
@@ -193,7 +201,7 @@ def test_escapes_do_not_hide_a_word(word: str, at: int, how: str) -> None:
     assert target is not None
     quick, slow = everything(text, Ground(target), RULES)
     assert quick == slow
-    assert any("D2C304" in one for one in slow)
+    assert any("D2C304" in line for line in slow)
 
 
 def test_each_rule_about_workloads_has_its_words() -> None:
@@ -276,7 +284,7 @@ def test_every_rule_with_words_has_documents_that_it_sees() -> None:
 def test_its_own_words_find_what_a_rule_sees(slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the words of this rule alone: those of others would hide that one is missing."""
     monkeypatch.setattr(telltale, "OTHERS", ())
-    rules = tuple(one for one in RULES if one.slug == slug)
+    rules = tuple(rule for rule in RULES if rule.slug == slug)
     for document in ALONE_SEEN[slug]:
         quick, slow = everything(yaml.safe_dump(document), Ground(STRICT), rules)
         assert slow, document
@@ -296,4 +304,4 @@ def test_the_lab_and_the_fixtures_say_the_same_with_and_without() -> None:
     for text in texts:
         quick, slow = everything(text, Ground(target), RULES)
         # what is broken or does not fit is seen in what is parsed alone
-        assert quick == [one for one in slow if one in quick or ("D2C700" not in one and "D2C701" not in one)]
+        assert quick == [line for line in slow if line in quick or ("D2C700" not in line and "D2C701" not in line)]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from migrate.manifests import json_nodes, nodes
-from migrate.manifests.values import MAX_VALUES, Reading, TooMuch
+from migrate.manifests.values import MAX_VALUES, TooMuch, ValueReader
 
 
 def value(text: str) -> Any:
-    return Reading().value(next(nodes.compose(text)))
+    return ValueReader().value(next(nodes.compose(text)))
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_merge_keys_and_their_order() -> None:
 
 
 def test_a_key_twice_is_told_and_the_last_counts() -> None:
-    reading = Reading()
+    reading = ValueReader()
     assert reading.value(next(nodes.compose("a: 1\nb: 2\na: 3\n"))) == {"a": 3, "b": 2}
-    assert [(one.value, one.start_mark.index) for one in reading.twice] == [("a", 10)]
+    assert [(key.value, key.start_mark.index) for key in reading.twice] == [("a", 10)]
 
 
 def test_a_bomb_of_aliases_is_no_more_than_the_budget() -> None:
@@ -112,7 +112,7 @@ def test_what_is_no_yaml_is_broken_at_its_place(text: str, offset: int, said: st
     ],
 )
 def test_json_that_libyaml_refuses(text: str, expected: Any) -> None:
-    assert Reading().value(json_nodes.compose(text)) == expected
+    assert ValueReader().value(json_nodes.compose(text)) == expected
 
 
 @pytest.mark.parametrize(

@@ -30,14 +30,14 @@ def found(text: str) -> list[Waiver | Problem]:
     ],
 )
 def test_what_a_waiver_is_about(text: str, first: int, last: int) -> None:
-    [one] = found(text)
-    assert isinstance(one, Waiver)
-    assert (one.codes, one.reason, one.until, one.first, one.last) == (("D2C301",), "moves", None, first, last)
+    [waiver] = found(text)
+    assert isinstance(waiver, Waiver)
+    assert (waiver.codes, waiver.reason, waiver.until, waiver.first, waiver.last) == (("D2C301",), "moves", None, first, last)
 
 
 def test_codes_reason_and_day() -> None:
-    [one] = found("a: 1\nb: 1 # docker2cri: ignore D2C301, D2C304: moves to BuildKit (until 2027-01-31)\n")
-    assert one == Waiver(("D2C301", "D2C304"), "moves to BuildKit", date(2027, 1, 31), "x", 2, 2, 2)
+    [waiver] = found("a: 1\nb: 1 # docker2cri: ignore D2C301, D2C304: moves to BuildKit (until 2027-01-31)\n")
+    assert waiver == Waiver(("D2C301", "D2C304"), "moves to BuildKit", date(2027, 1, 31), "x", 2, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_codes_reason_and_day() -> None:
     ],
 )
 def test_an_incomplete_waiver_is_told(comment: str, lacks: str) -> None:
-    [one] = found(f"a: 1\n  {comment}\nb: 1\n")
-    assert isinstance(one, Problem)
-    assert (one.why, str(one.place)) == (f"it {lacks}; {LONG}", "x:2:3")
+    [waiver] = found(f"a: 1\n  {comment}\nb: 1\n")
+    assert isinstance(waiver, Problem)
+    assert (waiver.why, str(waiver.place)) == (f"it {lacks}; {LONG}", "x:2:3")
 
 
 @pytest.mark.parametrize("text", ["docker2cri: ignore D2C301 x\n", "# docker2cri: look\n", "# ignore D2C301 x\n"])

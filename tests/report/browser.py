@@ -41,7 +41,7 @@ class Browser:
         assert self._process.stderr is not None
         address = next(line.split()[-1] for line in self._process.stderr if line.startswith("DevTools listening on"))
         self._socket = websocket.create_connection(address, timeout=60, suppress_origin=True)
-        target = next(one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page")
+        target = next(info for info in self.call("Target.getTargets")["targetInfos"] if info["type"] == "page")
         self._session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")

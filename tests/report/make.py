@@ -7,7 +7,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from migrate.report.build import build_report, counted
-from migrate.report.model import Finding, Node, NotChecked, Report, Workload
+from migrate.report.model import NotChecked, Report, ReportedFinding, ReportedNode, ReportedWorkload
 from migrate.rules.judge import judge_workloads
 from migrate.targets.table import target_named
 from tests.captured import BUNDLE
@@ -21,7 +21,7 @@ def captured(*, accepted: bool = False, files: bool = True) -> Report:
     assert CONTAINERD is not None
     reasons = EVERYTHING if accepted else {}
     cluster, nodes = judged(BUNDLE.name, reasons)
-    workloads = judge_workloads(cluster, [one.view for one in nodes if one.view], CONTAINERD, reasons)
+    workloads = judge_workloads(cluster, [node.view for node in nodes if node.view], CONTAINERD, reasons)
     plans = plan_of(BUNDLE.name, reasons).nodes if files else ()
     return build_report(nodes, workloads, target=CONTAINERD, tool="golden", taken=cluster.taken, cluster=cluster, name="lab", plans=plans)
 
@@ -42,21 +42,24 @@ def fleet(base: Report, size: int, prefix: str = "prod-worker-") -> Report:
         where = {"pool": f"pool-{index % 7}", "zone": f"eu-central-1{'abc'[index % 3]}"}
         if kind == "lost":
             error = f"{name}: no answer on port 22 within 10 s\n  expected: a node that can be reached\n  next: ssh {name} true"
-            nodes.append(Node(host=name, node="", state="not read", error=error, **where))
+            nodes.append(ReportedNode(host=name, node="", state="not read", error=error, **where))
         else:
             nodes.append(replace(by_host[kinds[kind]], host=name, node=name, **where))
-    findings = [one for finding in base.findings for one in _spread(finding, kinds, hosts)]
+    findings = [copy for finding in base.findings for copy in _spread(finding, kinds, hosts)]
     unread = tuple(NotChecked(what=f"node {name}", reason="no answer on port 22 within 10 s") for name in hosts["lost"])
     apps = tuple(
-        Workload(namespace=f"team-{n % 20}", kind="Deployment", name=f"service-{n}", pod_security="baseline", replicas=3, pods=3)
+        ReportedWorkload(namespace=f"team-{n % 20}", kind="Deployment", name=f"service-{n}", pod_security="baseline", replicas=3, pods=3)
         for n in range(size // 2)
     )
-    spread = tuple(replace(one, nodes=_on(one.nodes, kinds, hosts), pods=len(_on(one.nodes, kinds, hosts))) for one in base.workloads)
+    spread = tuple(
+        replace(workload, nodes=_on(workload.nodes, kinds, hosts), pods=len(_on(workload.nodes, kinds, hosts)))
+        for workload in base.workloads
+    )
     workloads, unseen = (*spread, *apps), (*unread, *base.not_checked)
     return counted(replace(base, nodes=tuple(nodes), findings=tuple(findings), not_checked=unseen, workloads=workloads))
 
 
-def _spread(finding: Finding, kinds: dict[str, str], hosts: dict[str, list[str]]) -> list[Finding]:
+def _spread(finding: ReportedFinding, kinds: dict[str, str], hosts: dict[str, list[str]]) -> list[ReportedFinding]:
     on = _on(finding.nodes, kinds, hosts)
     if finding.subject.startswith(("container ", "/etc/")) and finding.nodes == ("lab-w2",):
         return [replace(finding, nodes=(name,), evidence=f"{finding.evidence} ({number})") for number, name in enumerate(on)]

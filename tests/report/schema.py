@@ -34,12 +34,12 @@ def problems(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = N
                 if value != wanted:
                     yield f"{at} is not {wanted!r}"
             case "anyOf":
-                if all(list(problems(value, one, root, at)) for one in wanted):
+                if all(list(problems(value, shape, root, at)) for shape in wanted):
                     yield f"{at} is none of the alternatives: {value!r}"
             case "properties":
-                for name, one in wanted.items():
+                for name, shape in wanted.items():
                     if isinstance(value, dict) and name in value:
-                        yield from problems(value[name], one, root, f"{at}.{name}")
+                        yield from problems(value[name], shape, root, f"{at}.{name}")
             case "required":
                 yield from (f"{at} has no {name}" for name in wanted if isinstance(value, dict) and name not in value)
             case "additionalProperties":
@@ -48,7 +48,7 @@ def problems(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = N
                     if name not in known:
                         yield from problems(one, wanted, root, f"{at}.{name}")
             case "items":
-                for index, one in enumerate(value if isinstance(value, list) else ()):
-                    yield from problems(one, wanted, root, f"{at}[{index}]")
+                for index, shape in enumerate(value if isinstance(value, list) else ()):
+                    yield from problems(shape, wanted, root, f"{at}[{index}]")
             case _:
                 assert keyword in NOTES, f"the validator does not know {keyword}"

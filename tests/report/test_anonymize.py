@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from migrate.report.anonymize import anonymized
 from migrate.report.compare import compare
-from migrate.report.model import Machine, Node, Report, dump_report
+from migrate.report.model import Report, ReportedMachine, ReportedNode, dump_report
 from tests.report.make import captured, fleet
 
 NAMES = (
@@ -28,10 +28,10 @@ def bare(report: Report) -> str:
     return dump_report(replace(report, rules=(), asked=()))
 
 
-def known(node: Node) -> Machine | None:
+def known(node: ReportedNode) -> ReportedMachine | None:
     """What of a machine is no secret."""
     found = node.machine
-    return replace(found, runtimes=tuple(replace(one, own=("",) * len(one.own)) for one in found.runtimes)) if found else None
+    return replace(found, runtimes=tuple(replace(runtime, own=("",) * len(runtime.own)) for runtime in found.runtimes)) if found else None
 
 
 def test_registries_and_values_of_settings_are_hidden() -> None:
@@ -49,14 +49,16 @@ def test_no_name_is_left(report: Report) -> None:
 def test_everything_else_is_as_it_was(report: Report) -> None:
     hidden = anonymized(report, b"key")
     assert (hidden.summary, hidden.rules, hidden.asked, hidden.stacks) == (report.summary, report.rules, report.asked, report.stacks)
-    assert [(one.code, one.severity, len(one.nodes)) for one in hidden.findings] == [
-        (one.code, one.severity, len(one.nodes)) for one in report.findings
+    assert [(each.code, each.severity, len(each.nodes)) for each in hidden.findings] == [
+        (each.code, each.severity, len(each.nodes)) for each in report.findings
     ]
-    assert [(one.state, known(one)) for one in hidden.nodes] == [(one.state, known(one)) for one in report.nodes]
-    assert [[(one.key, one.verdict) for one in node.settings] for node in hidden.nodes] == [
-        [(one.key, one.verdict) for one in node.settings] for node in report.nodes
+    assert [(told.state, known(told)) for told in hidden.nodes] == [(told.state, known(told)) for told in report.nodes]
+    assert [[(setting.key, setting.verdict) for setting in node.settings] for node in hidden.nodes] == [
+        [(setting.key, setting.verdict) for setting in node.settings] for node in report.nodes
     ]
-    assert [(one.kind, one.pod_security) for one in hidden.workloads] == [(one.kind, one.pod_security) for one in report.workloads]
+    assert [(workload.kind, workload.pod_security) for workload in hidden.workloads] == [
+        (workload.kind, workload.pod_security) for workload in report.workloads
+    ]
     for finding in hidden.findings:
         assert set(finding.nodes) <= {node.host for node in hidden.nodes}
         if finding.workload:
@@ -66,9 +68,9 @@ def test_everything_else_is_as_it_was(report: Report) -> None:
 def test_the_same_key_gives_the_same_names(report: Report) -> None:
     assert bare(anonymized(report, b"key")) == bare(anonymized(report, b"key"))
     assert bare(anonymized(report, b"key")) != bare(anonymized(report, b"another"))
-    mended = replace(report, findings=tuple(one for one in report.findings if one.code != "D2C301"))
+    mended = replace(report, findings=tuple(finding for finding in report.findings if finding.code != "D2C301"))
     found = compare(anonymized(report, b"key"), anonymized(mended, b"key"))
-    assert [one.code for one in found.fixed] == ["D2C301"]
+    assert [change.code for change in found.fixed] == ["D2C301"]
     assert (found.appeared, found.nodes_came, found.nodes_went) == ((), (), ())
 
 

@@ -37,8 +37,8 @@ CONTRAST = """(() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with Browser() as one:
-        yield one
+    with Browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from migrate.report.build import counted
 from migrate.report.compare import compare, compare_markdown, compare_text
-from migrate.report.model import Node, Report
+from migrate.report.model import Report, ReportedNode
 from migrate.report.style import Style
 from tests.captured import BUNDLE
 from tests.report.make import captured
@@ -20,7 +20,7 @@ def old() -> Report:
 
 
 def without(report: Report, *codes: str) -> Report:
-    return counted(replace(report, findings=tuple(one for one in report.findings if one.code not in codes)))
+    return counted(replace(report, findings=tuple(finding for finding in report.findings if finding.code not in codes)))
 
 
 def later(old: Report) -> Report:
@@ -29,12 +29,12 @@ def later(old: Report) -> Report:
     cp1, _, w2 = mended.nodes
     nodes = (
         cp1,
-        Node(host="lab-w1", state="not read", error="lab-w1: no answer"),
+        ReportedNode(host="lab-w1", state="not read", error="lab-w1: no answer"),
         replace(w2, state="ready"),
         replace(w2, host="lab-w3", node="lab-w3"),
     )
-    findings = tuple(replace(one, nodes=tuple(host for host in one.nodes if host != "lab-w1")) for one in mended.findings)
-    findings = tuple(one for one in findings if one.nodes)
+    findings = tuple(replace(finding, nodes=tuple(host for host in finding.nodes if host != "lab-w1")) for finding in mended.findings)
+    findings = tuple(finding for finding in findings if finding.nodes)
     new = replace(findings[0], code="D2C401", slug="disk-too-small", subject="/var/lib/containerd", nodes=("lab-w3",))
     return counted(replace(mended, taken="2026-12-01T00:00:00Z", nodes=nodes, findings=(*findings, new), workloads=mended.workloads[1:]))
 
@@ -42,20 +42,20 @@ def later(old: Report) -> Report:
 def test_nothing_changed(old: Report) -> None:
     found = compare(old, old)
     assert (found.fixed, found.appeared, found.nodes_came, found.nodes_went) == ((), (), (), ())
-    assert {(one.code, one.subject) for one in found.still} == {(one.code, one.subject) for one in old.findings}
+    assert {(change.code, change.subject) for change in found.still} == {(finding.code, finding.subject) for finding in old.findings}
 
 
 def test_what_changed(old: Report) -> None:
     found = compare(old, later(old))
-    assert [(one.code, one.subject) for one in found.fixed] == [
+    assert [(change.code, change.subject) for change in found.fixed] == [
         ("D2C113", "container debug-shell"),
         ("D2C113", "container legacy-forwarder"),
         ("D2C301", "DaemonSet ops/image-builder"),
         ("D2C320", "Pod shop/legacy-import"),
         ("D2C321", "Pod shop/legacy-import"),
     ]
-    assert [(one.code, one.nodes) for one in found.appeared] == [("D2C401", ("lab-w3",))]
-    assert [(one.host, one.before, one.after) for one in found.nodes_moved] == [
+    assert [(change.code, change.nodes) for change in found.appeared] == [("D2C401", ("lab-w3",))]
+    assert [(moved.host, moved.before, moved.after) for moved in found.nodes_moved] == [
         ("lab-w1", "ready", "not read"),
         ("lab-w2", "needs work", "ready"),
     ]
@@ -65,7 +65,7 @@ def test_what_changed(old: Report) -> None:
 
 def test_what_could_not_be_read_is_not_called_fixed(old: Report) -> None:
     """Everything of lab-w1 vanished from the findings; nobody knows whether it is mended."""
-    assert [one for one in compare(old, later(old)).fixed if "lab-w1" in one.nodes] == []
+    assert [change for change in compare(old, later(old)).fixed if "lab-w1" in change.nodes] == []
 
 
 def test_texts(old: Report, update_goldens: bool) -> None:

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from migrate.formats import yaml_read
-from migrate.report.model import Finding, Location, Report
+from migrate.report.model import Location, Report, ReportedFinding
 from migrate.report.waivers import inline, waived
 from migrate.report.write import Wish, write_report
 from migrate.rules import Severity
@@ -26,7 +26,7 @@ def report() -> Report:
 
 def scanned(report: Report) -> Report:
     """A report with a finding in a file, as a scan has them."""
-    found = Finding(
+    found = ReportedFinding(
         code="D2C301",
         slug="docker-socket-mounted",
         severity=Severity.BLOCKER,
@@ -55,12 +55,12 @@ def test_sarif(report: Report) -> None:
         "region": {"startLine": 12, "startColumn": 9},
     }
     prints = [result["partialFingerprints"]["finding/v1"] for result in run["results"]]
-    assert len(set(prints)) == len({(one.code, one.subject) for one in report.findings}) + 1
+    assert len(set(prints)) == len({(told.code, told.subject) for told in report.findings}) + 1
 
 
 def test_sarif_suppresses_what_was_answered() -> None:
     log = json.loads(write_report(captured(accepted=True, files=False), "sarif"))
-    said = {one["ruleId"]: one.get("suppressions") for one in log["runs"][0]["results"]}
+    said = {result["ruleId"]: result.get("suppressions") for result in log["runs"][0]["results"]}
     assert said["D2C301"] == [{"kind": "external", "status": "accepted", "justification": "accepted in the test"}]
     assert said["D2C105"] is None
 
@@ -76,7 +76,9 @@ def test_junit(report: Report, fail_on: Severity | None, failing: int) -> None:
         counted = [suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")]
         assert counted == [str(len(suite)), str(kinds.count("failure")), str(kinds.count("error")), str(kinds.count("skipped"))]
         failures += kinds.count("failure")
-    expected = {(one.code, host) for one in report.findings for host in one.nodes if fail_on and one.severity.rank <= fail_on.rank}
+    expected = {
+        (finding.code, host) for finding in report.findings for host in finding.nodes if fail_on and finding.severity.rank <= fail_on.rank
+    }
     assert failures == len(expected) == failing
     names = [case.get("name") for case in root[0]]
     assert names == list(report.asked)
@@ -92,7 +94,7 @@ def test_junit_skips_what_was_answered(report: Report) -> None:
 def test_csv_has_a_row_for_each_finding_on_each_node(report: Report) -> None:
     rows = list(csv.DictReader(io.StringIO(write_report(report, "csv"))))
     told = [(row["code"], row["node"], row["subject"]) for row in rows if row["code"]]
-    assert told == [(one.code, host, one.subject) for one in report.findings for host in one.nodes or ("",)]
+    assert told == [(finding.code, host, finding.subject) for finding in report.findings for host in finding.nodes or ("",)]
     assert [row["slug"] for row in rows if not row["code"]] == ["not-checked"]
     assert write_report(report, "csv", Wish(headers=False)).startswith("D2C105,")
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from migrate.formats import yaml_read
 from migrate.report.compare import compare, compare_markdown, compare_text
 from migrate.report.html import load_page
-from migrate.report.model import FileChange, Finding, Node, NotChecked, Report, Workload, load_report
+from migrate.report.model import FileDiff, NotChecked, Report, ReportedFinding, ReportedNode, ReportedWorkload, load_report
 from migrate.report.plain import plain
 from migrate.report.style import Style
 from migrate.report.write import FORMS, write_report
@@ -47,7 +47,7 @@ BASE = captured()
 
 def planted(text: str) -> Report:
     """A report with the text wherever a node, the API or a person can put one."""
-    finding = Finding(
+    finding = ReportedFinding(
         code="D2C301",
         slug="docker-socket-mounted",
         severity=Severity.BLOCKER,
@@ -69,13 +69,13 @@ def planted(text: str) -> Report:
         BASE,
         cluster=text,
         server=text,
-        nodes=(node, Node(host=text, state="not read", error=text)),
-        workloads=(Workload(namespace="ops", kind="DaemonSet", name=text, pod_security="privileged", nodes=(text,)),),
+        nodes=(node, ReportedNode(host=text, state="not read", error=text)),
+        workloads=(ReportedWorkload(namespace="ops", kind="DaemonSet", name=text, pod_security="privileged", nodes=(text,)),),
         findings=(finding, *BASE.findings[:2]),
         not_checked=(NotChecked(what=text, reason=text),),
         notes=(text,),
         stacks=(replace(BASE.stacks[0], before=layers, after=layers),),
-        files=(FileChange(path=text, why=text, diff=f"--- {text}\n+++ {text}\n@@ -1 +1 @@\n-{text}\n+{text}", nodes=(text,)),),
+        files=(FileDiff(path=text, why=text, diff=f"--- {text}\n+++ {text}\n@@ -1 +1 @@\n-{text}\n+{text}", nodes=(text,)),),
     )
 
 
@@ -148,7 +148,7 @@ def test_any_text(text: str) -> None:
 @pytest.mark.parametrize("text", PLANTED)
 def test_markdown_has_no_more_structure_than_a_calm_one(text: str) -> None:
     """Headings, tables, fences, links and HTML outside code are those of our own."""
-    hostile, calm = (outside_code(write_report(planted(one), "markdown")) for one in (text, "calm"))
+    hostile, calm = (outside_code(write_report(planted(words), "markdown")) for words in (text, "calm"))
     assert [line for line in hostile if line.startswith("#")] == [line for line in calm if line.startswith("#")]
     assert len([line for line in hostile if line.startswith("|")]) == len([line for line in calm if line.startswith("|")])
     for line in hostile:

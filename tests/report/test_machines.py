@@ -7,7 +7,7 @@ import re
 from msgspec.structs import replace
 
 from migrate.report.machine_text import machines_text, runs
-from migrate.report.model import DockerSetting, Machine, Node, Report, Runtime
+from migrate.report.model import DockerSetting, Report, ReportedMachine, ReportedNode, ReportedRuntime
 from migrate.report.style import Style
 from migrate.report.write import Wish, write_report
 from tests.report.make import captured
@@ -16,11 +16,11 @@ INIT = DockerSetting(key="init", value="true", place="dockerd --init", verdict="
 MIRROR = DockerSetting(
     key="registry-mirrors", value='["https://m"]', place="/etc/docker/daemon.json", verdict="carried", note="becomes hosts.toml"
 )
-LXC = Runtime(name="lxc", role="system containers", version="5.0.2", kubernetes="no", live=1, own=("old-app",))
+LXC = ReportedRuntime(name="lxc", role="system containers", version="5.0.2", kubernetes="no", live=1, own=("old-app",))
 
 
-def node(host: str, *settings: DockerSetting, runtimes: tuple[Runtime, ...] = (), inside: str = "") -> Node:
-    machine = Machine(
+def node(host: str, *settings: DockerSetting, runtimes: tuple[ReportedRuntime, ...] = (), inside: str = "") -> ReportedNode:
+    machine = ReportedMachine(
         os="Debian",
         kernel="6.1",
         arch="x86_64",
@@ -31,10 +31,10 @@ def node(host: str, *settings: DockerSetting, runtimes: tuple[Runtime, ...] = ()
         runtimes=runtimes,
         inside=inside,
     )
-    return Node(host=host, state="ready", machine=machine, settings=settings)
+    return ReportedNode(host=host, state="ready", machine=machine, settings=settings)
 
 
-def report(*nodes: Node) -> Report:
+def report(*nodes: ReportedNode) -> Report:
     return replace(captured(files=False), nodes=nodes, stacks=(), findings=(), workloads=())
 
 
@@ -65,8 +65,8 @@ def test_what_a_runtime_runs() -> None:
 
 
 def test_the_table_tells_machines_of_a_single_node_and_where_it_is_wide() -> None:
-    one, two = report(node("a", INIT)), report(node("a", INIT), node("b"))
-    assert "DOCKER'S SETTINGS on a" in write_report(one, "table", Wish(Style(100)))
+    single, two = report(node("a", INIT)), report(node("a", INIT), node("b"))
+    assert "DOCKER'S SETTINGS on a" in write_report(single, "table", Wish(Style(100)))
     assert "DOCKER'S SETTINGS" not in write_report(two, "table", Wish(Style(100)))
     assert "DOCKER'S SETTINGS on a" in write_report(two, "wide", Wish(Style(100)))
 

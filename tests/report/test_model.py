@@ -25,12 +25,12 @@ def report() -> Report:
 
 def test_json_is_as_its_schema_says(report: Report) -> None:
     told = json.loads(schema())
-    for one in (report, fleet(report, 200), plan_report(plan_of(BUNDLE.name)), captured(accepted=True)):
-        assert list(problems(json.loads(write_report(one, "json")), told)) == []
+    for published in (report, fleet(report, 200), plan_report(plan_of(BUNDLE.name)), captured(accepted=True)):
+        assert list(problems(json.loads(write_report(published, "json")), told)) == []
     broken = json.loads(write_report(report, "json"))
     broken["nodes"][0]["state"] = "fine"
     broken["findings"][0]["severity"] = None
-    assert [one.partition(" is ")[0] for one in problems(broken, told)] == ["$.nodes[0].state", "$.findings[0].severity"]
+    assert [problem.partition(" is ")[0] for problem in problems(broken, told)] == ["$.nodes[0].state", "$.findings[0].severity"]
 
 
 def test_it_is_read_as_it_was_written(report: Report) -> None:
@@ -59,7 +59,7 @@ def test_what_is_no_report_is_refused(text: str, said: str) -> None:
 
 
 def test_the_same_on_several_nodes_is_one_finding(report: Report) -> None:
-    found = {(one.code, one.subject): one for one in report.findings}
+    found = {(finding.code, finding.subject): finding for finding in report.findings}
     proxy = found["D2C304", "DaemonSet kube-system/kube-proxy"]
     assert (proxy.nodes, proxy.workload) == (("lab-cp1", "lab-w1", "lab-w2"), "DaemonSet kube-system/kube-proxy")
     image = found["D2C403", "image k8s.gcr.io/kube-proxy:v1.23.17"]
@@ -72,15 +72,15 @@ def test_a_remedy_names_the_node_where_there_is_one() -> None:
     assert CONTAINERD is not None
     _, nodes = judged(BUNDLE.name)
     several = build_report(nodes, target=CONTAINERD, tool="", taken=0).findings
-    assert [one for one in several if len(one.nodes) > 1 and re.search(r"\blab-(cp|w)[0-9]", one.remedy)] == []
-    assert [one.code for one in several if len(one.nodes) == 1 and re.search(r"\bNODE\b", one.remedy)] == []
+    assert [finding for finding in several if len(finding.nodes) > 1 and re.search(r"\blab-(cp|w)[0-9]", finding.remedy)] == []
+    assert [finding.code for finding in several if len(finding.nodes) == 1 and re.search(r"\bNODE\b", finding.remedy)] == []
 
 
 def test_counts_of_nodes_are_those_of_the_judge(report: Report) -> None:
     _, nodes = judged(BUNDLE.name)
-    for told, one in zip(report.nodes, nodes, strict=True):
-        assert (told.host, told.state) == (one.host, one.state)
-        assert (told.blockers, told.warnings, told.infos) == tuple(one.count(severity) for severity in Severity)
+    for told, inspected in zip(report.nodes, nodes, strict=True):
+        assert (told.host, told.state) == (inspected.host, inspected.state)
+        assert (told.blockers, told.warnings, told.infos) == tuple(inspected.count(severity) for severity in Severity)
     assert (report.summary.ready, report.summary.needs_work, report.summary.blocked, report.summary.not_read) == (1, 1, 1, 0)
 
 
@@ -103,4 +103,4 @@ def test_a_plan_is_a_report_too() -> None:
     assert [(node.host, node.state) for node in report.nodes] == [("lab-cp1", "blocked"), ("lab-w1", "ready"), ("lab-w2", "ready")]
     assert {change.path for change in report.files} >= {"/etc/containerd/config.toml", "/var/lib/kubelet/kubeadm-flags.env"}
     assert report.files == captured(accepted=True).files
-    assert "machines and workloads" in {one.what for one in report.not_checked}
+    assert "machines and workloads" in {missed.what for missed in report.not_checked}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from migrate.facts.model import Docker, Endpoint, NodeFacts
+from migrate.facts.runtime_table import DOCKERS_CONTAINERD
 from migrate.report.model import Layer
-from migrate.report.stack import CHILD_CONTAINERD, stack
+from migrate.report.stack import stack
 from migrate.report.stack_text import stack_text
 from migrate.report.style import Style
 from migrate.targets.containerd import CONTAINERD, ENDPOINT
@@ -44,7 +45,7 @@ def test_a_containerd_of_dockers_own() -> None:
     read = facts(capture_of())
     assert isinstance(read.docker, Docker)
     before, _ = stack(dataclasses.replace(read, docker=dataclasses.replace(read.docker, child_containerd=True)), CONTAINERD)
-    assert (before[3].link, before[3].note) == (f"gRPC, unix://{CHILD_CONTAINERD}", "a child of dockerd, namespace moby")
+    assert (before[3].link, before[3].note) == (f"gRPC, unix://{DOCKERS_CONTAINERD.sockets[0]}", "a child of dockerd, namespace moby")
 
 
 def test_what_is_there_already_stays() -> None:

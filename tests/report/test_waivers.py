@@ -9,7 +9,7 @@ import pytest
 from migrate.formats import yaml_read
 from migrate.report.causes import fails
 from migrate.report.model import Report
-from migrate.report.waivers import Waiver, inline, read_waivers, waived
+from migrate.report.waivers import FindingWaiver, inline, read_waivers, waived
 from migrate.rules import Severity
 from tests.report.make import captured, day
 
@@ -22,19 +22,19 @@ def report() -> Report:
 
 
 def failing(report: Report, fail_on: Severity) -> set[str]:
-    return {one.code for one in report.findings if fails(one, fail_on)}
+    return {finding.code for finding in report.findings if fails(finding, fail_on)}
 
 
 def test_a_waiver_covers_its_rule_and_subject(report: Report) -> None:
-    one = waived(report, [Waiver("D2C113", "moved soon", "container legacy-*", day("2026-11-24"))], TODAY)
-    said = {finding.subject: (finding.waived, finding.waived_until) for finding in one.findings if finding.code == "D2C113"}
+    marked = waived(report, [FindingWaiver("D2C113", "moved soon", "container legacy-*", day("2026-11-24"))], TODAY)
+    said = {finding.subject: (finding.waived, finding.waived_until) for finding in marked.findings if finding.code == "D2C113"}
     assert said == {"container debug-shell": (None, ""), "container legacy-forwarder": ("moved soon", "2026-11-24")}
-    assert (one.summary.waived, one.notes) == (1, ())
-    assert [node.state for node in one.nodes] == [node.state for node in report.nodes], "a waiver lets no plan go on"
+    assert (marked.summary.waived, marked.notes) == (1, ())
+    assert [node.state for node in marked.nodes] == [node.state for node in report.nodes], "a waiver lets no plan go on"
 
 
 def test_waived_findings_do_not_fail(report: Report) -> None:
-    everything = {one.code for one in report.findings if one.severity is Severity.BLOCKER}
+    everything = {finding.code for finding in report.findings if finding.severity is Severity.BLOCKER}
     assert failing(report, Severity.BLOCKER) == everything
     assert failing(waived(report, [inline("D2C105=later"), inline("D2C301=later")], TODAY), Severity.BLOCKER) == everything - {
         "D2C105",
@@ -43,9 +43,9 @@ def test_waived_findings_do_not_fail(report: Report) -> None:
 
 
 def test_an_expired_waiver_leaves_its_finding_standing(report: Report) -> None:
-    one = waived(report, [inline("D2C105=later@2026-11-23")], TODAY)
-    assert failing(one, Severity.BLOCKER) == failing(report, Severity.BLOCKER)
-    assert one.notes == ("the waiver of D2C105 ended on 2026-11-23: its finding stands again",)
+    marked = waived(report, [inline("D2C105=later@2026-11-23")], TODAY)
+    assert failing(marked, Severity.BLOCKER) == failing(report, Severity.BLOCKER)
+    assert marked.notes == ("the waiver of D2C105 ended on 2026-11-23: its finding stands again",)
 
 
 def test_a_waiver_that_meets_nothing_is_told(report: Report) -> None:
@@ -55,13 +55,13 @@ def test_a_waiver_that_meets_nothing_is_told(report: Report) -> None:
 @pytest.mark.parametrize(
     ("text", "made"),
     [
-        ("D2C130=known", Waiver("D2C130", "known")),
-        ("D2C130:/etc/cron.d/*=known @2027-01-31", Waiver("D2C130", "known", "/etc/cron.d/*", day("2027-01-31"))),
-        ("D2C130=ask ops@example.org", Waiver("D2C130", "ask ops@example.org")),
-        ("D2C403:image registry.example.org:5000/x=a=b", Waiver("D2C403", "a=b", "image registry.example.org:5000/x")),
+        ("D2C130=known", FindingWaiver("D2C130", "known")),
+        ("D2C130:/etc/cron.d/*=known @2027-01-31", FindingWaiver("D2C130", "known", "/etc/cron.d/*", day("2027-01-31"))),
+        ("D2C130=ask ops@example.org", FindingWaiver("D2C130", "ask ops@example.org")),
+        ("D2C403:image registry.example.org:5000/x=a=b", FindingWaiver("D2C403", "a=b", "image registry.example.org:5000/x")),
     ],
 )
-def test_as_it_is_typed(text: str, made: Waiver) -> None:
+def test_as_it_is_typed(text: str, made: FindingWaiver) -> None:
     assert inline(text) == made
 
 
@@ -81,8 +81,8 @@ def test_a_file() -> None:
   reason: known
 """
     assert read_waivers(yaml_read.load(text)) == (
-        Waiver("D2C130", "goes with Docker", "/etc/cron.d/*", day("2027-01-31")),
-        Waiver("D2C304", "known"),
+        FindingWaiver("D2C130", "goes with Docker", "/etc/cron.d/*", day("2027-01-31")),
+        FindingWaiver("D2C304", "known"),
     )
 
 

@@ -41,14 +41,13 @@ def unit(name: str, **given: Any) -> Unit:
     fields: dict[str, Any] = {
         "active": "active",
         "file_state": "enabled",
-        "main_pid": 100,
+        "main_pid": 1,
         "files": (f"/lib/systemd/system/{name}",),
-        "kill_mode": "process",
         "need_daemon_reload": False,
         "limit_nofile": "1048576",
         "started": "Mon 2024-01-01 00:00:00 UTC",
     }
-    for key in ("environment_files", "requires", "binds_to", "part_of", "wants", "after", "wanted_by", "required_by"):
+    for key in ("environment_files", "requires", "binds_to", "part_of", "wants", "after", "required_by"):
         fields[key] = ()
     return Unit(name=name, **{**fields, **given})
 
@@ -90,8 +89,6 @@ def container(name: str, **given: Any) -> Container:
         "privileged": False,
         "network": "default",
         "binds": (),
-        "env_names": (),
-        "log_driver": "json-file",
         "runtime": "runc",
         "stop_timeout": None,
         "cap_add": (),
@@ -137,7 +134,6 @@ def containerd(**given: Any) -> Containerd:
     fields: dict[str, Any] = {
         "version": "1.6.20~ds1",
         "config_path": "/etc/containerd/config.toml",
-        "config_version": 2,
         "file": {"version": 2},
         "loaded": {"version": 2, "disabled_plugins": []},
         "cri": "ok",
@@ -149,7 +145,7 @@ def containerd(**given: Any) -> Containerd:
 
 def filesystem(mount: str = "/", available: int = 50 * GIB, size: int = 100 * GIB) -> Filesystem:
     """A disk of 100 GiB, half of it free."""
-    return Filesystem(mount, "/dev/sda1", mount, size, available, 1_000_000)
+    return Filesystem(mount, "/dev/sda1", mount, size, available)
 
 
 def facts(**given: Any) -> NodeFacts:
@@ -160,7 +156,7 @@ def facts(**given: Any) -> NodeFacts:
         "taken": 1_700_000_000,
         "redacted": False,
         "root": True,
-        "os": OperatingSystem("debian", "12", "Debian 12", "6.1", "x86_64", "w1", "m1", "b1", "p1", "v2", 8 * GIB, 252, "none"),
+        "os": OperatingSystem("debian", "12", "Debian 12", "6.1", "x86_64", "w1", "m1", "p1", "v2", 252, "none"),
         "units": {one.name: one for one in units},
         "kubelet": kubelet(),
         "endpoint": Endpoint(
@@ -178,9 +174,8 @@ def facts(**given: Any) -> NodeFacts:
             CONFLIST,
             ("bridge", "host-local", "loopback", "portmap"),
             (),
-            (),
         ),
-        "kernel": Kernel(frozenset({"overlay", "br_netfilter"}), {}, {}, {}),
+        "kernel": Kernel({}, {}, {}),
         "filesystems": (filesystem(),),
         "packages": (),
         "listeners": (),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from migrate.facts.model import Crio, Unreadable
-from migrate.facts.runtimes import Role, Running, Runtime, Use
+from migrate.facts.runtimes import KubernetesUse, Role, Running, Runtime
 from migrate.rules import NodeView, check
 from migrate.rules.table import RULES
 from migrate.targets import Target, with_options
@@ -29,7 +29,7 @@ def node(*pods: Any, to: Target = CRIO, version: str = "1.23.5", **given: Any) -
 
 def running(*kinds: str) -> tuple[Runtime, ...]:
     runs = tuple(Running(f"k8s_{number}", kind, "running", "Kubernetes") for number, kind in enumerate(kinds))
-    return (Runtime("cri-o", Role.CRI, "1.23.5", ("crio --version",), Use.COULD, True, ("/run/crio/crio.sock",), (), runs),)
+    return (Runtime("cri-o", Role.CRI, "1.23.5", ("crio --version",), KubernetesUse.COULD, True, ("/run/crio/crio.sock",), (), runs),)
 
 
 def disks(store: int, temporary: int | None = None, size: int = GIB) -> NodeView:

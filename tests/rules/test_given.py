@@ -46,7 +46,7 @@ def limits(then: dict[str, tuple[str, str]] | None, *now: ProcessLimits, daemon_
 
 
 def nr_open(value: str) -> Kernel:
-    return Kernel(frozenset(), {"fs.nr_open": value}, {}, {})
+    return Kernel({"fs.nr_open": value}, {}, {})
 
 
 def gpus(count: str) -> Any:
@@ -170,13 +170,13 @@ CASES = (
     Case(
         "D2C165",
         "RHEL 7",
-        node(kernel=Kernel(frozenset(), {"fs.may_detach_mounts": "1"}, {}, {})),
+        node(kernel=Kernel({"fs.may_detach_mounts": "1"}, {}, {})),
         (("fs.may_detach_mounts", "it is 1 now, and neither /etc/sysctl.conf nor /etc/sysctl.d sets it"),),
     ),
     Case(
         "D2C165",
         "a file sets it",
-        node(kernel=Kernel(frozenset(), {"fs.may_detach_mounts": "1"}, {}, {"fs.may_detach_mounts": ("1", "/etc/sysctl.d/a.conf")})),
+        node(kernel=Kernel({"fs.may_detach_mounts": "1"}, {}, {"fs.may_detach_mounts": ("1", "/etc/sysctl.d/a.conf")})),
     ),
     Case(
         "D2C166",

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from migrate.facts.cluster import ClusterFacts, Node, Owner
-from migrate.facts.config_use import ConfigUse, Use
+from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.model import Endpoint
 from migrate.facts.pod import Pod
 from migrate.rules import NodeView
@@ -136,13 +136,13 @@ def test_levels_are_those_of_the_servers_version() -> None:
 
 
 def test_config_maps_are_told_by_who_uses_them_and_by_themselves_where_nobody_does() -> None:
-    def line(name: str, use: Use) -> ConfigUse:
+    def line(name: str, use: ConfigUseKind) -> ConfigUse:
         return ConfigUse(namespace="shop", name=name, key="run.sh", line=2, use=use, words="docker ps")
 
     facts = cluster(
         make.pod(volumes=[{"name": "s", "configMap": {"name": "scripts"}}]),
         owners=make.OWNERS,
-        config_uses=(line("scripts", Use.CALL), line("dashboard", Use.QUERY)),
+        config_uses=(line("scripts", ConfigUseKind.CALL), line("dashboard", ConfigUseKind.QUERY)),
     )
     assert told(facts) == [("ConfigMap shop/dashboard", "", ["D2C316"]), ("Deployment shop/web", "baseline", ["D2C315"])]
     assert [one.evidence for one in judged(facts)[0].findings] == ["run.sh:2: docker ps"]

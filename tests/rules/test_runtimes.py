@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from migrate.facts.model import Cni, Firewall, Unreadable
-from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
+from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
 from migrate.rules import NodeView
 from migrate.targets.crio import CRIO
 from tests.rules import make
@@ -24,9 +24,11 @@ def running(name: str, kind: str = "container", state: str = "running", owner: s
     return Running(name, kind, state, owner)
 
 
-DOCKER = runtime("docker", version="20.10.24", kubernetes=Use.BELOW, runs=(running("by-hand"), running("k8s_web", owner="Kubernetes")))
-CONTAINERD = runtime("containerd", Role.CRI, "1.6.20", kubernetes=Use.BELOW, runs=(running("a1b2", owner="docker"),))
-RUNC = runtime("runc", Role.OCI, "1.1.5", kubernetes=Use.BELOW, runs=(running("by-hand", owner="docker"),))
+DOCKER = runtime(
+    "docker", version="20.10.24", kubernetes=KubernetesUse.BELOW, runs=(running("by-hand"), running("k8s_web", owner="Kubernetes"))
+)
+CONTAINERD = runtime("containerd", Role.CRI, "1.6.20", kubernetes=KubernetesUse.BELOW, runs=(running("a1b2", owner="docker"),))
+RUNC = runtime("runc", Role.OCI, "1.1.5", kubernetes=KubernetesUse.BELOW, runs=(running("by-hand", owner="docker"),))
 PODMAN = runtime("podman", version="4.3.1")
 
 
@@ -48,7 +50,7 @@ def docker_with(*links: Link, **settings: Any) -> NodeView:
 
 
 def network(name: str) -> NodeView:
-    cni = Cni("/etc/cni/net.d", ("/opt/cni/bin",), ("/etc/cni/net.d/87-x.conflist", "/etc/cni/net.d/99-y.conf"), {"name": name}, (), (), ())
+    cni = Cni("/etc/cni/net.d", ("/opt/cni/bin",), ("/etc/cni/net.d/87-x.conflist", "/etc/cni/net.d/99-y.conf"), {"name": name}, (), ())
     return make.view(of=make.facts(cni=cni))
 
 
@@ -70,7 +72,7 @@ CASES = (
     Case(
         "D2C135",
         "another that speaks CRI",
-        view(runtime("cri-o", Role.CRI, "", kubernetes=Use.COULD)),
+        view(runtime("cri-o", Role.CRI, "", kubernetes=KubernetesUse.COULD)),
         (("cri-o", "of unknown version (cri-o --version)"),),
     ),
     Case(
@@ -79,10 +81,10 @@ CASES = (
         view(runtime("LXD", Role.SYSTEM, runs=Unreadable("runtime entries", "it timed out"))),
         (("LXD", "version 1.0 (LXD --version)"),),
     ),
-    Case("D2C135", "tools of those in use", view(runtime("crun", Role.OCI, kubernetes=Use.COULD))),
+    Case("D2C135", "tools of those in use", view(runtime("crun", Role.OCI, kubernetes=KubernetesUse.COULD))),
     Case("D2C135", "part of systemd", view(runtime("systemd-nspawn", Role.SYSTEM))),
     Case("D2C135", "one that runs something has its own rule", view(replace(PODMAN, runs=(running("a"),)))),
-    Case("D2C135", "the target", with_cri_o(runtime("cri-o", Role.CRI, kubernetes=Use.COULD))),
+    Case("D2C135", "the target", with_cri_o(runtime("cri-o", Role.CRI, kubernetes=KubernetesUse.COULD))),
     Case(
         "D2C140",
         "containers and machines",

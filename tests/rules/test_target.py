@@ -218,7 +218,5 @@ def test_rule(case: Case) -> None:
 
 
 def test_a_conf_of_one_plugin_is_read_as_well() -> None:
-    facts = make.facts(
-        cni=Cni("/etc/cni/net.d", ("/opt/cni/bin",), ("/etc/cni/net.d/1.conf",), {"type": "weave-net"}, ("loopback",), (), ())
-    )
+    facts = make.facts(cni=Cni("/etc/cni/net.d", ("/opt/cni/bin",), ("/etc/cni/net.d/1.conf",), {"type": "weave-net"}, ("loopback",), ()))
     Case("D2C503", "", make.view(of=facts), (("weave-net", "not in /opt/cni/bin; /etc/cni/net.d/1.conf is in force"),)).verify()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from migrate.facts.config_use import ConfigUse, Use
+from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.workload import Workload, pod_workload
 from migrate.rules import NodeView
 from migrate.rules.ground import Ground
@@ -59,7 +59,7 @@ def replace_cluster(view: NodeView, found: tuple[ConfigUse, ...]) -> Any:
     return msgspec.structs.replace(view.cluster, config_uses=found)
 
 
-def use(kind: Use, words: str, name: str = "scripts", key: str = "run.sh", line: int = 3) -> ConfigUse:
+def use(kind: ConfigUseKind, words: str, name: str = "scripts", key: str = "run.sh", line: int = 3) -> ConfigUse:
     return ConfigUse(namespace="shop", name=name, key=key, line=line, use=kind, words=words)
 
 
@@ -67,9 +67,9 @@ MOUNTED: dict[str, Any] = {"volumes": [{"name": "s", "configMap": {"name": "scri
 PROJECTED: dict[str, Any] = {"volumes": [{"name": "s", "projected": {"sources": [{"configMap": {"name": "scripts"}}]}}]}
 ENV: dict[str, Any] = {"container": {"envFrom": [{"configMapRef": {"name": "scripts"}}]}}
 KEY: dict[str, Any] = {"container": {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "scripts", "key": "a"}}}]}}
-CALL = use(Use.CALL, "docker system")
-PARSER = use(Use.LOG_PARSER, "Parser docker", key="fluent-bit.conf", line=7)
-QUERY = use(Use.QUERY, 'name=~"k8s_web', key="rules.yaml", line=2)
+CALL = use(ConfigUseKind.CALL, "docker system")
+PARSER = use(ConfigUseKind.LOG_PARSER, "Parser docker", key="fluent-bit.conf", line=7)
+QUERY = use(ConfigUseKind.QUERY, 'name=~"k8s_web', key="rules.yaml", line=2)
 GPU: dict[str, Any] = {"container": {"resources": {"limits": {"nvidia.com/gpu": 1}}}}
 OWN = with_options(CRIO, {"own-defaults"})
 CASES = (

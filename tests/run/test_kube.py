@@ -14,7 +14,7 @@ import pytest
 from migrate.errors import ClusterUnreachable
 from migrate.facts.api import Metadata
 from migrate.facts.cluster import ClusterFacts, Node, Owner
-from migrate.facts.config_use import ConfigUse, Use
+from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.kubeadm import KubeadmConfig, KubeletConfigMap
 from migrate.facts.model import Unreadable
 from migrate.facts.pod import Pod
@@ -113,7 +113,9 @@ def test_config_maps_are_read_when_asked_for_and_of_them_only_lines_that_lean_on
     cluster = connect(kubeconfig=str(kubeconfig(tmp_path / "config", server.url)), context=None, environ={}, clock=Clock())
     assert cluster.read().config_uses == ()
     facts = cluster.read(config_maps=True)
-    assert facts.config_uses == (ConfigUse(namespace="default", name="scripts", key="run.sh", line=2, use=Use.CALL, words="docker login"),)
+    assert facts.config_uses == (
+        ConfigUse(namespace="default", name="scripts", key="run.sh", line=2, use=ConfigUseKind.CALL, words="docker login"),
+    )
     assert "Pa55" not in repr(facts)
     server.refuse["/api/v1/configmaps"] = (403, "configmaps is forbidden")
     assert cluster.read(config_maps=True).unreadable == (Unreadable("configmaps", "HTTP 403: configmaps is forbidden"),)

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from migrate.facts.model import Cni, Unreadable
+from migrate.facts.model import Cni
 from migrate.facts.parse.reading import Reading
 from migrate.facts.probes import CNI_ASKED
+from migrate.facts.values import Unreadable
 
 LEASES = "/var/lib/cni/networks/"
 
@@ -29,7 +30,6 @@ def cni(reading: Reading, config_dir: str, bin_dirs: tuple[str, ...]) -> Cni:
         config=_config(reading, files[0]) if files else None,
         plugins=tuple(sorted({path.rpartition("/")[2] for path in plugins})),
         leases=_leases(reading),
-        cache=tuple(sorted((reading.output("cni cache", (0, 1)) or "").split())),
         speaks=_speaks(reading),
     )
 

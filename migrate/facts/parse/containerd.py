@@ -7,9 +7,10 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from migrate.facts.model import Containerd, Unit, Unreadable
+from migrate.facts.model import Containerd, Unit
 from migrate.facts.parse.docker import flag
 from migrate.facts.parse.reading import Reading
+from migrate.facts.values import Unreadable
 from migrate.formats import FormatError, toml_doc
 
 CONFIG = "/etc/containerd/config.toml"
@@ -27,7 +28,6 @@ def containerd(reading: Reading, units: Mapping[str, Unit]) -> Containerd | None
     return Containerd(
         version=version[1] if version else text.strip(),
         config_path=path,
-        config_version=int(file.get("version", 1)) if isinstance(file, Mapping) else None,
         file=file,
         loaded=_loaded(reading),
         cri=_cri(reading),

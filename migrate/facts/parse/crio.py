@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from migrate.facts.model import Crio, Unreadable
+from migrate.facts.model import Crio
 from migrate.facts.parse.reading import Reading
+from migrate.facts.values import Unreadable
 from migrate.formats import FormatError, toml_doc
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from migrate.facts.model import Container, Docker, Image, Place, Unit, Unreadable
+from migrate.facts.model import Container, Docker, Image, Unit
 from migrate.facts.parse.reading import Reading
+from migrate.facts.values import Place, Unreadable
 from migrate.formats import FormatError, env_file, json_doc, unit_file
 
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -53,8 +54,6 @@ def container(value: Mapping[str, Any]) -> Container:
         privileged=bool(value.get("privileged")),
         network=str(value.get("network") or ""),
         binds=tuple(value.get("binds") or ()),
-        env_names=tuple(value.get("env_names") or ()),
-        log_driver=str(value.get("log_driver") or ""),
         runtime=str(value.get("runtime") or ""),
         stop_timeout=value.get("stop_timeout"),
         cap_add=tuple(value.get("cap_add") or ()),
@@ -118,13 +117,16 @@ def _environment(reading: Reading, units: Mapping[str, Unit]) -> tuple[tuple[str
     found: list[tuple[str, Place]] = []
     try:
         if texts:
-            found += [(one.name, Place(one.path, one.line)) for one in unit_file.environment(unit_file.merge(texts[0], texts[1:]))]
+            found += [
+                (variable.name, Place(variable.path, variable.line))
+                for variable in unit_file.environment(unit_file.merge(texts[0], texts[1:]))
+            ]
     except FormatError as wrong:
         reading.note(texts[0][0], str(wrong))
     for path in unit.environment_files if unit else ():
         text = reading.file(path)
         try:
-            found += [(one.name, Place(path, one.line)) for one in env_file.parse(text if isinstance(text, str) else "")]
+            found += [(variable.name, Place(path, variable.line)) for variable in env_file.parse(text if isinstance(text, str) else "")]
         except FormatError as wrong:
             reading.note(f"variables of {path}", str(wrong))  # names for the report; nothing is edited there
     return tuple(found)

@@ -12,22 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrate.facts.kubelet_table import BOOLEANS, DOCKERSHIM_LAST, knows_field
-from migrate.facts.model import Endpoint, Kubelet, KubeletFlag, Place, Unit, Unreadable
+from migrate.facts.model import Endpoint, Kubelet, KubeletFlag, Unit
 from migrate.facts.parse.reading import Reading
+from migrate.facts.runtime_table import CONTAINERD, CRI_DOCKERD, DOCKERSHIM, served_by
+from migrate.facts.values import Place, Unreadable
 from migrate.formats import FormatError, env_file, flags, unit_file, words, yaml_doc
 
 UNIT = "kubelet.service"
-SERVED_BY = (
-    ("/containerd/containerd.sock", "containerd"),
-    ("/crio/crio.sock", "cri-o"),
-    ("cri-dockerd", "cri-dockerd"),
-    ("cri-docker.sock", "cri-dockerd"),
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable of a unit's environment that carries flags: its text and where it is set; `in_unit` for `Environment=` lines."""
+class KubeletVariable:
+    """A variable of the kubelet's environment that carries flags: its text and where it is set; `in_unit` for `Environment=` lines."""
 
     name: str
     value: str
@@ -42,7 +38,7 @@ class CommandLine:
     program: str
     exec_place: Place
     arguments: tuple[words.Word, ...]
-    variables: Mapping[str, Variable]
+    variables: Mapping[str, KubeletVariable]
 
 
 def kubelet(reading: Reading, units: Mapping[str, Unit]) -> Kubelet | Unreadable | None:
@@ -91,7 +87,8 @@ def command_line(reading: Reading, unit: Unit) -> CommandLine | Unreadable:
     if start is None:
         return reading.note(texts[0][0], "it has no ExecStart=")
     variables = {
-        one.name: Variable(one.name, one.value, Place(one.path, one.line, one.name), True) for one in unit_file.environment(merged)
+        variable.name: KubeletVariable(variable.name, variable.value, Place(variable.path, variable.line, variable.name), True)
+        for variable in unit_file.environment(merged)
     }
     for named in unit_file.environment_files(merged):
         content = reading.file(named.file)
@@ -99,20 +96,22 @@ def command_line(reading: Reading, unit: Unit) -> CommandLine | Unreadable:
             return content
         if content is None and not named.optional:
             return reading.note(named.file, f"{named.path} requires it, and it is not there")
-        for one in env_file.parse(content or ""):
-            variables[one.name] = Variable(one.name, one.value, Place(named.file, one.line, one.name), False)
+        for variable in env_file.parse(content or ""):
+            variables[variable.name] = KubeletVariable(
+                variable.name, variable.value, Place(named.file, variable.line, variable.name), False
+            )
     command = words.command(start.value)
     return CommandLine(command.program, Place(start.path, start.line), command.arguments, variables)
 
 
 def _flags(line: CommandLine) -> tuple[KubeletFlag, ...]:
-    expanded = words.expand(line.arguments, {name: one.value for name, one in line.variables.items()})
+    expanded = words.expand(line.arguments, {name: variable.value for name, variable in line.variables.items()})
     parsed = flags.parse_flags([word.text for word in expanded], BOOLEANS)
     found = []
-    for one in parsed:
-        origin = expanded[one.start].origin
+    for flag in parsed:
+        origin = expanded[flag.start].origin
         place = line.variables[origin].place if origin and origin in line.variables else line.exec_place
-        found.append(KubeletFlag(one.name, one.value, place, flags.last(parsed, one.name) is one))
+        found.append(KubeletFlag(flag.name, flag.value, place, flags.last(parsed, flag.name) is flag))
     return tuple(found)
 
 
@@ -154,16 +153,16 @@ def endpoint(found: Kubelet | Unreadable | None, reading: Reading) -> Endpoint:
     where = f" in {named.place}" if named.place else ""
     if minor <= DOCKERSHIM_LAST and (runtime is None or runtime.value == "docker"):
         said = f"--container-runtime=docker in {runtime.place}" if runtime else "no --container-runtime is given and its default is docker"
-        return Endpoint("dockershim", socket or "unix:///var/run/dockershim.sock", f"kubelet {found.version}: {said}")
+        return Endpoint(DOCKERSHIM.name, socket or "unix:///var/run/dockershim.sock", f"kubelet {found.version}: {said}")
     if not socket:
         said = f"kubelet {found.version}: no endpoint is given, this is its default"
-        return Endpoint("containerd", "unix:///run/containerd/containerd.sock", said)
+        return Endpoint(CONTAINERD.name, f"unix://{CONTAINERD.sockets[0]}", said)
     path = _local_path(socket)
     look = reading.capture.paths.get(path)
     real = (look.target if look and look.target else path).replace("/var/run/", "/run/")
-    kind = next((kind for part, kind in SERVED_BY if part in real), "unknown")
-    if kind == "unknown" and "dockershim" in real:
-        kind = "cri-dockerd" if "cri-dockerd" in (reading.output("processes", (0, 1)) or "") else "unknown"
+    kind = served_by(real) or "unknown"
+    if kind == "unknown" and DOCKERSHIM.name in real and CRI_DOCKERD.programs[0] in (reading.output("processes", (0, 1)) or ""):
+        kind = CRI_DOCKERD.name
     leads = f", which leads to {real}" if look and look.target and look.target != path.replace("/var/run/", "/run/") else ""
     return Endpoint(kind, socket, f"kubelet {found.version}: endpoint {socket}{where}{leads}")
 

@@ -31,7 +31,7 @@ def socket_users(reading: Reading) -> tuple[SocketUser, ...]:
             if path.endswith("/docker.sock"):
                 ends.append((clean(path).replace("/var/run/", "/run/", 1), peer))
     found = {SocketUser(name, pid, path) for path, peer in ends for name, pid in owners.get(peer, ()) if name != "dockerd"}
-    return tuple(sorted(found, key=lambda one: (one.process, one.pid, one.socket))[:MOST])
+    return tuple(sorted(found, key=lambda user: (user.process, user.pid, user.socket))[:MOST])
 
 
 def firewall(reading: Reading) -> Firewall | None:
@@ -55,7 +55,7 @@ def pod_limits(reading: Reading) -> tuple[ProcessLimits, ...]:
     found: dict[str, dict[str, tuple[str, str]]] = {}
     for pid, name, soft, hard in _limits(asked(reading, "pod limits", (0, 1, 123))):
         found.setdefault(pid, {})[name] = (soft, hard)
-    counted = Counter(tuple(sorted(one.items())) for one in found.values())
+    counted = Counter(tuple(sorted(limits.items())) for limits in found.values())
     return tuple(ProcessLimits(count, dict(limits)) for limits, count in sorted(counted.items()))
 
 
@@ -75,7 +75,7 @@ def logins(reading: Reading) -> tuple[Login, ...]:
         path, _, key = line.partition(':"')
         if path.startswith("/") and key:
             found[Login(clean(path), clean(key.rpartition('"')[0]))] = None
-    return tuple(sorted(found, key=lambda one: (one.path, one.registry))[:MOST])
+    return tuple(sorted(found, key=lambda login: (login.path, login.registry))[:MOST])
 
 
 def docker_certificates(reading: Reading) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from migrate.facts.capture import NOT_FOUND, TIMED_OUT, Capture
-from migrate.facts.model import Unreadable
+from migrate.facts.values import Unreadable
 
 
 class Reading:

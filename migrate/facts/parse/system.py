@@ -10,7 +10,8 @@ from migrate.facts.parse.actors import calls
 from migrate.facts.parse.reading import Reading
 from migrate.facts.probes import LOOKS
 
-TOOLS = ("crictl", "skopeo")  # that a move to some runtime needs
+# What a migration may need, and the exit codes of an answer: busybox's flock knows no --version
+TOOLS = {"crictl": (0,), "skopeo": (0,), "flock": (0, 1)}
 
 SYSCTLS = {
     "net.ipv4.ip_forward": "/proc/sys/net/ipv4/ip_forward",
@@ -25,7 +26,6 @@ def operating_system(reading: Reading) -> OperatingSystem:
     """os-release(5), uname and identifiers; a missing identifier is an empty string."""
     release = _shell_values(_text(reading, "/etc/os-release"))
     kernel, arch = [*(reading.output("uname") or "").split()[1:3], "", ""][:2]
-    memory = re.search(r"^MemTotal:\s+(\d+) kB", _text(reading, "/proc/meminfo"), re.MULTILINE)
     systemd = re.match(r"systemd (\d+)", reading.output("systemd version") or "")
     return OperatingSystem(
         id=release.get("ID", ""),
@@ -35,10 +35,8 @@ def operating_system(reading: Reading) -> OperatingSystem:
         arch=arch,
         hostname=(reading.output("hostname") or "").strip(),
         machine_id=_text(reading, "/etc/machine-id").strip(),
-        boot_id=_text(reading, "/proc/sys/kernel/random/boot_id").strip(),
         product_uuid=_text(reading, "/sys/class/dmi/id/product_uuid").strip().lower(),
         cgroup="v2" if (reading.output("cgroup filesystem") or "").strip() == "cgroup2fs" else "v1",
-        memory=int(memory[1]) * 1024 if memory else 0,
         systemd=int(systemd[1]) if systemd else 0,
         virtualization=(reading.output("virtualization", (0, 1)) or "").strip(),
     )
@@ -47,30 +45,28 @@ def operating_system(reading: Reading) -> OperatingSystem:
 def tools(reading: Reading) -> dict[str, str | None]:
     """Programs that a move may need -> the first line of their `--version`, None where there is none; without those that did not answer."""
     found: dict[str, str | None] = {}
-    for name in TOOLS:
+    for name, codes in TOOLS.items():
         asked = reading.capture.commands.get(f"{name} version")
         if asked is not None and asked.rc == NOT_FOUND:
             found[name] = None
-        elif asked is not None and (text := reading.output(f"{name} version")):
-            found[name] = text.splitlines()[0]
+        elif asked is not None and (text := reading.output(f"{name} version", codes)) is not None:
+            found[name] = text.partition("\n")[0]
     return found
 
 
 def filesystems(reading: Reading) -> tuple[Filesystem, ...]:
-    """`df -P -k` and `df -P -i` of the paths that matter, one entry a mount."""
-    inodes = {fields[5]: fields[3] for fields in _table(reading.output("df inodes")) if len(fields) >= 6}
+    """`df -P -k` of the paths that matter, one entry a mount."""
     found: dict[str, Filesystem] = {}
     for fields in _table(reading.output("df")):
         if len(fields) < 6:
             continue
         device, size, _, available, _, mount = fields[0], fields[1], fields[2], fields[3], fields[4], " ".join(fields[5:])
-        free = inodes.get(mount, "-")
-        found[mount] = Filesystem(mount, device, mount, int(size) * 1024, int(available) * 1024, int(free) if free.isdigit() else None)
+        found[mount] = Filesystem(mount, device, mount, int(size) * 1024, int(available) * 1024)
     return tuple(found.values())
 
 
 def kernel(reading: Reading) -> Kernel:
-    """Loaded modules and sysctl values now, and what /etc/modules-load.d and /etc/sysctl.d will set at the next boot, with the file."""
+    """Sysctl values now, and what /etc/modules-load.d and /etc/sysctl.d will set at the next boot, with the file."""
     sysctls = {}
     for name, path in (SYSCTLS | {name: path for name, path in LATER_SYSCTLS.items() if path in reading.capture.paths}).items():
         value = reading.file(path)
@@ -86,8 +82,7 @@ def kernel(reading: Reading) -> Kernel:
             name, equals, value = line.partition("=")
             if equals:
                 boot_sysctls[name.strip().lstrip("-").replace("/", ".")] = (value.strip(), path)
-    modules = frozenset(line.split()[0] for line in _text(reading, "/proc/modules").splitlines() if line.strip())
-    return Kernel(modules=modules, sysctls=sysctls, boot_modules=boot_modules, boot_sysctls=boot_sysctls)
+    return Kernel(sysctls=sysctls, boot_modules=boot_modules, boot_sysctls=boot_sysctls)
 
 
 def packages(reading: Reading) -> tuple[Package, ...]:
@@ -114,7 +109,7 @@ def listeners(reading: Reading) -> tuple[Listener, ...]:
         process = re.search(r'\(\("([^"]+)"', " ".join(fields[4:]))
         if port.isdigit():
             found.append(Listener(address.split("%")[0], int(port), process[1] if process else ""))
-    return tuple(sorted(set(found), key=lambda one: (one.port, one.address, one.process)))
+    return tuple(sorted(set(found), key=lambda listener: (listener.port, listener.address, listener.process)))
 
 
 def docker_uses(reading: Reading) -> tuple[HostUse, ...]:

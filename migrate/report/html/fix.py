@@ -5,7 +5,7 @@ from __future__ import annotations
 from migrate.report.causes import Cause, causes, shown, where
 from migrate.report.html.parts import finding_line, prose, rule_summary
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import Finding, Report
+from migrate.report.model import Report, ReportedFinding
 from migrate.rules import Severity
 
 FIRST = 8
@@ -18,18 +18,18 @@ def fix(report: Report) -> Markup:
     told = causes(report.findings)
     parts = []
     for severity in Severity:
-        group = [one for one in told if one.severity is severity]
+        group = [cause for cause in told if cause.severity is severity]
         if group:
             parts.append(element("h3", TITLES[severity]))
-            parts += [_card(one) for one in group]
+            parts += [_card(cause) for cause in group]
     return join(*parts) if parts else element("p", "Nothing was found.", class_="calm")
 
 
 def _card(cause: Cause) -> Markup:
     summary = rule_summary(cause.severity, cause.what, f"{cause.code} {cause.slug} · {cause.extent}")
-    lines = [finding_line(one, hosts(one)) for one in shown(cause.findings, None)]
+    lines = [finding_line(finding, hosts(finding)) for finding in shown(cause.findings, None)]
     more = element("details", element("summary", f"{len(lines) - FIRST:,} more"), element("ul", *lines[FIRST:])) if lines[FIRST:] else ""
-    remedies = [prose(one) for one in cause.remedies[:1]]
+    remedies = [prose(remedy) for remedy in cause.remedies[:1]]
     if len(cause.remedies) > 1:
         remedies.append(element("p", f"{len(cause.remedies) - 1:,} more, each for its own finding.", class_="meta"))
     rule = element("p", element("a", f"Why: rule {cause.code}", href=f"#rule-{cause.code}"), class_="meta")
@@ -46,6 +46,6 @@ def _card(cause: Cause) -> Markup:
     )
 
 
-def hosts(one: Finding) -> Markup:
+def hosts(finding: ReportedFinding) -> Markup:
     """The nodes of a finding, the first few by name."""
-    return element("span", where(one, HOSTS), class_="hosts") if one.nodes else Markup("")
+    return element("span", where(finding, HOSTS), class_="hosts") if finding.nodes else Markup("")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from migrate.report.causes import STATES, plural
 from migrate.report.markup import Markup, element
-from migrate.report.model import Node, Report
+from migrate.report.model import Report, ReportedNode
 
 LETTERS = {"ready": "R", "needs work": "W", "blocked": "B", "not read": "?"}
 
@@ -14,7 +14,7 @@ LETTERS = {"ready": "R", "needs work": "W", "blocked": "B", "not read": "?"}
 def fleet(report: Report) -> Markup:
     """The legend and one group of squares for each pool, else zone, else role."""
     of = _grouping(report.nodes)
-    groups: dict[str, list[tuple[int, Node]]] = {}
+    groups: dict[str, list[tuple[int, ReportedNode]]] = {}
     for index, node in enumerate(report.nodes):
         groups.setdefault(of(node), []).append((index, node))
     states = {node.state for node in report.nodes}
@@ -23,7 +23,7 @@ def fleet(report: Report) -> Markup:
     return element("div", element("ul", *legend, class_="legend"), *maps, class_="fleet")
 
 
-def _grouping(nodes: tuple[Node, ...]) -> Callable[[Node], str]:
+def _grouping(nodes: tuple[ReportedNode, ...]) -> Callable[[ReportedNode], str]:
     """What tells the most: pools where there are several, else zones, else roles."""
     if len({node.pool for node in nodes}) > 1:
         return lambda node: f"pool {node.pool}" if node.pool else "no pool"
@@ -32,13 +32,13 @@ def _grouping(nodes: tuple[Node, ...]) -> Callable[[Node], str]:
     return _role
 
 
-def _role(node: Node) -> str:
+def _role(node: ReportedNode) -> str:
     if {"control-plane", "master"} & set(node.roles):
         return "control plane"
     return "not read" if node.state == "not read" and not node.roles else "workers"
 
 
-def _group(name: str, members: list[tuple[int, Node]]) -> Markup:
+def _group(name: str, members: list[tuple[int, ReportedNode]]) -> Markup:
     squares = [
         element("a", LETTERS[node.state], class_=f"q {css(node.state)}", href=f"#n{index}", title=f"{node.host}: {node.state}")
         for index, node in members

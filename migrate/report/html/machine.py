@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from migrate.report.html.parts import ticks
 from migrate.report.machine_text import by_verdict, runs
 from migrate.report.markup import Markup, element
-from migrate.report.model import DockerSetting, Node, Runtime
+from migrate.report.model import DockerSetting, ReportedNode, ReportedRuntime
 
 MARKS = {"cannot be carried": "blocker", "changed": "warning", "carried": "info", "not needed": ""}
 
 Firsts = Mapping[object, int]
 
 
-def firsts(nodes: Sequence[Node]) -> Firsts:
+def firsts(nodes: Sequence[ReportedNode]) -> Firsts:
     """The first node, by its index, of those that have the same settings, and of those that have the same runtimes."""
     found: dict[object, int] = {}
     for index, node in enumerate(nodes):
@@ -23,7 +23,7 @@ def firsts(nodes: Sequence[Node]) -> Firsts:
     return found
 
 
-def tables(index: int, node: Node, first: Firsts, nodes: Sequence[Node]) -> Iterator[Markup]:
+def tables(index: int, node: ReportedNode, first: Firsts, nodes: Sequence[ReportedNode]) -> Iterator[Markup]:
     """Both tables, folded; where another node has the same, a link to its card: a fleet's page has to stay small."""
     found = node.machine.runtimes if node.machine else ()
     elsewhere: dict[int, list[str]] = {}
@@ -39,32 +39,34 @@ def tables(index: int, node: Node, first: Firsts, nodes: Sequence[Node]) -> Iter
 
 
 def _settings(settings: Sequence[DockerSetting]) -> Markup:
-    lost = sum(one.verdict == "cannot be carried" for one in settings)
+    lost = sum(setting.verdict == "cannot be carried" for setting in settings)
     said = f"Docker's settings ({len(settings)}{f', {lost} cannot be carried' if lost else ''})"
     rows = [
         element(
             "tr",
-            element("td", element("code", one.key)),
-            element("td", element("code", one.value)),
-            element("td", one.place),
-            element("td", element("span", one.verdict, class_=f"chip {MARKS[one.verdict]}".strip())),
-            element("td", ticks(one.note)),
+            element("td", element("code", setting.key)),
+            element("td", element("code", setting.value)),
+            element("td", setting.place),
+            element("td", element("span", setting.verdict, class_=f"chip {MARKS[setting.verdict]}".strip())),
+            element("td", ticks(setting.note)),
         )
-        for one in by_verdict(settings)
+        for setting in by_verdict(settings)
     ]
     return _table(said, ("Key", "Value", "Given by", "Verdict", "What becomes of it"), rows)
 
 
-def _runtimes(found: Sequence[Runtime]) -> Markup:
+def _runtimes(found: Sequence[ReportedRuntime]) -> Markup:
     rows = [
-        element("tr", *(element("td", cell) for cell in (one.name, one.version or "-", one.role, one.kubernetes, runs(one))))
-        for one in found
+        element(
+            "tr", *(element("td", cell) for cell in (runtime.name, runtime.version or "-", runtime.role, runtime.kubernetes, runs(runtime)))
+        )
+        for runtime in found
     ]
     return _table(f"Runtimes ({len(found)})", ("Name", "Version", "Role", "Used by Kubernetes", "Runs"), rows)
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Markup]) -> Markup:
-    head = element("thead", element("tr", *(element("th", one, scope="col") for one in header)))
+    head = element("thead", element("tr", *(element("th", title, scope="col") for title in header)))
     table = element("table", head, element("tbody", *rows), class_="facts")
     return element(
         "details", element("summary", title), element("div", table, class_="scroll", tabindex="0", role="region", aria_label=title)

@@ -11,7 +11,7 @@ from migrate.report.html.machine import firsts, tables
 from migrate.report.html.parts import rows_table, search
 from migrate.report.html.stacks import picture
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import Finding, Machine, Node, Report
+from migrate.report.model import Report, ReportedFinding, ReportedMachine, ReportedNode
 from migrate.rules import Severity
 
 HEADER = ("Node", "State", "Kubelet", "Now", "After", "OS", "B/W/I")
@@ -19,16 +19,16 @@ HEADER = ("Node", "State", "Kubelet", "Now", "After", "OS", "B/W/I")
 
 def nodes(report: Report) -> Markup:
     """The table with its search field."""
-    on: dict[str, list[Finding]] = {}
-    for one in report.findings:
-        for host in one.nodes:
-            on.setdefault(host, []).append(one)
+    on: dict[str, list[ReportedFinding]] = {}
+    for finding in report.findings:
+        for host in finding.nodes:
+            on.setdefault(host, []).append(finding)
     changed: dict[str, list[int]] = {}
     for index, change in enumerate(report.files):
         for host in change.nodes:
             changed.setdefault(host, []).append(index)
     paths = {index: change.path for index, change in enumerate(report.files)}
-    pictures = {one.name: picture(one) for one in report.stacks}
+    pictures = {stack.name: picture(stack) for stack in report.stacks}
     first = firsts(report.nodes)
     rows = [
         _node(
@@ -44,7 +44,7 @@ def nodes(report: Report) -> Markup:
     return join(tools, rows_table(HEADER, rows, name="nodes", numbers=(6,)))
 
 
-def _node(index: int, node: Node, card: Iterator[Markup], facts: Iterator[Markup]) -> Markup:
+def _node(index: int, node: ReportedNode, card: Iterator[Markup], facts: Iterator[Markup]) -> Markup:
     machine = node.machine
     now = f"{machine.runtime} {machine.runtime_version}".strip() if machine else "-"
     then = f"{machine.next_runtime} {machine.next_version}".strip() if machine else "-"
@@ -66,16 +66,19 @@ def _node(index: int, node: Node, card: Iterator[Markup], facts: Iterator[Markup
     )
 
 
-def _card(node: Node, found: list[Finding], files: Mapping[int, str], pictures: Mapping[str, Markup]) -> Iterator[Markup]:
+def _card(node: ReportedNode, found: list[ReportedFinding], files: Mapping[int, str], pictures: Mapping[str, Markup]) -> Iterator[Markup]:
     if node.error:
         yield element("pre", node.error)
     if node.machine is not None:
         yield element("p", " · ".join(fact for fact in _facts(node, node.machine) if fact))
     if found:
         # a ready node is one of many: the codes are enough
-        told = [one for one in found if one.severity is not Severity.INFO] if node.state != "ready" else []
-        items = [_found(code, list(group)) for code, group in groupby(told, key=lambda one: one.code)]
-        links = [join(" ", element("a", code, href=f"#{code}")) for code in dict.fromkeys(one.code for one in found if one not in told)]
+        told = [finding for finding in found if finding.severity is not Severity.INFO] if node.state != "ready" else []
+        items = [_found(code, list(group)) for code, group in groupby(told, key=lambda finding: finding.code)]
+        links = [
+            join(" ", element("a", code, href=f"#{code}"))
+            for code in dict.fromkeys(finding.code for finding in found if finding not in told)
+        ]
         yield element("ul", *items, *([element("li", "Also:" if items else "Found:", *links)] if links else []))
     if node.stack:
         yield pictures[node.stack]
@@ -84,15 +87,17 @@ def _card(node: Node, found: list[Finding], files: Mapping[int, str], pictures: 
         yield element("ul", element("li", "Would write:"), *links)
 
 
-def _found(code: str, group: list[Finding]) -> Markup:
+def _found(code: str, group: list[ReportedFinding]) -> Markup:
     """What one rule found here: a blocker with what was seen, a warning by its subjects."""
     link = element("a", code, href=f"#{code}")
     if group[0].severity is Severity.BLOCKER:
-        return element("li", link, "; ".join(f" {one.subject}: {one.evidence}" for one in group))
-    return element("li", link, " ", ", ".join(one.subject for one in group[:2]), f" and {len(group) - 2} more" if len(group) > 2 else "")
+        return element("li", link, "; ".join(f" {finding.subject}: {finding.evidence}" for finding in group))
+    return element(
+        "li", link, " ", ", ".join(finding.subject for finding in group[:2]), f" and {len(group) - 2} more" if len(group) > 2 else ""
+    )
 
 
-def _facts(node: Node, machine: Machine) -> Iterator[str]:
+def _facts(node: ReportedNode, machine: ReportedMachine) -> Iterator[str]:
     yield f"node {node.node}" if node.node != node.host else ""
     yield ", ".join(node.roles)
     yield f"pool {node.pool}" if node.pool else ""

@@ -83,7 +83,7 @@ def _banner(report: Report) -> Markup:
     ]
     found = f"Findings: {plural(summary.blockers, 'blocker')}, {plural(summary.warnings, 'warning')}, {summary.infos:,} info"
     said = [f"{summary.accepted} accepted" if summary.accepted else "", f"{summary.waived} waived" if summary.waived else ""]
-    answers = ", ".join(one for one in said if one)
+    answers = ", ".join(answer for answer in said if answer)
     notes = [element("p", f"Note: {note}", class_="note") for note in report.notes]
     return element(
         "header",

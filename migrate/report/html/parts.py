@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from migrate.report.causes import answer
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import Finding
+from migrate.report.model import ReportedFinding
 from migrate.rules import Severity
 
 TICKS = re.compile("`([^`]+)`")
@@ -20,7 +20,7 @@ def section(anchor: str, title: str, content: Markup) -> tuple[str, str, Markup]
 
 def prose(text: str) -> Markup:
     """Paragraphs; those indented by four are commands and keep their lines."""
-    return join(*(_paragraph(one) for one in text.split("\n\n") if one.strip()))
+    return join(*(_paragraph(paragraph) for paragraph in text.split("\n\n") if paragraph.strip()))
 
 
 def _paragraph(text: str) -> Markup:
@@ -44,11 +44,11 @@ def rule_summary(severity: Severity, what: str, extent: str) -> Markup:
     return element("summary", chip(severity), element("span", ticks(what), class_="what"), element("span", extent, class_="extent"))
 
 
-def finding_line(one: Finding, nodes: Markup) -> Markup:
+def finding_line(finding: ReportedFinding, nodes: Markup) -> Markup:
     """One finding: where, what was seen, and the answer when there is one."""
-    place = element("code", str(one.location), class_="place") if one.location else ""
-    said = element("span", answer(one), class_="answer") if one.settled else ""
-    return element("li", place, element("b", one.subject), nodes, element("span", one.evidence, class_="evidence"), said)
+    place = element("code", str(finding.location), class_="place") if finding.location else ""
+    said = element("span", answer(finding), class_="answer") if finding.answered else ""
+    return element("li", place, element("b", finding.subject), nodes, element("span", finding.evidence, class_="evidence"), said)
 
 
 def rows_table(header: Sequence[str], rows: Iterable[Markup], *, name: str, numbers: Sequence[int] = ()) -> Markup:
@@ -60,7 +60,7 @@ def rows_table(header: Sequence[str], rows: Iterable[Markup], *, name: str, numb
 
 def search(table: str, words: str, choices: Sequence[str] = ()) -> Markup:
     """The search field and the choice of states of a table; only shown where JavaScript runs."""
-    options = [element("option", one, value=one) for one in choices]
+    options = [element("option", choice, value=choice) for choice in choices]
     select = element("select", element("option", "all", value=""), *options, aria_label="State", data_for=table) if choices else ""
     field = element("input", type="search", placeholder=words, aria_label=words, data_for=table)
     return element("div", field, select, element("output", class_="count", data_for=table), class_="tools")

@@ -5,21 +5,23 @@ from __future__ import annotations
 from migrate.report.causes import plural
 from migrate.report.html.parts import prose, rule_summary
 from migrate.report.markup import Markup, element, join
-from migrate.report.model import FileChange, Report, RuleText
+from migrate.report.model import FileDiff, Report, RuleText
 
 KINDS = {"+": "add", "-": "del", "@": "hunk"}
 
 
 def files(report: Report) -> Markup:
     """Every file that would be written, with its diff."""
-    return join(*(_file(index, one) for index, one in enumerate(report.files)))
+    return join(*(_file(index, file) for index, file in enumerate(report.files)))
 
 
-def _file(index: int, one: FileChange) -> Markup:
-    count = ", ".join(one.nodes) if len(one.nodes) <= 3 else plural(len(one.nodes), "node")
-    summary = element("summary", element("code", one.path), element("span", f"{'new' if one.new else 'edited'} · {count}", class_="extent"))
-    lines = [_line(line) for line in one.diff.splitlines()]
-    return element("details", summary, element("p", one.why, class_="meta"), element("pre", *lines, class_="diff"), id=f"f{index}")
+def _file(index: int, file: FileDiff) -> Markup:
+    count = ", ".join(file.nodes) if len(file.nodes) <= 3 else plural(len(file.nodes), "node")
+    summary = element(
+        "summary", element("code", file.path), element("span", f"{'new' if file.new else 'edited'} · {count}", class_="extent")
+    )
+    lines = [_line(line) for line in file.diff.splitlines()]
+    return element("details", summary, element("p", file.why, class_="meta"), element("pre", *lines, class_="diff"), id=f"f{index}")
 
 
 def _line(line: str) -> Markup:
@@ -30,18 +32,18 @@ def _line(line: str) -> Markup:
 def not_checked(report: Report) -> Markup:
     """What nobody looked at: it is neither good nor bad."""
     intro = element("p", "Neither good nor bad: nobody looked, or it could not be read.", class_="meta")
-    return join(intro, element("ul", *(element("li", element("b", one.what), f": {one.reason}") for one in report.not_checked)))
+    return join(intro, element("ul", *(element("li", element("b", unseen.what), f": {unseen.reason}") for unseen in report.not_checked)))
 
 
 def rules(report: Report) -> Markup:
     """The text of every rule that has findings here; how many others were asked."""
     quiet = len(report.asked) - len(report.rules)
     intro = element("p", f"{plural(len(report.rules), 'rule')} found something, {quiet:,} more found nothing.", class_="meta")
-    return join(intro, *(_rule(one) for one in report.rules))
+    return join(intro, *(_rule(rule) for rule in report.rules))
 
 
-def _rule(one: RuleText) -> Markup:
-    summary = rule_summary(one.severity, one.what, f"{one.code} {one.slug}{' · acceptable' if one.acceptable else ''}")
-    why = f"{one.why[:1].upper()}{one.why[1:]}"
-    parts = (element("h4", "Why"), prose(why), element("h4", "Remedy"), prose(one.remedy), element("h4", "Sources"), prose(one.sources))
-    return element("details", summary, *parts, id=f"rule-{one.code}")
+def _rule(rule: RuleText) -> Markup:
+    summary = rule_summary(rule.severity, rule.what, f"{rule.code} {rule.slug}{' · acceptable' if rule.acceptable else ''}")
+    why = f"{rule.why[:1].upper()}{rule.why[1:]}"
+    parts = (element("h4", "Why"), prose(why), element("h4", "Remedy"), prose(rule.remedy), element("h4", "Sources"), prose(rule.sources))
+    return element("details", summary, *parts, id=f"rule-{rule.code}")

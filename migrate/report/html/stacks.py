@@ -12,18 +12,18 @@ MARKS = {"kept": "", "removed": "goes", "new": "new", "changed": "changed"}
 
 def stacks(report: Report) -> Markup:
     """Every distinct stack with the number of its nodes."""
-    shapes = [_columns(one) for one in report.stacks]
+    shapes = [_columns(stack) for stack in report.stacks]
     figures = []
-    for one in report.stacks:
-        count = sum(node.stack == one.name for node in report.nodes)
+    for stack in report.stacks:
+        count = sum(node.stack == stack.name for node in report.nodes)
         caption = element("figcaption", plural(count, "node"))
-        figures.append(element("figure", caption, element("div", picture(one), role="img", aria_label=_words(one))))
+        figures.append(element("figure", caption, element("div", picture(stack), role="img", aria_label=_words(stack))))
     return join(element("svg", *shapes, class_="defs", aria_hidden="true", width="0", height="0"), *figures)
 
 
-def picture(one: Stack) -> Markup:
+def picture(stack: Stack) -> Markup:
     """The two columns of one stack, by reference."""
-    return element("div", _use(f"{one.name}a", one.before), _use(f"{one.name}b", one.after), class_="stack")
+    return element("div", _use(f"{stack.name}a", stack.before), _use(f"{stack.name}b", stack.after), class_="stack")
 
 
 def _use(name: str, layers: tuple[Layer, ...]) -> Markup:
@@ -31,12 +31,12 @@ def _use(name: str, layers: tuple[Layer, ...]) -> Markup:
     return element("svg", element("use", href=f"#{name}"), viewBox=f"0 0 {WIDTH} {height}")
 
 
-def _words(one: Stack) -> str:
-    return f"{' → '.join(layer.name for layer in one.before)} becomes {' → '.join(layer.name for layer in one.after)}"
+def _words(stack: Stack) -> str:
+    return f"{' → '.join(layer.name for layer in stack.before)} becomes {' → '.join(layer.name for layer in stack.after)}"
 
 
-def _columns(one: Stack) -> Markup:
-    return join(_column(f"{one.name}a", "Now", one.before), _column(f"{one.name}b", "After the move", one.after))
+def _columns(stack: Stack) -> Markup:
+    return join(_column(f"{stack.name}a", "Now", stack.before), _column(f"{stack.name}b", "After the move", stack.after))
 
 
 def _column(name: str, title: str, layers: tuple[Layer, ...]) -> Markup:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from migrate.facts.model import Containerd, Crio, Docker, Endpoint, Kubelet, Unreadable
+from migrate.facts.model import Containerd, Crio, Docker, Endpoint, Kubelet
 from migrate.facts.parse.bounded import MOST
 from migrate.facts.parse.reading import Reading
 from migrate.facts.parse.runtimes import cri, engines, low_level, machines, system
 from migrate.facts.parse.runtimes.scene import Scene, scene
-from migrate.facts.runtimes import Role, Runtime, Use
+from migrate.facts.runtime_table import CONTAINERD, DOCKERSHIM
+from migrate.facts.runtimes import KubernetesUse, Role, Runtime
+from migrate.facts.values import Unreadable
 
 
 def runtimes(
@@ -33,23 +35,25 @@ def runtimes(
     above = tuple(runtime for family in families for runtime in family(seen))
     found = (*above, *low_level.found(seen, above))
     order = list(Role)
-    return tuple(sorted((_bounded(_used(one, found, seen)) for one in found), key=lambda one: (order.index(one.role), one.name)))
+    return tuple(
+        sorted((_bounded(_used(runtime, found, seen)) for runtime in found), key=lambda found: (order.index(found.role), found.name))
+    )
 
 
-def _used(one: Runtime, found: tuple[Runtime, ...], seen: Scene) -> Runtime:
-    with_pods = {other.name for other in found if any(of.owner == "Kubernetes" for of in other.live)}
+def _used(runtime: Runtime, found: tuple[Runtime, ...], seen: Scene) -> Runtime:
+    with_pods = {other.name for other in found if any(run.owner == "Kubernetes" for run in other.live)}
     direct = _direct(found, seen) or {other.name for other in found if other.role is Role.CRI and other.name in with_pods}
-    if one.name in direct:
-        return replace(one, kubernetes=Use.DIRECTLY)
+    if runtime.name in direct:
+        return replace(runtime, kubernetes=KubernetesUse.DIRECTLY)
     below = _below(direct, with_pods, {other.name: other for other in found})
-    return replace(one, kubernetes=Use.BELOW) if one.name in below else one
+    return replace(runtime, kubernetes=KubernetesUse.BELOW) if runtime.name in below else runtime
 
 
 def _direct(found: tuple[Runtime, ...], seen: Scene) -> set[str]:
     """Whom the kubelet speaks to: who serves its socket (k3s, frakti and LXE have sockets of their own), else what its endpoint is."""
     path = seen.endpoint.socket.removeprefix("unix://").replace("/var/run/", "/run/", 1)
-    serving = set() if seen.endpoint.kind == "dockershim" else {one.name for one in found if path and path in one.sockets}
-    return serving or {one.name for one in found if one.name == seen.endpoint.kind}
+    serving = set() if seen.endpoint.kind == DOCKERSHIM.name else {runtime.name for runtime in found if path and path in runtime.sockets}
+    return serving or {runtime.name for runtime in found if runtime.name == seen.endpoint.kind}
 
 
 def _below(direct: set[str], with_pods: set[str], found: dict[str, Runtime]) -> set[str]:
@@ -62,7 +66,7 @@ def _below(direct: set[str], with_pods: set[str], found: dict[str, Runtime]) -> 
     while todo:
         name, by_kubelet = todo.pop()
         runtime = found.get(name)
-        if runtime is None or (name.startswith("containerd") and not by_kubelet):
+        if runtime is None or (name.startswith(CONTAINERD.name) and not by_kubelet):
             continue
         for link in runtime.links:
             if link.default and link.to not in reached:
@@ -71,8 +75,8 @@ def _below(direct: set[str], with_pods: set[str], found: dict[str, Runtime]) -> 
     return reached - direct
 
 
-def _bounded(one: Runtime) -> Runtime:
-    if isinstance(one.runs, Unreadable) or len(one.runs) <= MOST:
-        return one
-    live = sorted(one.runs, key=lambda running: not running.live)
-    return replace(one, runs=tuple(live[:MOST]), notes=(*one.notes, f"{len(live) - MOST} more are not listed"))
+def _bounded(runtime: Runtime) -> Runtime:
+    if isinstance(runtime.runs, Unreadable) or len(runtime.runs) <= MOST:
+        return runtime
+    live = sorted(runtime.runs, key=lambda running: not running.live)
+    return replace(runtime, runs=tuple(live[:MOST]), notes=(*runtime.notes, f"{len(live) - MOST} more are not listed"))

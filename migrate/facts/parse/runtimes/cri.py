@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from migrate.facts.model import Containerd, Unreadable
+from migrate.facts.model import Containerd
 from migrate.facts.parse.bounded import clean
-from migrate.facts.parse.runtimes.scene import Process, Scene
-from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
+from migrate.facts.parse.runtimes.scene import Process, Scene, Shim
+from migrate.facts.runtime_table import CONTAINERD, CRI_DOCKERD, CRIO, DOCKER, DOCKERS_CONTAINERD, DOCKERSHIM, RUNTIMES
+from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
+from migrate.facts.values import Unreadable
 
-SOCKET = "/run/containerd/containerd.sock"
-OWNERS = {"k8s.io": "Kubernetes", "moby": "docker"}  # of containerd's namespaces
+OWNERS = {"k8s.io": "Kubernetes", "moby": DOCKER.name}  # of containerd's namespaces
 # programs and shims that are called otherwise than the runtime; the first shims (up to containerd 1.2) name none
 OCI_NAMES = {"runsc": "gvisor", "runtime": "runc", "": "runc", "containerd-shim": "runc", "docker-containerd-shim": "runc"}
 # whose containerd a command line shows, by a part of its path or of its configuration's
 PRIVATE = (("/docker/containerd", "Docker's"), ("/k3s/", "k3s's"), ("/rke2/", "RKE2's"), ("/k0s/", "k0s's"), ("/microk8s/", "MicroK8s's"))
-# name, program, socket, when it ended; sources: the projects' repositories, Kubernetes 1.7 notes for cri-containerd
-ENDED = (
-    ("frakti", "frakti", "/run/frakti.sock", "archived in 2021"),
-    ("rktlet", "rktlet", "/run/rktlet.sock", "archived in 2019 with rkt"),
-    ("LXE", "lxe", "/run/lxe.sock", "without a release since 2021"),
-    ("Virtlet", "virtlet", "/run/virtlet.sock", "without a release since 2019"),
-    ("criproxy", "criproxy", "/run/criproxy.sock", "went with Virtlet"),
-    ("cri-containerd", "cri-containerd", "/run/cri-containerd.sock", "part of containerd since 1.1"),
-)
 
 
 def found(seen: Scene) -> Iterator[Runtime]:
@@ -32,48 +25,43 @@ def found(seen: Scene) -> Iterator[Runtime]:
     yield from _for_docker(seen)
     yield from _containerds(seen)
     yield from _crio(seen)
-    for name, program, socket, ended in ENDED:
-        processes = seen.running(program)
-        version = seen.version(f"{program} version")
-        sockets = seen.exists(socket)
-        if processes or version or sockets:
-            how = [f"{program} --version"] if version else []
-            evidence = (*how, *(f"process {one.pid}" for one in processes), *sockets)
-            yield Runtime(name, Role.CRI, version, evidence, Use.NO, bool(processes), sockets, notes=(f"the project has ended: {ended}",))
+    for known in RUNTIMES:
+        if known.ended and known.role is Role.CRI and (signs := seen.signs(known)):
+            evidence, notes = (*signs.evidence, *signs.sockets), (f"the project has ended: {known.ended}",)
+            active = bool(signs.processes)
+            yield Runtime(known.name, known.role, signs.version, evidence, KubernetesUse.NO, active, signs.sockets, notes=notes)
 
 
 def _for_docker(seen: Scene) -> Iterator[Runtime]:
     pods = _pods(seen)
-    below = (Link("docker", "/run/docker.sock"),)
-    if seen.endpoint.kind == "dockershim" and seen.kubelet:
-        at = seen.exists("/run/dockershim.sock")
+    below = (Link(DOCKER.name, DOCKER.sockets[0]),)
+    if seen.endpoint.kind == DOCKERSHIM.name and seen.kubelet:
+        at = seen.exists(*DOCKERSHIM.sockets)
         active = seen.kubelet.running is not None
         shown = (clean(seen.endpoint.evidence),)
-        yield Runtime("dockershim", Role.CRI, clean(seen.kubelet.version), shown, Use.COULD, active, at, below, pods)
-    processes = seen.running("cri-dockerd")
-    version = seen.version("cri-dockerd version")
-    if processes or version:
-        sockets = seen.exists("/run/cri-dockerd.sock")
-        runs = pods if seen.endpoint.kind == "cri-dockerd" else ()
-        evidence = (*(["cri-dockerd --version"] if version else []), *(f"process {one.pid}" for one in processes))
-        yield Runtime("cri-dockerd", Role.CRI, version, evidence, Use.COULD, bool(processes), sockets, below, runs)
+        yield Runtime(DOCKERSHIM.name, Role.CRI, clean(seen.kubelet.version), shown, KubernetesUse.COULD, active, at, below, pods)
+    signs = seen.signs(CRI_DOCKERD)
+    if signs.processes or signs.version:
+        runs = pods if seen.endpoint.kind == CRI_DOCKERD.name else ()
+        active, could = bool(signs.processes), KubernetesUse.COULD
+        yield Runtime(CRI_DOCKERD.name, Role.CRI, signs.version, signs.evidence, could, active, signs.sockets, below, runs)
 
 
 def _pods(seen: Scene) -> tuple[Running, ...] | Unreadable:
     if seen.docker is None or seen.docker.info is None:
         return Unreadable("docker containers", "Docker does not run or did not answer")
-    pods = {one.pod: one.state for one in seen.docker.containers if one.pod and one.sandbox}
+    pods = {container.pod: container.state for container in seen.docker.containers if container.pod and container.sandbox}
     return tuple(Running(clean(f"{namespace}/{name}"), "pod", clean(state), "Kubernetes") for (namespace, name, _), state in pods.items())
 
 
 def _containerds(seen: Scene) -> Iterator[Runtime]:
     """The system's, and each private one that runs: a private one has no program of its own in PATH, so its version is not known."""
-    processes = {_owner(one): one for one in seen.running("containerd", "docker-containerd")}
+    processes = {_owner(process): process for process in seen.running(*CONTAINERD.programs)}
     if seen.containerd or "" in processes:
-        yield _containerd(seen, "containerd", processes.get(""), seen.containerd)
+        yield _containerd(seen, CONTAINERD.name, processes.get(""), seen.containerd)
     for owner, process in processes.items():
         if owner:
-            yield _containerd(seen, f"containerd ({owner})", process, None)
+            yield _containerd(seen, f"{CONTAINERD.name} ({owner})", process, None)
 
 
 def _owner(process: Process) -> str:
@@ -84,15 +72,15 @@ def _owner(process: Process) -> str:
 def _containerd(seen: Scene, name: str, process: Process | None, known: Containerd | None) -> Runtime:
     address = _address(process, known)
     version = clean(known.version) if known else ""
-    could = Use.COULD if known is None or known.cri in (None, "ok") else Use.NO
+    could = KubernetesUse.COULD if known is None or known.cri in (None, "ok") else KubernetesUse.NO
     if process and _owner(process) not in ("", "Docker's"):
-        could = Use.DIRECTLY  # the distribution's own kubelet has no unit that would tell
-    notes = ("its CRI plugin does not run",) if could is Use.NO else ()
-    evidence = (*(["containerd --version"] if version else []), *([f"process {process.pid}"] if process else []))
+        could = KubernetesUse.DIRECTLY  # the distribution's own kubelet has no unit that would tell
+    notes = ("its CRI plugin does not run",) if could is KubernetesUse.NO else ()
+    evidence = (*([CONTAINERD.asked] if version else []), *([f"process {process.pid}"] if process else []))
     runs = tuple(
-        Running(clean(one.id)[:64], "pod" if one.namespace == "k8s.io" else "container", "running", _named(one.namespace))
-        for one in seen.shims
-        if one.address == address or (not one.address and name == "containerd")
+        Running(clean(shim.id)[:64], "pod" if shim.namespace == "k8s.io" else "container", "running", owner_of(shim))
+        for shim in seen.shims
+        if shim.address == address or (not shim.address and name == CONTAINERD.name)
     )
     links = tuple(_handlers(known.loaded)) if known and isinstance(known.loaded, Mapping) else ()
     return Runtime(name, Role.CRI, version, evidence, could, process is not None, (address,), links, runs, notes)
@@ -104,12 +92,13 @@ def _address(process: Process | None, known: Containerd | None) -> str:
     grpc = loaded.get("grpc")
     configured = clean(str(grpc.get("address") or "")) if isinstance(grpc, Mapping) else ""
     if process and _owner(process) == "Docker's":
-        configured = "/run/docker/containerd/containerd.sock"
-    return (named or configured or SOCKET).replace("/var/run/", "/run/", 1)
+        configured = DOCKERS_CONTAINERD.sockets[0]
+    return (named or configured or CONTAINERD.sockets[0]).replace("/var/run/", "/run/", 1)
 
 
-def _named(namespace: str) -> str:
-    return OWNERS.get(namespace, f"namespace {namespace}")
+def owner_of(shim: Shim) -> str:
+    """Who asked containerd for a shim's containers."""
+    return OWNERS.get(shim.namespace, f"namespace {shim.namespace}")
 
 
 def _handlers(loaded: Mapping[str, Any]) -> Iterator[Link]:
@@ -140,19 +129,23 @@ def oci_name(program: str) -> str:
 
 
 def _crio(seen: Scene) -> Iterator[Runtime]:
-    processes = seen.running("crio")
     version = clean(seen.crio.version) if seen.crio else ""
-    if not processes and not version:
+    signs = replace(seen.signs(CRIO), version=version)
+    if not signs.processes and not version:
         return
     runs = tuple(
-        Running(one.value("-n", "--name") or one.value("-c", "--cid") or str(one.pid), _kind(one), "running", "Kubernetes")
-        for one in seen.running("conmon", "conmonrs")
-        if is_crio(one)
+        Running(name_in(monitor) or monitor.value("-c", "--cid") or str(monitor.pid), _kind(monitor), "running", "Kubernetes")
+        for monitor in seen.running(*CRIO.monitors)
+        if is_crio(monitor)
     )
-    sockets = seen.exists("/run/crio/crio.sock")
-    evidence = (*(["crio --version"] if version else []), *(f"process {one.pid}" for one in processes))
     links = tuple(_crio_handlers(seen.crio.loaded)) if seen.crio and isinstance(seen.crio.loaded, Mapping) else ()
-    yield Runtime("cri-o", Role.CRI, version, evidence, Use.COULD, bool(processes), sockets, links, runs)
+    active, could = bool(signs.processes), KubernetesUse.COULD
+    yield Runtime(CRIO.name, Role.CRI, version, signs.evidence, could, active, signs.sockets, links, runs)
+
+
+def name_in(monitor: Process) -> str:
+    """The name of the container that a conmon stays beside, empty where it is given none."""
+    return monitor.value("-n", "--name") or ""
 
 
 def is_crio(monitor: Process) -> bool:
@@ -161,7 +154,7 @@ def is_crio(monitor: Process) -> bool:
 
 
 def _kind(monitor: Process) -> str:
-    return "sandbox" if (monitor.value("-n", "--name") or "").startswith("k8s_POD_") else "container"
+    return "sandbox" if name_in(monitor).startswith("k8s_POD_") else "container"
 
 
 def _crio_handlers(loaded: Mapping[str, Any]) -> Iterator[Link]:

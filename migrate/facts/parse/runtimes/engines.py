@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from migrate.facts.model import Container, Docker, Unreadable
+from migrate.facts.model import Container, Docker
 from migrate.facts.parse.bounded import clean
-from migrate.facts.parse.runtimes.cri import is_crio, oci_name
+from migrate.facts.parse.runtimes.cri import is_crio, name_in, oci_name
 from migrate.facts.parse.runtimes.scene import Process, Scene
-from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
+from migrate.facts.runtime_table import CONTAINERD, DOCKER, DOCKERS_CONTAINERD, PODMAN, RKT, SWARM
+from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
+from migrate.facts.values import Unreadable
 
 STORAGE = "/var/lib/containers/storage"
 RKT_PODS = "/var/lib/rkt/pods"
@@ -26,21 +28,22 @@ def found(seen: Scene) -> Iterator[Runtime]:
 
 def _docker(seen: Scene, docker: Docker) -> Runtime:
     runs: tuple[Running, ...] | Unreadable = tuple(
-        Running(clean(one.name), "sandbox" if one.sandbox else "container", clean(one.state), _asked_by(one)) for one in docker.containers
+        Running(clean(container.name), "sandbox" if container.sandbox else "container", clean(container.state), _asked_by(container))
+        for container in docker.containers
     )
     if docker.info is None:
         runs = Unreadable("docker containers", "Docker does not run or did not answer")
-    processes = seen.running("dockerd")
-    evidence = ("dockerd --version", *(f"process {one.pid}" for one in processes))
-    upstream = "containerd (Docker's)" if docker.child_containerd else "containerd"
-    how = next((value for one in processes if (value := one.value("--containerd"))), "its own child")
-    links = ((Link(upstream, how),) if processes else ()) + tuple(_docker_runtimes(docker))
-    sockets = seen.exists("/run/docker.sock")
-    return Runtime("docker", Role.ENGINE, clean(docker.version), evidence, Use.COULD, bool(processes), sockets, links, runs)
+    signs = seen.signs(DOCKER)
+    evidence = (DOCKER.asked, *signs.evidence)
+    upstream = (DOCKERS_CONTAINERD if docker.child_containerd else CONTAINERD).name
+    how = next((value for process in signs.processes if (value := process.value("--containerd"))), "its own child")
+    links = ((Link(upstream, how),) if signs.processes else ()) + tuple(_docker_runtimes(docker))
+    version, active, could = clean(docker.version), bool(signs.processes), KubernetesUse.COULD
+    return Runtime(DOCKER.name, Role.ENGINE, version, evidence, could, active, signs.sockets, links, runs)
 
 
-def _asked_by(one: Container) -> str | None:
-    return "Kubernetes" if one.pod else "docker swarm" if one.swarm_task else None
+def _asked_by(container: Container) -> str | None:
+    return "Kubernetes" if container.pod else SWARM.name if container.swarm_task else None
 
 
 def _docker_runtimes(docker: Docker) -> Iterator[Link]:
@@ -63,29 +66,29 @@ def _program(entry: Any) -> str:
 
 def _swarm(docker: Docker) -> Iterator[Runtime]:
     if docker.swarm not in ("", "inactive"):
-        tasks = tuple(Running(clean(one.name), "task", clean(one.state), None) for one in docker.containers if one.swarm_task)
+        containers = (container for container in docker.containers if container.swarm_task)
+        tasks = tuple(Running(clean(container.name), "task", clean(container.state), None) for container in containers)
         evidence = (clean(f"docker info: Swarm is {docker.swarm}"),)
-        links = (Link("docker", "part of dockerd"),)
-        yield Runtime("docker swarm", Role.ORCHESTRATOR, clean(docker.version), evidence, Use.NO, True, (), links, tasks)
+        links = (Link(DOCKER.name, "part of dockerd"),)
+        yield Runtime(SWARM.name, Role.ORCHESTRATOR, clean(docker.version), evidence, KubernetesUse.NO, True, (), links, tasks)
 
 
 def _podman(seen: Scene) -> Iterator[Runtime]:
     """Podman has no daemon: conmon stays beside each container, and containers/storage keeps all of root's, CRI-O's among them."""
-    monitors = [one for one in seen.running("conmon") if not is_crio(one)]
-    version = seen.version("podman version")
-    if not version and not monitors:
+    monitors = [monitor for monitor in seen.running(*PODMAN.monitors) if not is_crio(monitor)]
+    signs = seen.signs(PODMAN)
+    if not signs.version and not monitors:
         return
-    live = {one.value("-c", "--cid") or str(one.pid): one for one in monitors}
-    runs = [Running(one.value("-n", "--name") or id_[:12], "container", "running") for id_, one in live.items()]
+    live = {monitor.value("-c", "--cid") or str(monitor.pid): monitor for monitor in monitors}
+    runs = [Running(name_in(monitor) or id_[:12], "container", "running") for id_, monitor in live.items()]
     kept = {id_: name for id_, name in seen.stored.items() if id_ not in live and not name.startswith("k8s_")}
     runs += [Running(name, "container", "stopped") for name in kept.values()]
-    sockets = seen.exists("/run/podman/podman.sock")
-    evidence = (*(["podman --version"] if version else []), *(f"process {one.pid} conmon" for one in monitors), *sockets)
-    programs = dict.fromkeys(oci_name(one.value("-r", "--runtime") or "") for one in monitors)
+    evidence = (*signs.evidence, *(f"process {monitor.pid} conmon" for monitor in monitors), *signs.sockets)
+    programs = dict.fromkeys(oci_name(monitor.value("-r", "--runtime") or "") for monitor in monitors)
     links = tuple(Link(name, "conmon --runtime") for name in programs)
-    stores = sorted({store for one in monitors if (store := _store(one))})
+    stores = sorted({store for monitor in monitors if (store := _store(monitor))})
     notes = tuple(f"containers of another user, in {store}" for store in stores if store != STORAGE)
-    yield Runtime("podman", Role.ENGINE, version, evidence, Use.NO, None, sockets, links, tuple(runs), notes)
+    yield Runtime(PODMAN.name, Role.ENGINE, signs.version, evidence, KubernetesUse.NO, None, signs.sockets, links, tuple(runs), notes)
 
 
 def _store(monitor: Process) -> str:
@@ -95,19 +98,18 @@ def _store(monitor: Process) -> str:
 
 
 def _rkt(seen: Scene) -> Iterator[Runtime]:
-    version = seen.version("rkt version")
-    processes = seen.running("rkt")
+    signs = seen.signs(RKT)
     kept = [(name, state) for state in ("run", "prepared", "exited-garbage") for name in seen.names(f"{RKT_PODS}/{state}/")]
-    if not version and not processes and not kept:
+    if not signs and not kept:
         return
     registered = {name.removeprefix("rkt-") for name in seen.machines if name.startswith("rkt-")}
     runs = tuple(Running(name, "pod", "running" if name in registered else "stopped") for name, _ in kept)
-    evidence = (*(["rkt version"] if version else []), *(f"process {one.pid}" for one in processes), *([RKT_PODS] if kept else []))
-    notes = ("the project has ended: archived in 2020",)
-    yield Runtime("rkt", Role.ENGINE, version, evidence, _for_rkt(seen), None, (), (), runs, notes)
+    evidence = (*signs.evidence, *([RKT_PODS] if kept else []))
+    notes = (f"the project has ended: {RKT.ended}",)
+    yield Runtime(RKT.name, Role.ENGINE, signs.version, evidence, _for_rkt(seen), None, (), (), runs, notes)
 
 
-def _for_rkt(seen: Scene) -> Use:
+def _for_rkt(seen: Scene) -> KubernetesUse:
     """`--container-runtime=rkt` was in the kubelet up to 1.10."""
     flag = seen.kubelet.flag("container-runtime") if seen.kubelet else None
-    return Use.DIRECTLY if flag and flag.value == "rkt" else Use.NO
+    return KubernetesUse.DIRECTLY if flag and flag.value == "rkt" else KubernetesUse.NO

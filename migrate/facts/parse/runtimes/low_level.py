@@ -4,62 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.facts.model import Unreadable
 from migrate.facts.parse.bounded import asked, clean
-from migrate.facts.parse.runtimes.cri import OWNERS, is_crio, oci_name
+from migrate.facts.parse.runtimes.cri import is_crio, name_in, oci_name, owner_of
 from migrate.facts.parse.runtimes.scene import LINES, Scene
-from migrate.facts.runtimes import Link, Role, Running, Runtime, Use
+from migrate.facts.runtime_table import CONTAINERD, CRIO, CRUN, DOCKER, DOCKERS_CONTAINERD, KATA, PODMAN, QEMU, RUNC, RUNTIMES, KnownRuntime
+from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
+from migrate.facts.values import Unreadable
 
-# name here -> probes that tell its version, probe that lists what it runs in its own state folder
-KNOWN = {
-    "runc": (("runc version",), "runc list"),
-    "crun": (("crun version",), "crun list"),
-    "gvisor": (("runsc version",), "runsc list"),
-    "kata": (("kata-runtime version", "kata in /opt version"), None),
-}
-NOT_OCI = {"docker", "containerd", "containerd (Docker's)", "qemu"}
-PROGRAMS = {"gvisor": "runsc", "kata": "kata-runtime"}
+NOT_OCI = {DOCKER.name, CONTAINERD.name, DOCKERS_CONTAINERD.name, QEMU.name}
 KATA_MARKS = ("/opt/kata", "/etc/kata-containers/configuration.toml")
 STATES = ("created", "running", "stopped", "paused", "creating")
 
 
 def found(seen: Scene, above: tuple[Runtime, ...]) -> Iterator[Runtime]:
     """Those that are installed, that run something, or that one of the runtimes `above` is configured to start."""
-    links = [(one.name, link) for one in above for link in one.links]
-    others = {one.name for one in above}
+    links = [(runtime.name, link) for runtime in above for link in runtime.links]
+    others = {runtime.name for runtime in above}
     named = {link.to for _, link in links} - others - NOT_OCI
-    used = {oci_name(one.program) for one in seen.shims}
-    for name in sorted({*KNOWN, *named, *used}):
-        keys, listing = KNOWN.get(name, ((), None))
-        version = seen.version(*keys)
-        alone = _alone(seen, listing)
+    used = {oci_name(shim.program) for shim in seen.shims}
+    known = {runtime.name: runtime for runtime in RUNTIMES if runtime.role is Role.OCI}
+    for name in sorted({*known, *named, *used}):
+        runtime = known.get(name) or KnownRuntime(name=name, title=name, role=Role.OCI)
+        version = seen.version(*runtime.versions)
+        alone = _alone(seen, runtime.listing)
         runs = alone if isinstance(alone, Unreadable) else (*_beside(seen, name), *alone)
-        marks = seen.exists(*KATA_MARKS) if name == "kata" else ()
+        marks = seen.exists(*KATA_MARKS) if name == KATA.name else ()
         told = tuple(clean(f"{who}: {link.how}") for who, link in links if link.to == name)
         # runc and crun that only a default names and that are not there: nothing to tell
-        if not (version or runs or marks or (told and name not in ("runc", "crun"))):
+        if not (version or runs or marks or (told and name not in (RUNC.name, CRUN.name))):
             continue
-        shown = (f"{PROGRAMS.get(name, name)} --version",) if version else ("what it runs",) if runs else ()
-        notes = ("no /dev/kvm: it cannot start its virtual machines",) if name == "kata" and not seen.exists("/dev/kvm") else ()
-        below = (Link("qemu", "one machine a pod"),) if name == "kata" and "qemu" in others else ()
-        yield Runtime(name, Role.OCI, version, (*shown, *marks, *told), Use.COULD, links=below, runs=runs, notes=notes)
+        shown = (runtime.asked,) if version else ("what it runs",) if runs else ()
+        notes = ("no /dev/kvm: it cannot start its virtual machines",) if name == KATA.name and not seen.exists("/dev/kvm") else ()
+        below = (Link(QEMU.name, "one machine a pod"),) if name == KATA.name and QEMU.name in others else ()
+        yield Runtime(name, Role.OCI, version, (*shown, *marks, *told), KubernetesUse.COULD, links=below, runs=runs, notes=notes)
 
 
 def _beside(seen: Scene, name: str) -> Iterator[Running]:
     """What others have it run: Docker tells the runtime of each container, the shims theirs; conmon names its own."""
     docker = seen.docker
-    told = {one.id for one in docker.containers} if docker else set()
-    for one in docker.containers if docker else ():
-        if one.running and _of_docker(seen, one.runtime) == name:
-            yield Running(clean(one.name), "container", clean(one.state), "docker")
+    told = {container.id for container in docker.containers} if docker else set()
+    for container in docker.containers if docker else ():
+        if container.running and _of_docker(seen, container.runtime) == name:
+            yield Running(clean(container.name), "container", clean(container.state), DOCKER.name)
     for shim in seen.shims:
         if shim.id not in told and oci_name(shim.program) == name:
-            owner = OWNERS.get(shim.namespace, f"namespace {shim.namespace}")
+            owner = owner_of(shim)
             yield Running(clean(shim.id), "pod" if owner == "Kubernetes" else "container", "running", owner)
-    for monitor in seen.running("conmon"):
+    for monitor in seen.running(*PODMAN.monitors):
         if oci_name(monitor.value("-r", "--runtime") or "") == name:
-            owner = "cri-o" if is_crio(monitor) else "podman"
-            yield Running(monitor.value("-n", "--name") or str(monitor.pid), "container", "running", owner)
+            owner = CRIO.name if is_crio(monitor) else PODMAN.name
+            yield Running(name_in(monitor) or str(monitor.pid), "container", "running", owner)
 
 
 def _of_docker(seen: Scene, runtime: str) -> str:
@@ -72,9 +66,9 @@ def _of_docker(seen: Scene, runtime: str) -> str:
 
 def _alone(seen: Scene, listing: str | None) -> tuple[Running, ...] | Unreadable:
     """Its own list, without those that conmon tells of: what people or other programs started with it."""
-    told = {one.value("-c", "--cid") for one in seen.running("conmon")}
+    told = {monitor.value("-c", "--cid") for monitor in seen.running(*PODMAN.monitors)}
     lines = asked(seen.reading, listing).splitlines()[1:LINES] if listing else ()
-    if wrong := next((one for one in seen.reading.unreadable if one.what == listing), None):
+    if wrong := next((unreadable for unreadable in seen.reading.unreadable if unreadable.what == listing), None):
         return wrong
     rows = (line.split() for line in lines)
-    return tuple(Running(clean(one[0]), "container", one[2]) for one in rows if len(one) > 2 and one[0] not in told and one[2] in STATES)
+    return tuple(Running(clean(row[0]), "container", row[2]) for row in rows if len(row) > 2 and row[0] not in told and row[2] in STATES)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from migrate.facts.model import Unreadable
 from migrate.facts.parse.bounded import clean
 from migrate.facts.parse.runtimes.scene import Process, Scene
+from migrate.facts.runtime_table import INCUS, KATA, KVMTOOL, LIBVIRT, LXD, QEMU
 from migrate.facts.runtimes import Link, Role, Running, Runtime
+from migrate.facts.values import Unreadable
 
 # who started a QEMU, by a part of its command line; the first that fits
 OWNERS = (
     ("kubevirt", "KubeVirt"),
-    ("/lib/libvirt/", "libvirt"),
-    ("/run/vc/", "kata"),
-    ("sandbox-", "kata"),
-    ("/lxd/", "LXD"),
-    ("/incus/", "Incus"),
+    ("/lib/libvirt/", LIBVIRT.name),
+    ("/run/vc/", KATA.name),
+    ("sandbox-", KATA.name),
+    ("/lxd/", LXD.name),
+    ("/incus/", INCUS.name),
     ("/qemu-server/", "Proxmox VE"),
 )
 DRIVERS = (("/etc/libvirt/qemu/", "/run/libvirt/qemu/", "virtual machine"), ("/etc/libvirt/lxc/", "/run/libvirt/lxc/", "container"))
-LIBVIRT_SOCKETS = ("/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock")
 
 
 def found(seen: Scene) -> Iterator[Runtime]:
@@ -31,13 +32,11 @@ def found(seen: Scene) -> Iterator[Runtime]:
 
 
 def _qemu(seen: Scene) -> Iterator[Runtime]:
-    processes = tuple(one for one in seen.processes if is_qemu(one))
-    version = seen.version("qemu version", "qemu arm version", "qemu-kvm version")
-    if version or processes:
-        runs = tuple(Running(guest(one), "virtual machine", "running", _owner(one)) for one in processes)
-        evidence = (*(["qemu --version"] if version else []), *(f"process {one.pid}" for one in processes))
+    signs = replace(seen.signs(QEMU), processes=tuple(process for process in seen.processes if is_qemu(process)))
+    if signs:
+        runs = tuple(Running(guest(process), "virtual machine", "running", _owner(process)) for process in signs.processes)
         notes = () if seen.exists("/dev/kvm") else ("no /dev/kvm: guests are emulated",)
-        yield Runtime("qemu", Role.MACHINES, version, evidence, runs=runs, notes=notes)
+        yield Runtime(QEMU.name, Role.MACHINES, signs.version, signs.evidence, runs=runs, notes=notes)
 
 
 def is_qemu(process: Process) -> bool:
@@ -59,10 +58,8 @@ def _owner(process: Process) -> str | None:
 
 def _libvirt(seen: Scene) -> Iterator[Runtime]:
     """Its sockets may start it, so it is not asked: state files tell what runs, definitions what is kept."""
-    processes = seen.running("libvirtd", "virtqemud", "virtlxcd")
-    version = seen.version("libvirtd version", "virtqemud version")
-    sockets = seen.exists(*LIBVIRT_SOCKETS)
-    if not (version or processes or sockets or seen.domains):
+    signs = seen.signs(LIBVIRT)
+    if not signs and not seen.domains:
         return
     runs: list[Running] = []
     for defined, running, kind in DRIVERS:
@@ -70,10 +67,10 @@ def _libvirt(seen: Scene) -> Iterator[Runtime]:
         runs += [Running(name, kind, clean(state)) for name, state in sorted(live.items())]
         kept = (name.removesuffix(".xml") for name in seen.names(defined) if name.endswith(".xml"))
         runs += [Running(name, kind, "stopped") for name in kept if name not in live]
-    evidence = (*(["libvirtd --version"] if version else []), *(f"process {one.pid}" for one in processes), *sockets)
-    links = (Link("qemu", "driver qemu"),) if any(one.live and one.kind == "virtual machine" for one in runs) else ()
+    evidence, active = (*signs.evidence, *signs.sockets), bool(signs.processes)
+    links = (Link(QEMU.name, "driver qemu"),) if any(run.live and run.kind == "virtual machine" for run in runs) else ()
     whole = seen.entries if isinstance(seen.entries, Unreadable) else tuple(runs)
-    yield Runtime("libvirt", Role.MACHINES, version, evidence, active=bool(processes), sockets=sockets, links=links, runs=whole)
+    yield Runtime(LIBVIRT.name, Role.MACHINES, signs.version, evidence, active=active, sockets=signs.sockets, links=links, runs=whole)
 
 
 def _domain(path: str, folder: str) -> str:
@@ -81,14 +78,15 @@ def _domain(path: str, folder: str) -> str:
 
 
 def _kvmtool(seen: Scene) -> Iterator[Runtime]:
-    processes = tuple(one for one in seen.running("lkvm", "lkvm-static") if one.words[1:2] in (("run",), ("sandbox",)))
-    version = seen.version("lkvm version")
-    if version or processes:
-        live = [clean(one.value("--name") or f"guest-{one.pid}") for one in processes]
+    signs = seen.signs(KVMTOOL)
+    guests = tuple(process for process in signs.processes if process.words[1:2] in (("run",), ("sandbox",)))
+    signs = replace(signs, processes=guests)
+    if signs:
+        live = [clean(process.value("--name") or f"guest-{process.pid}") for process in guests]
         kept = [name for name in seen.names("/root/.lkvm/") if not name.endswith(".sock") and name not in live]
         runs = (
             *(Running(name, "virtual machine", "running") for name in live),
             *(Running(name, "virtual machine", "stopped") for name in kept),
         )
-        evidence = (*(["lkvm --version"] if version else []), *(f"process {one.pid}" for one in processes))
-        yield Runtime("kvmtool", Role.MACHINES, version, evidence, runs=seen.entries if isinstance(seen.entries, Unreadable) else runs)
+        whole = seen.entries if isinstance(seen.entries, Unreadable) else runs
+        yield Runtime(KVMTOOL.name, Role.MACHINES, signs.version, signs.evidence, runs=whole)

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from migrate.facts.model import Containerd, Crio, Docker, Endpoint, Kubelet, Unreadable
+from migrate.facts.model import Containerd, Crio, Docker, Endpoint, Kubelet
 from migrate.facts.parse.bounded import asked, clean
 from migrate.facts.parse.reading import Reading
+from migrate.facts.runtime_table import KnownRuntime
+from migrate.facts.values import Unreadable
 
 WORDS = 400  # of a command line that are looked at
 LINES = 20_000  # of one answer that are looked at
@@ -48,6 +50,24 @@ class Shim:
 
 
 @dataclass(frozen=True, slots=True)
+class Signs:
+    """What shows that a runtime is on the machine: its version, its daemon's processes, its sockets."""
+
+    asked: str
+    version: str
+    processes: tuple[Process, ...]
+    sockets: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.version or self.processes or self.sockets)
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The command that told the version, and each process."""
+        return (*([self.asked] if self.version and self.asked else []), *(f"process {process.pid}" for process in self.processes))
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """A machine as runtimes show in it. `entries` are paths in state folders, Unreadable where that list was not or badly read.
 
@@ -70,7 +90,11 @@ class Scene:
 
     def running(self, *programs: str) -> tuple[Process, ...]:
         """The processes of these programs."""
-        return tuple(one for one in self.processes if one.program in programs)
+        return tuple(process for process in self.processes if process.program in programs)
+
+    def signs(self, known: KnownRuntime) -> Signs:
+        """The signs of one runtime of the table."""
+        return Signs(known.asked, self.version(*known.versions), self.running(*known.programs), self.exists(*known.sockets))
 
     def exists(self, *paths: str) -> tuple[str, ...]:
         """Which of these looked-at paths are there."""
@@ -87,18 +111,13 @@ class Scene:
     def names(self, folder: str) -> tuple[str, ...]:
         """The names in one state folder, sorted."""
         entries = () if isinstance(self.entries, Unreadable) else self.entries
-        return tuple(
-            sorted({clean(one.removeprefix(folder)) for one in entries if one.startswith(folder) and "/" not in one[len(folder) :]})
-        )
+        below = (path.removeprefix(folder) for path in entries if path.startswith(folder))
+        return tuple(sorted({clean(name) for name in below if "/" not in name}))
 
     def monitors(self, folder: str) -> tuple[str, ...]:
         """Names of LXC containers of this folder that run: liblxc's monitor says both in its title."""
-        found = (
-            one.words[3]
-            for one in self.processes
-            if one.words[:2] == ("[lxc", "monitor]") and one.words[2:3] == (folder,) and one.words[3:]
-        )
-        return tuple(sorted({clean(name) for name in found}))
+        titles = (process.words for process in self.processes if process.words[:3] == ("[lxc", "monitor]", folder))
+        return tuple(sorted({clean(words[3]) for words in titles if words[3:]}))
 
 
 def scene(
@@ -111,9 +130,8 @@ def scene(
     if known is None:
         entries = Unreadable("runtime entries", "the capture does not hold it")
     elif reading.output("runtime entries", (0, 1)) is None and known.rc != 127:
-        entries = next(
-            (one for one in reading.unreadable if one.what == "runtime entries"), Unreadable("runtime entries", "it was not run")
-        )
+        failed = (unreadable for unreadable in reading.unreadable if unreadable.what == "runtime entries")
+        entries = next(failed, Unreadable("runtime entries", "it was not run"))
     return Scene(
         reading=reading,
         endpoint=endpoint,
@@ -147,11 +165,11 @@ def _shims(reading: Reading) -> Iterator[Shim]:
         words = tuple(line.split(maxsplit=WORDS)[1:WORDS])
         if not words:
             continue
-        one = Process(0, clean(words[0].rpartition("/")[2]), words)
+        process = Process(0, clean(words[0].rpartition("/")[2]), words)
         # the first shim (up to Docker 18.09) names its container by its working directory
-        id_ = one.value("-id") or (one.value("-workdir") or "").rpartition("/")[2]
-        if (namespace := one.value("-namespace")) and id_:
-            yield Shim(one.program, namespace, id_, (one.value("-address") or "").replace("/var/run/", "/run/", 1))
+        id_ = process.value("-id") or (process.value("-workdir") or "").rpartition("/")[2]
+        if (namespace := process.value("-namespace")) and id_:
+            yield Shim(process.program, namespace, id_, (process.value("-address") or "").replace("/var/run/", "/run/", 1))
 
 
 def _machines(lines: list[str]) -> Mapping[str, tuple[str, str]]:
@@ -159,4 +177,4 @@ def _machines(lines: list[str]) -> Mapping[str, tuple[str, str]]:
     for line in lines:
         if found := _CLASS.match(line):
             told.setdefault(clean(found[1]), {})[found[2]] = found[3]
-    return {name: (one.get("CLASS", ""), one.get("SERVICE", "")) for name, one in told.items()}
+    return {name: (fields.get("CLASS", ""), fields.get("SERVICE", "")) for name, fields in told.items()}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from migrate.facts.model import Unreadable
 from migrate.facts.package_managers import MANAGERS, OWNED_BY_NONE
-from migrate.facts.parse.transaction.answer import Answer
+from migrate.facts.parse.transaction.answer import Simulation
 from migrate.facts.parse.transaction.apt import read_apt
 from migrate.facts.parse.transaction.rpm import read_rpm
 from migrate.facts.parse.transaction.zypper import read_zypper
 from migrate.facts.redact import mask, printable
 from migrate.facts.transaction import Transaction
+from migrate.facts.values import Unreadable
 
 LONGEST = 400  # characters kept of what a manager says
 LOOKED_AT = 4000  # characters of it that are looked at: a secret is masked before the cut
 
-_READERS: Mapping[str, Callable[[str, int], Answer | str]] = {"apt": read_apt, "dnf": read_rpm, "yum": read_rpm, "zypper": read_zypper}
+_READERS: Mapping[str, Callable[[str, int], Simulation | str]] = {"apt": read_apt, "dnf": read_rpm, "yum": read_rpm, "zypper": read_zypper}
 
 
 def transaction(stdout: str, rc: int) -> Transaction | Unreadable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from migrate.facts.parse.transaction.answer import Answer, complaint, merged
+from migrate.facts.parse.transaction.answer import Simulation, complaint, merged
 from migrate.facts.transaction import Change
 
 _ACTION = re.compile(r"(Inst|Conf|Remv|Purg) (\S+)(?: \[([^]\s]+)\])?(?: \((\S+) )?")
@@ -15,7 +15,7 @@ _HELD = re.compile(r"^The following held packages will be changed:\n((?:  .*\n)+
 _ERROR = re.compile(r"The following packages have unmet dependencies:|E: ")
 
 
-def read_apt(text: str, rc: int) -> Answer | str:
+def read_apt(text: str, rc: int) -> Simulation | str:
     """The answer, or what of it is not understood.
 
     A package of a foreign architecture keeps it, as apt itself writes its name and takes it (`libc6:i386`). One that would be configured
@@ -41,6 +41,6 @@ def read_apt(text: str, rc: int) -> Answer | str:
     if (len(new), len(gone)) != (sum(ins), removed):
         return f"{len(new)} packages installed and {len(gone)} removed, its sum is another: {total[0]}"
     held = _HELD.search(text)
-    known = {one.name for one in new}
-    changes = merged((*new, *gone, *(one for one in half if one.name not in known)))
-    return Answer(changes, tuple(sorted(held[1].split())) if held else ())
+    known = {change.name for change in new}
+    changes = merged((*new, *gone, *(change for change in half if change.name not in known)))
+    return Simulation(changes, tuple(sorted(held[1].split())) if held else ())

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from migrate.facts.package_managers import INSTALLED
-from migrate.facts.parse.transaction.answer import Answer, complaint, merged
+from migrate.facts.parse.transaction.answer import Simulation, complaint, merged
 from migrate.facts.transaction import Change
 
 _SECTIONS: Mapping[str, str] = {
@@ -43,7 +43,7 @@ _FOREIGN = re.compile(r"i[3-6]86")
 _Installed = Mapping[tuple[str, str], str]
 
 
-def read_rpm(text: str, rc: int) -> Answer | str:
+def read_rpm(text: str, rc: int) -> Simulation | str:
     """The answer, or what of it is not understood.
 
     A 32-bit package keeps its architecture (`glibc.i686`), as it may be installed beside the other one. A name that is not found is a
@@ -54,13 +54,13 @@ def read_rpm(text: str, rc: int) -> Answer | str:
     missing = any(map(_MISSING.match, lines))
     if _TABLE_END in lines and not missing:
         words = [line.split() for line in listed.splitlines()]
-        return _changes(lines, {(one[0], one[1]): one[2].removeprefix("0:") for one in words if len(one) == 3})
+        return _changes(lines, {(row[0], row[1]): row[2].removeprefix("0:") for row in words if len(row) == 3})
     if rc == 0 and not missing and any(line.startswith("Nothing to do") for line in lines):
-        return Answer()
+        return Simulation()
     return complaint(_ERROR, lines, ("Traceback ", "Resolving Dependencies", "Dependencies resolved"))
 
 
-def _changes(lines: Sequence[str], installed: _Installed) -> Answer | str:
+def _changes(lines: Sequence[str], installed: _Installed) -> Simulation | str:
     end = lines.index(_TABLE_END)
     changes: list[Change] = []
     counted: Counter[str] = Counter()
@@ -83,7 +83,7 @@ def _changes(lines: Sequence[str], installed: _Installed) -> Answer | str:
     total = {found[1]: int(found[2] or 0) + int(found[3] or 0) for line in lines[end:] if (found := _SUM.fullmatch(line.rstrip()))}
     if total != counted:
         return f"its table has {dict(counted)}, its sum is another: {total}"
-    return Answer(merged(changes))
+    return Simulation(merged(changes))
 
 
 def _rows(lines: Sequence[str]) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import re
 
-from migrate.facts.parse.transaction.answer import Answer, merged
+from migrate.facts.parse.transaction.answer import Simulation, merged
 from migrate.facts.transaction import Change
 
 _SUMMARY = re.compile(r"<install-summary\b([^<>]*)>(.*)</install-summary>", re.S)
@@ -27,18 +27,18 @@ _FOREIGN = re.compile(r"i[3-6]86")
 DONE = (0, 102, 103, 106)
 
 
-def read_zypper(text: str, rc: int) -> Answer | str:
+def read_zypper(text: str, rc: int) -> Simulation | str:
     """The answer, or what of it is not understood."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return "it declares entities, which zypper never does"
     found = _SUMMARY.search(text)
     if found and rc in DONE:
         return _changes(found[1], found[2])
-    problem = "\n".join(_OTHER_WAYS.sub("", html.unescape(one[1] or one[2])) for one in _ERROR.finditer(text))
-    return Answer(problem=problem) if problem else "neither changes nor an error"
+    problem = "\n".join(_OTHER_WAYS.sub("", html.unescape(error[1] or error[2])) for error in _ERROR.finditer(text))
+    return Simulation(problem=problem) if problem else "neither changes nor an error"
 
 
-def _changes(attributes: str, summary: str) -> Answer | str:
+def _changes(attributes: str, summary: str) -> Simulation | str:
     changes: list[Change] = []
     for kind, listed in _SECTION.findall(summary):
         for solvable in map(_attributes, _SOLVABLE.findall(listed)):
@@ -54,7 +54,7 @@ def _changes(attributes: str, summary: str) -> Answer | str:
     total = _attributes(attributes).get("packages-to-change", str(len(changes)))  # not before zypper 1.13.45
     if total != str(len(changes)):
         return f"its lists have {len(changes)} packages, its sum is another: {total}"
-    return Answer(merged(changes))
+    return Simulation(merged(changes))
 
 
 def _attributes(text: str) -> dict[str, str]:
