@@ -23,9 +23,9 @@ _HEAD = """# Rules
 Generated from `migrate/rules`; `make docs` writes it again. Each rule looks at one node and says what it saw, with its place.
 
 A **blocker** stops the migration of its node. Those marked *acceptable* can be accepted, with a reason that plan and report keep:
-`docker2cri plan --to containerd --accept D2C301="builds moved to BuildKit" NODE`. All others must be mended. A **warning** asks to be
-read; an **info** is for the record. `docker2cri explain CODE` shows one rule. In remedies NODE is the node's name; lines that end in
-`# on the node` are typed there, as root.
+`docker2cri plan --to containerd --accept D2C301="builds moved to BuildKit" --out plan.json NODE`. All others must be fixed. A **warning**
+asks to be read; an **info** is for the record. `docker2cri explain CODE` shows one rule. In remedies NODE is the node's name; lines that
+end in `# on the node` are typed there, as root.
 """
 
 
