@@ -18,7 +18,7 @@ class Change:
 class Transaction:
     """Everything that one installation would change, sorted by name; none when all is there already.
 
-    `manager` is a name of `migrate.facts.package_managers`; `held` are packages among them that somebody held where they are; `problem` is
+    `manager` is a name of `migrate.facts.package_managers`; `held` are packages among them that are held at their version; `problem` is
     what the manager said when it cannot do it, in one line, empty when it can.
     """
 

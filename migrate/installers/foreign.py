@@ -90,7 +90,7 @@ MINIKUBE = Installer(
     supported=False,
     detect=any_of(labelled("minikube.k8s.io/name"), marked("/var/lib/minikube")),
     way_out=(
-        "Make it anew (minikube.sigs.k8s.io/docs/runtimes); what runs in it is lost.\n\n"
+        "Create it again (minikube.sigs.k8s.io/docs/runtimes); what runs in it is lost.\n\n"
         "    minikube delete && minikube start --container-runtime=containerd"
     ),
 )

@@ -28,7 +28,7 @@ KUBESPRAY = Installer(
     detect=marked("/etc/kubernetes/kubelet.env"),
     aftercare=(
         "Set these in the inventory before the playbook runs again: it writes /etc/kubernetes/kubelet.env, kubelet.service and Docker's "
-        "options anew (Kubespray docs, migrate_docker2containerd).\n\n"
+        "options again (Kubespray docs, migrate_docker2containerd).\n\n"
         "    container_manager: containerd\n"
         "    etcd_deployment_type: host     # etcd must not run in Docker\n"
         "    ansible-playbook -i INVENTORY cluster.yml --limit NODE --check --diff     # what it would change back"

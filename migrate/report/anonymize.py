@@ -1,6 +1,6 @@
 """A report for strangers: names of hosts, namespaces, workloads and people, and addresses, become pseudonyms.
 
-The same key gives the same pseudonym, so two reports made with it can be compared; without the key nobody can guess back by trying names.
+The same key gives the same pseudonym, so two reports made with it can be compared; without the key no name can be found by trying names.
 Texts keep their meaning: what is replaced are known names wherever they stand, addresses, image references, and user parts of paths.
 """
 
@@ -50,7 +50,7 @@ def anonymized(report: Report, key: bytes) -> Report:
         names.learn("user", *(name for found in MEMBERS.findall(text) for name in found.split(", ")))
         names.learn("registry", *REGISTRY.findall(text))
     names.learn("cluster", report.cluster)
-    # mirrors, proxies, networks: what a setting says is worth no guess at what of it tells who somebody is
+    # mirrors, proxies, networks: a setting's value may identify its owner in more ways than can be listed
     nodes = tuple(replace(node, settings=tuple(replace(setting, value=HIDDEN) for setting in node.settings)) for node in report.nodes)
     value = msgspec.to_builtins(replace(report, nodes=nodes))
     kept = {name: value[name] for name in ("format", "kind", "tool", "taken", "server", "target", "next_kubernetes", "rules", "asked")}

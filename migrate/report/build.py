@@ -106,7 +106,7 @@ def plan_report(plan: Plan) -> Report:
         summary=Summary(),
         nodes=tuple(_planned(node) for node in plan.nodes),
         findings=told,
-        not_checked=(NotChecked(what="machines and workloads", reason="a plan does not tell them: inspect does"), INSIDE),
+        not_checked=(NotChecked(what="machines and workloads", reason="a plan does not hold them; docker2cri inspect reads them"), INSIDE),
         files=_files(plan.nodes),
         rules=_rules(told, target_named(plan.target)),
         asked=tuple(f"{rule.code} {rule.slug}" for rule in RULES),

@@ -27,7 +27,7 @@ class Cause:
 
     @property
     def open(self) -> int:
-        """How many of its findings nobody has answered."""
+        """How many of its findings are neither accepted nor waived."""
         return sum(not finding.answered for finding in self.findings)
 
     @property
@@ -113,7 +113,7 @@ def counts(blockers: int, warnings: int, infos: int) -> str:
 
 
 def answer(finding: ReportedFinding) -> str:
-    """What somebody said to the finding, in words; empty when nobody did."""
+    """That the finding is accepted or waived, with the reason; empty when it is neither."""
     if finding.accepted is not None:
         return f"accepted: {finding.accepted}"
     if finding.waived is not None:

@@ -1,4 +1,4 @@
-"""Two reports beside each other: what was fixed, what is new, what is still there; which nodes and workloads came and went."""
+"""Two reports beside each other: what is fixed, what is new, what is unchanged; which nodes and workloads were added and removed."""
 
 from __future__ import annotations
 
@@ -105,19 +105,19 @@ def _changes(found: Mapping[Key, ReportedFinding]) -> tuple[FindingChange, ...]:
 
 def compare_text(found: Comparison, style: Style) -> str:
     """The comparison on a terminal."""
-    head = f"{len(found.fixed)} fixed, {len(found.appeared)} new, {len(found.still)} still there"
+    head = f"{len(found.fixed)} fixed, {len(found.appeared)} new, {len(found.still)} unchanged"
     parts = [f"{style.paint(head, 'bold')}\n  before  {found.old}\n  now     {found.new}"]
-    groups = (("FIXED", found.fixed, "green"), ("NEW", found.appeared, "red"), ("STILL THERE", found.still, "yellow"))
+    groups = (("FIXED", found.fixed, "green"), ("NEW", found.appeared, "red"), ("UNCHANGED", found.still, "yellow"))
     for title, changes, color in groups:
         if changes:
             parts.append("\n".join([style.paint(title, color, "bold"), *(style.wrap(_line(change), 2, 10) for change in changes)]))
     lists = (
         ("NODES", [f"{node.host}: {node.before}, now {node.after}" for node in found.nodes_moved]),
-        ("NODES THAT CAME", list(found.nodes_came)),
-        ("NODES THAT WENT", list(found.nodes_went)),
-        ("WORKLOADS THAT CAME", list(found.workloads_came)),
-        ("WORKLOADS THAT WENT", list(found.workloads_went)),
-        ("NOT READ NOW, SO NOT KNOWN", list(found.unknown)),
+        ("NODES ADDED", list(found.nodes_came)),
+        ("NODES REMOVED", list(found.nodes_went)),
+        ("WORKLOADS ADDED", list(found.workloads_came)),
+        ("WORKLOADS REMOVED", list(found.workloads_went)),
+        ("NOT READ", list(found.unknown)),
     )
     parts += ["\n".join([style.paint(title, "bold"), *(f"  {name}" for name in names)]) for title, names in lists if names]
     return "\n\n".join(parts) + "\n"
@@ -126,16 +126,16 @@ def compare_text(found: Comparison, style: Style) -> str:
 def compare_markdown(found: Comparison) -> str:
     """The comparison as Markdown."""
     parts = [
-        f"## {len(found.fixed)} fixed, {len(found.appeared)} new, {len(found.still)} still there",
+        f"## {len(found.fixed)} fixed, {len(found.appeared)} new, {len(found.still)} unchanged",
         f"- before: {found.old}\n- now: {found.new}",
     ]
-    for title, changes in (("Fixed", found.fixed), ("New", found.appeared), ("Still there", found.still)):
+    for title, changes in (("Fixed", found.fixed), ("New", found.appeared), ("Unchanged", found.still)):
         if changes:
             parts.append(f"### {title}\n\n" + "\n".join(f"- `{_safe(_line(change))}`" for change in changes))
-    came = [f"- `{_safe(name)}` came" for name in (*found.nodes_came, *found.workloads_came)]
-    went = [f"- `{_safe(name)}` went" for name in (*found.nodes_went, *found.workloads_went)]
+    came = [f"- `{_safe(name)}` is new" for name in (*found.nodes_came, *found.workloads_came)]
+    went = [f"- `{_safe(name)}` is removed" for name in (*found.nodes_went, *found.workloads_went)]
     moved = [f"- `{_safe(node.host)}`: {node.before}, now {node.after}" for node in found.nodes_moved]
-    unknown = [f"- `{_safe(host)}` was not read now" for host in found.unknown]
+    unknown = [f"- `{_safe(host)}` is not read" for host in found.unknown]
     if lines := [*moved, *came, *went, *unknown]:
         parts.append("### Nodes and workloads\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"

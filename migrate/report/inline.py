@@ -1,4 +1,4 @@
-"""Waivers that stand in scanned files, put to the findings that they are about."""
+"""Waivers in scanned files, applied to the findings that they are about."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def alike(nodes: Sequence[ReportedNode], value: Callable[[ReportedNode], T | Non
 
 
 def by_verdict(settings: Sequence[DockerSetting]) -> list[DockerSetting]:
-    """What is lost first, what nobody will miss last."""
+    """What is lost first, what is not needed last."""
     return sorted(settings, key=lambda setting: ORDER.index(setting.verdict))
 
 

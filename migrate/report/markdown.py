@@ -19,7 +19,7 @@ HTML = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;"}
 
 
 def markdown(report: Report) -> str:
-    """The report as Markdown. What a node says stands in code spans, where nothing is markup, a link, or a mention of somebody."""
+    """The report as Markdown. What a node says stands in code spans, where nothing is markup, a link, or a mention of a user."""
     parts = [f"## docker2cri: {_text(headline(report))}", _text(subtitle(report)), *(f"> {_text(note)}" for note in report.notes)]
     told = causes(report.findings)
     for severity in (Severity.BLOCKER, Severity.WARNING):

@@ -156,7 +156,7 @@ class Layer(_Model, frozen=True, kw_only=True):
 
 
 class Stack(_Model, frozen=True, kw_only=True):
-    """Who talks to whom on some nodes, from the kubelet down, now and after the move; `name` is what nodes refer to."""
+    """Who talks to whom on some nodes, from the kubelet down, now and after the migration; `name` is what nodes refer to."""
 
     name: str
     before: tuple[Layer, ...]
@@ -197,7 +197,7 @@ class ReportedWorkload(_Model, frozen=True, kw_only=True):
 
 
 class NotChecked(_Model, frozen=True, kw_only=True):
-    """Something that nobody looked at, or that could not be read, and why: it is neither good nor bad."""
+    """Something that was not looked at, or could not be read, and why: neither a pass nor a finding."""
 
     what: str
     reason: str

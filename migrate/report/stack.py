@@ -1,4 +1,4 @@
-"""Who talks to whom on one node, from the kubelet down to the containers: now, and after the move.
+"""Who talks to whom on one node, from the kubelet down to the containers: now, and after the migration.
 
 Sources: docs/design/containerd-config.md; moby (dockerd speaks to the system's containerd, or to a child of its own); Kubernetes v1.23
 (dockershim is a part of the kubelet); cri-o (conmon holds each container).

@@ -1,4 +1,4 @@
-"""The stack of one node as text: who talks to whom, now and after the move, and what else runs beside it."""
+"""The stack of one node as text: who talks to whom, now and after the migration, and what else runs beside it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from migrate.report.style import Style
 from migrate.targets import Target
 
 COLORS = {"removed": "red", "new": "green", "changed": "green"}
-WORDS = {"removed": "goes", "new": "new", "changed": "changed", "kept": ""}
+WORDS = {"removed": "removed", "new": "new", "changed": "changed", "kept": ""}
 
 
 def stack_text(facts: NodeFacts, target: Target, style: Style) -> str:
     """Both columns below each other, from the kubelet down."""
     before, after = stack(facts, target)
     parts = [style.paint(facts.host, "bold"), f"NOW\n{_column(before, style)}"]
-    parts.append("AFTER\n" + (_column(after, style) if after != before else "  the same: there is nothing to move"))
+    parts.append("AFTER\n" + (_column(after, style) if after != before else "  unchanged: there is nothing to migrate"))
     known = {layer.name for layer in (*before, *after)} | {DOCKER.name}
     beside = [runtime for runtime in facts.runtimes if runtime.name not in known]
     if beside:

@@ -1,4 +1,4 @@
-"""Findings that somebody takes responsibility for, by rule and subject, with a reason and a last day.
+"""Waived findings: by rule and subject, with a reason and a last day.
 
 A waiver takes a finding out of `--fail-on` and out of failing tests. It never lets a plan go on: that is what `--accept` is for.
 """
@@ -53,7 +53,7 @@ def _note(waiver: FindingWaiver, findings: Iterable[ReportedFinding], today: dat
     about = sum(waiver.covers(finding) for finding in findings)
     name = waiver.code if waiver.subject == "*" else f"{waiver.code} {waiver.subject}"
     if not about:
-        return f"the waiver of {name} meets nothing: it can go"
+        return f"the waiver of {name} matches no finding: remove it"
     if waiver.until is not None and waiver.until < today:
         stands = "its finding stands again" if about == 1 else f"its {about} findings stand again"
         return f"the waiver of {name} ended on {waiver.until.isoformat()}: {stands}"

@@ -30,7 +30,7 @@ LEFT_OUT = (
 )
 PLAN = ("cri-o=1.23.5~2", "conmon=2:2.1.2~0")
 DOCKER = ("docker-ce=5:20.10.23~3-0", "containerd.io=1.6.15-1")
-# what a package's script is started with; it fails as long as somebody refuses what it asks of systemd
+# what a package's script is started with; it fails as long as what it asks of systemd is refused
 SCRIPT = """#!/bin/sh
 set -e
 beside=${DPKG_ROOT%/root}

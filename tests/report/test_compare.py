@@ -1,4 +1,4 @@
-"""Two reports: what was fixed, what is new, what is still there, and what cannot be known."""
+"""Two reports: what was fixed, what is new, what is unchanged, and what is not known."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_what_changed(old: Report) -> None:
 
 
 def test_what_could_not_be_read_is_not_called_fixed(old: Report) -> None:
-    """Everything of lab-w1 vanished from the findings; nobody knows whether it is mended."""
+    """Everything of lab-w1 vanished from the findings; whether it is fixed is not known."""
     assert [change for change in compare(old, later(old)).fixed if "lab-w1" in change.nodes] == []
 
 

@@ -35,7 +35,7 @@ def socket_users(reading: Reading) -> tuple[SocketUser, ...]:
 
 
 def firewall(reading: Reading) -> Firewall | None:
-    """Docker's chains in the filter table; None where Docker does not run or nobody asked."""
+    """Docker's chains in the filter table; None where Docker does not run or the capture did not ask."""
     found = reading.capture.commands.get(FILTER)
     if found is None or found.skipped is not None:
         return None

@@ -22,7 +22,7 @@ def fix(report: Report) -> Markup:
         if group:
             parts.append(element("h3", TITLES[severity]))
             parts += [_card(cause) for cause in group]
-    return join(*parts) if parts else element("p", "Nothing was found.", class_="calm")
+    return join(*parts) if parts else element("p", "There are no findings.", class_="calm")
 
 
 def _card(cause: Cause) -> Markup:

@@ -84,7 +84,7 @@ def _card(node: ReportedNode, found: list[ReportedFinding], files: Mapping[int, 
         yield pictures[node.stack]
     if files:
         links = [element("li", element("a", path, href=f"#f{at}")) for at, path in files.items()]
-        yield element("ul", element("li", "Would write:"), *links)
+        yield element("ul", element("li", "Files that change:"), *links)
 
 
 def _found(code: str, group: list[ReportedFinding]) -> Markup:

@@ -30,15 +30,19 @@ def _line(line: str) -> Markup:
 
 
 def not_checked(report: Report) -> Markup:
-    """What nobody looked at: it is neither good nor bad."""
-    intro = element("p", "Neither good nor bad: nobody looked, or it could not be read.", class_="meta")
+    """What was not looked at: neither a pass nor a finding."""
+    intro = element("p", "These were not looked at, or could not be read: neither a pass nor a finding.", class_="meta")
     return join(intro, element("ul", *(element("li", element("b", unseen.what), f": {unseen.reason}") for unseen in report.not_checked)))
 
 
 def rules(report: Report) -> Markup:
     """The text of every rule that has findings here; how many others were asked."""
     quiet = len(report.asked) - len(report.rules)
-    intro = element("p", f"{plural(len(report.rules), 'rule')} found something, {quiet:,} more found nothing.", class_="meta")
+    intro = element(
+        "p",
+        f"{plural(len(report.rules), 'rule')} {'has' if len(report.rules) == 1 else 'have'} findings, {quiet:,} more have none.",
+        class_="meta",
+    )
     return join(intro, *(_rule(rule) for rule in report.rules))
 
 

@@ -7,7 +7,7 @@ from migrate.report.markup import Markup, element, join
 from migrate.report.model import Layer, Report, Stack
 
 WIDTH, BOX, GAP, TOP = 340, 44, 34, 28
-MARKS = {"kept": "", "removed": "goes", "new": "new", "changed": "changed"}
+MARKS = {"kept": "", "removed": "removed", "new": "new", "changed": "changed"}
 
 
 def stacks(report: Report) -> Markup:
@@ -36,7 +36,7 @@ def _words(stack: Stack) -> str:
 
 
 def _columns(stack: Stack) -> Markup:
-    return join(_column(f"{stack.name}a", "Now", stack.before), _column(f"{stack.name}b", "After the move", stack.after))
+    return join(_column(f"{stack.name}a", "Now", stack.before), _column(f"{stack.name}b", "After the migration", stack.after))
 
 
 def _column(name: str, title: str, layers: tuple[Layer, ...]) -> Markup:
