@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migrate.cli.options import Reach, group, reach_options
+from migrate.cli.options import ReachOptions, group, reach_options
 from migrate.cli.output import Form, show, style
 from migrate.cli.reading import load_plan
 from migrate.errors import Interrupted, Refused, UsageError, worst
@@ -80,7 +80,7 @@ acting_options = group(
     show_default=True,
     help="Roll a node back that fails, or leave it cordoned as it is.",
 )
-def apply(plan_file: str, nodes: tuple[str, ...], reach: Reach, acting: Acting, serial: int, on_failure: str) -> int:
+def apply(plan_file: str, nodes: tuple[str, ...], reach: ReachOptions, acting: Acting, serial: int, on_failure: str) -> int:
     """Apply a plan: exactly its steps, node after node; continue one that was interrupted. Refused when the plan no longer holds."""
     from migrate.run.operate import jobs_of
     from migrate.targets.table import titled
@@ -104,7 +104,7 @@ def apply(plan_file: str, nodes: tuple[str, ...], reach: Reach, acting: Acting, 
 @reach_options
 @acting_options
 @click.option("--overwrite", multiple=True, metavar="PATH", help="Put this file back although it was edited since.")
-def rollback(nodes: tuple[str, ...], reach: Reach, acting: Acting, overwrite: tuple[str, ...]) -> int:
+def rollback(nodes: tuple[str, ...], reach: ReachOptions, acting: Acting, overwrite: tuple[str, ...]) -> int:
     """Put nodes back as they were before a plan was applied: also after success, after a failure, after a kill, from any machine."""
     acting.confirm(f"Roll {', '.join(nodes)} back to Docker?", f"docker2cri rollback {' '.join(nodes)} --yes")
 
@@ -119,7 +119,7 @@ def rollback(nodes: tuple[str, ...], reach: Reach, acting: Acting, overwrite: tu
 @click.argument("nodes", nargs=-1, metavar="[NODE|PLAN|RUN]...")
 @reach_options
 @form_option
-def status(nodes: tuple[str, ...], reach: Reach, form: str) -> int:
+def status(nodes: tuple[str, ...], reach: ReachOptions, form: str) -> int:
     """Tell how nodes stand, by their own journals: all of the cluster, those named, or those of a plan."""
     from migrate.run.operate import Operator
     from migrate.run.work import Interrupt
@@ -133,7 +133,7 @@ def status(nodes: tuple[str, ...], reach: Reach, form: str) -> int:
 @click.argument("nodes", nargs=-1, metavar="[NODE|PLAN|RUN]...")
 @reach_options
 @form_option
-def verify(nodes: tuple[str, ...], reach: Reach, form: str) -> int:
+def verify(nodes: tuple[str, ...], reach: ReachOptions, form: str) -> int:
     """Verify that nodes and their workloads run on the runtime that their run left them on."""
 
     def act(operator: Operator) -> Sequence[NodeState]:
@@ -174,7 +174,7 @@ def _plan_of_run(name: str) -> Plan | None:
         ) from wrong
 
 
-def _run(reach: Reach, events: str | None, act: Act) -> Sequence[NodeState]:
+def _run(reach: ReachOptions, events: str | None, act: Act) -> Sequence[NodeState]:
     """What came of it. SIGINT, and SIGTERM of whoever runs this, are told to the engine, which stops where that is safe."""
     from migrate.cli.show import Show
     from migrate.run.operate import Operator

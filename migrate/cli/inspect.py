@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from migrate import __version__
-from migrate.cli.options import Judging, Reach, color_option, judge_options, only, reach_options, reading_options, target_options
+from migrate.cli.options import Judging, ReachOptions, color_option, judge_options, only, reach_options, reading_options, target_options
 from migrate.cli.output import OutDirectory, notice, show, style
 from migrate.cli.reading import ended, inspected, tell_unread
 from migrate.cli.saying import Saying, report_options
 from migrate.errors import UsageError
 
 if TYPE_CHECKING:
-    from migrate.run.session import Reading
+    from migrate.run.session import ReadingOptions
     from migrate.targets import Target
 
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @judge_options
 @report_options
 @click.option("--diff", "with_files", is_flag=True, help="Add the file changes of each node without blockers.")
-def inspect(nodes: tuple[str, ...], reach: Reach, reading: Reading, judging: Judging, saying: Saying, with_files: bool) -> int:
+def inspect(
+    nodes: tuple[str, ...], reach: ReachOptions, reading: ReadingOptions, judging: Judging, saying: Saying, with_files: bool
+) -> int:
     """Say what would break when nodes leave Docker. Reads; changes nothing."""
     from migrate.plan.build import build_plan
     from migrate.report.build import build_report
@@ -66,7 +68,7 @@ def inspect(nodes: tuple[str, ...], reach: Reach, reading: Reading, judging: Jud
 @reach_options
 @reading_options("forks", "config_maps")
 @click.option("--out", required=True, type=OutDirectory(), metavar="DIR", help="Directory for HOST.capture.json and cluster.json.")
-def capture(nodes: tuple[str, ...], reach: Reach, reading: Reading, out: str) -> int:
+def capture(nodes: tuple[str, ...], reach: ReachOptions, reading: ReadingOptions, out: str) -> int:
     """Save the raw reading of nodes and of the API, redacted: support bundle, offline input, test fixture."""
     from migrate.facts.redact import redact, redact_cluster
     from migrate.run.session import look
@@ -88,7 +90,7 @@ def capture(nodes: tuple[str, ...], reach: Reach, reading: Reading, out: str) ->
 @reading_options("forks", "offline")
 @target_options
 @color_option
-def explain(code: str | None, nodes: tuple[str, ...], reach: Reach, reading: Reading, target: Target, color: str) -> int:
+def explain(code: str | None, nodes: tuple[str, ...], reach: ReachOptions, reading: ReadingOptions, target: Target, color: str) -> int:
     """Say what a finding means, why it matters and what to do; without CODE, list all rules.
 
     `explain stack` reads nodes and says who talks to whom there, from the kubelet down to the containers, now and after the move. All
@@ -117,7 +119,7 @@ def explain(code: str | None, nodes: tuple[str, ...], reach: Reach, reading: Rea
     return 0
 
 
-def _stack(nodes: tuple[str, ...], reach: Reach, reading: Reading, target: Target, color: str) -> int:
+def _stack(nodes: tuple[str, ...], reach: ReachOptions, reading: ReadingOptions, target: Target, color: str) -> int:
     from migrate.report.stack_text import stack_text
     from migrate.run.session import look
 

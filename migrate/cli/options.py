@@ -17,7 +17,7 @@ from migrate.errors import UsageError
 from migrate.plan.limits import Limits
 
 if TYPE_CHECKING:
-    from migrate.run.session import Access, Reading
+    from migrate.run.session import Access, ReadingOptions
     from migrate.targets import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,7 +43,7 @@ def group(name: str, build: Callable[..., object], *options: Callable[[F], F]) -
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ReachOptions:
     """How nodes and the API are reached, as it was typed."""
 
     inventory: str | None
@@ -87,7 +87,7 @@ debug_option = click.option("--debug", is_flag=True, expose_value=False, help="S
 
 reach_options = group(
     "reach",
-    Reach,
+    ReachOptions,
     click.option(
         "-i",
         "--inventory",
@@ -113,10 +113,10 @@ reach_options = group(
 )
 
 
-def _reading(forks: int = 1, offline: str | None = None, config_maps: bool = False) -> Reading:
-    from migrate.run.session import Reading
+def _reading(forks: int = 1, offline: str | None = None, config_maps: bool = False) -> ReadingOptions:
+    from migrate.run.session import ReadingOptions
 
-    return Reading(forks=forks, offline=offline, config_maps=config_maps)
+    return ReadingOptions(forks=forks, offline=offline, config_maps=config_maps)
 
 
 _READING = {

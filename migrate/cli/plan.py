@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from migrate import __version__
-from migrate.cli.options import Judging, Reach, color_option, judge_options, limit_options, only, reach_options, reading_options
+from migrate.cli.options import Judging, ReachOptions, color_option, judge_options, limit_options, only, reach_options, reading_options
 from migrate.cli.output import Form, PlanFile, notice, show, style, write
 from migrate.cli.reading import ended, inspected, load_plan, tell_unread
 from migrate.errors import StalePlan
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from migrate.plan.limits import Limits
     from migrate.plan.model import NodePlan
     from migrate.rules.judge import Inspected
-    from migrate.run.session import Look, Reading
+    from migrate.run.session import Look, ReadingOptions
     from migrate.targets import Target
 
 FORM = Form("text", "json")
@@ -50,8 +50,8 @@ CHECKING = (
 )
 def plan(
     nodes: tuple[str, ...],
-    reach: Reach,
-    reading: Reading,
+    reach: ReachOptions,
+    reading: ReadingOptions,
     judging: Judging,
     limits: Limits,
     color: str,
@@ -96,7 +96,9 @@ def plan(
     return ended(seen, [3 if node.refusals else 0 for node in made.nodes])
 
 
-def _installing(asked: tuple[str, ...], seen: Look, found: tuple[Inspected, ...], target: Target, reading: Reading) -> dict[str, NodePlan]:
+def _installing(
+    asked: tuple[str, ...], seen: Look, found: tuple[Inspected, ...], target: Target, reading: ReadingOptions
+) -> dict[str, NodePlan]:
     """The plans of the nodes that lack something, where it was said from where that comes."""
     from migrate.run.bundle import named, read_bundle
     from migrate.run.install import Sources, install_plans
@@ -108,7 +110,7 @@ def _installing(asked: tuple[str, ...], seen: Look, found: tuple[Inspected, ...]
     return install_plans(seen, found, Sources("packages" in asked, bundles), forks=reading.forks, saved=reading.offline)
 
 
-def _check(path: str, nodes: tuple[str, ...], reach: Reach, reading: Reading, color: str) -> int:
+def _check(path: str, nodes: tuple[str, ...], reach: ReachOptions, reading: ReadingOptions, color: str) -> int:
     from migrate.plan.inputs import inputs, moved
     from migrate.report.plan_text import moved_text
     from migrate.run.session import look

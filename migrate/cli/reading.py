@@ -12,14 +12,14 @@ from migrate.cli.output import notice
 from migrate.errors import UsageError, worst
 
 if TYPE_CHECKING:
-    from migrate.cli.options import Judging, Reach
+    from migrate.cli.options import Judging, ReachOptions
     from migrate.plan.model import Plan
     from migrate.rules.judge import Inspected
-    from migrate.run.session import Look, Reading
+    from migrate.run.session import Look, ReadingOptions
 
 
 def inspected(
-    nodes: tuple[str, ...], reach: Reach, reading: Reading, judging: Judging, *, redacted: bool = False
+    nodes: tuple[str, ...], reach: ReachOptions, reading: ReadingOptions, judging: Judging, *, redacted: bool = False
 ) -> tuple[Look, tuple[Inspected, ...]]:
     """Read what was asked for and judge it: the look, and every machine with its findings. Raises MigrateError."""
     from migrate.rules.judge import judge

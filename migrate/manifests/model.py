@@ -67,7 +67,7 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FileLine:
     """A line of a text that could not be read as what it is (a Go template), for rules that look at text alone."""
 
     subject: str
@@ -75,4 +75,4 @@ class Line:
     place: Place
 
 
-Item = Problem | Use | Template | Line
+Item = Problem | Use | Template | FileLine

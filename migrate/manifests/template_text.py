@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from migrate.manifests.model import Line
+from migrate.manifests.model import FileLine
 from migrate.manifests.text import Text
 
 _COMMENT = re.compile(r"\{\{-?\s{0,100}/\*")
 _LETTER = re.compile(r"[^\r\n]")
 
 
-def lines(source: Text, subject: str, start: int = 0) -> Iterator[Line]:
+def lines(source: Text, subject: str, start: int = 0) -> Iterator[FileLine]:
     """Every line from an offset on that is no comment, placed at its first character that is no blank."""
     text = _uncommented(source.text)
     row = source.place(start).line or 1
     for number, line in enumerate(Text("", text).lines(), source.first):
         if number >= row and (bare := line.strip()) and not bare.startswith("#"):
             offset = source.starts[number - source.first] + len(line) - len(line.lstrip())
-            yield Line(subject, bare, source.place(offset))
+            yield FileLine(subject, bare, source.place(offset))
 
 
 def _uncommented(text: str) -> str:

@@ -320,7 +320,7 @@ Step: TypeAlias = HostStep | ApiStep
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class StepKind:
     """One row of the table, for one step: its `name` in journal and node program, where it acts, what it does in the imperative, its
     arguments in the node program, and its reverse, None where a rollback has nothing to undo.
     """
@@ -332,80 +332,80 @@ class Kind:
     arguments: tuple[str, ...] = ()
 
 
-def kind_of(step: Step) -> Kind:
+def kind_of(step: Step) -> StepKind:
     """The table of kinds: the only place that knows all of a kind but how it is performed (run/perform.py, node/steps.sh)."""
     undo = step.on == "rollback"
     match step:
         case InstallRuntime(title=title):
             text = f"leave {title} installed, stopped and disabled" if undo else f"install {title}{_from(step)}"
-            return Kind("install", HOST, text, _turned(step), _installed(step))
+            return StepKind("install", HOST, text, _turned(step), _installed(step))
         case WriteFile(path=path):
             sides = (*_shape(step.before, step.after), *_shape(step.after, step.before))
-            return Kind("file", HOST, _put(step), _swapped(step), (path, _sha(step.before), _sha(step.after), *sides))
+            return StepKind("file", HOST, _put(step), _swapped(step), (path, _sha(step.before), _sha(step.after), *sides))
         case SetUnit(unit=unit, before=before, after=after):
             verb = _verb(before, after)
-            return Kind("unit-up", HOST, f"systemctl {verb} {unit}", _swapped(step), (unit, before.enabled, _activity(before.active)))
+            return StepKind("unit-up", HOST, f"systemctl {verb} {unit}", _swapped(step), (unit, before.enabled, _activity(before.active)))
         case CarryImage(image=image, name=name):
             text = f"copy image {image.reference} ({size(image.size)})"
-            return Kind("carry", HOST, text, None, (image.reference, name, image.id, str(image.size)))
+            return StepKind("carry", HOST, text, None, (image.reference, name, image.id, str(image.size)))
         case ValidateFiles(config=config, readers=readers):
-            return Kind("validate", HOST, f"check that {' and '.join(readers)}", None, (config or "-",))
+            return StepKind("validate", HOST, f"check that {' and '.join(readers)}", None, (config or "-",))
         case ArmGuard(seconds=seconds):
-            return Kind("guard", HOST, "disarm the guard" if undo else f"arm the guard ({seconds} s)", _turned(step))
+            return StepKind("guard", HOST, "disarm the guard" if undo else f"arm the guard ({seconds} s)", _turned(step))
         case StageFiles():
-            return Kind("stage", HOST, "remove staged files" if undo else "stage the new files beside the old ones", _turned(step))
+            return StepKind("stage", HOST, "remove staged files" if undo else "stage the new files beside the old ones", _turned(step))
         case KernelSettings():
-            return Kind("kernel", HOST, "check the kernel modules and sysctls that the pods need")
+            return StepKind("kernel", HOST, "check the kernel modules and sysctls that the pods need")
         case StopKubelet(unit=unit):
-            return Kind("kubelet-stop", HOST, "start the kubelet" if undo else "stop the kubelet", _turned(step), (unit,))
+            return StepKind("kubelet-stop", HOST, "start the kubelet" if undo else "stop the kubelet", _turned(step), (unit,))
         case StopPods(title=title):
-            return Kind("pods-stop", HOST, f"stop the pods' containers in {title}, sandboxes last")
+            return StepKind("pods-stop", HOST, f"stop the pods' containers in {title}, sandboxes last")
         case WaitForPods(title=title, timeout=timeout):
-            return Kind("pods-wait", HOST, f"wait until the pods run in {title} again", None, (str(timeout),))
+            return StepKind("pods-wait", HOST, f"wait until the pods run in {title} again", None, (str(timeout),))
         case ReleaseAddresses(sandboxes=sandboxes, networks=networks):
             text = f"release the addresses of stopped sandboxes in {', '.join(networks) or 'no network'}"
-            return Kind("addresses", HOST, text, None, (sandboxes,))
+            return StepKind("addresses", HOST, text, None, (sandboxes,))
         case StopStandalone(containers=found):
             words = tuple(word for container in found for word in (container.id, str(container.timeout), container.name))
             text = f"{'start' if undo else 'stop'} standalone containers {', '.join(container.name for container in found)}"
-            return Kind("standalone", HOST, text, _turned(step), words)
+            return StepKind("standalone", HOST, text, _turned(step), words)
         case StopSource(units=units, title=title):
             names = ", ".join(units)
             text = f"start {names}, wait until {title} answers" if undo else f"stop {names}, keep them from starting"
-            return Kind("source-stop", HOST, text, _turned(step), units)
+            return StepKind("source-stop", HOST, text, _turned(step), units)
         case RestartRuntime(unit=unit, config=config):
-            return Kind("runtime-restart", HOST, f"restart {unit}", None, (unit, config or "-"))
+            return StepKind("runtime-restart", HOST, f"restart {unit}", None, (unit, config or "-"))
         case WaitForCri(socket=socket, config=config, timeout=timeout):
             text = f"wait until CRI answers on {socket} (at most {timeout} s)"
-            return Kind("cri-wait", HOST, text, None, (socket, str(timeout), config or "-"))
+            return StepKind("cri-wait", HOST, text, None, (socket, str(timeout), config or "-"))
         case RemovePods(title=title, socket=socket):
-            return Kind("pods-remove", HOST, f"stop and remove the pods' containers in {title}", None, (socket,))
+            return StepKind("pods-remove", HOST, f"stop and remove the pods' containers in {title}", None, (socket,))
         case RestoreRuntime(unit=unit, active=active):
             text = f"{'restart' if active else 'stop'} {unit}, as it was found"
-            return Kind("runtime-restore", HOST, text, None, (unit, _activity(active)))
+            return StepKind("runtime-restore", HOST, text, None, (unit, _activity(active)))
         case StartKubelet():
-            return Kind("kubelet-start", HOST, "stop the kubelet" if undo else "start the kubelet", _turned(step))
+            return StepKind("kubelet-start", HOST, "stop the kubelet" if undo else "start the kubelet", _turned(step))
         case RecordWorkloads():
-            return Kind("record", API, "record the workloads")
+            return StepKind("record", API, "record the workloads")
         case Cordon(found=found_cordoned):
-            return Kind("cordon", API, "cordon", Uncordon(found=found_cordoned, why=step.why, on=_other(step)))
+            return StepKind("cordon", API, "cordon", Uncordon(found=found_cordoned, why=step.why, on=_other(step)))
         case Uncordon(found=found_cordoned):
             text = "remove the mark (it was found cordoned and stays so)" if found_cordoned else "uncordon"
-            return Kind("uncordon", API, text, Cordon(found=found_cordoned, why=step.why, on=_other(step)))
+            return StepKind("uncordon", API, text, Cordon(found=found_cordoned, why=step.why, on=_other(step)))
         case Drain():
-            return Kind("drain", API, "drain")
+            return StepKind("drain", API, "drain")
         case WaitVolumesDetached():
-            return Kind("volumes", API, "wait until volumes are detached")
+            return StepKind("volumes", API, "wait until volumes are detached")
         case Annotate(key=key, value=value):
-            return Kind("annotate", API, f"annotate {key}={value}" if value is not None else f"remove annotation {key}")
+            return StepKind("annotate", API, f"annotate {key}={value}" if value is not None else f"remove annotation {key}")
         case VerifyNode(title=title):
-            return Kind("verify-node", API, f"verify the cordoned node on {title}")
+            return StepKind("verify-node", API, f"verify the cordoned node on {title}")
         case VerifyWorkloads(title=title):
-            return Kind("verify-workloads", API, f"verify the workloads on {title}")
+            return StepKind("verify-workloads", API, f"verify the workloads on {title}")
         case Disarm():
-            return Kind("disarm", API, "disarm the guard")
+            return StepKind("disarm", API, "disarm the guard")
         case Complete():
-            return Kind("complete", API, "record the verified migration")
+            return StepKind("complete", API, "record the verified migration")
         case _:
             assert_never(step)
 

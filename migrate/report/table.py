@@ -20,7 +20,7 @@ WORKLOADS = ("WORKLOAD", "POD SECURITY", "PODS", "B/W/I")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TableLimits:
     """How much of long lists is shown; None is all."""
 
     findings: int | None = 6
@@ -29,12 +29,12 @@ class Limits:
     hosts: int = 4
 
 
-ALL = Limits(None, None, None, 1000)
+ALL = TableLimits(None, None, None, 1000)
 
 
 def table(report: Report, style: Style, *, show_info: bool = False, headers: bool = True, wide: bool = False) -> str:
     """The whole report as text; `wide` leaves nothing out and has more columns. What machines are is told there, and of a single node."""
-    limits = ALL if wide else Limits()
+    limits = ALL if wide else TableLimits()
     parts = [f"{style.paint(headline(report), 'bold')}\n{style.paint(style.wrap(subtitle(report)), 'dim')}"]
     parts += [style.paint(style.wrap(f"note: {note}", 0, 6), "yellow") for note in report.notes]
     parts += _causes(report, style, limits, show_info=show_info or wide)
@@ -54,7 +54,7 @@ def table(report: Report, style: Style, *, show_info: bool = False, headers: boo
     return "\n\n".join(parts) + "\n"
 
 
-def _causes(report: Report, style: Style, limits: Limits, *, show_info: bool) -> Iterator[str]:
+def _causes(report: Report, style: Style, limits: TableLimits, *, show_info: bool) -> Iterator[str]:
     told = causes(report.findings)
     for severity in Severity:
         group = [cause for cause in told if cause.severity is severity]
@@ -67,7 +67,7 @@ def _causes(report: Report, style: Style, limits: Limits, *, show_info: bool) ->
         yield "\n".join([style.paint(TITLES[severity], "bold"), *(_cause(cause, style, limits) for cause in group)])
 
 
-def _cause(cause: Cause, style: Style, limits: Limits) -> str:
+def _cause(cause: Cause, style: Style, limits: TableLimits) -> str:
     head = style.wrap(f"{cause.code} {cause.slug} ({cause.extent}): {cause.what}", 0, 8)
     head = head.replace(cause.code, style.paint(cause.code, COLORS[cause.severity], "bold"), 1)
     lines = [head]
@@ -96,7 +96,7 @@ def _remedy(text: str, style: Style) -> str:
     return "\n".join(lines)
 
 
-def _nodes(nodes: Sequence[ReportedNode], style: Style, limits: Limits, headers: bool, wide: bool) -> str:
+def _nodes(nodes: Sequence[ReportedNode], style: Style, limits: TableLimits, headers: bool, wide: bool) -> str:
     ordered = by_weight(nodes)
     kept = ordered[: limits.nodes]
     lines = [style.table(WIDE if wide else HEADER, [_wide(node) if wide else _row(node) for node in kept], headers=headers)]
@@ -123,7 +123,7 @@ def _wide(node: ReportedNode) -> tuple[str, ...]:
     return (*row[:4], runtime, machine.os, machine.kernel, cgroup, machine.installer, images, str(machine.pods), *row[4:])
 
 
-def _unread(nodes: Sequence[ReportedNode], style: Style, limits: Limits) -> str:
+def _unread(nodes: Sequence[ReportedNode], style: Style, limits: TableLimits) -> str:
     """The whole message of each: what was seen, what was expected, what to type next."""
     told = [[line.strip() for line in node.error.splitlines()] for node in nodes]
     lines = ["\n".join([style.wrap(first, 2, 6), *(style.wrap(line, 6) for line in rest)]) for first, *rest in told]
@@ -132,7 +132,7 @@ def _unread(nodes: Sequence[ReportedNode], style: Style, limits: Limits) -> str:
     return "\n".join([style.paint("NOT READ", "bold"), *shown, *more])
 
 
-def _workloads(workloads: Sequence[ReportedWorkload], style: Style, limits: Limits, headers: bool) -> str:
+def _workloads(workloads: Sequence[ReportedWorkload], style: Style, limits: TableLimits, headers: bool) -> str:
     ordered = sorted(
         workloads, key=lambda workload: (-workload.blockers, -workload.warnings, -workload.infos, workload.pod_security != "privileged")
     )

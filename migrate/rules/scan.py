@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from migrate.facts.model import Place
 from migrate.manifests import files, json_nodes, kinds
 from migrate.manifests.compose_file import compose_file, is_compose
-from migrate.manifests.model import Item, Line, Problem, Template, Trouble
+from migrate.manifests.model import FileLine, Item, Problem, Template, Trouble
 from migrate.manifests.nodes import Broken, compose
 from migrate.manifests.split import documents
 from migrate.manifests.template_text import lines
@@ -129,7 +129,7 @@ class Scan:
         for item in items:
             if isinstance(item, Template):
                 self._workload(item)
-            elif isinstance(item, Line):
+            elif isinstance(item, FileLine):
                 self.findings += map(self._clean.finding, line_findings(item, self.rules, self._values))
             else:
                 seen = Seen(item.subject, item.why if isinstance(item, Problem) else item.evidence)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from migrate.manifests.model import Line
+from migrate.manifests.model import FileLine
 from migrate.rules import Finding, Rule, Seen
 from migrate.rules.workload_rule import WorkloadRule
 
 _LONGEST = 120
 
 
-def line_findings(line: Line, rules: Iterable[Rule], values: Mapping[str, str]) -> Iterator[Finding]:
+def line_findings(line: FileLine, rules: Iterable[Rule], values: Mapping[str, str]) -> Iterator[Finding]:
     """The findings of one line, at most one of a rule; `values` fill its remedy."""
     for rule in rules:
         found = next(filter(None, (pattern.search(line.text) for pattern in rule.lines)), None) if isinstance(rule, WorkloadRule) else None

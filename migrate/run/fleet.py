@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from migrate.errors import MigrateError, UnexpectedError, UsageError
 
 
-class Named(Protocol):
+class HasName(Protocol):
     """Anything with a node's name: a HostTarget, an InventoryHost."""
 
     @property
@@ -17,7 +17,7 @@ class Named(Protocol):
         """The node's name."""
 
 
-_N = TypeVar("_N", bound=Named)
+_N = TypeVar("_N", bound=HasName)
 _T = TypeVar("_T")
 
 

@@ -36,7 +36,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadingOptions:
     """What is read, and how: `forks` machines at once; `offline` is a directory of saved readings, read instead of machines and API.
 
     `config_maps` asks the API for every ConfigMap too.
@@ -47,7 +47,7 @@ class Reading:
     config_maps: bool = False
 
 
-READING = Reading()
+READING = ReadingOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Look:
         return NodeView(machine.facts, machine.node, pods, self.cluster, target)
 
 
-def look(access: Access, names: Sequence[str], notice: Callable[[str], None], how: Reading = READING) -> Look:
+def look(access: Access, names: Sequence[str], notice: Callable[[str], None], how: ReadingOptions = READING) -> Look:
     """Read everything that was asked for: all machines, or those whose inventory or node name is in `names`.
 
     `notice` is told what is waited for. Raises UsageError for names that are nowhere, and ClusterUnreachable when the machines were to

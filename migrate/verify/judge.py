@@ -32,7 +32,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
 
 
-class Workload(msgspec.Struct, frozen=True, kw_only=True):
+class EvictedWorkload(msgspec.Struct, frozen=True, kw_only=True):
     """An owner of evicted pods: how many of its pods were Ready in the cluster, and how many of those can run on this node only."""
 
     owner: str
@@ -51,7 +51,7 @@ class Before(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     kubelet: str
     expected: tuple[Expected, ...] = ()
-    workloads: tuple[Workload, ...] = ()
+    workloads: tuple[EvictedWorkload, ...] = ()
     containers: tuple[str, ...] = ()
     excused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -208,7 +208,7 @@ def _lack(pod: LivePod, before: Before, evidence: Evidence, prefix: str) -> str:
     return "" if pod.ready else pod.trouble or "not Ready"
 
 
-def _workload_reasons(one: Workload, facts: ClusterFacts, node: str) -> Iterator[str]:
+def _workload_reasons(one: EvictedWorkload, facts: ClusterFacts, node: str) -> Iterator[str]:
     kind = one.owner.split(" ", 1)[0]
     owner = next((found for found in facts.owners if _named(found) == one.owner), None)
     pods = [pod for pod in facts.pods if pod.metadata.deletion_timestamp is None and owner_of(facts, pod) == one.owner]
@@ -230,7 +230,7 @@ def _workload_reasons(one: Workload, facts: ClusterFacts, node: str) -> Iterator
         yield f"{one.owner}: {here} of {min(one.here, wanted)} pods that can run on this node only are Ready"
 
 
-def _workloads(facts: ClusterFacts, node: Node | None, evicted: Iterable[tuple[str, Pod]]) -> Iterator[Workload]:
+def _workloads(facts: ClusterFacts, node: Node | None, evicted: Iterable[tuple[str, Pod]]) -> Iterator[EvictedWorkload]:
     ours: dict[str, list[Pod]] = {}
     for owner, pod in evicted:
         ours.setdefault(owner, []).append(pod)
@@ -241,7 +241,7 @@ def _workloads(facts: ClusterFacts, node: Node | None, evicted: Iterable[tuple[s
             ready[owner] = ready.get(owner, 0) + 1
     for owner, pods in sorted(ours.items()):
         here = sum(1 for pod in pods if node is not None and _pinned(facts, node, pod))
-        yield Workload(owner=owner, namespace=pods[0].metadata.namespace, ready=ready[owner], here=here)
+        yield EvictedWorkload(owner=owner, namespace=pods[0].metadata.namespace, ready=ready[owner], here=here)
 
 
 def _pinned(facts: ClusterFacts, node: Node, pod: Pod) -> bool:

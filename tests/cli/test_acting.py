@@ -13,7 +13,7 @@ import pytest
 
 from migrate import __version__
 from migrate.cli import act
-from migrate.cli.options import Reach
+from migrate.cli.options import ReachOptions
 from migrate.cli.show import Show
 from migrate.errors import UsageError
 from migrate.plan.events import VERSION, Event
@@ -24,7 +24,7 @@ from .test_commands import PROGRAM
 
 TOLD = Event(at=1.0, type="wait", run="r", node="w1", segment="rejoin", text="verify A: not yet", data={"seconds": 3.0, "bound": 120})
 ENDED = NodeState(node="w1", state=MIGRATED, exit_code=0, reason=Reason(code="verified", seen="verified"))
-REACH = Reach(None, None, None, None, (), None, "paramiko", None, False, None)
+REACH = ReachOptions(None, None, None, None, (), None, "paramiko", None, False, None)
 
 
 @pytest.mark.parametrize(

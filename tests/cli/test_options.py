@@ -13,7 +13,7 @@ import pytest
 
 from migrate.cli import cli
 from migrate.cli.act import Acting
-from migrate.cli.options import Judging, Reach
+from migrate.cli.options import Judging, ReachOptions
 from migrate.cli.output import ReportForm
 from migrate.cli.saying import Saying
 from migrate.errors import UsageError
@@ -23,7 +23,7 @@ from migrate.plan.model import NodePlan
 from migrate.report.write import FORMS
 from migrate.rules import Finding, NodeView
 from migrate.run.ports import HostTarget
-from migrate.run.session import Reading
+from migrate.run.session import ReadingOptions
 from tests.captured import BUNDLE
 from tests.cli.test_commands import run
 from tests.cli.test_states import FakeOperator, typed
@@ -32,7 +32,7 @@ from tests.cli.test_states import live as live
 from tests.cli.test_states import saved as saved
 
 CLI = Path(__file__).resolve().parents[2] / "migrate" / "cli"
-VALUES = (Reach, Reading, Judging, Limits, Saying, Acting)
+VALUES = (ReachOptions, ReadingOptions, Judging, Limits, Saying, Acting)
 ANYWHERE = {"help", "debug"}
 REACH = {
     *("inventory", "kubeconfig", "context", "user", "key_files", "ssh_config", "ssh_backend", "host_key_checking"),
@@ -129,14 +129,14 @@ def unread(read: dict[type, set[str]], *values: type) -> set[str]:
 
 def test_inspect_reads_every_option(read: dict[type, set[str]]) -> None:
     typed("inspect", "--from", str(BUNDLE))
-    assert unread(read, Reach, Judging, Saying) == set()
-    assert read[Reading] == {"offline"}
+    assert unread(read, ReachOptions, Judging, Saying) == set()
+    assert read[ReadingOptions] == {"offline"}
 
 
 def test_plan_reads_every_option(read: dict[type, set[str]], tmp_path: Path) -> None:
     typed("plan", "lab-w1", "--from", str(BUNDLE), "--install", "packages")
-    assert unread(read, Reach, Judging, Limits) == set()
-    assert read[Reading] == {"offline", "forks"}
+    assert unread(read, ReachOptions, Judging, Limits) == set()
+    assert read[ReadingOptions] == {"offline", "forks"}
 
 
 def test_scan_and_report_read_every_option_of_reports(read: dict[type, set[str]], tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_scan_and_report_read_every_option_of_reports(read: dict[type, set[str]]
 
 def test_explain_reads_every_option(read: dict[type, set[str]]) -> None:
     typed("explain", "stack", "lab-w1", "--from", str(BUNDLE))
-    assert unread(read, Reach) == set()
+    assert unread(read, ReachOptions) == set()
 
 
 @pytest.mark.parametrize("command", ["apply", "rollback", "status", "verify"])
@@ -159,7 +159,7 @@ def test_commands_about_live_nodes_read_every_option(
 ) -> None:
     acts = command in ("apply", "rollback")
     typed(command, saved, *(["--yes"] if acts else []))
-    assert unread(read, Reach, *([Acting] if acts else [])) == set()
+    assert unread(read, ReachOptions, *([Acting] if acts else [])) == set()
 
 
 def test_capture_reads_every_option(read: dict[type, set[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -170,8 +170,8 @@ def test_capture_reads_every_option(read: dict[type, set[str]], monkeypatch: pyt
     monkeypatch.setattr("migrate.run.session._joined", lambda *given, named: type("Look", (), NOTHING))
     typed("capture", "-i", "127.0.0.1,", "--out", str(tmp_path / "made"))
     assert [target.name for target in asked] == ["127.0.0.1"]
-    assert unread(read, Reach) == set()
-    assert read[Reading] == {"offline", "forks", "config_maps"}
+    assert unread(read, ReachOptions) == set()
+    assert read[ReadingOptions] == {"offline", "forks", "config_maps"}
 
 
 NOTHING: dict[str, Any] = {"machines": (), "cluster": None, "cluster_error": None, "strangers": ()}

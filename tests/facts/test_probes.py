@@ -44,6 +44,7 @@ READ_ONLY: dict[str, tuple[str, ...] | None] = {
     "kubelet": ("--version",),
     "podman": ("--version",),
     "skopeo": ("--version",),
+    "flock": ("--version",),
     "rpm": ("-q --qf",),
     "runc": ("--version", "list"),
     "runsc": ("--version", "list"),

@@ -13,7 +13,7 @@ from migrate.run.fleet import map_hosts
 from migrate.run.inventory.read import InventoryHost
 from migrate.run.ports import HostTarget, Secret
 from migrate.run.ssh.doors import Doors, Dropped
-from migrate.run.ssh.exchange import Outcome, converse
+from migrate.run.ssh.exchange import ExchangeEnd, converse
 from migrate.run.ssh.rootshell import Markers, command_line, run_body
 from migrate.run.ssh.text import readable
 
@@ -158,7 +158,7 @@ def test_markers_in_pieces_between_noise() -> None:
     text = b"noise STARTout ENENEND3; no"
     stream = Script([(text[at : at + 1], b"lecture STARTerr END3; later"[at : at + 1]) for at in range(28)])
     answer = converse(stream, b"body", MARKS, None, 10, 1000, FakeClock())
-    assert (answer.outcome, stream.sent, stream.closed, stream.input_open) == (Outcome.DONE, b"body", True, False)
+    assert (answer.outcome, stream.sent, stream.closed, stream.input_open) == (ExchangeEnd.DONE, b"body", True, False)
     assert answer.result is not None
     assert (answer.result.rc, answer.result.stdout, answer.result.stderr) == (3, b"out ENEN", b"err ")
 
@@ -167,20 +167,20 @@ def test_the_body_waits_for_the_shell_when_there_is_a_password() -> None:
     quiet = (b"", b"")
     stream = Script([quiet, (b"", b"PROM"), quiet, (b"", b"PT"), *[quiet] * 9, (b"START", b"START"), *[quiet] * 9, (b"END0;", b"END0;")])
     answer = converse(stream, b"body", MARKS, Secret("horse"), 10, 1000, FakeClock())
-    assert (answer.outcome, stream.sent) == (Outcome.DONE, b"horse\nbody")
+    assert (answer.outcome, stream.sent) == (ExchangeEnd.DONE, b"horse\nbody")
     stream = Script([(b"", b"STARTx"), *[quiet] * 9, (b"STARTy", b""), (b"END0;", b"END0;")])
     answer = converse(stream, b"body", MARKS, Secret("horse"), 10, 1000, FakeClock())
-    assert (answer.outcome, stream.sent) == (Outcome.DONE, b"body")
+    assert (answer.outcome, stream.sent) == (ExchangeEnd.DONE, b"body")
     stream = Script([(b"", b"PROMPT"), quiet, (b"", b"Sorry, try again.\nPROMPT"), quiet])
     answer = converse(stream, b"body", MARKS, Secret("horse"), 10, 1000, FakeClock())
-    assert (answer.outcome, stream.sent) == (Outcome.WRONG_PASSWORD, b"horse\n")
+    assert (answer.outcome, stream.sent) == (ExchangeEnd.WRONG_PASSWORD, b"horse\n")
 
 
 def test_an_answer_that_breaks_off_is_no_answer() -> None:
     for out, err, outcome in (
-        (b"", b"sudo: no", Outcome.REFUSED),
-        (b"STARTabc", b"STARTdef", Outcome.CUT),
-        (b"STARTaEND0;", b"STARTb", Outcome.CUT),
+        (b"", b"sudo: no", ExchangeEnd.REFUSED),
+        (b"STARTabc", b"STARTdef", ExchangeEnd.CUT),
+        (b"STARTaEND0;", b"STARTb", ExchangeEnd.CUT),
     ):
         answer = converse(Script([(out, err)]), b"body", MARKS, None, 10, 1000, FakeClock())
         assert (answer.outcome, answer.result) == (outcome, None)

@@ -179,7 +179,7 @@ def test_what_it_holds_on_a_node() -> None:
 
 def test_the_node_program_lists_by_the_same_labels() -> None:
     text = b"\n".join(fixed_files("containerd.sh").values()).decode()
-    assert f"label={LABELS.pod}" in text
+    assert f"pod_uid={LABELS.pod}\n" in text
     assert f"label={LABELS.kind}={LABELS.container}" in text
     assert f"{LABELS.sandbox}:" in text
 

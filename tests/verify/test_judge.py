@@ -24,12 +24,12 @@ from migrate.plan.drain import classify
 from migrate.plan.steps import DrainPolicy
 from migrate.verify.judge import (
     Before,
+    EvictedWorkload,
     Evidence,
     Expected,
     Failed,
     Passed,
     Pending,
-    Workload,
     judge_node,
     judge_workloads,
     seconds,
@@ -98,7 +98,7 @@ def test_the_snapshot_says_what_is_required() -> None:
         Expected(pod="kube-system/static-w1", owner="Pod kube-system/static-w1"),
         Expected(pod="ops/agent-x1", owner="DaemonSet ops/agent"),
     )
-    assert before.workloads == (Workload(owner="ReplicaSet shop/web", namespace="shop", ready=3),)
+    assert before.workloads == (EvictedWorkload(owner="ReplicaSet shop/web", namespace="shop", ready=3),)
     assert before.notes == (
         "shop/bare is not required: nothing owns it",
         "shop/broken is not required: it was not Ready before",
@@ -132,7 +132,7 @@ def test_the_captured_labs_snapshot() -> None:
         "DaemonSet ops/node-tuner",
         "DaemonSet ops/portal",
     ]
-    assert Workload(owner="StatefulSet shop/db", namespace="shop", ready=1, here=1) in before.workloads
+    assert EvictedWorkload(owner="StatefulSet shop/db", namespace="shop", ready=1, here=1) in before.workloads
 
 
 def test_a_passes_on_new_containers() -> None:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from migrate.errors import ClusterUnreachable
 from migrate.facts.redact import mask, printable
-from migrate.run.kube.lists import WORKERS, Answer, KubeCluster
+from migrate.run.kube.lists import WORKERS, KubeCluster, ListAnswer
 from migrate.run.ports import Clock
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class KubeApi:
     configuration: Any = field(repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def get(self, path: str, query: Mapping[str, str]) -> Answer:
+    def get(self, path: str, query: Mapping[str, str]) -> ListAnswer:
         """GET; raises ClusterUnreachable when no answer comes, else returns whatever status came."""
         from urllib3.exceptions import HTTPError
         from urllib3.util import Timeout
@@ -160,7 +160,7 @@ class KubeApi:
             )
         except (HTTPError, OSError) as wrong:
             raise self._unreachable(wrong) from wrong
-        return Answer(answer.status, answer.data, answer.headers.get("Retry-After", ""))
+        return ListAnswer(answer.status, answer.data, answer.headers.get("Retry-After", ""))
 
     def _headers(self) -> dict[str, str]:
         """An expired token is renewed here, by one thread at a time."""

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from migrate.errors import ClusterUnreachable
 from migrate.facts.redact import mask, printable
 from migrate.run.kube.client import CONNECT_SECONDS, READ_SECONDS, KubeApi
-from migrate.run.kube.lists import Answer
+from migrate.run.kube.lists import ListAnswer
 from migrate.run.kube.port import Said
 
 LINE_LIMIT = 16 * 1024 * 1024  # bytes of one watch event; etcd's objects end at 1.5 MiB
@@ -21,7 +21,7 @@ EXEC_PROTOCOL = "v4.channel.k8s.io"  # the error channel is JSON since v4 (1.4)
 STDOUT, STDERR, ERROR = 1, 2, 3
 
 
-class Stream:
+class ApiStream:
     """An answer that comes line by line."""
 
     def __init__(self, response: Any) -> None:
@@ -77,7 +77,7 @@ class ActingApi(KubeApi):
         query: Mapping[str, str] | None = None,
         kind: str = "application/json",
         accept: str = "application/json",
-    ) -> Answer:
+    ) -> ListAnswer:
         """One request; raises ClusterUnreachable when no answer comes, else returns whatever status came.
 
         `body` is sent as JSON of content type `kind`.
@@ -97,9 +97,9 @@ class ActingApi(KubeApi):
             )
         except (HTTPError, OSError) as wrong:
             raise self._unreachable(wrong) from wrong
-        return Answer(answer.status, answer.data, answer.headers.get("Retry-After", ""))
+        return ListAnswer(answer.status, answer.data, answer.headers.get("Retry-After", ""))
 
-    def open(self, path: str, query: Mapping[str, str], silence: float) -> Stream:
+    def open(self, path: str, query: Mapping[str, str], silence: float) -> ApiStream:
         """GET as a stream; `silence` is how many seconds may pass without a byte. Raises ClusterUnreachable when no answer comes."""
         from urllib3.exceptions import HTTPError
         from urllib3.util import Timeout
@@ -116,7 +116,7 @@ class ActingApi(KubeApi):
             )
         except (HTTPError, OSError) as wrong:
             raise self._unreachable(wrong) from wrong
-        return Stream(response)
+        return ApiStream(response)
 
     def execute(self, path: str, argv: tuple[str, ...], seconds: float = 30.0) -> Said:
         """POST-less exec: a WebSocket whose channels are read to their end; raises ClusterUnreachable when no answer comes in time.

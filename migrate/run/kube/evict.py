@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from migrate.facts.resolve import resolve
-from migrate.run.kube.lists import Answer
+from migrate.run.kube.lists import ListAnswer
 from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NotNow
 
 OTHER_UID = ("UID in the precondition", "UID in precondition")  # registry/rest/delete.go, storage/interfaces.go
@@ -23,7 +23,7 @@ class _Details(msgspec.Struct, frozen=True):
     retry_after: float | None = msgspec.field(name="retryAfterSeconds", default=None)
 
 
-class _Status(msgspec.Struct, frozen=True):
+class _EvictionStatus(msgspec.Struct, frozen=True):
     status: str | dict[str, object] = ""
     code: int = 0
     message: str = ""
@@ -50,20 +50,20 @@ def group_version(discovery: bytes) -> str:
     return "policy/v1" if served else "policy/v1beta1"
 
 
-def eviction_of(answer: Answer) -> Eviction:
+def eviction_of(answer: ListAnswer) -> Eviction:
     """The meaning of an answer other than 401.
 
     A Status in the body outranks the HTTP status: for two budgets over one pod the server says 500 in the body of a 201.
     Source: kubernetes pkg/registry/core/pod/storage/eviction.go.
     """
     try:
-        body = msgspec.json.decode(answer.body, type=_Status)
+        body = msgspec.json.decode(answer.body, type=_EvictionStatus)
     except msgspec.DecodeError:
-        body = _Status()
+        body = _EvictionStatus()
     code = body.code if body.status == "Failure" and body.code else answer.status
     details = body.details or _Details()
     causes = details.causes or ()
-    says = Answer(code, answer.body).message
+    says = ListAnswer(code, answer.body).message
     match code:
         case 200 | 201 | 202:
             return Accepted()
@@ -88,4 +88,4 @@ def eviction_of(answer: Answer) -> Eviction:
             return Never(says)
 
 
-resolve(_Resources, _Status)
+resolve(_Resources, _EvictionStatus)

@@ -20,7 +20,7 @@ AT_ONCE = 8  # evictions under way; pods under one budget are asked for one afte
 FLOOR, LONGEST_FLOOR = 0.1, 0.25  # seconds between two tries of one pod whose budget seems to be open
 FIRST_PAUSE, LONGEST_PAUSE, AWAY_PAUSE = 0.25, 5.0, 1.0
 
-Outcome: TypeAlias = Eviction | ClusterUnreachable
+EvictionOutcome: TypeAlias = Eviction | ClusterUnreachable
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Leaving:
         """The earliest time of the next try, however soon its budget opens."""
         return self.last + min(LONGEST_FLOOR, FLOOR * self.tries)
 
-    def settle(self, answer: Outcome, now: float) -> str | None:
+    def settle(self, answer: EvictionOutcome, now: float) -> str | None:
         """Keep an answer; the text of one that waiting does not change, else None."""
         self.tries, self.last, self.by_budget, self.says = self.tries + 1, now, False, ""
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.tries - 1, 8)) * random.uniform(0.8, 1.2)
@@ -75,7 +75,7 @@ class Leaving:
         return None
 
 
-def ask(cluster: ActingCluster, pods: Iterable[Leaving]) -> list[tuple[Leaving, Outcome]]:
+def ask(cluster: ActingCluster, pods: Iterable[Leaving]) -> list[tuple[Leaving, EvictionOutcome]]:
     """Ask for the eviction of these pods, in parallel; those under the same budget one after the other until one is held.
 
     Raises NotAllowed; that the API is away is an outcome.
@@ -90,8 +90,8 @@ def ask(cluster: ActingCluster, pods: Iterable[Leaving]) -> list[tuple[Leaving, 
         return [pair for pairs in threads.map(lambda group: [*_ask(cluster, group)], ordered) for pair in pairs]
 
 
-def _ask(cluster: ActingCluster, group: Sequence[Leaving]) -> Iterator[tuple[Leaving, Outcome]]:
-    held: Outcome | None = None
+def _ask(cluster: ActingCluster, group: Sequence[Leaving]) -> Iterator[tuple[Leaving, EvictionOutcome]]:
+    held: EvictionOutcome | None = None
     for one in group:
         answer = held or _evict(cluster, one)
         if isinstance(answer, ClusterUnreachable) or (isinstance(answer, NotNow) and answer.budget and one.pod.ready):
@@ -99,7 +99,7 @@ def _ask(cluster: ActingCluster, group: Sequence[Leaving]) -> Iterator[tuple[Lea
         yield one, answer
 
 
-def _evict(cluster: ActingCluster, one: Leaving) -> Outcome:
+def _evict(cluster: ActingCluster, one: Leaving) -> EvictionOutcome:
     try:
         return cluster.evict(one.pod)
     except NotAllowed:

@@ -61,7 +61,7 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ListAnswer:
     """One HTTP answer; `retry_after` is the header's text, empty when there is none."""
 
     status: int
@@ -90,14 +90,14 @@ class Api(Protocol):
     def kubectl(self) -> str:
         """For example `kubectl --context lab`."""
 
-    def get(self, path: str, query: Mapping[str, str]) -> Answer:
+    def get(self, path: str, query: Mapping[str, str]) -> ListAnswer:
         """GET; raises ClusterUnreachable when no answer comes, else returns whatever status came."""
 
 
 class ListFailed(Exception):
     """A list that the server would not give; `answer` is its last word."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: ListAnswer) -> None:
         super().__init__(answer.message)
         self.answer = answer
 
@@ -207,7 +207,7 @@ class KubeCluster:
             found = self._pages(path, item, PAGE if attempt < RESTARTS else None, keep)
             if found is not None:
                 return found
-        raise ListFailed(Answer(410, b'{"message": "the list changed faster than it could be read"}'))
+        raise ListFailed(ListAnswer(410, b'{"message": "the list changed faster than it could be read"}'))
 
     def _pages(self, path: str, item: type[M], limit: int | None, keep: Callable[[tuple[M, ...]], Iterable[T]]) -> tuple[T, ...] | None:
         query = {} if limit is None else {"limit": str(limit)}
@@ -227,7 +227,7 @@ class KubeCluster:
                 return tuple(found)
             query = query | {"continue": token}
 
-    def _get(self, path: str, query: Mapping[str, str]) -> Answer:
+    def _get(self, path: str, query: Mapping[str, str]) -> ListAnswer:
         for attempt in range(TRIES):
             answer = self.api.get(path, query)
             if answer.status not in RETRIED:
@@ -270,7 +270,7 @@ def _null_for_empty(budget: Budget) -> Budget:
     return msgspec.structs.replace(budget, spec=msgspec.structs.replace(budget.spec, selector=None))
 
 
-def refused(api: Api, path: str, answer: Answer) -> ClusterUnreachable:
+def refused(api: Api, path: str, answer: ListAnswer) -> ClusterUnreachable:
     """The error for a status that is no answer; 401 and 403 say what is lacking."""
     seen = f"{api.server} answers GET {path} with {answer.message}"
     match answer.status:

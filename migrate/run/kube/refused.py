@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from migrate.errors import ClusterUnreachable
-from migrate.run.kube.lists import Answer
+from migrate.run.kube.lists import ListAnswer
 
 _VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete", "LIST": "list", "WATCH": "watch"}
 
 
-class Named(Protocol):
+class NamedError(Protocol):
     """A server and the kubectl command that reaches it."""
 
     @property
@@ -26,7 +26,7 @@ class NotAllowed(ClusterUnreachable):
     """401 or 403: waiting does not help."""
 
 
-def refusal(api: Named, method: str, path: str, answer: Answer) -> ClusterUnreachable:
+def refusal(api: NamedError, method: str, path: str, answer: ListAnswer) -> ClusterUnreachable:
     """The error for an answer that is none; `method` is an HTTP method, or LIST or WATCH for a GET of that kind."""
     http = "GET" if method in ("LIST", "WATCH") else method
     seen = f"{api.server} answers {http} {path} with {answer.message}"

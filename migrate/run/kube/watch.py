@@ -16,9 +16,9 @@ from migrate.facts.cluster import Budget
 from migrate.facts.live import LiveNode, LivePod, Watched
 from migrate.facts.resolve import resolve
 from migrate.run.kube.board import Board, Pulse
-from migrate.run.kube.door import ActingApi, Stream
+from migrate.run.kube.door import ActingApi, ApiStream
 from migrate.run.kube.events import ApiAway, Tell
-from migrate.run.kube.lists import BUDGETS, NODES, PODS, Answer
+from migrate.run.kube.lists import BUDGETS, NODES, PODS, ListAnswer
 from migrate.run.kube.refused import NotAllowed, refusal
 
 SERVER_SECONDS = 30  # a watch is ended by the server after so long, which also bounds how long a silent partition is not seen
@@ -42,7 +42,7 @@ class _Event(msgspec.Struct, frozen=True):
     object: msgspec.Raw
 
 
-class _Status(msgspec.Struct, frozen=True):
+class _WatchStatus(msgspec.Struct, frozen=True):
     code: int = 0
     message: str = ""
 
@@ -61,7 +61,7 @@ class Follower(Generic[W]):
         self._path, *self._others = paths
         self._objects: dict[str, W] = {}
         self._list_type = _List[item]  # type: ignore[valid-type]
-        self._stream: Stream | None = None
+        self._stream: ApiStream | None = None
         self.listed = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True, name=f"kube-watch {self._path}")
 
@@ -134,7 +134,7 @@ class Follower(Generic[W]):
             self._board.rest(UNWATCHED_SECONDS)
             return ""
         if stream.status != 200:
-            answer = Answer(stream.status, stream.body())
+            answer = ListAnswer(stream.status, stream.body())
             if stream.status == 410:
                 return ""
             raise refusal(self._api, "WATCH", self._path, answer)
@@ -144,9 +144,9 @@ class Follower(Generic[W]):
         for line in stream.lines():
             event = msgspec.json.decode(line, type=_Event)
             if event.type == "ERROR":
-                if msgspec.json.decode(event.object, type=_Status).code == 410:
+                if msgspec.json.decode(event.object, type=_WatchStatus).code == 410:
                     return ""
-                raise ConnectionError(msgspec.json.decode(event.object, type=_Status).message)
+                raise ConnectionError(msgspec.json.decode(event.object, type=_WatchStatus).message)
             version = msgspec.json.decode(event.object, type=_ObjectVersion).metadata.resource_version
             if event.type != "BOOKMARK":
                 self._apply(event)
@@ -229,4 +229,4 @@ def _listed(followers: tuple[Follower[Any], ...], board: Board, api: ActingApi, 
             tell(ApiAway(f"reading what runs on {node}", board.away() or f"{api.server}: no answer yet", spent, patience))
 
 
-resolve(_List[LivePod], _List[LiveNode], _List[Budget], _Event, _Status, _ObjectVersion)
+resolve(_List[LivePod], _List[LiveNode], _List[Budget], _Event, _WatchStatus, _ObjectVersion)

@@ -25,7 +25,7 @@ from migrate.run.kube.client import KubeApi
 from migrate.run.kube.door import ActingApi
 from migrate.run.kube.events import ApiAway, Tell
 from migrate.run.kube.evict import eviction_of, group_version
-from migrate.run.kube.lists import NODES, OWNERS, PODS, RETRIED, Answer, KubeCluster
+from migrate.run.kube.lists import NODES, OWNERS, PODS, RETRIED, KubeCluster, ListAnswer
 from migrate.run.kube.port import Eviction, NodeMissing, PodRefused, Said, Watch
 from migrate.run.kube.refused import refusal
 from migrate.run.kube.watch import watching
@@ -222,7 +222,7 @@ class ActingKube(KubeCluster):
             self.clock.sleep(random.uniform(0.02, 0.2))
         raise refusal(self.api, "PATCH", path, answer)
 
-    def _insist(self, doing: str, method: str, path: str, body: Mapping[str, Any] | None = None, **how: Any) -> Answer:
+    def _insist(self, doing: str, method: str, path: str, body: Mapping[str, Any] | None = None, **how: Any) -> ListAnswer:
         """One request that may be sent again: while the API is away or too busy, for `patience` seconds at most.
 
         401 and 403 are final, unless the server has just been away: one that starts does not yet know its own rules.
@@ -248,7 +248,7 @@ class ActingKube(KubeCluster):
         answer = self._good(self._insist(doing, "GET", path, query=query), "GET", path, "LIST")
         return without_secrets(decode_list(answer.body, item)[0])
 
-    def _good(self, answer: Answer, method: str, path: str, verb: str = "") -> Answer:
+    def _good(self, answer: ListAnswer, method: str, path: str, verb: str = "") -> ListAnswer:
         if answer.status not in (200, 201, 202):
             raise refusal(self.api, verb or method, path, answer)
         return answer

@@ -28,7 +28,7 @@ class _Channel(Protocol):
     def close(self) -> None: ...
 
 
-class Watch:
+class SilenceWatch:
     """Tells a dead or frozen peer from a busy one: after a third of `silence` without output it sends a request that sshd always answers.
 
     paramiko's own keepalive asks for no answer; TCP alone does not notice a frozen sshd.
@@ -65,7 +65,7 @@ class Watch:
 class ChannelStream:
     """One exec channel; `gone` is called, and raises, when the watch finds the peer dead."""
 
-    def __init__(self, channel: _Channel, watch: Watch, gone: Callable[[], None]) -> None:
+    def __init__(self, channel: _Channel, watch: SilenceWatch, gone: Callable[[], None]) -> None:
         self._channel = channel
         self._watch = watch
         self._gone = gone

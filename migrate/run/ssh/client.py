@@ -18,12 +18,12 @@ from paramiko.agent import AgentSSH
 
 from migrate.run.ports import Clock, HostTarget
 from migrate.run.ssh import failures as ssh_errors
-from migrate.run.ssh.channel import ChannelStream, Watch
+from migrate.run.ssh.channel import ChannelStream, SilenceWatch
 from migrate.run.ssh.doors import Doors, Dropped, looks_dropped
 from migrate.run.ssh.host import RootHost
 from migrate.run.ssh.host_keys import check_host_key, unreadable_known_hosts
 from migrate.run.ssh.known_hosts import KnownKey, fingerprint, key_types, load
-from migrate.run.ssh.socket import Line, dial
+from migrate.run.ssh.socket import SshLine, dial
 from migrate.run.ssh.text import readable
 
 # without a handler each failed connection would print a traceback to stderr
@@ -70,7 +70,7 @@ class SshClient:
 
         return RootHost(target, start, end, self._clock)
 
-    def _enter(self, target: HostTarget) -> tuple[Line, paramiko.Transport]:
+    def _enter(self, target: HostTarget) -> tuple[SshLine, paramiko.Transport]:
         line = dial(target)
         transport = None
         try:
@@ -85,7 +85,7 @@ class SshClient:
         transport.set_keepalive(_KEEPALIVE_SECONDS)
         return line, transport
 
-    def _greet(self, target: HostTarget, line: Line, transport: paramiko.Transport) -> None:
+    def _greet(self, target: HostTarget, line: SshLine, transport: paramiko.Transport) -> None:
         known = self._known_hosts(target)
         first = line.first_words(target.timeouts.banner)
         if first is None:
@@ -192,7 +192,7 @@ class _Agent(AgentSSH):
         self._close()  # type: ignore[attr-defined]
 
 
-def _hung_up(target: HostTarget, line: Line, reason: str) -> Exception:
+def _hung_up(target: HostTarget, line: SshLine, reason: str) -> Exception:
     # a bastion that refuses says why, and refuses again when asked again
     said = line.said()
     return ssh_errors.no_proxy(target, said) if said and not looks_dropped(said) else Dropped(said or reason)
@@ -218,7 +218,7 @@ def _start(target: HostTarget, transport: paramiko.Transport, command: str, cloc
         transport.close()
         raise ssh_errors.silent(target)
 
-    watch = Watch(lambda: transport.global_request("keepalive@openssh.com", wait=True), target.timeouts.silence, clock)
+    watch = SilenceWatch(lambda: transport.global_request("keepalive@openssh.com", wait=True), target.timeouts.silence, clock)
     return ChannelStream(channel, watch, gone)
 
 

@@ -10,7 +10,7 @@ from migrate.run.ssh.rootshell import Markers, exit_code
 _SLICE_SECONDS = 5.0
 
 
-class Stream(Protocol):
+class SshStream(Protocol):
     """A running remote command; nothing blocks but `wait`. A connection that dies is an end of stream, or an error of the carrier's own."""
 
     def send(self, data: memoryview) -> int:
@@ -32,7 +32,7 @@ class Stream(Protocol):
         """Let go of the command, finished or not."""
 
 
-class Outcome(Enum):
+class ExchangeEnd(Enum):
     """How a call ended."""
 
     DONE = "done"
@@ -45,10 +45,10 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SshAnswer:
     """An outcome; `result` is there when it is DONE; `noise` is what stderr (then stdout) held when there is none."""
 
-    outcome: Outcome
+    outcome: ExchangeEnd
     result: CommandResult | None = None
     noise: bytes = b""
 
@@ -81,7 +81,9 @@ class _Sink:
                     del self.data[at:]
 
 
-def converse(stream: Stream, body: bytes, markers: Markers, password: Secret | None, timeout: float, limit: int, clock: Clock) -> Answer:
+def converse(
+    stream: SshStream, body: bytes, markers: Markers, password: Secret | None, timeout: float, limit: int, clock: Clock
+) -> SshAnswer:
     """Carry one call to its outcome; the stream is closed afterwards. `timeout` in seconds for all of it, `limit` in bytes for each stream.
 
     With a password the body waits until the root shell has started: before that, only sudo reads standard input.
@@ -94,24 +96,24 @@ def converse(stream: Stream, body: bytes, markers: Markers, password: Secret | N
         while out.rc is None or err.rc is None:
             left = deadline - clock.monotonic()
             if left <= 0:
-                return Answer(Outcome.TOO_LATE, noise=bytes(err.data or out.data))
+                return SshAnswer(ExchangeEnd.TOO_LATE, noise=bytes(err.data or out.data))
             ended = stream.ended()
             stdout, stderr = stream.read()
             out.add(stdout)
             err.add(stderr)
             if max(len(out.data), len(err.data)) > limit:
-                return Answer(Outcome.TOO_LONG)
+                return SshAnswer(ExchangeEnd.TOO_LONG)
             if markers.not_root in err.data and not err.started:
-                return Answer(Outcome.NOT_ROOT)
+                return SshAnswer(ExchangeEnd.NOT_ROOT)
             if password and not err.started and err.data.count(markers.prompt) > asked:
                 if asked:
-                    return Answer(Outcome.WRONG_PASSWORD)
+                    return SshAnswer(ExchangeEnd.WRONG_PASSWORD)
                 asked, pending = 1, memoryview(password.value.encode() + b"\n")
             if err.started and not body_given and not pending:
                 pending, body_given = memoryview(body), True
             if ended and not stdout and not stderr:
-                outcome = Outcome.CUT if err.started else Outcome.REFUSED
-                return Answer(outcome, noise=bytes(err.data or out.data).replace(markers.prompt, b""))
+                outcome = ExchangeEnd.CUT if err.started else ExchangeEnd.REFUSED
+                return SshAnswer(outcome, noise=bytes(err.data or out.data).replace(markers.prompt, b""))
             sent = stream.send(pending) if pending else 0
             pending = pending[sent:]
             if body_given and input_open and not pending:
@@ -119,6 +121,6 @@ def converse(stream: Stream, body: bytes, markers: Markers, password: Secret | N
                 input_open = False
             if not (ended or stdout or stderr or sent):
                 stream.wait(min(left, _SLICE_SECONDS), sending=bool(pending))
-        return Answer(Outcome.DONE, CommandResult(out.rc, bytes(out.data), bytes(err.data)))
+        return SshAnswer(ExchangeEnd.DONE, CommandResult(out.rc, bytes(out.data), bytes(err.data)))
     finally:
         stream.close()

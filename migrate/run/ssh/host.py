@@ -7,7 +7,7 @@ from typing import NoReturn, Self
 from migrate.errors import NodeTimeout, NodeUnreachable, NodeUnreadable, NoSudo, TransferFailed
 from migrate.run.ports import COMMAND_TIMEOUT, OUTPUT_LIMIT, Clock, CommandResult, HostTarget
 from migrate.run.ssh import rootshell
-from migrate.run.ssh.exchange import Answer, Outcome, Stream, converse
+from migrate.run.ssh.exchange import ExchangeEnd, SshAnswer, SshStream, converse
 from migrate.run.ssh.text import readable
 
 SLOWEST = 50_000  # bytes a second that a file is given to arrive
@@ -18,7 +18,7 @@ _ASK = "repeat with --ask-become-pass (-K)"
 class RootHost:
     """The Host of every backend: `start` begins a command line on the node and gives its stream, `end` closes the connection."""
 
-    def __init__(self, target: HostTarget, start: Callable[[str], Stream], end: Callable[[], None], clock: Clock) -> None:
+    def __init__(self, target: HostTarget, start: Callable[[str], SshStream], end: Callable[[], None], clock: Clock) -> None:
         self._target = target
         self._start = start
         self._end = end
@@ -87,31 +87,31 @@ class RootHost:
             self._refuse(answer, timeout, limit)
         return answer.result
 
-    def _refuse(self, answer: Answer, timeout: float, limit: int) -> NoReturn:
+    def _refuse(self, answer: SshAnswer, timeout: float, limit: int) -> NoReturn:
         name, said = self.name, readable(answer.noise)
         match answer.outcome:
-            case Outcome.TOO_LATE:
+            case ExchangeEnd.TOO_LATE:
                 raise NodeTimeout(
                     node=name,
                     seen=f"the script did not end within {timeout:g} s (command timeout); it may still run there" + _quote(said),
                     expected=f"an end within {timeout:g} s",
                     next="look on the node what hangs: ps -ef --forest",
                 )
-            case Outcome.TOO_LONG:
+            case ExchangeEnd.TOO_LONG:
                 raise NodeUnreadable(
                     node=name,
                     seen=f"more than {limit} bytes of output on one stream; the rest was not read",
                     expected=f"at most {limit} bytes",
                     next="look on the node for the oversized file or list",
                 )
-            case Outcome.CUT:
+            case ExchangeEnd.CUT:
                 raise NodeUnreachable(
                     node=name,
                     seen="the connection ended while the script ran" + _quote(said),
                     expected="an answer up to its end marker",
                     next="repeat the command; if it happens again, look on the node: journalctl -u ssh -u sshd -n 50",
                 )
-            case Outcome.REFUSED if not said:  # a node that goes down ends a session so
+            case ExchangeEnd.REFUSED if not said:  # a node that goes down ends a session so
                 raise NodeUnreachable(
                     node=name,
                     seen="the connection ended before a root shell started",
@@ -122,15 +122,15 @@ class RootHost:
                 raise no_root(self._target, answer)
 
 
-def no_root(target: HostTarget, answer: Answer) -> NoSudo | NodeUnreadable:
+def no_root(target: HostTarget, answer: SshAnswer) -> NoSudo | NodeUnreadable:
     """Say why no root shell started, from what sudo (in English, LC_ALL=C) or the login shell printed."""
     said = readable(answer.noise)
     user = target.user or "the login user"
     sudoers = f"on the node, as root: echo '{target.user or 'USER'} ALL=(root) NOPASSWD: /bin/sh' > /etc/sudoers.d/docker2cri"
     rights = "a user who may run /bin/sh as root"
-    if answer.outcome is Outcome.NOT_ROOT:
+    if answer.outcome is ExchangeEnd.NOT_ROOT:
         return NoSudo(node=target.name, seen=f"{user} is not root and become is off", expected="root", next="repeat with --become (-b)")
-    if answer.outcome is Outcome.WRONG_PASSWORD or "incorrect password attempt" in said:
+    if answer.outcome is ExchangeEnd.WRONG_PASSWORD or "incorrect password attempt" in said:
         seen = f"sudo refuses the password given for {user}"
         return NoSudo(node=target.name, seen=seen, expected="the password that sudo asks for on this node", next=_ASK)
     if "sudo: not found" in said or "sudo: command not found" in said:

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from migrate.errors import HostKeyRefused
 from migrate.run.ports import HostKeyChecking, HostTarget
-from migrate.run.ssh.known_hosts import KnownKey, Standing, Verdict, fingerprint, judge, line_for, lookup_name, remember
+from migrate.run.ssh.known_hosts import HostKeyVerdict, KnownKey, Standing, fingerprint, judge, line_for, lookup_name, remember
 
 _SHORT = {"ssh-ed25519": "ED25519", "ssh-rsa": "RSA"}
 _ON_THE_NODE = "compare it on the node's console (ssh-keygen -lf /etc/ssh/ssh_host_{0}_key.pub), then"
@@ -27,7 +27,7 @@ def check_host_key(target: HostTarget, known: Sequence[KnownKey], key_type: str,
     _refuse(target, verdict, key_type, blob)
 
 
-def _refuse(target: HostTarget, verdict: Verdict, key_type: str, blob: bytes) -> NoReturn:
+def _refuse(target: HostTarget, verdict: HostKeyVerdict, key_type: str, blob: bytes) -> NoReturn:
     name = target.host_key_alias or lookup_name(target.address, target.port)
     shown = f"{_short(key_type)} {fingerprint(blob)}"
     file = verdict.entry.where.rpartition(":")[0] if verdict.entry else next(iter(target.known_hosts), "~/.ssh/known_hosts")

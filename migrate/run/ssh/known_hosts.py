@@ -36,7 +36,7 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class HostKeyVerdict:
     """A standing and the line that decided it."""
 
     standing: Standing
@@ -96,7 +96,7 @@ def matches(patterns: str, name: str) -> bool:
     return hit
 
 
-def judge(known: Sequence[KnownKey], host: str, port: int, blob: bytes, *, alias: str | None = None) -> Verdict:
+def judge(known: Sequence[KnownKey], host: str, port: int, blob: bytes, *, alias: str | None = None) -> HostKeyVerdict:
     """Say what the files hold about the key that a host showed.
 
     As in OpenSSH, a key unknown under `[host]:port` is looked for under the bare name too, where only a match counts; an alias
@@ -136,17 +136,17 @@ def remember(path: str, line: str) -> None:
         os.close(descriptor)
 
 
-def _judge_name(known: Sequence[KnownKey], name: str, blob: bytes) -> Verdict:
+def _judge_name(known: Sequence[KnownKey], name: str, blob: bytes) -> HostKeyVerdict:
     mine = [key for key in known if matches(key.patterns, name)]
     for marker, standing in (("@revoked", Standing.REVOKED), ("", Standing.KNOWN)):
         for key in mine:
             if key.marker == marker and key.blob == blob:
-                return Verdict(standing, key)
+                return HostKeyVerdict(standing, key)
     for marker, standing in (("", Standing.CHANGED), ("@cert-authority", Standing.NEEDS_CA)):
         for key in mine:
             if key.marker == marker:
-                return Verdict(standing, key)
-    return Verdict(Standing.UNKNOWN)
+                return HostKeyVerdict(standing, key)
+    return HostKeyVerdict(Standing.UNKNOWN)
 
 
 def _matches_hash(field: str, name: str) -> bool:

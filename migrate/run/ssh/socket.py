@@ -15,7 +15,7 @@ from migrate.run.ssh.text import readable
 
 
 @dataclass(slots=True)
-class Line:
+class SshLine:
     """A connected socket and, behind a bastion, the proxy command that carries it."""
 
     socket: socket.socket
@@ -56,12 +56,12 @@ class Line:
             self.proxy_said.close()
 
 
-def dial(target: HostTarget) -> Line:
+def dial(target: HostTarget) -> SshLine:
     """Connect; raises NodeUnreachable, NodeTimeout (connect timeout), or Dropped when the far end reset the connection."""
     return _proxy(target, target.proxy_command) if target.proxy_command else _tcp(target)
 
 
-def _tcp(target: HostTarget) -> Line:
+def _tcp(target: HostTarget) -> SshLine:
     where = f"{target.address} port {target.port}"
     seconds = target.timeouts.connect
     try:
@@ -96,10 +96,10 @@ def _tcp(target: HostTarget) -> Line:
     for name, value in (("TCP_USER_TIMEOUT", silence * 1000), ("TCP_KEEPIDLE", silence / 3), ("TCP_KEEPINTVL", silence / 6)):
         if (option := getattr(socket, name, None)) is not None:
             connected.setsockopt(socket.IPPROTO_TCP, option, max(1, int(value)))
-    return Line(connected)
+    return SshLine(connected)
 
 
-def _proxy(target: HostTarget, command: str) -> Line:
+def _proxy(target: HostTarget, command: str) -> SshLine:
     # not paramiko.ProxyCommand: it spins at the end of input and leaves its child unreaped
     ours, theirs = socket.socketpair()
     said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the line
@@ -109,4 +109,4 @@ def _proxy(target: HostTarget, command: str) -> Line:
         )
     finally:
         theirs.close()
-    return Line(ours, child, said)
+    return SshLine(ours, child, said)
