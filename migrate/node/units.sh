@@ -96,9 +96,14 @@ was_active() {
   return 1
 }
 
+start_reset() {
+  systemctl reset-failed "$1" >/dev/null 2>&1
+  attempt systemctl start "$1"
+}
+
 # start_unit UNIT: once more where systemd refuses it for having been started too often.
 start_unit() {
-  attempt systemctl start "$1" || { systemctl reset-failed "$1" >/dev/null 2>&1 && attempt systemctl start "$1"; } || return 1
+  attempt systemctl start "$1" || start_reset "$1" || return 1
   until_true 5 active "$1" || because "$1 is $(systemctl is-active "$1") after its start; look with: journalctl -u $1"
 }
 
