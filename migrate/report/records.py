@@ -75,7 +75,7 @@ def columns(report: Report, spec: str, *, headers: bool = True) -> str:
     Raises ValueError for a spec of another form and for fields that no row has.
     """
     wanted, found = chosen(spec)
-    rows = [[_cell(_at(one, path)) for _, path in wanted] for one in msgspec.to_builtins(getattr(report, found))]
+    rows = [[_cell(_at(row, path)) for _, path in wanted] for row in msgspec.to_builtins(getattr(report, found))]
     return Style().table([header for header, _ in wanted], rows, headers=headers) + "\n"
 
 

@@ -22,7 +22,7 @@ def cri_dockerd(reading: Reading, units: Mapping[str, Unit]) -> CriDockerd | Unr
         if isinstance(found, Unreadable):
             return found
         arguments, place = found
-        given = {one.name: one.value for one in flags.parse_flags(arguments, BOOLEANS)}
+        given = {flag.name: flag.value for flag in flags.parse_flags(arguments, BOOLEANS)}
     except FormatError as wrong:
         return Unreadable("cri-dockerd", str(wrong))
     return CriDockerd(version[1] if version else "", given, place)
