@@ -5,11 +5,13 @@
 set -u
 me=${0##*/}
 state=$D2C_ROOT/.state
-mkdir -p "$state/active" "$state/enabled" "$state/conditions" "$state/docker" "$state/k8s" "$state/images"
+{ [ -d "$state/k8s" ] && [ -d "$state/active" ]; } || mkdir -p "$state/active" "$state/enabled" "$state/conditions" "$state/docker" "$state/k8s" "$state/images"
 
 die() { echo "$1" >&2; exit "${2:-1}"; }
 tick() { read -r n <"$state/ticks" 2>/dev/null || n=0; n=$((n + 1)); echo "$n" >"$state/ticks"; }
 is_active() { [ -e "$state/active/$1" ]; }
+# flatten REFERENCE: an image's name as that of a file, as $flat.
+flatten() { flat=$1; while case $flat in */*) ;; *) false ;; esac; do flat=${flat%%/*}_${flat#*/}; done; }
 # know FILE: a container's facts as variables. Shell assignments, so that it costs no process.
 know() {
   type='' uid='' grace='' name='' running='' policy=''
@@ -23,7 +25,9 @@ put() {
 }
 
 # --- pods: state/RUNTIME/ID holds type, uid, grace, name, running, policy
-new_id() { tick; printf '%064d' "$n" | sed "s/^0000000000/id$1/" | cut -c 1-64; }
+new_id() { tick; printf 'id%s%054d' "$1" "$n"; }
+# chain_of ID: the end of a chain's name, as $chain.
+chain_of() { chain=CNI-${1#"${1%????????????????????}"}; }
 
 start_pod() { # RUNTIME POD GRACE
   tick
@@ -34,7 +38,7 @@ start_pod() { # RUNTIME POD GRACE
   printf 'type=container\nuid=%s\ngrace=%s\nname=main\nrunning=yes\npolicy=no\n' "$2" "$3" >"$state/$1/$container"
   printf '%s\r\neth0' "$sandbox" >"$D2C_ROOT/var/lib/cni/networks/lab/$ip"
   echo '{}' >"$D2C_ROOT/var/lib/cni/cache/results/lab-$sandbox-eth0"
-  chain=CNI-$(printf %s "$sandbox" | cksum | cut -d' ' -f1)
+  chain_of "$sandbox"
   {
     echo "-A POSTROUTING -s $ip/32 -m comment --comment \"name: \\\"lab\\\" id: \\\"$sandbox\\\"\" -j $chain"
     echo "-A $chain -d 10.244.1.0/24 -m comment --comment \"name: \\\"lab\\\" id: \\\"$sandbox\\\"\" -j ACCEPT"
@@ -50,9 +54,11 @@ tear_down() {
     know "$one"
     if [ "$type:$running" = podsandbox:no ]; then
       dead=${one##*/}
-      grep -lF "$dead" "$D2C_ROOT"/var/lib/cni/networks/lab/* 2>/dev/null | while read -r lease; do rm -f "$lease"; done
+      for lease in "$D2C_ROOT"/var/lib/cni/networks/lab/*; do
+        [ ! -e "$lease" ] || { read -r holder <"$lease"; case $holder in "$dead"*) rm -f "$lease" ;; esac; }
+      done
       rm -f "$D2C_ROOT"/var/lib/cni/cache/results/*"$dead"*
-      chain=CNI-$(printf %s "$dead" | cksum | cut -d' ' -f1)
+      chain_of "$dead"
       grep -vF -e "$dead" -e "-A CNI-DN-${chain#CNI-} " "$state/nat" >"$state/nat.new"
       mv "$state/nat.new" "$state/nat"
     fi
@@ -136,7 +142,7 @@ unit_start() {
 # may MANUAL-VERB UNIT...: what RefuseManualStart= and RefuseManualStop= of a drop-in say, once systemd has read it.
 may() {
   for unit in "$@"; do
-    ! grep -qxF "$unit" "$state/refusing" 2>/dev/null || die "Failed to $verb $unit: Operation refused, unit $unit may be requested by dependency only (it is configured to refuse manual start/stop)." 4
+    [ ! -e "$state/refusing" ] || ! grep -qxF "$unit" "$state/refusing" || die "Failed to $verb $unit: Operation refused, unit $unit may be requested by dependency only (it is configured to refuse manual start/stop)." 4
   done
 }
 
@@ -274,11 +280,11 @@ docker() {
     start) [ -e "$state/docker/$1" ] || die "No such container: $1"; put "$state/docker/$1" running yes ;;
     inspect)
       case $* in
-        *image*) eval "reference=\${$#}"; cat "$state/images/docker-$(echo "$reference" | tr / _)" 2>/dev/null || die "No such image" ;;
+        *image*) eval "reference=\${$#}"; flatten "$reference"; cat "$state/images/docker-$flat" 2>/dev/null || die "No such image" ;;
         *) eval "id=\${$#}"; [ -e "$state/docker/$id" ] || die "No such object"; know "$state/docker/$id"; if [ "$running" = yes ]; then echo true; else echo false; fi ;;
       esac
       ;;
-    save) printf '%s\n' "$1" && cat "$state/images/docker-$(echo "$1" | tr / _)" ;;
+    save) flatten "$1"; printf '%s\n' "$1" && cat "$state/images/docker-$flat" ;;
     *) die "docker $verb is not simulated" ;;
   esac
 }
@@ -324,20 +330,22 @@ ctr() {
     'images ls')
       quiet=
       [ "$1" != -q ] || { quiet=yes && shift; }
-      file=$state/images/ctr-$(echo "${1#name==}" | tr / _)
+      flatten "${1#name==}"
+      file=$state/images/ctr-$flat
       [ -e "$file" ] || exit 0
       if [ -n "$quiet" ]; then echo "${1#name==}"; else echo "${1#name==} application/x $(sed 's/^sha256:/sha256:fe/' "$file") 1 linux/amd64 -"; fi
       ;;
-    'images check') [ ! -e "$state/images/ctr-$(echo "${2#name==}" | tr / _)" ] || echo "${2#name==}" ;;
-    'images rm') rm -f "$state/images/ctr-$(echo "$2" | tr / _)" ;;
+    'images check') flatten "${2#name==}"; [ ! -e "$state/images/ctr-$flat" ] || echo "${2#name==}" ;;
+    'images rm') flatten "$2"; rm -f "$state/images/ctr-$flat" ;;
     'images import')
       read -r reference
       read -r id
+      flatten "$(canonical "$reference")"
       if [ -e "$state/disk-full" ]; then
-        echo half >"$state/images/ctr-$(canonical "$reference" | tr / _)"
+        echo half >"$state/images/ctr-$flat"
         die "ctr: failed to ingest blob: write: no space left on device"
       fi
-      echo "$id" >"$state/images/ctr-$(canonical "$reference" | tr / _)"
+      echo "$id" >"$state/images/ctr-$flat"
       ;;
     'content get') printf '{\n "config": {\n "digest": "%s" } }\n' "$(echo "$1" | sed 's/^sha256:fe/sha256:/')" ;;
     *) die "ctr $what is not simulated" ;;
@@ -358,10 +366,11 @@ crictl() { # --timeout N -r ADDRESS WORD...
   case $verb in
     info) printf '{\n  "status": {\n    "conditions": [\n      {\n        "type": "RuntimeReady",\n        "status": true,\n' ;;
     images)
-      file=$state/images/crio-$(echo "$3" | tr / _)
+      flatten "$3"
+      file=$state/images/crio-$flat
       [ ! -e "$file" ] || sed 's/^sha256://' "$file"
       ;;
-    rmi) rm "$state/images/crio-$(echo "$1" | tr / _)" ;;
+    rmi) flatten "$1"; rm "$state/images/crio-$flat" ;;
     ps | pods)
       for one in "$state/k8s"/*; do
         [ -e "$one" ] || continue
@@ -396,8 +405,10 @@ crictl() { # --timeout N -r ADDRESS WORD...
 
 skopeo() { # copy --quiet docker-daemon:REFERENCE containers-storage:NAME
   awake
-  image=$state/images/docker-$(echo "${3#docker-daemon:}" | tr / _)
-  stored=$state/images/crio-$(echo "${4#containers-storage:}" | tr / _)
+  flatten "${3#docker-daemon:}"
+  image=$state/images/docker-$flat
+  flatten "${4#containers-storage:}"
+  stored=$state/images/crio-$flat
   [ ! -e "$state/disk-full" ] || die 'level=fatal msg="writing blob: storing blob to file \"/var/tmp/storage3106133913/1\": write /var/tmp/storage3106133913/1: no space left on device"'
   cp "$image" "$stored"
 }
