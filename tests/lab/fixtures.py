@@ -65,7 +65,9 @@ def missing() -> str:
 
 @pytest.fixture(scope="session")
 def lab() -> Lab:
-    """The running lab; without one the test is skipped with the reason, or fails where LAB_REQUIRED=1."""
+    """The running lab; without one the test is skipped with the reason, or fails where LAB_REQUIRED=1. Never in two processes at once."""
+    if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+        pytest.fail("tests of the lab share one cluster: run them in one process, without -n", pytrace=False)
     reason = missing()
     if reason and os.environ.get("LAB_REQUIRED") == "1":
         pytest.fail(reason, pytrace=False)

@@ -488,8 +488,11 @@ def resolver() -> Iterator[str]:
             if asked == query(DNS.name):
                 self.request.sendall(asked[:4] + b"\x85\x80\x00\x01\x00\x01" + asked[10:] + bytes(16))
 
+    class Server(socketserver.TCPServer):
+        allow_reuse_address = True  # a connection of the test before may still be on its way out
+
     try:
-        server = socketserver.TCPServer((address, 53), Answers)
+        server = Server((address, 53), Answers)
     except OSError as wrong:
         pytest.skip(f"port 53 of {address}: {wrong}")
     with server:
