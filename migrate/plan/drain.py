@@ -56,4 +56,4 @@ def _budget_note(pod: Pod, budgets: Iterable[Budget]) -> str:
     covering = [budget for budget in budgets if budget.covers(pod)]
     if not covering:
         return "finished" if pod.finished else "no PodDisruptionBudget"
-    return ", ".join(f"PDB {one.metadata.name} allows {one.status.disruptions_allowed} disruptions now" for one in covering)
+    return ", ".join(f"PDB {budget.metadata.name} allows {budget.status.disruptions_allowed} disruptions now" for budget in covering)

@@ -138,7 +138,7 @@ def forbidding(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
     All others are judged when the move is planned.
     """
-    return tuple(one for one in findings if one.blocks and one.forbids_install)
+    return tuple(finding for finding in findings if finding.blocks and finding.forbids_install)
 
 
 def install_plan(

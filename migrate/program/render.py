@@ -92,11 +92,11 @@ def _for_installing(plan: NodePlan, directory: str, written: Mapping[str, str]) 
     """What keeps an installation from starting anything, the list of a bundle's files, and those of them that no tarball has."""
     for name, text in fence_files(directory).items() if plan.installs else ():
         yield ProgramFile(f"units/{name}", text.encode(), "600")
-    for one in plan.installs:
-        if one.bundle is not None:
-            own = [file for file in one.bundle.files if not file.member]
+    for step in plan.installs:
+        if step.bundle is not None:
+            own = [file for file in step.bundle.files if not file.member]
             names = {file.path: f"run:{number}" for number, file in enumerate(own, 1)}
-            lines = "".join(f"{file.sha256} {file.mode} {file.member or names[file.path]} {file.path}\n" for file in one.bundle.files)
+            lines = "".join(f"{file.sha256} {file.mode} {file.member or names[file.path]} {file.path}\n" for file in step.bundle.files)
             yield ProgramFile("bundle.list", lines.encode(), "600")
             for file in own:
                 yield ProgramFile(f"bundle/{names[file.path].removeprefix('run:')}", written[file.path].encode(), "600")

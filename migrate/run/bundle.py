@@ -113,7 +113,7 @@ def _compare(place: Path, found: str, digest: str | None) -> None:
 
 def _published(place: Path) -> tuple[str, str]:
     """The sum that lies beside a tarball, and in which file: `HEX  NAME` or the bare HEX."""
-    beside = next((one for suffix in SUM_FILES if (one := place.with_name(place.name + suffix)).exists()), None)
+    beside = next((candidate for suffix in SUM_FILES if (candidate := place.with_name(place.name + suffix)).exists()), None)
     by_hand = f"say which it has to be: --install {place}@sha256:HEX"
     if beside is None:
         expected = " or ".join(f"{place.name}{suffix}" for suffix in SUM_FILES)
@@ -168,7 +168,7 @@ def _hash(content: IO[bytes]) -> str:
 
 
 def _wants(layouts: Sequence[Layout]) -> tuple[str, str]:
-    names = " or ".join(f"a file named like {one.example}" for one in layouts)
+    names = " or ".join(f"a file named like {layout.example}" for layout in layouts)
     return names, "name it as its project does, so that version and architecture are known before anything is pushed"
 
 

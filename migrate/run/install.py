@@ -37,8 +37,8 @@ def install_plans(seen: Look, found: Sequence[Inspected], sources: Sources, *, f
 
     Raises UsageError when package managers are to be asked and there are `saved` readings (their directory) instead of nodes.
     """
-    views = {one.host: one.view for one in found if one.view is not None}
-    findings = {one.host: one.findings for one in found}
+    views = {inspected.host: inspected.view for inspected in found if inspected.view is not None}
+    findings = {inspected.host: inspected.findings for inspected in found}
     wanted = {host: needs for host, view in views.items() if (needs := lacking(view)) is not None}
     if sources.packages and saved and wanted:
         raise UsageError(
@@ -48,7 +48,7 @@ def install_plans(seen: Look, found: Sequence[Inspected], sources: Sources, *, f
         )
     begun = {host: _from_bundles(views[host], needs, sources.bundles) for host, needs in wanted.items()}
     asked = {host: rest for host, (_, rest, refused) in begun.items() if rest and not refused} if sources.packages else {}
-    answers = _ask([one.target for one in seen.machines if one.target and one.host in asked], asked, forks)
+    answers = _ask([machine.target for machine in seen.machines if machine.target and machine.host in asked], asked, forks)
     plans = {}
     for host, (steps, rest, refused) in begun.items():
         if rest and not refused:

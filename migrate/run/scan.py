@@ -179,7 +179,7 @@ def _sources(text: str) -> Iterator[tuple[str, str]]:
             if lines:
                 yield template, "".join(lines)
             lines = []
-        elif line.startswith("# Source: ") and not any(one.strip("- \n") for one in lines):
+        elif line.startswith("# Source: ") and not any(earlier.strip("- \n") for earlier in lines):
             template = line.removeprefix("# Source: ").strip()
         lines.append(line)
     if lines:

@@ -22,7 +22,7 @@ def save(directory: Path, captures: Iterable[Capture], facts: ClusterFacts | Non
 
     Each file is there whole or not at all. Raises UsageError with the path that could not be written.
     """
-    texts = {one.host + CAPTURE: dump(one) for one in captures}
+    texts = {capture.host + CAPTURE: dump(capture) for capture in captures}
     if facts is not None:
         texts[CLUSTER] = cluster.dump_cluster(facts)
     for name in texts:
@@ -61,7 +61,7 @@ def load_directory(directory: Path) -> tuple[tuple[Capture, ...], ClusterFacts |
         raise _unusable(path, str(wrong)) from wrong
     if not captures and facts is None:
         raise _unusable(directory, f"neither *{CAPTURE} nor {CLUSTER} in it")
-    hosts = [one.host for one in captures]
+    hosts = [capture.host for capture in captures]
     if twice := sorted({host for host in hosts if hosts.count(host) > 1}):
         raise _unusable(directory, f"more than one capture of {', '.join(twice)}")
     return captures, facts

@@ -23,7 +23,7 @@ def words(event: Event) -> str:
         case ApiAway(doing=doing, reason=reason):
             return f"{doing}: the API does not answer ({reason})"
         case DrainBegins(decisions=decisions):
-            counts = {action: sum(one.action == action for one in decisions) for action in ("evict", "keep")}
+            counts = {action: sum(decision.action == action for decision in decisions) for action in ("evict", "keep")}
             return f"drain: {counts['evict']} pods to evict, {counts['keep']} stay"
         case PodAppeared(decision=decision):
             return f"{decision.pod} came to the node: {decision.action} ({decision.reason})"

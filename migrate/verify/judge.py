@@ -94,7 +94,7 @@ def snapshot(facts: ClusterFacts, node: str, decisions: Iterable[PodDecision], a
 
     Not required afterwards: pods that were not Ready, finished ones, those under accepted findings, and evicted pods that nobody owns.
     """
-    subjects, actions = frozenset(accepted), {one.pod: one.action for one in decisions}
+    subjects, actions = frozenset(accepted), {decision.pod: decision.action for decision in decisions}
     expected, evicted, notes, excused = [], [], [], []
     for pod in facts.pods_on(node):
         owner = owner_of(facts, pod)
@@ -117,7 +117,7 @@ def snapshot(facts: ClusterFacts, node: str, decisions: Iterable[PodDecision], a
         kubelet=here.status.node_info.kubelet_version if here else "",
         expected=tuple(expected),
         workloads=tuple(_workloads(facts, here, evicted)),
-        containers=tuple(sorted(one for pod in facts.pods_on(node) for one in _ids(pod))),
+        containers=tuple(sorted(container for pod in facts.pods_on(node) for container in _ids(pod))),
         excused=tuple(dict.fromkeys(excused)),
         notes=tuple(notes),
     )
@@ -137,12 +137,18 @@ def judge_node(before: Before, node: LiveNode | None, pods: Iterable[LivePod], e
     here = [pod for pod in pods if not pod.leaving]
     reasons = [*_node_reasons(node, evidence, prefix)]
     hopeless: list[str] = []
-    for one in before.expected:
-        found = [pod for pod in here if pod.key == one.pod or (one.owner.startswith("DaemonSet ") and _daemonset(pod) == one.owner)]
+    for expected in before.expected:
+        found = [
+            pod
+            for pod in here
+            if pod.key == expected.pod or (expected.owner.startswith("DaemonSet ") and _daemonset(pod) == expected.owner)
+        ]
         lacks = [_lack(pod, before, evidence, prefix) for pod in found]
         if not found:
             reasons.append(
-                f"{one.pod} ({one.owner}) is not on the node" if one.owner != f"Pod {one.pod}" else f"{one.pod} is not on the node"
+                f"{expected.pod} ({expected.owner}) is not on the node"
+                if expected.owner != f"Pod {expected.pod}"
+                else f"{expected.pod} is not on the node"
             )
         elif all(lacks):
             reasons.append(f"{found[0].key}: {lacks[0]}")
@@ -161,8 +167,8 @@ def judge_workloads(before: Before, facts: ClusterFacts, node: LiveNode | None, 
     if node is None:
         return Failed(reasons=(f"the Node object {before.node} is gone",))
     reasons = [] if node.ready == "True" else [_not_ready(node)]
-    for one in before.workloads:
-        reasons += _workload_reasons(one, facts, before.node)
+    for workload in before.workloads:
+        reasons += _workload_reasons(workload, facts, before.node)
     for pod in pods:
         old = [container for container in _ids(pod) if not container.startswith(prefix)]
         excused = {pod.key, owner_of(facts, pod)} & set(before.excused)
@@ -173,7 +179,7 @@ def judge_workloads(before: Before, facts: ClusterFacts, node: LiveNode | None, 
 
 def namespaces(before: Before) -> tuple[str, ...]:
     """Where the evicted pods' owners are: what `judge_workloads` needs read."""
-    return tuple(sorted({one.namespace for one in before.workloads}))
+    return tuple(sorted({workload.namespace for workload in before.workloads}))
 
 
 def _verdict(reasons: list[str], notes: tuple[str, ...]) -> Verdict:
@@ -182,7 +188,7 @@ def _verdict(reasons: list[str], notes: tuple[str, ...]) -> Verdict:
 
 def _node_reasons(node: LiveNode, evidence: Evidence, prefix: str) -> Iterator[str]:
     version = node.status.node_info.container_runtime_version
-    beat = next((one.last_heartbeat_time for one in node.status.conditions or () if one.type == "Ready"), None)
+    beat = next((condition.last_heartbeat_time for condition in node.status.conditions or () if condition.type == "Ready"), None)
     if not version.startswith(prefix):
         yield f"the node reports {version or 'no runtime'}, not {prefix}"
     if node.ready != "True":
@@ -192,42 +198,44 @@ def _node_reasons(node: LiveNode, evidence: Evidence, prefix: str) -> Iterator[s
 
 
 def _not_ready(node: Node) -> str:
-    said = next((f": {one.reason}: {one.message}" for one in node.status.conditions or () if one.type == "Ready"), "")
+    said = next(
+        (f": {condition.reason}: {condition.message}" for condition in node.status.conditions or () if condition.type == "Ready"), ""
+    )
     return f"the node's Ready is {node.ready}{said}"
 
 
 def _lack(pod: LivePod, before: Before, evidence: Evidence, prefix: str) -> str:
     """What a pod lacks to be back, empty when nothing."""
     ids = [*_ids(pod)]
-    if not ids or not all(one.startswith(prefix) for one in ids):
+    if not ids or not all(container.startswith(prefix) for container in ids):
         return pod.trouble or f"no container of {prefix} yet"
-    if evidence.running is not None and not all(one.removeprefix(prefix) in evidence.running for one in ids):
+    if evidence.running is not None and not all(container.removeprefix(prefix) in evidence.running for container in ids):
         return pod.trouble or f"{ids[0][:24]} does not run"
     if evidence.running is None and set(ids) & set(before.containers):
         return "the API still shows the container of before"
     return "" if pod.ready else pod.trouble or "not Ready"
 
 
-def _workload_reasons(one: EvictedWorkload, facts: ClusterFacts, node: str) -> Iterator[str]:
-    kind = one.owner.split(" ", 1)[0]
-    owner = next((found for found in facts.owners if _named(found) == one.owner), None)
-    pods = [pod for pod in facts.pods if pod.metadata.deletion_timestamp is None and owner_of(facts, pod) == one.owner]
+def _workload_reasons(workload: EvictedWorkload, facts: ClusterFacts, node: str) -> Iterator[str]:
+    kind = workload.owner.split(" ", 1)[0]
+    owner = next((found for found in facts.owners if _named(found) == workload.owner), None)
+    pods = [pod for pod in facts.pods if pod.metadata.deletion_timestamp is None and owner_of(facts, pod) == workload.owner]
     if owner is None and kind in ("Deployment", "ReplicaSet", "StatefulSet", "Job"):
         return  # deleted meanwhile
     if kind == "Job":
         # one that ended has no more pods to wait for, and its last one may have been evicted when it was done already
         if not (owner and owner.ended) and not any(pod.ready or pod.status.phase == "Succeeded" for pod in pods):
-            yield f"{one.owner}: no pod runs or has succeeded"
+            yield f"{workload.owner}: no pod runs or has succeeded"
         return
     replicas = owner.spec.replicas if owner else None
-    wanted = one.ready if replicas is None else min(one.ready, replicas)
+    wanted = workload.ready if replicas is None else min(workload.ready, replicas)
     ready = [pod for pod in pods if pod.ready]
     if len(ready) < wanted:
         others = ", ".join(f"{pod.metadata.name} {pod.status.phase} on {pod.spec.node_name or 'no node'}" for pod in pods if not pod.ready)
-        yield f"{one.owner}: {len(ready)} of {wanted} pods Ready" + (f" ({others})" if others else "")
+        yield f"{workload.owner}: {len(ready)} of {wanted} pods Ready" + (f" ({others})" if others else "")
     here = sum(1 for pod in ready if pod.spec.node_name == node)
-    if here < min(one.here, wanted):
-        yield f"{one.owner}: {here} of {min(one.here, wanted)} pods that can run on this node only are Ready"
+    if here < min(workload.here, wanted):
+        yield f"{workload.owner}: {here} of {min(workload.here, wanted)} pods that can run on this node only are Ready"
 
 
 def _workloads(facts: ClusterFacts, node: Node | None, evicted: Iterable[tuple[str, Pod]]) -> Iterator[EvictedWorkload]:
@@ -269,7 +277,7 @@ def _named(owner: Owner) -> str:
 
 
 def _ids(pod: Pod) -> Iterator[str]:
-    return (one.container_id for one in pod.status.container_statuses or () if one.container_id)
+    return (status.container_id for status in pod.status.container_statuses or () if status.container_id)
 
 
 def seconds(text: str) -> float:

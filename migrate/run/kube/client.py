@@ -68,7 +68,7 @@ def _load(configuration: Any, files: list[str], context: str | None, kubectl: st
     client: Any = kubernetes.config.kube_config  # untyped in every version
     named = ", ".join(files)
     try:
-        contexts = [one["name"] for one in client.KubeConfigMerger(os.pathsep.join(files)).config.value.get("contexts") or ()]
+        contexts = [entry["name"] for entry in client.KubeConfigMerger(os.pathsep.join(files)).config.value.get("contexts") or ()]
         # kubectl: the first file that sets current-context wins; the client lets the last one win
         chosen = context or next(filter(None, (client.KubeConfigMerger(path).config.safe_get("current-context") for path in files)), None)
         if chosen not in contexts:
@@ -168,7 +168,7 @@ class KubeApi:
             settings = self.configuration.auth_settings().values()
         if complaints:
             raise _no_credentials(self.server, complaints, self.kubectl)
-        found = {one["key"]: one["value"] for one in settings if one["in"] == "header" and one["value"]}
+        found = {setting["key"]: setting["value"] for setting in settings if setting["in"] == "header" and setting["value"]}
         return {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "docker2cri", **found}
 
     def _unreachable(self, wrong: Exception) -> ClusterUnreachable:
@@ -199,7 +199,7 @@ class KubeApi:
 
 
 def _no_credentials(where: str, complaints: list[str], kubectl: str) -> ClusterUnreachable:
-    said = mask(printable("; ".join(" ".join(one.split()) for one in complaints)))
+    said = mask(printable("; ".join(" ".join(complaint.split()) for complaint in complaints)))
     return ClusterUnreachable(
         seen=f"{where}: the credential plugin failed: {said}",
         expected="credentials from the plugin that the kubeconfig names",

@@ -66,7 +66,7 @@ def problems(facts: ClusterFacts, pods: Iterable[Pod], decisions: Iterable[PodDe
     """Why this drain cannot end, one line for each pod; empty when it can."""
     found = []
     for pod, decision in zip(pods, decisions, strict=True):
-        covering = [one.metadata.name for one in facts.budgets if one.covers(pod)]
+        covering = [budget.metadata.name for budget in facts.budgets if budget.covers(pod)]
         if decision.action == REFUSE:
             found.append(f"{decision.pod}: {decision.reason}")
         elif decision.action == EVICT and len(covering) > 1 and pod.status.phase == "Running":
@@ -81,7 +81,8 @@ def _refuse(node: str, facts: ClusterFacts, pods: Iterable[Pod], decisions: Iter
     if found:
         raise Blocked(
             node=node,
-            seen=f"{_count(len(found))} cannot be drained, and nothing has been touched:" + "".join(f"\n    {one}" for one in found),
+            seen=f"{_count(len(found))} cannot be drained, and nothing has been touched:"
+            + "".join(f"\n    {problem}" for problem in found),
             expected="pods that can be evicted and are made again elsewhere",
             next=f"mend it or accept it by the code of its finding, then: docker2cri plan {node} --accept CODE=REASON",
         )
@@ -140,11 +141,11 @@ class _Work:
         if node is not None and not node.spec.unschedulable:
             raise _not_cordoned(self.node, " any more")
         for uid in self.leaving.keys() - present.keys():
-            one = self.leaving.pop(uid)
-            self.left.append(one.decision.pod)
-            if one.appeared:
-                self.returned.setdefault(one.decision.owner, 0)
-            self.tell(PodGone(one.decision.pod, self.spent))
+            leaving = self.leaving.pop(uid)
+            self.left.append(leaving.decision.pod)
+            if leaving.appeared:
+                self.returned.setdefault(leaving.decision.owner, 0)
+            self.tell(PodGone(leaving.decision.pod, self.spent))
         for uid, pod in present.items():
             if uid in self.leaving:
                 self.leaving[uid].pod = pod
@@ -180,17 +181,17 @@ class _Work:
 
     def evict(self) -> None:
         """One round: every pod whose time has come."""
-        for one in self.leaving.values():
-            one.budgets = tuple(budget for budget in self.view.budgets() if budget.covers(one.pod))
-        answers = ask(self.cluster, [one for one in self.leaving.values() if one.ripe(self.clock.monotonic())])
+        for leaving in self.leaving.values():
+            leaving.budgets = tuple(budget for budget in self.view.budgets() if budget.covers(leaving.pod))
+        answers = ask(self.cluster, [leaving for leaving in self.leaving.values() if leaving.ripe(self.clock.monotonic())])
         never = []
         if answers:
             self.lost = next((answer.seen for _, answer in answers if isinstance(answer, ClusterUnreachable)), None)
-        for one, answer in answers:
-            said = one.settle(answer, self.clock.monotonic())
+        for leaving, answer in answers:
+            said = leaving.settle(answer, self.clock.monotonic())
             never += [said] if said else []
             if isinstance(answer, Accepted):
-                self.tell(PodEvicted(one.decision.pod, one.decision.owner, one.decision.grace))
+                self.tell(PodEvicted(leaving.decision.pod, leaving.decision.owner, leaving.decision.grace))
         if never:
             raise self._failed(never, "pods that the API evicts")
 
@@ -219,8 +220,8 @@ class _Work:
     def pause(self) -> float:
         """Seconds until something is to be done even if nothing changes."""
         now = self.clock.monotonic()
-        times = [TICK, *(one.due - now for one in self.leaving.values() if one.taken is None)]
-        times += [one.again - now for one in self.leaving.values() if one.by_budget and one.again > now]
+        times = [TICK, *(leaving.due - now for leaving in self.leaving.values() if leaving.taken is None)]
+        times += [leaving.again - now for leaving in self.leaving.values() if leaving.by_budget and leaving.again > now]
         times += [self.policy.timeout - self.spent] if self.policy.timeout else []
         times += [self.patience - (now - self.away_since)] if self.away_since is not None else []
         return max(0.01, min(times))
@@ -228,11 +229,11 @@ class _Work:
     def _late(self) -> DrainFailed:
         now = self.clock.monotonic()
         budgets, held, _ = waits(self.leaving.values(), self.view.budgets())
-        lines = [str(one) for one in (*budgets, *held)]
-        for one in sorted(self.leaving.values(), key=lambda one: one.decision.pod):
-            if one.taken is not None:
-                finalizers = ", ".join(one.pod.metadata.finalizers or ())
-                ends = f"{one.decision.pod}: ending for {now - one.taken:.0f} s, its grace period is {one.decision.grace} s"
+        lines = [str(obstacle) for obstacle in (*budgets, *held)]
+        for leaving in sorted(self.leaving.values(), key=lambda leaving: leaving.decision.pod):
+            if leaving.taken is not None:
+                finalizers = ", ".join(leaving.pod.metadata.finalizers or ())
+                ends = f"{leaving.decision.pod}: ending for {now - leaving.taken:.0f} s, its grace period is {leaving.decision.grace} s"
                 lines.append(ends + (f", held by finalizers {finalizers}" if finalizers else ""))
         return self._failed(lines, f"an empty node within {self.policy.timeout} s", f"{_count(len(self.leaving))} still there")
 

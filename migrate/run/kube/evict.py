@@ -46,7 +46,7 @@ def group_version(discovery: bytes) -> str:
     Source: kubernetes/kubectl pkg/drain/drain.go CheckEvictionSupport.
     """
     resources = msgspec.json.decode(discovery, type=_Resources).resources
-    served = any(one.name == "pods/eviction" and (one.group, one.version) == ("policy", "v1") for one in resources)
+    served = any(resource.name == "pods/eviction" and (resource.group, resource.version) == ("policy", "v1") for resource in resources)
     return "policy/v1" if served else "policy/v1beta1"
 
 
@@ -72,11 +72,11 @@ def eviction_of(answer: ListAnswer) -> Eviction:
         case 409 if any(words in body.message for words in OTHER_UID):
             return Gone()
         case 429:
-            budgets = [one.message for one in causes if one.reason == "DisruptionBudget"]
+            budgets = [cause.message for cause in causes if cause.reason == "DisruptionBudget"]
             after = float(answer.retry_after) if answer.retry_after.isascii() and answer.retry_after.isdecimal() else details.retry_after
             forbids = bool(budgets) or "disruption budget" in body.message
             return NotNow("; ".join(budgets) or says, forbids, None if forbids else after)
-        case 403 if any(one.reason == "NamespaceTerminating" for one in causes):
+        case 403 if any(cause.reason == "NamespaceTerminating" for cause in causes):
             return NamespaceEnds(says)
         case 403 if details.kind == "poddisruptionbudgets":
             return NotNow(says, True)  # its status is not yet in order

@@ -81,27 +81,27 @@ def ask(cluster: ActingCluster, pods: Iterable[Leaving]) -> list[tuple[Leaving, 
     Raises NotAllowed; that the API is away is an outcome.
     """
     groups: dict[object, list[Leaving]] = {}
-    for one in pods:
-        groups.setdefault(tuple(budget.metadata.uid for budget in one.budgets) or one.pod.metadata.uid, []).append(one)
+    for leaving in pods:
+        groups.setdefault(tuple(budget.metadata.uid for budget in leaving.budgets) or leaving.pod.metadata.uid, []).append(leaving)
     if not groups:
         return []
-    ordered = [sorted(group, key=lambda one: one.pod.ready) for group in groups.values()]  # what is not ready costs no budget
+    ordered = [sorted(group, key=lambda leaving: leaving.pod.ready) for group in groups.values()]  # what is not ready costs no budget
     with ThreadPoolExecutor(min(AT_ONCE, len(ordered)), thread_name_prefix="evict") as threads:
         return [pair for pairs in threads.map(lambda group: [*_ask(cluster, group)], ordered) for pair in pairs]
 
 
 def _ask(cluster: ActingCluster, group: Sequence[Leaving]) -> Iterator[tuple[Leaving, EvictionOutcome]]:
     held: EvictionOutcome | None = None
-    for one in group:
-        answer = held or _evict(cluster, one)
-        if isinstance(answer, ClusterUnreachable) or (isinstance(answer, NotNow) and answer.budget and one.pod.ready):
+    for leaving in group:
+        answer = held or _evict(cluster, leaving)
+        if isinstance(answer, ClusterUnreachable) or (isinstance(answer, NotNow) and answer.budget and leaving.pod.ready):
             held = answer  # what holds one ready pod holds the others under its budget
-        yield one, answer
+        yield leaving, answer
 
 
-def _evict(cluster: ActingCluster, one: Leaving) -> EvictionOutcome:
+def _evict(cluster: ActingCluster, leaving: Leaving) -> EvictionOutcome:
     try:
-        return cluster.evict(one.pod)
+        return cluster.evict(leaving.pod)
     except NotAllowed:
         raise
     except ClusterUnreachable as wrong:
@@ -113,15 +113,15 @@ def waits(pods: Iterable[Leaving], budgets: Iterable[Budget]) -> tuple[tuple[Blo
     known = tuple(budgets)
     blocked: dict[str, tuple[Budget, list[str]]] = {}
     held, ending = [], []
-    for one in sorted(pods, key=lambda one: one.decision.pod):
-        covering = [budget for budget in known if budget.covers(one.pod)] if one.by_budget else []
-        if one.taken is not None:
-            ending.append(one.decision.pod)
+    for leaving in sorted(pods, key=lambda leaving: leaving.decision.pod):
+        covering = [budget for budget in known if budget.covers(leaving.pod)] if leaving.by_budget else []
+        if leaving.taken is not None:
+            ending.append(leaving.decision.pod)
         elif not covering:
-            held.append(HeldPod(one.decision.pod, one.says or "its eviction is being asked for"))
+            held.append(HeldPod(leaving.decision.pod, leaving.says or "its eviction is being asked for"))
         else:
             for budget in covering:
-                blocked.setdefault(budget.metadata.uid, (budget, []))[1].append(one.decision.pod)
+                blocked.setdefault(budget.metadata.uid, (budget, []))[1].append(leaving.decision.pod)
     return tuple(_blocked(budget, names) for budget, names in blocked.values()), tuple(held), tuple(ending)
 
 

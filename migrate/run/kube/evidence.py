@@ -118,7 +118,7 @@ def read_cgroup(host: Host, prefix: str, container: str) -> str:
 
 def read_network(host: Host, reach: Reach) -> Network:
     """Which host ports of `reach` are open from the node itself, and whether its DNS resolves; over TCP, in at most three seconds."""
-    asked = [f"port {shlex.quote(one.address)} {one.port} &" for one in reach.ports]
+    asked = [f"port {shlex.quote(port.address)} {port.port} &" for port in reach.ports]
     if reach.resolver is not None:
         octets = "".join(f"\\{octet:03o}" for octet in query(reach.resolver.name))
         asked.append(f"dns {shlex.quote(reach.resolver.address)} '{octets}' &")
@@ -133,7 +133,7 @@ def read_network(host: Host, reach: Reach) -> Network:
         )
     said = next((line[1] for line in lines if line[0] == "dns" and len(line) == 2), "")
     return Network(
-        open=frozenset(one for one in reach.ports if ["port", one.address, str(one.port)] in lines),
+        open=frozenset(port for port in reach.ports if ["port", port.address, str(port.port)] in lines),
         resolves=resolved(bytes.fromhex(said)) if re.fullmatch("([0-9a-f]{2})+", said) else False,
         tool=lines[0] != ["tool", "none"],
     )

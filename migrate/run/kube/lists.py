@@ -131,10 +131,10 @@ class KubeCluster:
             taken=taken,
             nodes=nodes.result(),
             pods=pods.result(),
-            owners=tuple(one for kind in owners for one in _had(kind, lost)),
+            owners=tuple(owner for kind in owners for owner in _had(kind, lost)),
             budgets=_had(budgets, lost),
             volumes=_had(volumes, lost),
-            kubelet_configs=tuple(one for future in kubelets for one in _had(future, lost)),
+            kubelet_configs=tuple(config for future in kubelets for config in _had(future, lost)),
             kubeadm=next(iter(_had(kubeadm, lost)), None),
             config_uses=_had(uses, lost) if uses else (),
             unreadable=tuple(lost),
@@ -189,7 +189,7 @@ class KubeCluster:
 
     def _owners(self, kind: str, paths: tuple[str, ...]) -> tuple[Owner, ...] | Unreadable:
         found = self._optional(paths, Owner)
-        return found if isinstance(found, Unreadable) else tuple(msgspec.structs.replace(one, kind=kind) for one in found)
+        return found if isinstance(found, Unreadable) else tuple(msgspec.structs.replace(owner, kind=kind) for owner in found)
 
     def _budgets(self) -> tuple[Budget, ...] | Unreadable:
         path, found = self._first_served(BUDGETS, Budget)

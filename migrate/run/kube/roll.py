@@ -45,8 +45,8 @@ def roll(cluster: KubeCluster, target: Target, rules: Iterable[Rule], next_kuber
         told_pods = threads.submit(_must, cluster, PODS, Pod, rolling.pods)
         told = {kind: threads.submit(_links, cluster, rolling, kind, frozenset()) for kind in MANAGED}
         pods, links = told_pods.result(), {kind: _had(future.result(), lost) for kind, future in told.items()}
-        above = {one.title: one.above for kind in links.values() for one in kind}
-        living = frozenset(above.get(one.owner) or one.owner for one in pods)
+        above = {link.title: link.above for kind in links.values() for link in kind}
+        living = frozenset(above.get(pod.owner) or pod.owner for pod in pods)
         told = {kind: threads.submit(_links, cluster, rolling, kind, living) for kind in OWNERS if kind not in MANAGED}
         links |= {kind: _had(future.result(), lost) for kind, future in told.items()}
     facts = ClusterFacts(server=server, taken=taken, nodes=nodes, unreadable=tuple(lost))
@@ -85,4 +85,4 @@ def _had(found: tuple[T, ...] | Unreadable, lost: list[Unreadable]) -> tuple[T, 
 
 
 def _on_nodes(page: tuple[PersistentVolume, ...]) -> tuple[PersistentVolume, ...]:
-    return without_secrets(one for one in page if one.spec.host_path or one.spec.local)
+    return without_secrets(volume for volume in page if volume.spec.host_path or volume.spec.local)

@@ -101,7 +101,7 @@ def smoke(
         return Passed(notes=(f"no smoke test: {refused.seen}",))
     verdict: Passed | Failed = Failed(reasons=())
     try:
-        changed = [one for one in made.spec.containers if (one.image, one.image_pull_policy) != (image, "Never")]
+        changed = [container for container in made.spec.containers if (container.image, container.image_pull_policy) != (image, "Never")]
         if changed:  # a sidecar, AlwaysPullImages, a registry rewritten: what runs then is not what is to be proved
             said = f"{changed[0].name} of {changed[0].image}, imagePullPolicy {changed[0].image_pull_policy}"
             verdict = Passed(notes=(f"no smoke test: admission changed the pod: {said}",))
@@ -137,7 +137,7 @@ def _run(cluster: ActingCluster, node: str, image: str, prefix: str, clock: Cloc
 def _placed(cluster: ActingCluster, node: str, image: str, prefix: str, driver: str, says: NodeSays, passed: Passed) -> Passed | Failed:
     """The verdict with what its cgroup adds: on rollback a note, for all is as it was, and this was so as well."""
     pod = cluster.read_pod(NAMESPACE, smoke_name(node))
-    ids = [one.container_id.removeprefix(prefix) for one in (pod.status.container_statuses if pod else None) or ()]
+    ids = [status.container_id.removeprefix(prefix) for status in (pod.status.container_statuses if pod else None) or ()]
     if not driver or not ids:
         return Passed(notes=(*passed.notes, "the smoke pod's cgroup is not checked: the kubelet's driver is not known"))
     wrong = misplaced(says.cgroup(ids[0]), driver, ids[0])
@@ -149,10 +149,10 @@ def _placed(cluster: ActingCluster, node: str, image: str, prefix: str, driver: 
 def _pod_reason(pod: LivePod | None, prefix: str) -> str:
     if pod is None:
         return "it was deleted meanwhile"
-    ids = [one.container_id for one in pod.status.container_statuses or ()]
+    ids = [status.container_id for status in pod.status.container_statuses or ()]
     if pod.status.phase != "Running" or not pod.ready:
         return pod.trouble or f"it is {pod.status.phase or 'not seen by the kubelet yet'}"
-    return "" if all(one.startswith(prefix) for one in ids) else f"it runs in {ids[0][:24]}, not in {prefix}"
+    return "" if all(container.startswith(prefix) for container in ids) else f"it runs in {ids[0][:24]}, not in {prefix}"
 
 
 def _answers(cluster: ActingCluster, name: str, prefix: str) -> tuple[str, str]:

@@ -101,7 +101,8 @@ def _failed(node: str, phase: str, reasons: tuple[str, ...], spent: float, timeo
     late = timeout is not None and spent >= timeout
     return VerificationFailed(
         node=node,
-        seen=f"verification of the {phase} failed{f' after {spent:.0f} s' if late else ''}:" + "".join(f"\n    {one}" for one in reasons),
+        seen=f"verification of the {phase} failed{f' after {spent:.0f} s' if late else ''}:"
+        + "".join(f"\n    {reason}" for reason in reasons),
         expected=EXPECTED[phase],
         next=f"docker2cri status {node}",
     )

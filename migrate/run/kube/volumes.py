@@ -42,13 +42,15 @@ def _attached(cluster: ActingCluster, node: str) -> tuple[str, ...]:
     if kept:
         facts = cluster.read()
         kept_volumes = {volume.metadata.name for claim in kept if (volume := facts.claimed_volume(*claim))}
-        found = tuple(one for one in found if one.spec.source.persistent_volume_name not in kept_volumes)
+        found = tuple(attachment for attachment in found if attachment.spec.source.persistent_volume_name not in kept_volumes)
     in_use = () if kept else cluster.read_node(node).status.volumes_in_use or ()
-    names = {one.spec.source.persistent_volume_name or one.metadata.name: one for one in found}
+    names = {attachment.spec.source.persistent_volume_name or attachment.metadata.name: attachment for attachment in found}
     handles = tuple(name for name in in_use if not any(name.endswith(f"^{volume}") for volume in names))
-    return (*(f"{name} ({one.spec.attacher})" for name, one in names.items()), *handles)
+    return (*(f"{name} ({attachment.spec.attacher})" for name, attachment in names.items()), *handles)
 
 
 def _claims(pod: LivePod) -> tuple[tuple[str, str], ...]:
     volumes = pod.spec.volumes or ()
-    return tuple((pod.metadata.namespace, one.persistent_volume_claim.claim_name) for one in volumes if one.persistent_volume_claim)
+    return tuple(
+        (pod.metadata.namespace, volume.persistent_volume_claim.claim_name) for volume in volumes if volume.persistent_volume_claim
+    )

@@ -69,7 +69,7 @@ class Follower(Generic[W]):
         """What is known now, in namespace/name order."""
         with self._board.changed:
             found = tuple(self._objects.values())
-        return tuple(sorted(found, key=lambda one: (one.metadata.namespace, one.metadata.name)))
+        return tuple(sorted(found, key=lambda item: (item.metadata.namespace, item.metadata.name)))
 
     def close(self) -> None:
         """End the stream; the thread ends with it."""
@@ -116,7 +116,7 @@ class Follower(Generic[W]):
         if answer.status != 200:
             raise refusal(self._api, "LIST", self._path, answer)
         found: _List[W] = msgspec.json.decode(answer.body, type=self._list_type)
-        self._replace({one.metadata.uid: one for one in found.items or ()})
+        self._replace({item.metadata.uid: item for item in found.items or ()})
         self.listed.set()
         return found.metadata.resource_version
 
@@ -155,12 +155,12 @@ class Follower(Generic[W]):
         return version
 
     def _apply(self, event: _Event) -> None:
-        one = msgspec.json.decode(event.object, type=self._item)
+        item = msgspec.json.decode(event.object, type=self._item)
         with self._board.changed:
             if event.type == "DELETED":
-                self._objects.pop(one.metadata.uid, None)
+                self._objects.pop(item.metadata.uid, None)
             else:
-                self._objects[one.metadata.uid] = one
+                self._objects[item.metadata.uid] = item
         self._board.note(self._path)
 
     def _replace(self, objects: dict[str, W]) -> None:
@@ -198,7 +198,7 @@ def watching(api: ActingApi, node: str, patience: float, tell: Tell) -> Iterator
     nodes = Follower(board, api, (NODES,), LiveNode, {"fieldSelector": f"metadata.name={node}"})
     budgets = Follower(board, api, BUDGETS, Budget, {}, optional=True)
     followers = (pods, nodes, budgets)
-    threads = (*(one.thread for one in followers), Pulse(board, api).thread)
+    threads = (*(follower.thread for follower in followers), Pulse(board, api).thread)
     for thread in threads:
         thread.start()
     try:
@@ -209,16 +209,16 @@ def watching(api: ActingApi, node: str, patience: float, tell: Tell) -> Iterator
         with board.changed:
             board.closed = True
             board.changed.notify_all()
-        for one in followers:
-            one.close()
+        for follower in followers:
+            follower.close()
         for thread in threads:
             thread.join(1.0)
 
 
 def _listed(followers: tuple[Follower[Any], ...], board: Board, api: ActingApi, node: str, patience: float, tell: Tell) -> None:
     begun = time.monotonic()
-    for one in followers:
-        while not one.listed.wait(min(TOLD_SECONDS, patience)):
+    for follower in followers:
+        while not follower.listed.wait(min(TOLD_SECONDS, patience)):
             spent = time.monotonic() - begun
             if spent >= patience:
                 raise ClusterUnreachable(

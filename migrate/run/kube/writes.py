@@ -87,8 +87,8 @@ class ActingKube(KubeCluster):
         except ClusterUnreachable:
             return ()
         found = msgspec.json.decode(answer.body, type=_Events).items or () if answer.status == 200 else ()
-        newest = sorted(found, key=lambda one: one.last_timestamp or one.event_time or "", reverse=True)
-        return tuple(dict.fromkeys(one.told for one in newest))
+        newest = sorted(found, key=lambda event: event.last_timestamp or event.event_time or "", reverse=True)
+        return tuple(dict.fromkeys(event.told for event in newest))
 
     def workloads(self, namespaces: Iterable[str]) -> ClusterFacts:
         """Pods and owners of some namespaces."""
@@ -100,7 +100,7 @@ class ActingKube(KubeCluster):
             pods += self._objects("reading pods", _within(PODS, place), Pod, {})
             for kind in ("ReplicaSet", "Deployment", "StatefulSet", "Job"):
                 found = self._objects(f"reading {kind}s", _within(OWNERS[kind][0], place), Owner, {})
-                owners += (msgspec.structs.replace(one, kind=kind) for one in found)
+                owners += (msgspec.structs.replace(owner, kind=kind) for owner in found)
         return ClusterFacts(server="", taken=int(self.clock.now().timestamp()), pods=tuple(pods), owners=tuple(owners))
 
     def volume_attachments(self, node: str) -> tuple[VolumeAttachment, ...]:
@@ -110,7 +110,11 @@ class ActingKube(KubeCluster):
             return ()
         body = self._good(answer, "GET", ATTACHMENTS, "LIST").body
         items = msgspec.json.decode(body, type=_Attachments).items or ()
-        return tuple(sorted((one for one in items if one.spec.node_name == node), key=lambda one: one.metadata.name))
+        return tuple(
+            sorted(
+                (attachment for attachment in items if attachment.spec.node_name == node), key=lambda attachment: attachment.metadata.name
+            )
+        )
 
     def watch(self, node: str) -> AbstractContextManager[Watch]:
         """Follow the node's pods, the node and the budgets."""

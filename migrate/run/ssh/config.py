@@ -132,22 +132,22 @@ def from_dump(
     flags: SshFlags = SshFlags(),
 ) -> HostTarget:
     """Turn `ssh -G`'s answer into a target. Pure: `environ` gives HOME and SSH_AUTH_SOCK. Raises UsageError."""
-    one = {key: values[0] for key, values in found.items()}
-    address, port, user = one.get("hostname", alias), int(one.get("port", "22")), one.get("user", "")
+    settings = {key: values[0] for key, values in found.items()}
+    address, port, user = settings.get("hostname", alias), int(settings.get("port", "22")), settings.get("user", "")
     home = environ.get("HOME", "/")
     tokens = {"h": address, "p": str(port), "r": user, "n": alias, "d": home, "u": environ.get("USER", user), "%": "%"}
     keys = tuple(_path(value, tokens, home, environ) for value in found.get("identityfile", ()) if value.lower() != "none")
     default = tuple(f"{home}/.ssh/{key}" for key in _DEFAULT_KEYS)
-    checking = _CHECKING.get(one.get("stricthostkeychecking", ""), HostKeyChecking.STRICT)
-    if one.get("proxyusefdpass") == "yes":
+    checking = _CHECKING.get(settings.get("stricthostkeychecking", ""), HostKeyChecking.STRICT)
+    if settings.get("proxyusefdpass") == "yes":
         raise UsageError(
             node=name,
             seen="the ssh configuration has ProxyUseFdpass",
             expected="a ProxyCommand that passes the data itself",
             next="repeat with --ssh-backend openssh",
         )
-    timeout = flags.connect_timeout or (float(one["connecttimeout"]) if one.get("connecttimeout", "none").isdigit() else None)
-    host_key_alias = one.get("hostkeyalias")
+    timeout = flags.connect_timeout or (float(settings["connecttimeout"]) if settings.get("connecttimeout", "none").isdigit() else None)
+    host_key_alias = settings.get("hostkeyalias")
     return HostTarget(
         name=name,
         address=address,
@@ -156,24 +156,24 @@ def from_dump(
         alias=alias,
         key_files=tuple(key for key in keys if key not in default),
         default_key_files=tuple(key for key in keys if key in default),
-        agent=_agent(one.get("identityagent", "SSH_AUTH_SOCK"), tokens, home, environ),
-        identities_only=one.get("identitiesonly") == "yes",
-        known_hosts=tuple(path for key in _KNOWN_HOSTS for path in one.get(key, "").split() if path != "none"),
+        agent=_agent(settings.get("identityagent", "SSH_AUTH_SOCK"), tokens, home, environ),
+        identities_only=settings.get("identitiesonly") == "yes",
+        known_hosts=tuple(path for key in _KNOWN_HOSTS for path in settings.get(key, "").split() if path != "none"),
         host_key_alias=_expand(host_key_alias, tokens) if host_key_alias else None,
         host_key_checking=checking,
-        hash_known_hosts=one.get("hashknownhosts") == "yes",
-        proxy_command=_proxy(one, tokens, flags, checking),
+        hash_known_hosts=settings.get("hashknownhosts") == "yes",
+        proxy_command=_proxy(settings, tokens, flags, checking),
         ssh_options=options,
         config_file=flags.config_file,
         timeouts=Timeouts(connect=timeout) if timeout else Timeouts(),
     )
 
 
-def _proxy(one: Mapping[str, str], tokens: Mapping[str, str], flags: SshFlags, checking: HostKeyChecking) -> str | None:
-    command = one.get("proxycommand", "none")
+def _proxy(settings: Mapping[str, str], tokens: Mapping[str, str], flags: SshFlags, checking: HostKeyChecking) -> str | None:
+    command = settings.get("proxycommand", "none")
     if command.lower() != "none":
         return "exec " + _expand(command, tokens)
-    jumps = one.get("proxyjump", "none")
+    jumps = settings.get("proxyjump", "none")
     if jumps.lower() == "none":
         return None
     # as ssh does it: the last hop forwards to the node, the others lead to the last hop; -o options do not travel to a hop
