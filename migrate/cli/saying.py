@@ -120,5 +120,5 @@ def _inline(text: str) -> FindingWaiver:
 
 def _unusable(path: str, seen: str) -> UsageError:
     return UsageError(
-        seen=f"{path}: {seen}", expected="a YAML list of waivers: code, reason, and if wanted subject and until", next="mend the file"
+        seen=f"{path}: {seen}", expected="a YAML list of waivers: code, reason, and if wanted subject and until", next="fix the file"
     )

@@ -45,7 +45,7 @@ def unsupported(kubelet: Version, runtime: Version) -> str | None:
     if kubelet.release >= (1, 26) and runtime.release < (1, 6):
         return f"kubelet {kubelet} speaks only CRI v1, which containerd {runtime} does not serve: install containerd 1.7 or later"
     if runtime.release == (1, 6) and runtime.patch < 4 and not runtime.suffix.startswith("-"):
-        return f"containerd {runtime} fails on CNI files without cniVersion (mended in 1.6.4): install a later one"
+        return f"containerd {runtime} fails on CNI files without cniVersion (fixed in 1.6.4): install a later one"
     return None
 
 

@@ -212,7 +212,7 @@ FORM = "text|json"
             f"-o {ReportForm().metavar}",
             "-o custom-columns=CODE:.code",
         ),
-        (("inspect", "--waivers", "/nonexistent"), "/nonexistent: No such file or directory", "a YAML list of waivers", "mend the file"),
+        (("inspect", "--waivers", "/nonexistent"), "/nonexistent: No such file or directory", "a YAML list of waivers", "fix the file"),
         (("inspect", "--out", "/"), "--out /: it is a directory", "a file that can be written", "name another file"),
         (("inspect", "--out", "/dev/null"), "--out /dev/null: it is no regular file", "a file that can be written", "name another file"),
         (

@@ -162,7 +162,7 @@ def test_every_problem_is_told_and_nothing_is_touched(
         "lab-w1: 1 pod cannot be drained, and nothing has been touched:\n"
         "    drain-test/bare: nothing manages it: it would be gone for good\n"
         "  expected: pods that can be evicted and are made again elsewhere\n"
-        "  next: mend it or accept it by the code of its finding, then: docker2cri plan lab-w1 --accept CODE=REASON"
+        "  next: fix it or accept it by the code of its finding, then: docker2cri plan lab-w1 --accept CODE=REASON"
     )
     assert names <= {one.key for one in cluster.pods_on(NODE)}
 

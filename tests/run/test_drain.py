@@ -101,7 +101,7 @@ def test_every_problem_is_told_before_the_first_eviction(scene: Scene) -> None:
         "    shop/cache-x4: data in emptyDir volumes (cache) would be lost\n"
         "    shop/web-x1: 2 PodDisruptionBudgets cover it (web, all); the API evicts no such pod\n"
         "  expected: pods that can be evicted and are made again elsewhere\n"
-        "  next: mend it or accept it by the code of its finding, then: docker2cri plan w1 --accept CODE=REASON"
+        "  next: fix it or accept it by the code of its finding, then: docker2cri plan w1 --accept CODE=REASON"
     )
     assert scene.here() == before
     assert scene.told(PodEvicted) == []

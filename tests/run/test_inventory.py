@@ -198,13 +198,13 @@ FORMS = "an INI file, or the JSON of ansible-inventory"
         ("---\nall:\n", f"hosts.ini:1: this looks like a YAML inventory\n  expected: {FORMS}\n  next: {EXPORT}"),
         (
             "a\n[g:hosts2]\n",
-            "hosts.ini:2: the section [g:hosts2]\n  expected: [group], [group:children] or [group:vars]\n  next: mend hosts.ini:2",
+            "hosts.ini:2: the section [g:hosts2]\n  expected: [group], [group:children] or [group:vars]\n  next: fix hosts.ini:2",
         ),
-        ("[a b]\nh\n", "hosts.ini:1: the section [a b]\n  expected: a name without white space in brackets\n  next: mend hosts.ini:1"),
-        ("[g:vars]\na=1\n", "hosts.ini:1: the group g is used and nowhere declared\n  expected: a section [g]\n  next: mend hosts.ini:1"),
+        ("[a b]\nh\n", "hosts.ini:1: the section [a b]\n  expected: a name without white space in brackets\n  next: fix hosts.ini:1"),
+        ("[g:vars]\na=1\n", "hosts.ini:1: the group g is used and nowhere declared\n  expected: a section [g]\n  next: fix hosts.ini:1"),
         (
             "h\n[g:children]\nx\n",
-            "hosts.ini:3: the group x is used and nowhere declared\n  expected: a section [x]\n  next: mend hosts.ini:3",
+            "hosts.ini:3: the group x is used and nowhere declared\n  expected: a section [x]\n  next: fix hosts.ini:3",
         ),
         (
             "[a:children]\nb\n[b:children]\na\n[b]\nh\n",
@@ -214,16 +214,16 @@ FORMS = "an INI file, or the JSON of ansible-inventory"
         (
             "h ansible_become_password=two words\n",
             "hosts.ini:1: a word without = after the host name\n  expected: key=value (quote a value that holds white space)\n"
-            "  next: mend hosts.ini:1",
+            "  next: fix hosts.ini:1",
         ),
-        ("h a='b\n", "hosts.ini:1: the quoting of this line: No closing quotation\n  expected: closed quotes\n  next: mend hosts.ini:1"),
-        ("h ansible_port=ssh\n", "hosts.ini:1: the port “ssh”\n  expected: a number from 1 to 65535\n  next: mend hosts.ini:1"),
-        ("h ansible_become=perhaps\n", "hosts.ini:1: “perhaps”\n  expected: true or false\n  next: mend hosts.ini:1"),
+        ("h a='b\n", "hosts.ini:1: the quoting of this line: No closing quotation\n  expected: closed quotes\n  next: fix hosts.ini:1"),
+        ("h ansible_port=ssh\n", "hosts.ini:1: the port “ssh”\n  expected: a number from 1 to 65535\n  next: fix hosts.ini:1"),
+        ("h ansible_become=perhaps\n", "hosts.ini:1: “perhaps”\n  expected: true or false\n  next: fix hosts.ini:1"),
         (
             "h ansible_become_method=su\n",
             "hosts.ini:1: ansible_become_method=su\n  expected: ansible_become_method=sudo\n  next: use sudo, or log in as root",
         ),
-        ("h ansible_connection=winrm\n", "hosts.ini:1: ansible_connection=winrm\n  expected: ssh or local\n  next: mend hosts.ini:1"),
+        ("h ansible_connection=winrm\n", "hosts.ini:1: ansible_connection=winrm\n  expected: ssh or local\n  next: fix hosts.ini:1"),
         (
             "h ansible_ssh_pass=x\n",
             "hosts.ini:1: ansible_ssh_pass for h\n  expected: keys or an agent (ssh-copy-id brings a key there)\n"
@@ -239,7 +239,7 @@ FORMS = "an INI file, or the JSON of ansible-inventory"
                 f"{pattern}\n",
                 f"hosts.ini:1: the range in “{pattern}”\n"
                 "  expected: a range as in node[001:200], rack[a:c] or node[0:10:2], its ends of equal length when padded with zeros\n"
-                "  next: mend hosts.ini:1",
+                "  next: fix hosts.ini:1",
             )
             for pattern in ("n[1", "n[a:9]", "n[01:100]", "n[5:1]", "n[1:2:0]", "n[1]", "n[0:99999999]")
         ),
@@ -247,7 +247,7 @@ FORMS = "an INI file, or the JSON of ansible-inventory"
             '{"g": 5}',
             "hosts.ini: g: a int\n  expected: the output of ansible-inventory --list: "
             '{"_meta": {"hostvars": {…}}, "group": {"hosts": […], "children": […]}}\n'
-            "  next: mend hosts.ini: g",
+            "  next: fix hosts.ini: g",
         ),
     ],
 )

@@ -228,7 +228,7 @@ def test_no_limits_and_no_log_options_no_edits() -> None:
         ("v1.22.17", "2.0.0", "kubelet 1.22.17 speaks only CRI v1alpha2, which containerd 2.0.0 no longer serves: install containerd 1.7"),
         ("v1.23.17", "1.6.20~ds1", None),
         ("v1.26.0", "1.5.18", "kubelet 1.26.0 speaks only CRI v1, which containerd 1.5.18 does not serve: install containerd 1.7 or later"),
-        ("v1.24.0", "1.6.2", "containerd 1.6.2 fails on CNI files without cniVersion (mended in 1.6.4): install a later one"),
+        ("v1.24.0", "1.6.2", "containerd 1.6.2 fails on CNI files without cniVersion (fixed in 1.6.4): install a later one"),
         ("v1.30.1", "2.3.7", None),
     ],
 )

@@ -72,7 +72,7 @@ class Inventory:
 
 def flaw(where: str, seen: str, expected: str, next: str | None = None) -> UsageError:
     """Make the error for a line that cannot be used."""
-    return UsageError(seen=f"{where}: {seen}", expected=expected, next=next or f"mend {where}")
+    return UsageError(seen=f"{where}: {seen}", expected=expected, next=next or f"fix {where}")
 
 
 def export(spec: str) -> str:

@@ -84,7 +84,7 @@ def _refuse(node: str, facts: ClusterFacts, pods: Iterable[Pod], decisions: Iter
             seen=f"{_count(len(found))} cannot be drained, and nothing has been touched:"
             + "".join(f"\n    {problem}" for problem in found),
             expected="pods that can be evicted and are made again elsewhere",
-            next=f"mend it or accept it by the code of its finding, then: docker2cri plan {node} --accept CODE=REASON",
+            next=f"fix it or accept it by the code of its finding, then: docker2cri plan {node} --accept CODE=REASON",
         )
 
 
