@@ -94,7 +94,7 @@ def _migrated(work: Work, notes: list[str]) -> NodeState:
 def _installed(work: Work) -> NodeState:
     """The end of a plan that only installs: everything that a move needs is there, and the source was not disturbed."""
     what = " and ".join(step.title for step in work.plan.installs)
-    seen = f"{what} is installed beside {work.source_title}, which was not disturbed"
+    seen = f"it has {what} now; {work.source_title} was not disturbed"
     now = f"stopped and disabled, pods run on {work.source_title} as before"
     return work.state(INSTALLED, 0, "installed", seen, now=now, next=work.move)
 

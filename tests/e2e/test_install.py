@@ -99,7 +99,7 @@ def test_packages_that_misbehave_disturb_nothing(lab: Lab, lab_node: Callable[[s
     assert "Plan to CRI-O: 0 of 1 nodes can be migrated, 1 first get what they lack, 0 refused" in planned.out
     assert codes(plan) == {"D2C601", "D2C607"}
     ran = tool("apply", str(plan), "--yes", *tool.reach())
-    assert (ran.code, recap(ran)) == (0, [NODE, "installed", "0", "CRI-O is installed beside Docker, which was not disturbed"]), ran.err
+    assert (ran.code, recap(ran)) == (0, [NODE, "installed", "0", "it has CRI-O now; Docker was not disturbed"]), ran.err
     assert serving(node) == before
     assert on(node, "cat /var/log/cri-o.postinst").splitlines() == [
         "systemctl daemon-reload exited with 0",
@@ -146,7 +146,7 @@ def test_a_tarball_lays_its_own_files_and_overwrites_none(lab: Lab, lab_node: Ca
     inside(node, "rm", "/usr/local/bin/conmon")
     assert tool("plan", NODE, "--install", str(path), "--install", "packages", *to).code == 0
     ran = tool("apply", str(plan), "--yes", *tool.reach())
-    seen = "CRI-O and skopeo installed beside Docker, which was not disturbed"
+    seen = "it has CRI-O and skopeo now; Docker was not disturbed"
     assert (ran.code, recap(ran)) == (0, [NODE, "installed", "0", seen]), ran.err
     assert serving(node) == before
     laid = "find /usr/local/bin /usr/local/lib/systemd -type f -printf '%p %m %u:%g\\n' | sort"
@@ -206,7 +206,7 @@ def test_cri_o_from_a_tarball_takes_the_node_and_gives_it_back(lab: Lab, lab_nod
     assert (back.code, [*ended, recap(back)[1:]]) == (
         0,
         [
-            ["installed", "0", "CRI-O is installed beside Docker, which was not disturbed"],
+            ["installed", "0", "it has CRI-O now; Docker was not disturbed"],
             ["migrated", "0", "it runs on CRI-O and is verified"],
             ["rolled back", "0", "it runs on Docker as before and is verified"],
         ],

@@ -22,7 +22,7 @@ from tests.run.engine import NODE, Killed, World, ended
 DONE = (
     "installed",
     0,
-    "CRI-O is installed beside Docker, which was not disturbed\n"
+    "it has CRI-O now; Docker was not disturbed\n"
     "  now: stopped and disabled, pods run on Docker as before\n"
     f"  next: docker2cri plan --to crio {NODE} --out plan.json",
 )
