@@ -126,13 +126,14 @@ stopped() {
   done
 }
 
-# until_true SECONDS COMMAND...: until the command answers 0, looked at five times a second.
+# until_true SECONDS COMMAND...: until the command answers 0, looked at five times a second, and more often at first:
+# most of what is waited for takes no second.
 until_true() {
-  tries=$(($1 * 5))
+  tries=$(($1 * 5 + 8)) quick=8
   shift
   until "$@"; do
-    tries=$((tries - 1))
+    tries=$((tries - 1)) quick=$((quick - 1))
     [ "$tries" -gt 0 ] || return 1
-    sleep 0.2
+    if [ "$quick" -ge 0 ]; then sleep 0.05; else sleep 0.2; fi
   done
 }

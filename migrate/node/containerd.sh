@@ -152,8 +152,10 @@ end_task() {
   case $spec in *'"io.cri-containerd.kind": "sandbox"'*) ;; *) netns= ;; esac
   if task_runs "$1" "$2"; then
     k8s_ctr "$1" tasks kill -s SIGTERM "$2" >/dev/null 2>&1
-    until_true "$3" task_over "$1" "$2" || k8s_ctr "$1" tasks kill -s SIGKILL "$2" >/dev/null 2>&1
-    until_true 10 task_over "$1" "$2"
+    until_true "$3" task_over "$1" "$2" || {
+      k8s_ctr "$1" tasks kill -s SIGKILL "$2" >/dev/null 2>&1
+      until_true 10 task_over "$1" "$2"
+    }
   fi
   k8s_ctr "$1" tasks delete "$2" >/dev/null 2>&1
   k8s_ctr "$1" containers delete "$2" >/dev/null 2>&1
