@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from migrate.errors import UsageError
-from migrate.plan.limits import Limits
+from migrate.plan.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:
     from migrate.run.session import Access, ReadingOptions
@@ -212,15 +212,15 @@ def _seconds(option: str, least: int, default: int | str, text: str) -> Callable
 limit_options = group(
     "limits",
     _limits,
-    _seconds("--guard", 30, Limits().guard, "A node in the switch rolls itself back when the operator's heartbeat is missing for so long."),
-    _seconds("--drain-timeout", 10, Limits().drain, "A drain that has not ended after so long fails, and the node is rolled back."),
+    _seconds("--guard", 30, DEFAULT.guard, "A node in the switch rolls itself back when the operator's heartbeat is missing for so long."),
+    _seconds("--drain-timeout", 10, DEFAULT.drain, "A drain that has not ended after so long fails, and the node is rolled back."),
     _seconds(
         "--verify-timeout",
         10,
-        f"{Limits().verify_node} and {Limits().verify_workloads}",
+        f"{DEFAULT.verify_node} and {DEFAULT.verify_workloads}",
         "So long the node, and then its workloads, may take to be verified.",
     ),
-    _seconds("--cri-timeout", 5, Limits().cri, "So long the runtime may take to answer on its CRI socket."),
+    _seconds("--cri-timeout", 5, DEFAULT.cri, "So long the runtime may take to answer on its CRI socket."),
 )
 
 color_option = click.option(

@@ -126,7 +126,7 @@ def _check(path: str, nodes: tuple[str, ...], reach: ReachOptions, reading: Read
         fresh = facts.get(node.host)
         if fresh is None:
             continue
-        found = moved(node.inputs, inputs(fresh, _edited(node)))
+        found = moved(node.inputs, inputs(fresh, [step.path for step in node.files]))
         click.echo(moved_text(node.host, found, how) if found else f"{node.host}: the plan holds, {len(node.inputs)} things are as planned")
         stale += [node.host] if found else []
     tell_unread(seen)
@@ -138,9 +138,3 @@ def _check(path: str, nodes: tuple[str, ...], reach: ReachOptions, reading: Read
             err=True,
         )
     return ended(seen, [StalePlan.exit_code if stale else 0])
-
-
-def _edited(node: NodePlan) -> list[str]:
-    from migrate.plan.steps import WriteFile
-
-    return [planned.step.path for planned in node.steps if isinstance(planned.step, WriteFile)]

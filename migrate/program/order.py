@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrate.plan.model import NodePlan, PlannedStep
@@ -49,6 +50,11 @@ def host_lines(plan: NodePlan) -> tuple[HostLine, ...]:
     return tuple(HostLine(index, planned.segment, planned.step) for index, planned in enumerate(found, 1))
 
 
+def begun_in(lines: Iterable[HostLine], progress: Progress, *segments: str) -> bool:
+    """Whether a line of one of these segments has begun on the node."""
+    return any(line.segment in segments and line.index in progress.begun for line in lines)
+
+
 def rollback_of(plan: NodePlan, since: Progress | None = None) -> tuple[PlannedStep, ...]:
     """The rollback of a plan: of a whole one, or of what may have happened by the journal (`since`).
 
@@ -57,7 +63,7 @@ def rollback_of(plan: NodePlan, since: Progress | None = None) -> tuple[PlannedS
     """
     lines = host_lines(plan)
     newest = max(since.begun, default=0) if since else len(lines)
-    switched = since is None or any(line.segment == "switch" and line.index in since.begun for line in lines)
+    switched = since is None or begun_in(lines, since, "switch")
     begun = {"rejoin": since is None or (since.disarmed and since.direction == "forward"), "switch": switched, "drain": True}
     on_the_node = [
         PlannedStep(segment=line.segment, step=step)

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from migrate.facts.cluster import ClusterFacts
 from migrate.plan.model import NodePlan, Plan
-from migrate.plan.steps import WriteFile
 from migrate.report.machines import node_of
 from migrate.report.merge import merged
 from migrate.report.model import (
@@ -186,10 +185,8 @@ def _lists(cluster: ClusterFacts | None) -> Iterable[NotChecked]:
 def _files(plans: Iterable[NodePlan]) -> tuple[FileDiff, ...]:
     found: dict[tuple[str, bool, str, str], list[str]] = {}
     for node in plans:
-        for planned in node.steps:
-            if isinstance(planned.step, WriteFile):
-                step = planned.step
-                found.setdefault((step.path, step.before is None, step.why, step.diff), []).append(node.host)
+        for step in node.files:
+            found.setdefault((step.path, step.before is None, step.why, step.diff), []).append(node.host)
     return tuple(FileDiff(path=path, new=new, why=why, diff=diff, nodes=tuple(on)) for (path, new, why, diff), on in found.items())
 
 

@@ -53,7 +53,7 @@ def apply(work: Work, *, on_failure: str = "rollback") -> NodeState:
     except Stopped:
         return _stop(work)
     except Overtaken:
-        return roll_back(work, work.why(), exit_code=5)
+        return roll_back(work, work.why(work.progress()), exit_code=5)
     except LeftForAttention as left:
         return _left(work, str(left))
     except SegmentFailed as failed:
@@ -78,7 +78,7 @@ def _ended(work: Work, progress: Progress) -> NodeState | None:
     if progress.direction == "rollback":
         if progress.rolled_back and not work.marked():
             raise work.refuse("this plan was rolled back on this node", "a plan that was made afterwards", work.again)
-        return roll_back(work, work.why(), exit_code=5)
+        return roll_back(work, work.why(progress), exit_code=5)
     if progress.attention is not None:
         return _left(work, progress.attention)
     if COMPLETE in progress.notes and not work.marked():
@@ -194,7 +194,7 @@ def _on_the_node(work: Work, segment: Segment, on_failure: str) -> None:
         raise Stopped
     if now.attention is not None and now.direction == "forward":
         raise LeftForAttention(why or now.attention)
-    raise SegmentFailed(why or (now.direction == "rollback" and work.why()) or work.remote.result("forward"))
+    raise SegmentFailed(why or (now.direction == "rollback" and work.why(now)) or work.remote.result("forward"))
 
 
 def _unverified(work: Work, why: str, on_failure: str) -> NodeState:

@@ -11,7 +11,7 @@ from migrate.plan.inputs import unified
 from migrate.plan.model import PlannedStep
 from migrate.plan.state import MIGRATED, NEEDS_ATTENTION, ROLLED_BACK, NodeState
 from migrate.plan.steps import ApiStep, HostStep, WriteFile
-from migrate.program.order import host_lines, rollback_of, undone_alone
+from migrate.program.order import rollback_of, undone_alone
 from migrate.run.perform import perform_all
 from migrate.run.remote import LOST
 from migrate.run.work import Overtaken, Stopped, Work
@@ -26,7 +26,7 @@ def rollback(work: Work, overwrite: frozenset[str] = frozenset()) -> NodeState:
     if progress.rolled_back:
         if not work.marked():
             return work.state(ROLLED_BACK, 0, "nothing-to-do", "nothing to do: it is rolled back")
-        return roll_back(work, work.why(), exit_code=0)
+        return roll_back(work, work.why(progress), exit_code=0)
     if progress.last is None and work.remote.owner() != work.run:
         return work.state(ROLLED_BACK, 0, "nothing-to-do", "nothing to do: this run never touched it")
     _refuse_other_kubelet(work)
@@ -55,7 +55,7 @@ def _refuse_changed_files(work: Work, overwrite: frozenset[str]) -> None:
     """A file that is neither as before nor as planned was edited since: restoring the old one would lose that."""
     facts = work.facts()
     changed = []
-    for line in host_lines(work.plan):
+    for line in work.lines:
         step = line.step
         if not isinstance(step, WriteFile) or step.path in overwrite:
             continue
@@ -78,10 +78,9 @@ def _refuse_changed_files(work: Work, overwrite: frozenset[str]) -> None:
 def roll_back(work: Work, why: str, *, exit_code: int, code: str = "") -> NodeState:
     """Perform the rollback of whatever may have happened.
 
-    `why`: what made it necessary, empty when it was asked for; `exit_code`: that of a node that is rolled back; `code`: the
-    reason's, where the journal does not tell. Never raises for the
-    node's own trouble: a node that cannot be rolled back needs attention, with the reasons and the next command. Raises Interrupted when
-    the user stopped it while nothing but pods had been moved.
+    `why`: what made it necessary, empty when it was asked for; `exit_code`: that of a node that is rolled back; `code`: the reason's,
+    where the journal does not tell. Never raises for the node's own trouble: a node that cannot be rolled back needs attention, with the
+    reasons and the next command. Raises Interrupted when the user stopped it while nothing but pods had been moved.
     """
     if isinstance(work.overtaken, Overtaken):
         work.overtaken = None
@@ -90,7 +89,7 @@ def roll_back(work: Work, why: str, *, exit_code: int, code: str = "") -> NodeSt
     try:
         progress = work.progress()
         if why and progress.direction == "rollback":  # the node did it first, and knows the reason
-            why = work.why()
+            why = work.why(progress)
         work.say("note", f"rolls back: {why or 'asked for'}")
         steps = rollback_of(work.plan, progress)
         drained = [planned.step for planned in steps if planned.segment == "rejoin"]
@@ -178,7 +177,7 @@ def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, 
         )
     ran = f"it runs on {source} as before and is verified" if switched else f"it never left {source}"
     now = "; ".join([ran, *notes, *(work.plan.may_differ if not work.plan.moves else ())])
-    code = code or work.cause()
+    code = code or work.cause(work.progress())
     if exit_code == 0:
         return work.state(ROLLED_BACK, 0, code, f"{_then(why)}{now}")
     expected = f"a node on {work.target.title}"

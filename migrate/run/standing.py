@@ -72,16 +72,16 @@ def standing(work: Work) -> NodeState:
 def _stands(work: Work, progress: Progress, mark: Mark | None) -> NodeState:
     host, target, source = work.plan.host, work.target.title, work.source_title
     back, on = f"docker2cri rollback {host}", "docker2cri apply with the same plan, which continues"
-    either = f"{on}; or {back}"
+    either, why = f"{on}; or {back}", work.why(progress)
     if progress.rolled_back:
         if mark is not None:
-            seen = f"rolled back on the node and still cordoned by this run ({work.why()})"
+            seen = f"rolled back on the node and still cordoned by this run ({why})"
             return work.state(NEEDS_ATTENTION, 6, "not-uncordoned", seen, next=f"{back}, which verifies and uncordons it")
-        return work.state(ROLLED_BACK, 0, work.cause(), f"rolled back ({work.why()})")
+        return work.state(ROLLED_BACK, 0, work.cause(progress), f"rolled back ({why})")
     if progress.attention is not None:
         return work.state(NEEDS_ATTENTION, 6, "left", progress.attention, next=back)
     if progress.direction == "rollback":
-        return work.state(ROLLING_BACK, 0, work.cause(), f"the rollback is not finished ({work.why()})", next=f"{back}, which continues")
+        return work.state(ROLLING_BACK, 0, work.cause(progress), f"the rollback is not finished ({why})", next=f"{back}, which continues")
     if mark is None and COMPLETE in progress.notes:
         return work.state(MIGRATED, 0, "verified", f"runs on {target}, verified")
     if progress.disarmed:

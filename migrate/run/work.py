@@ -16,10 +16,10 @@ from migrate.facts.node import facts_from
 from migrate.plan.events import Event
 from migrate.plan.mark import Mark, mark_of
 from migrate.plan.model import SEGMENTS, NodePlan
-from migrate.plan.state import INSTALLED, LOST, MIGRATED, NodeState, Reason
+from migrate.plan.state import LOST, NodeState, Reason
 from migrate.plan.steps import acts, describe, reverse
 from migrate.program.journal import Entry, Progress, fold
-from migrate.program.order import HostLine, host_lines
+from migrate.program.order import HostLine, begun_in, host_lines
 from migrate.run import told
 from migrate.run.gather import probe
 from migrate.run.kube.events import Event as ApiEvent
@@ -38,7 +38,6 @@ CAUSES = {  # what began a rollback, by the journal's word
     "guard": "rolled back automatically: no heartbeat from the operator for {seconds} s",
     "boot": "rolled back automatically: the node was booted inside the switch",
 }
-DONE = (MIGRATED, INSTALLED)  # the states in which a node is done, and the next may be begun
 COMPLETE = "verified"  # the journal's note of a run that is finished
 
 
@@ -116,16 +115,15 @@ class Work:
         """Where the node's own journal says that it stands."""
         return fold(self.remote.journal())
 
-    def why(self) -> str:
+    def why(self, progress: Progress) -> str:
         """Why the node was rolled back, or failed on apply, by its own journal; empty when it was neither."""
-        progress = self.progress()
         if progress.failed is not None:
             return f"{self.named(progress.failed)}: {progress.failed.text}"
         return CAUSES.get(progress.cause, "").format(seconds=self.plan.guard)
 
-    def cause(self) -> str:
+    @staticmethod
+    def cause(progress: Progress) -> str:
         """The code of why the node was rolled back: `asked`, `guard`, `boot`, or `step-failed`."""
-        progress = self.progress()
         return "step-failed" if progress.failed is not None else progress.cause or "asked"
 
     def named(self, entry: Entry) -> str:
@@ -143,13 +141,12 @@ class Work:
 
     def switching(self, progress: Progress) -> bool:
         """Whether a step of the switch has begun: only then was the node itself changed."""
-        return any(line.segment == "switch" and line.index in progress.begun for line in self.lines)
+        return begun_in(self.lines, progress, "switch")
 
     def past(self, segment: str, progress: Progress) -> bool:
         """Whether a step on the node of a later segment has begun."""
         names = [each.name for each in SEGMENTS]
-        later = names[names.index(segment) + 1 :]
-        return any(line.segment in later and line.index in progress.begun for line in self.lines)
+        return begun_in(self.lines, progress, *names[names.index(segment) + 1 :])
 
     def before(self) -> Before:
         """What ran on the node before it was emptied, from this machine's record or the node's; nothing required when nobody kept it."""
