@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Not by --dist loadgroup: with pytest 9.2 pytest-xdist 3.8 does not group and does not say so (pytest-xdist issue 1386).
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile
 
-.PHONY: help demo test test-fast e2e-full check format docs bench clean
+.PHONY: help demo test test-fast fuzz e2e-full check format docs bench clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -33,8 +33,13 @@ test: $(READY)  ## Everything that can run here; what is skipped is named with i
 test-fast: $(READY)  ## The tests that need neither the lab nor an sshd
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m 'not lab and not ssh'
 
+fuzz: $(READY)  ## Mutated inputs for every parser and decoder, for SECONDS=600 (a bounded run is among the tests)
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
 e2e-full: $(READY)  ## Every fault on real nodes of the lab (needs make lab; an hour or so); writes docs/faults.md
 	FULL=1 $(BIN)/python -m pytest -q -m full
+	for version in 1.7 2.3 2.4; do $(BIN)/python -m tests.lab containerd --version $$version || exit 1; done
+	$(BIN)/python -m pytest -q -m lab tests/e2e/test_containerd.py tests/targets/test_containerd_2.py tests/targets/test_containerd_files.py
 	$(BIN)/python -m tests.e2e.faults
 	[ -z "$$LAB_CRIO_DIR" ] || $(BIN)/python -m tests.e2e.faults --to crio
 

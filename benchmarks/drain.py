@@ -20,6 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from migrate.plan.mark import Mark
 from migrate.plan.steps import DrainPolicy
 from migrate.run.clock import SystemClock
 from migrate.run.kube.client import connect
@@ -138,7 +139,7 @@ def by_us() -> None:
     cluster = acting(
         connect(kubeconfig=str(ACCESS / "kubeconfig"), context=None, environ=os.environ, clock=SystemClock()), lambda event: None
     )
-    cluster.cordon(WORKER.name, "drain-bench", before=False)
+    cluster.cordon(WORKER.name, Mark(run="drain-bench", cordoned_before=False))
     drain(cluster, WORKER.name, DrainPolicy(timeout=300), SystemClock(), lambda event: None)
 
 

@@ -1,8 +1,9 @@
 """Every failure a user can meet: what was seen, what was expected, the next command, and the exit code of the process."""
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from typing import ClassVar, TypeVar
 
+_T = TypeVar("_T")
 _WORST_FIRST = (6, 5, 8, 7, 3, 4, 1, 2, 130, 0)
 
 
@@ -115,6 +116,41 @@ class Interrupted(MigrateError):
     """The user stopped the run, in a safe state."""
 
     exit_code = 130
+
+
+def contained(node: str, work: Callable[[], _T]) -> _T | MigrateError:
+    """What `work` on one node gives, or the MigrateError that it raised: one node's failure is that node's result.
+
+    Any other exception becomes an UnexpectedError of the node.
+    """
+    try:
+        return work()
+    except MigrateError as error:
+        return error
+    except Exception as error:
+        unexpected = UnexpectedError(
+            node=node,
+            seen=f"unexpected {type(error).__name__}: {str(error)[:200]}",
+            expected="no defect of this program",
+            next="repeat with --debug and report the text",
+        )
+        unexpected.__cause__ = error
+        return unexpected
+
+
+def understood(node: str, work: Callable[[], _T]) -> _T:
+    """What `work` makes of a node's own words. Raises NodeUnreadable, with the node's name, for whatever it raises but a MigrateError."""
+    try:
+        return work()
+    except MigrateError:
+        raise
+    except Exception as error:
+        raise NodeUnreadable(
+            node=node,
+            seen=f"what it answered cannot be understood: {type(error).__name__}: {str(error)[:200]}",
+            expected="answers in the form that its programs have",
+            next=f"docker2cri capture {node} --out DIR, and report the file that it writes",
+        ) from error
 
 
 def worst(codes: Iterable[int]) -> int:

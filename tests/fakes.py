@@ -15,7 +15,17 @@ from msgspec.structs import replace
 
 from migrate.errors import ClusterUnreachable, Refused
 from migrate.facts.api import Condition, Metadata, OwnerReference
-from migrate.facts.cluster import Budget, BudgetSpec, BudgetStatus, ClusterFacts, LabelSelector, NodeInfo, NodeSpec, Owner, OwnerSpec
+from migrate.facts.cluster import (
+    Budget,
+    BudgetSpec,
+    BudgetStatus,
+    ClusterFacts,
+    ClusterIdentity,
+    NodeInfo,
+    NodeSpec,
+    Owner,
+    OwnerSpec,
+)
 from migrate.facts.live import (
     ContainerState,
     LiveContainer,
@@ -27,13 +37,15 @@ from migrate.facts.live import (
     VolumeAttachment,
     Waiting,
 )
-from migrate.facts.pod import Pod, PodContainer, PodSpec
-from migrate.plan.mark import RUN_ANNOTATION, Mark, mark_of
+from migrate.facts.pod import Pod, PodContainer, PodSpec, PodTemplate
+from migrate.facts.pod_scheduling import LabelSelector
+from migrate.plan.mark import MIGRATED_ANNOTATION, RUN_ANNOTATION, Mark, mark_of
 from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NodeMissing, NotNow, PodRefused, Said
 
 START = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 NOT_FOUND = Said(101, "OCI runtime exec failed: exec: executable file not found in $PATH: unknown")
 EMPTY_LOG = Said(200, "")
+IDENTITY = ClusterIdentity(uid="kube-system-1", ca="c" * 64)
 DECIDING = 0.05  # seconds that a controller takes to see a change
 
 
@@ -98,6 +110,7 @@ class FakeCluster:
     ending_namespaces: set[str] = field(default_factory=set)
     busy: dict[str, int] = field(default_factory=dict)  # pod -> how many 429 without a budget
     down_until: float = 0.0
+    is_: ClusterIdentity = IDENTITY
     admission: str = ""  # why no pod is admitted
     pull_policy: str = ""  # what admission makes of every pod's imagePullPolicy
     exec_says: Said = NOT_FOUND
@@ -117,13 +130,16 @@ class FakeCluster:
             status=LiveNodeStatus(conditions=(ready,), node_info=NodeInfo(container_runtime_version=runtime, kubelet_version="v1.23.17")),
         )
 
-    def add_owner(self, owner: str, placed: Iterable[str], behaviour: Behaviour | None = None, **pod: Any) -> list[LivePod]:
-        """An owner (`ReplicaSet shop/web`) with a Ready pod on each node named."""
+    def add_owner(
+        self, owner: str, placed: Iterable[str], behaviour: Behaviour | None = None, template: PodSpec | None = None, **pod: Any
+    ) -> list[LivePod]:
+        """An owner (`ReplicaSet shop/web`) with a Ready pod on each node named; `template` is what the API lists of its pods."""
         kind, _, key = owner.partition(" ")
         namespace, _, name = key.partition("/")
         nodes = list(placed)
         self.behaviour[owner] = behaviour or Behaviour()
-        self.owners.append(Owner(metadata=Metadata(name=name, namespace=namespace), kind=kind, spec=OwnerSpec(replicas=len(nodes))))
+        spec = OwnerSpec(replicas=len(nodes), template=PodTemplate(spec=template) if template else None)
+        self.owners.append(Owner(metadata=Metadata(name=name, namespace=namespace), kind=kind, spec=spec))
         return [self.add_pod(f"{key}-{number}" if kind == "StatefulSet" else "", node, owner, **pod) for number, node in enumerate(nodes)]
 
     def add_pod(
@@ -189,6 +205,14 @@ class FakeCluster:
             owners=tuple(self.owners),
         )
 
+    def identity(self) -> ClusterIdentity:
+        self._up()
+        return self.is_
+
+    def every_node(self) -> tuple[LiveNode, ...]:
+        self._up()
+        return tuple(self.nodes.values())
+
     def read_node(self, name: str) -> LiveNode:
         self._up()
         if name not in self.nodes:
@@ -220,18 +244,20 @@ class FakeCluster:
         self._up()
         yield FakeWatch(self, node, self.version)
 
-    def cordon(self, node: str, run: str, before: bool) -> None:
-        mark = mark_of(self.read_node(node))
-        if mark not in (None, Mark(run=run, cordoned_before=before)):
-            raise Refused(node=node, seen=f"it is marked by another run: {mark}", expected="one run", next="docker2cri status")
-        self.annotate(node, RUN_ANNOTATION, str(Mark(run=run, cordoned_before=before)))
+    def cordon(self, node: str, mark: Mark) -> None:
+        known = mark_of(self.read_node(node))
+        if isinstance(known, str) or (known is not None and known.run != mark.run):
+            raise Refused(node=node, seen=f"it is marked by another run: {known}", expected="one run", next="docker2cri status")
+        self.annotate(node, RUN_ANNOTATION, str(known or mark))
+        self.annotate(node, MIGRATED_ANNOTATION, None)
         self.schedulable(node, False)
 
-    def uncordon(self, node: str, run: str) -> str | None:
+    def uncordon(self, node: str, run: str, *, migrated: bool = False) -> str | None:
         mark = mark_of(self.read_node(node))
         if not isinstance(mark, Mark):
             return "it carries no mark of a run: another client cordoned it" if self.nodes[node].spec.unschedulable else None
         self.annotate(node, RUN_ANNOTATION, None)
+        self.annotate(node, MIGRATED_ANNOTATION, str(mark) if migrated else None)
         if mark.cordoned_before:
             return "it was found cordoned"
         self.schedulable(node, True)
@@ -330,6 +356,12 @@ class FakeCluster:
         """Write fields of a pod's status."""
         now = self.alive[pod.metadata.uid]
         self.alive[pod.metadata.uid] = replace(now, status=replace(now.status, **status))
+        self._changed()
+
+    def bind(self, pod: LivePod, node: str) -> None:
+        """The scheduler puts a pod on a node."""
+        now = self.alive[pod.metadata.uid]
+        self.alive[pod.metadata.uid] = replace(now, spec=replace(now.spec, node_name=node))
         self._changed()
 
     def _again(self, pod: LivePod) -> None:

@@ -15,17 +15,18 @@ PACKAGE = ROOT / "migrate"
 # cli -> run, report -> plan -> rules -> sources, targets, installers -> facts -> formats -> errors.
 BELOW = ("facts", "formats")
 KNOWLEDGE = ("sources", "targets", "installers", "manifests", *BELOW)  # these four ignore each other
-DECISIONS = ("plan", "rules", *KNOWLEDGE)
+DECISIONS = ("plan", "rules", "limits", *KNOWLEDGE)
 LAYERS: dict[str, frozenset[str]] = {
     "errors": frozenset(),
+    "limits": frozenset(),
     "formats": frozenset(("errors",)),
     "facts": frozenset(("formats", "errors")),
     "sources": frozenset(BELOW),
     "targets": frozenset(BELOW),
     "installers": frozenset(BELOW),
     "manifests": frozenset(BELOW),
-    "rules": frozenset(KNOWLEDGE),
-    "plan": frozenset(("rules", *KNOWLEDGE)),
+    "rules": frozenset(("errors", "limits", *KNOWLEDGE)),
+    "plan": frozenset(("rules", "limits", *KNOWLEDGE)),
     "program": frozenset(DECISIONS),
     "verify": frozenset(DECISIONS),
     "report": frozenset(("program", *DECISIONS)),
@@ -153,6 +154,20 @@ def test_every_module_keeps_to_its_layer() -> None:
 )
 def test_what_is_planted_in_a_pure_package_is_found(layer: str, planted: str) -> None:
     assert problems(f"{layer}/planted.py", ast.parse(planted)) != []
+
+
+PRINTERS = {"echo", "secho", "print"}  # `print`: also a console's
+
+
+def test_there_is_one_way_to_a_terminal() -> None:
+    """Whatever is printed goes through cli/terminal.py, which makes it printable; rich's table is told apart in a test of its own."""
+    found = {
+        (name, _called(node))
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _called(node) in PRINTERS and name != "cli/terminal.py"
+    }
+    assert found == {("cli/show.py", "print")}  # the live table's console, with markup off
 
 
 def test_a_class_name_has_one_meaning() -> None:

@@ -14,6 +14,7 @@ import pytest
 from migrate.facts.cluster import ClusterFacts
 from migrate.facts.match import Matched, machine, match
 from migrate.facts.node import facts_from
+from migrate.plan.again import accepted_in, limits_of, strays
 from migrate.plan.build import build_plan
 from migrate.plan.inputs import inputs, moved
 from migrate.plan.model import FORMAT, SEGMENTS, Plan, dump_plan, load_plan, sealed
@@ -21,6 +22,7 @@ from migrate.plan.steps import kind_of
 from migrate.program.order import rollback_of
 from migrate.report.plan_text import plan_text
 from migrate.report.style import Style
+from migrate.rules import NodeView, accept, check
 from migrate.rules.judge import Inspected, judge
 from migrate.rules.table import RULES
 from migrate.run.store import load_directory
@@ -140,3 +142,17 @@ def test_no_planted_secret_is_in_any_fixture() -> None:
             text = path.read_text("utf-8")
             assert [secret for secret in secrets if secret in text] == [], path
             assert not re.search(r"[a-z0-9]{6}\.[a-z0-9]{16}\b(?!\.)", re.sub(r"[0-9.]{23,}", "", text)), path
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_a_plan_that_was_read_again_is_what_would_be_planned(name: str) -> None:
+    """As apply asks it: with the accepted codes and the limits that the plan itself has."""
+    cluster, found = judged(name, EVERYTHING)
+    plan = load_plan(dump_plan(plan_of(name, EVERYTHING)))
+    assert CONTAINERD is not None
+    for node, one in zip(plan.nodes, (one for one in found if one.view), strict=True):
+        if node.steps:
+            assert one.view is not None
+            view = NodeView(one.view.facts, cluster.node(node.node), cluster.pods_on(node.node), cluster, CONTAINERD)
+            fresh = build_plan(view, accept(check(view, RULES), accepted_in(node)), limits_of(node))
+            assert strays(node, fresh, view.facts) == ()

@@ -12,6 +12,7 @@ import click
 from migrate.cli import cli
 from migrate.report.rules_page import rules_page
 from migrate.report.schemas import FILES, SCHEMAS
+from migrate.run.kube.rights import rights_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,6 +31,7 @@ def commands_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "docs/rules.md": rules_page,
     "docs/commands.md": commands_page,
+    "docs/rbac.md": rights_page,
     **{f"docs/schema/{FILES[name]}": make for name, make in SCHEMAS.items()},
 }
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from migrate import __version__
-from migrate.cli.act import apply, rollback, status, verify
+from migrate.cli.act import apply, release, rollback, status, verify
 from migrate.cli.inspect import capture, explain, inspect
 from migrate.cli.plan import plan
-from migrate.cli.report import report, schema
+from migrate.cli.report import rbac, report, schema
 from migrate.cli.scan import scan
+from migrate.cli.terminal import say
 from migrate.errors import MigrateError
 
 
@@ -22,7 +23,7 @@ def cli() -> None:
     """Take a Kubernetes cluster off Docker: inspect it, plan the move of each node to containerd or CRI-O, apply the plan, roll it back."""
 
 
-for command in (inspect, scan, plan, apply, status, verify, rollback, capture, report, explain, schema):
+for command in (inspect, scan, plan, apply, status, verify, rollback, release, capture, report, explain, schema, rbac):
     cli.add_command(command)
 
 
@@ -38,15 +39,13 @@ def main() -> None:
         wrong.show()
         sys.exit(2)
     except MigrateError as wrong:
-        click.echo(str(wrong), err=True)
+        say(str(wrong))
         sys.exit(wrong.exit_code)
     except KeyboardInterrupt:
-        click.echo("interrupted; nothing was changed", err=True)
+        say("interrupted; nothing was changed")
         sys.exit(130)
     except Exception as wrong:
         if "--debug" in sys.argv:
             raise
-        click.echo(
-            f"unexpected {type(wrong).__name__}: {wrong}\n  expected: no defect of this program\n  next: repeat with --debug", err=True
-        )
+        say(f"unexpected {type(wrong).__name__}: {wrong}\n  expected: no defect of this program\n  next: repeat with --debug")
         sys.exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING
 import click
 
 from migrate.cli.options import ReachOptions, group, reach_options
-from migrate.cli.output import Form, show, style
+from migrate.cli.output import Form, style
 from migrate.cli.reading import load_plan
+from migrate.cli.terminal import ask, say, show
 from migrate.errors import Interrupted, Refused, UsageError, worst
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from migrate.plan.model import Plan
     from migrate.plan.state import NodeState
     from migrate.report.state_json import Command
-    from migrate.run.operate import Job, Operator
+    from migrate.run.operate import Operator
+    from migrate.run.owned import Job
 
 FORM = Form("text", "json")
 Act = Callable[["Operator"], Sequence["NodeState"]]
@@ -48,7 +51,7 @@ class Acting:
             return
         if not sys.stdin.isatty():
             raise Refused(seen="no terminal to ask on", expected="--yes, or a terminal", next=again)
-        if not click.confirm(question, err=True):
+        if not ask(question):
             raise Refused(seen="not confirmed", expected="yes", next=again)
 
 
@@ -57,6 +60,10 @@ def _acting(form: str, yes: bool, events: str | None) -> Acting:
         raise UsageError(seen="--events - with -o json", expected="one of them on standard output", next="--events FILE")
     return Acting(form, yes, events)
 
+
+check_option = click.option(
+    "--check", is_flag=True, help="Tell what would be done; look at all that is looked at before, and change nothing."
+)
 
 acting_options = group(
     "acting",
@@ -72,7 +79,9 @@ acting_options = group(
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @reach_options
 @acting_options
-@click.option("--serial", type=click.IntRange(1, 50), default=1, show_default=True, help="Nodes at once.")
+@check_option
+@click.option("--digest", metavar="sha256:HEX", help="The digest of the plan that was approved: another plan is refused.")
+@click.option("--serial", type=click.IntRange(1, 50), help="Nodes at once (default: as the plan says).")
 @click.option(
     "--on-failure",
     type=click.Choice(["rollback", "stop"]),
@@ -80,20 +89,41 @@ acting_options = group(
     show_default=True,
     help="Roll a node back that fails, or leave it cordoned as it is.",
 )
-def apply(plan_file: str, nodes: tuple[str, ...], reach: ReachOptions, acting: Acting, serial: int, on_failure: str) -> int:
+def apply(
+    plan_file: str,
+    nodes: tuple[str, ...],
+    reach: ReachOptions,
+    acting: Acting,
+    check: bool,
+    digest: str | None,
+    serial: int | None,
+    on_failure: str,
+) -> int:
     """Apply a plan: exactly its steps, node after node; continue one that was interrupted. Refused when the plan no longer holds."""
+    from migrate.cli.question import question
     from migrate.run.operate import jobs_of
     from migrate.targets.table import titled
 
     plan = load_plan(plan_file)
+    if digest is not None and digest != plan.digest:
+        raise Refused(
+            seen=f"{plan_file} holds the plan {plan.digest}",
+            expected=f"the plan that was approved: {digest}",
+            next=f"docker2cri apply with the file of that plan; or approve this one, then --digest {plan.digest}",
+        )
     jobs = jobs_of(plan, nodes)
     ready = [job for job in jobs if job.node.steps]
     if not all(job.node.applicable for job in ready):
         raise Refused(
             seen=f"{plan_file} was made from redacted readings", expected="a plan of live nodes", next="docker2cri plan --out FILE"
         )
+    if check:
+        from migrate.run.foresee import foreseen, would_apply
+
+        states = _run(reach, None, lambda operator: foreseen(operator.status, jobs, would_apply, lambda rest: operator.apply(plan, rest)))
+        return _tell("apply", states, acting.form)
     if ready:
-        acting.confirm(_question(ready, titled(plan.target)), f"docker2cri apply {plan_file} --yes")
+        acting.confirm(question(ready, titled(plan.target)), f"docker2cri apply {plan_file} --yes")
     return _tell(
         "apply", _run(reach, acting.events, lambda operator: operator.apply(plan, jobs, serial=serial, on_failure=on_failure)), acting.form
     )
@@ -103,16 +133,39 @@ def apply(plan_file: str, nodes: tuple[str, ...], reach: ReachOptions, acting: A
 @click.argument("nodes", nargs=-1, required=True, metavar="NODE|PLAN|RUN...")
 @reach_options
 @acting_options
+@check_option
 @click.option("--overwrite", multiple=True, metavar="PATH", help="Put this file back although it was edited since.")
-def rollback(nodes: tuple[str, ...], reach: ReachOptions, acting: Acting, overwrite: tuple[str, ...]) -> int:
+def rollback(nodes: tuple[str, ...], reach: ReachOptions, acting: Acting, check: bool, overwrite: tuple[str, ...]) -> int:
     """Put nodes back as they were before a plan was applied: also after success, after a failure, after a kill, from any machine."""
-    acting.confirm(f"Roll {', '.join(nodes)} back to Docker?", f"docker2cri rollback {' '.join(nodes)} --yes")
+    if not check:
+        acting.confirm(f"Roll {', '.join(nodes)} back to Docker?", f"docker2cri rollback {' '.join(nodes)} --yes")
 
     def act(operator: Operator) -> Sequence[NodeState]:
         jobs, others = _jobs(operator, nodes)
+        if check:
+            from migrate.run.foresee import foreseen, would_rollback
+
+            return (*foreseen(operator.status, jobs, lambda work: would_rollback(work, frozenset(overwrite)), operator.rollback), *others)
         return (*operator.rollback(jobs, overwrite), *others)
 
     return _tell("rollback", _run(reach, acting.events, act), acting.form)
+
+
+@click.command()
+@click.argument("nodes", nargs=-1, required=True, metavar="NODE...")
+@reach_options
+@acting_options
+@click.option("--reason", required=True, metavar="TEXT", help="Why, for the journal.")
+@click.option("--force", is_flag=True, help="Also where a node cannot be reached: the API alone is changed.")
+def release(nodes: tuple[str, ...], reach: ReachOptions, acting: Acting, reason: str, force: bool) -> int:
+    """Let nodes go as they stand, after a person has looked: nothing of a run acts on them any more, and they are uncordoned."""
+    if not reason.strip() or not reason.isprintable():
+        raise UsageError(seen=f"--reason {reason!r}", expected="a reason in one line", next='--reason "looked at it, it is well"')
+    acting.confirm(
+        f"Let {', '.join(nodes)} go as they stand?", f"docker2cri release {' '.join(nodes)} --reason {shlex.quote(reason)} --yes"
+    )
+    states = _run(reach, acting.events, lambda operator: operator.release(nodes, reason, force=force))
+    return _tell("release", states, acting.form)
 
 
 @click.command()
@@ -175,12 +228,15 @@ def _plan_of_run(name: str) -> Plan | None:
 
 
 def _run(reach: ReachOptions, events: str | None, act: Act) -> Sequence[NodeState]:
-    """What came of it. SIGINT, and SIGTERM of whoever runs this, are told to the engine, which stops where that is safe."""
+    """What came of it, and what was changed. SIGINT, and SIGTERM of whoever runs this, are told to the engine, which stops where it may."""
+    from msgspec.structs import replace
+
     from migrate.cli.show import Show
     from migrate.run.operate import Operator
     from migrate.run.work import Interrupt
 
     interrupt = Interrupt()
+    changed: set[str] = set()
 
     def wish(number: int, frame: object) -> None:
         again = "still " if interrupt.wished.is_set() else ""
@@ -191,19 +247,27 @@ def _run(reach: ReachOptions, events: str | None, act: Act) -> Sequence[NodeStat
 
     access = reach.access()
     with Show(events, live=sys.stderr.isatty()) as shown:
+
+        def tell(event: Event) -> None:
+            changed.update([event.node] if event.changes else [])
+            shown.tell(event)
+
         before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            return act(Operator(access, shown.tell, interrupt))
+            states = act(Operator(access, tell, interrupt))
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+    return [replace(state, changed=state.changed or state.node in changed) for state in states]
 
 
 def _tell(command: Command, states: Sequence[NodeState], form: str) -> int:
     """Print how the nodes stand, and give the exit code of all; `status` prints the reasons with the table, the others as messages."""
+    from migrate.report.plain import messages
     from migrate.report.state_json import state_json
     from migrate.report.state_text import state_reasons, state_table
 
+    states = [messages(state) for state in states]
     stopped = any(state.state == "skipped" and state.reason.code == "interrupted" for state in states)
     code = worst([*(state.exit_code for state in states), *([Interrupted.exit_code] if stopped else [])])
     if form == "json":
@@ -211,22 +275,9 @@ def _tell(command: Command, states: Sequence[NodeState], form: str) -> int:
         return code
     show(state_table(states, style("auto", None)))
     if reasons := state_reasons(states):
-        click.echo(f"\n{reasons}" if command == "status" else reasons, nl=False, err=command != "status")
+        say(f"\n{reasons}" if command == "status" else reasons, nl=False, err=command != "status")
     return code
 
 
 def _untold(event: Event) -> None:
     """Nothing happens to a node whose state is read."""
-
-
-def _question(jobs: Sequence[Job], target: str) -> str:
-    """What is asked before anything is done."""
-    moved, readied = ([job for job in jobs if job.node.moves is moves] for moves in (True, False))
-    if not readied:
-        return f"Move {_names(moved)} to {target}?"
-    install = f"nstall on {_names(readied)} what a move to {target} needs"
-    return f"Move {_names(moved)} to {target}, and i{install}?" if moved else f"I{install}?"
-
-
-def _names(jobs: Sequence[Job]) -> str:
-    return ", ".join(job.node.host for job in jobs)

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from migrate.errors import UsageError
-from migrate.plan.limits import DEFAULT, Limits
+from migrate.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:
     from migrate.run.session import Access, ReadingOptions
@@ -56,6 +56,7 @@ class ReachOptions:
     host_key_checking: str | None
     ask_become_pass: bool
     become_password_file: str | None
+    command_timeout: int
 
     def access(self) -> Access:
         """The same for those who connect; asks for the sudo password when told to. Raises UsageError."""
@@ -79,8 +80,15 @@ class ReachOptions:
                 host_key_checking=HostKeyChecking(self.host_key_checking) if self.host_key_checking else None,
                 backend=Backend(self.ssh_backend),
                 become_password=Secret(password) if password is not None else None,
+                command_timeout=self.command_timeout,
             ),
         )
+
+
+def _seconds(option: str, least: int, default: int | str, text: str) -> Callable[[F], F]:
+    """An option for a limit; `default` is told as text where it is not one number, and the option is None then."""
+    known, told = (default, True) if isinstance(default, int) else (None, default)
+    return click.option(option, metavar="SECONDS", type=click.IntRange(least, 86400), default=known, show_default=told, help=text)
 
 
 debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an unexpected error.")
@@ -109,6 +117,7 @@ reach_options = group(
     ),
     click.option("-K", "--ask-become-pass", is_flag=True, help="Ask for the sudo password once."),
     click.option("--become-password-file", type=click.Path(), help="File that holds the sudo password."),
+    _seconds("--command-timeout", 10, 120, "So long a node may take to be read."),
     debug_option,
 )
 
@@ -191,22 +200,16 @@ judge_options = group(
     "judging",
     _judging,
     *_TARGET_OPTIONS,
-    click.option("--accept", multiple=True, metavar="CODE=REASON", help="Accept blockers of this code; the reason is kept in the plan."),
+    click.option("--accept", multiple=True, metavar="CODE=REASON", help="Accept findings of this code; the reason is kept in the plan."),
     click.option(
         "--next-kubernetes", metavar="1.NN", help="Say too what an upgrade to this version would stop, minor by minor on the way."
     ),
 )
 
 
-def _limits(guard: int, drain_timeout: int, verify_timeout: int | None, cri_timeout: int) -> Limits:
-    made = Limits(guard=guard, drain=drain_timeout, cri=cri_timeout)
+def _limits(guard: int, drain_timeout: int, stop_timeout: int, verify_timeout: int | None, cri_timeout: int) -> Limits:
+    made = Limits(guard=guard, drain=drain_timeout, stop=stop_timeout, cri=cri_timeout)
     return made if verify_timeout is None else replace(made, verify_node=verify_timeout, verify_workloads=verify_timeout)
-
-
-def _seconds(option: str, least: int, default: int | str, text: str) -> Callable[[F], F]:
-    """An option for a limit; `default` is told as text where it is not one number, and the option is None then."""
-    known, told = (default, True) if isinstance(default, int) else (None, default)
-    return click.option(option, metavar="SECONDS", type=click.IntRange(least, 86400), default=known, show_default=told, help=text)
 
 
 limit_options = group(
@@ -214,6 +217,12 @@ limit_options = group(
     _limits,
     _seconds("--guard", 30, DEFAULT.guard, "A node in the switch rolls itself back when the operator's heartbeat is missing for so long."),
     _seconds("--drain-timeout", 10, DEFAULT.drain, "A drain that has not ended after so long fails, and the node is rolled back."),
+    _seconds(
+        "--stop-timeout",
+        10,
+        DEFAULT.stop,
+        "A container that has not ended after so long fails the switch, and the node is rolled back (killed with D2C139 accepted).",
+    ),
     _seconds(
         "--verify-timeout",
         10,
@@ -260,7 +269,7 @@ def _accepted(text: str) -> tuple[str, str]:
     if found is None or not found.acceptable:
         seen = f"--accept {code}: {'this finding cannot be accepted' if found else 'no such rule'}"
         raise UsageError(
-            seen=seen, expected="the code of an acceptable blocker", next=f"docker2cri explain {code}" if found else "docker2cri explain"
+            seen=seen, expected="the code of an acceptable finding", next=f"docker2cri explain {code}" if found else "docker2cri explain"
         )
     return code, reason.strip()
 

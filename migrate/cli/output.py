@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from migrate.cli.terminal import say, show
 from migrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -132,10 +133,10 @@ class OutDirectory(Text):
 
 def is_plan(data: bytes) -> bool:
     """Whether this is a plan file of any version, changed by hand or not."""
-    import json
+    from migrate.formats import json_doc
 
     try:
-        value: Any = json.loads(data)
+        value: Any = json_doc.loose(data.decode("utf-8"))
     except ValueError:
         return False
     return isinstance(value, dict) and value.keys() >= PLAN_KEYS
@@ -153,7 +154,7 @@ def style(color: str, output: str | None) -> Style:
 def notice(text: str) -> None:
     """Say on a terminal what is waited for."""
     if sys.stderr.isatty():
-        click.echo(f"... {text}", err=True)
+        say(f"... {text}")
 
 
 def result(text: str, output: str | None) -> None:
@@ -162,11 +163,6 @@ def result(text: str, output: str | None) -> None:
         show(text)
     else:
         write(output, text)
-
-
-def show(text: str) -> None:
-    """Print a text as it is: where colours are not wanted it has none."""
-    click.echo(text, nl=False, color=True)
 
 
 def write(path: str, text: str) -> None:

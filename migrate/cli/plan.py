@@ -9,22 +9,29 @@ import click
 
 from migrate import __version__
 from migrate.cli.options import Judging, ReachOptions, color_option, judge_options, limit_options, only, reach_options, reading_options
-from migrate.cli.output import Form, PlanFile, notice, show, style, write
+from migrate.cli.output import Form, PlanFile, notice, style, write
 from migrate.cli.reading import ended, inspected, load_plan, tell_unread
-from migrate.errors import StalePlan
+from migrate.cli.terminal import say, show
+from migrate.errors import ClusterUnreachable, StalePlan, UsageError
 
 if TYPE_CHECKING:
-    from migrate.plan.limits import Limits
+    from migrate.limits import Limits
+    from migrate.plan.fleet import Share
     from migrate.plan.model import NodePlan
     from migrate.rules.judge import Inspected
     from migrate.run.session import Look, ReadingOptions
     from migrate.targets import Target
 
 FORM = Form("text", "json")
+NO_CLUSTER = ClusterUnreachable(
+    seen="the plan does not say which cluster it was made for, and apply will refuse it: the namespace kube-system was not read",
+    expected="an account that may get this namespace",
+    next="docker2cri rbac inspect, which prints the roles; then the same command again",
+)
 # what a person may type beside --check
 CHECKING = (
     *("inventory", "kubeconfig", "context", "user", "key_files", "ssh_config", "ssh_backend", "host_key_checking"),
-    *("ask_become_pass", "become_password_file", "forks", "offline", "color", "checked"),
+    *("ask_become_pass", "become_password_file", "command_timeout", "forks", "offline", "color", "checked"),
 )
 
 
@@ -44,6 +51,9 @@ CHECKING = (
     help="Where a node lacks the runtime or a tool, plan that first: from its package manager, or an official static tarball "
     "(checked against FILE.sha256sum beside it, or FILE@sha256:HEX).",
 )
+@click.option(
+    "--max-in-flight", metavar="N|N%", default="10%", show_default=True, help="Nodes at once, or a part of their pool (at least one)."
+)
 @click.option("--no-diff", is_flag=True, help="Leave the file diffs out of the text.")
 @click.option(
     "--check", "checked", type=click.Path(), metavar="PLAN", help="Read the nodes of a saved plan again and tell what moved since."
@@ -59,18 +69,23 @@ def plan(
     out: str | None,
     install: tuple[str, ...],
     no_diff: bool,
+    max_in_flight: str,
     checked: str | None,
 ) -> int:
     """Say exactly what a migration would do to each node, and what a rollback would do. Reads; changes nothing on nodes."""
-    from migrate.plan.build import build_plan
+    from migrate.facts.cluster import ClusterIdentity
+    from migrate.plan.build import build_plan, fleet_of
     from migrate.plan.model import FORMAT, Plan, dump_plan, sealed
     from migrate.report.plan_text import plan_text
 
     if checked is not None:
         only(CHECKING, "plan --check")
         return _check(checked, nodes, reach, reading, color)
-    seen, found = inspected(nodes, reach, reading, judging)
+    seen, found = inspected(nodes, reach, reading, judging, limits=limits)
     installing = _installing(install, seen, found, judging.target, reading)
+    planned = tuple(
+        installing.get(machine.host) or build_plan(machine.view, machine.findings, limits) for machine in found if machine.view is not None
+    )
     made = sealed(
         Plan(
             format=FORMAT,
@@ -78,22 +93,32 @@ def plan(
             tool=__version__,
             target=judging.target.name,
             server=seen.cluster.server if seen.cluster else "",
-            nodes=tuple(
-                installing.get(machine.host) or build_plan(machine.view, machine.findings, limits)
-                for machine in found
-                if machine.view is not None
-            ),
+            cluster=seen.cluster.identity if seen.cluster else ClusterIdentity(),
+            nodes=planned,
+            fleet=fleet_of(planned, seen.cluster, _share(max_in_flight)),
         )
     )
     if out is not None:
         write(out, dump_plan(made))
     show(dump_plan(made) if form == "json" else plan_text(made, style(color, None), diffs=not no_diff))
     if out is not None:
-        click.echo(f"{out} holds the plan. To see whether it still holds for the nodes: docker2cri plan --check {out}", err=True)
+        if not (made.cluster.uid or reading.offline):
+            say(str(NO_CLUSTER))
+        say(f"{out} holds the plan. To see whether it still holds for the nodes: docker2cri plan --check {out}")
     for machine in found:
         if machine.error:
-            click.echo(machine.error, err=True)
-    return ended(seen, [3 if node.refusals else 0 for node in made.nodes])
+            say(machine.error)
+    return ended(seen, [*(3 if node.refusals else 0 for node in made.nodes), *(4 for machine in found if machine.view is None)])
+
+
+def _share(text: str) -> Share:
+    from migrate.plan.fleet import share_of
+
+    if (found := share_of(text)) is None:
+        raise UsageError(
+            seen=f"--max-in-flight {text}", expected="a number of nodes, or a part of their pool in percent", next="--max-in-flight 10%"
+        )
+    return found
 
 
 def _installing(
@@ -111,7 +136,7 @@ def _installing(
 
 
 def _check(path: str, nodes: tuple[str, ...], reach: ReachOptions, reading: ReadingOptions, color: str) -> int:
-    from migrate.plan.inputs import inputs, moved
+    from migrate.plan.inputs import elsewhere, inputs, moved
     from migrate.report.plan_text import moved_text
     from migrate.run.session import look
     from migrate.targets.table import target_named
@@ -120,21 +145,21 @@ def _check(path: str, nodes: tuple[str, ...], reach: ReachOptions, reading: Read
     planned = [node for node in saved.nodes if not nodes or node.host in nodes or node.node in nodes]
     seen = look(reach.access(), [node.host for node in planned], notice, reading)
     facts = {machine.host: machine.facts for machine in seen.machines}
+    known = {machine.host: machine.node for machine in seen.machines}
     how = style(color, None)
     stale = []
     for node in planned:
         fresh = facts.get(node.host)
         if fresh is None:
             continue
-        found = moved(node.inputs, inputs(fresh, [step.path for step in node.files]))
-        click.echo(moved_text(node.host, found, how) if found else f"{node.host}: the plan holds, {len(node.inputs)} things are as planned")
+        found = elsewhere(saved, node, seen.cluster, known[node.host])
+        found += moved(node.inputs, inputs(fresh, [step.path for step in node.files]))
+        held = f"{node.host}: the plan holds, {len(node.inputs)} things are as planned"
+        show(f"{moved_text(node.host, found, how) if found else held}\n")
         stale += [node.host] if found else []
     tell_unread(seen)
     if stale:
         target = target_named(saved.target)
         again = f"docker2cri plan {target.asked if target else f'--to {saved.target}'} {' '.join(stale)} --out {path}"
-        click.echo(
-            str(StalePlan(seen=f"{path} no longer holds for {', '.join(stale)}", expected="nodes as they were planned", next=again)),
-            err=True,
-        )
+        say(str(StalePlan(seen=f"{path} no longer holds for {', '.join(stale)}", expected="nodes as they were planned", next=again)))
     return ended(seen, [StalePlan.exit_code if stale else 0])

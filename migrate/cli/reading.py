@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from migrate.cli.output import notice
+from migrate.cli.terminal import say
 from migrate.errors import UsageError, worst
+from migrate.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:
     from migrate.cli.options import Judging, ReachOptions
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 def inspected(
-    nodes: tuple[str, ...], reach: ReachOptions, reading: ReadingOptions, judging: Judging, *, redacted: bool = False
+    nodes: tuple[str, ...],
+    reach: ReachOptions,
+    reading: ReadingOptions,
+    judging: Judging,
+    *,
+    redacted: bool = False,
+    limits: Limits = DEFAULT,
 ) -> tuple[Look, tuple[Inspected, ...]]:
     """Read what was asked for and judge it: the look, and every machine with its findings. Raises MigrateError."""
     from migrate.rules.judge import judge
@@ -30,24 +36,33 @@ def inspected(
     if wanted is not None:
         _refuse_older(wanted, seen)
     machines = [(machine.host, machine.capture, machine.node, machine.error) for machine in seen.machines]
-    return seen, judge(seen.cluster, machines, judging.target, judging.accepted, redacted=redacted, next_kubernetes=wanted)
+    found = judge(
+        seen.cluster,
+        machines,
+        judging.target,
+        judging.accepted,
+        redacted=redacted,
+        next_kubernetes=wanted,
+        stop_timeout=limits.stop,
+    )
+    return seen, found
 
 
 def tell_unread(seen: Look) -> None:
     """Say why machines could not be read."""
     for machine in seen.machines:
         if machine.error:
-            click.echo(str(machine.error), err=True)
+            say(str(machine.error))
 
 
 def ended(seen: Look, codes: Iterable[int]) -> int:
     """Say what concerns no single node, and give the exit code of all."""
     found = list(codes)
     if seen.cluster_error is not None:
-        click.echo(str(seen.cluster_error), err=True)
+        say(str(seen.cluster_error))
         found.append(seen.cluster_error.exit_code)
     for message in seen.strangers:
-        click.echo(message, err=True)
+        say(message)
     return worst([*found, *(machine.exit_code for machine in seen.machines)])
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from migrate.cli.options import only
-from migrate.cli.output import result, show, style
+from migrate.cli.output import result, style
 from migrate.cli.saying import Saying, report_options
+from migrate.cli.terminal import show
 from migrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,10 +55,20 @@ def report(files: tuple[str, ...], saying: Saying, comparing: bool, anonymize: b
 @click.command()
 @click.argument("name", type=click.Choice(["report", "state", "plan"]), default="report", metavar="[report|state|plan]")
 def schema(name: str) -> int:
-    """Print a JSON schema: of reports (inspect, scan, report -o json), of states (apply, rollback, status, verify -o json), of plans."""
+    """Print a JSON schema: of reports (inspect, scan, report -o json), of states (apply, rollback, release, status -o json), of plans."""
     from migrate.report.schemas import SCHEMAS
 
     show(SCHEMAS[name]())
+    return 0
+
+
+@click.command()
+@click.argument("name", type=click.Choice(["inspect", "scan", "apply"]), required=False, metavar="[inspect|scan|apply]")
+def rbac(name: str | None) -> int:
+    """Print the smallest roles that a command needs in the cluster, as YAML for kubectl apply: of all commands, when none is named."""
+    from migrate.run.kube.rights import RIGHTS, roles_of
+
+    show("---\n".join(roles_of(rights.name) for rights in RIGHTS if name in (None, rights.name)))
     return 0
 
 

@@ -15,14 +15,14 @@ from migrate.errors import UsageError
 if TYPE_CHECKING:
     from migrate.report.model import Report
     from migrate.report.waivers import FindingWaiver
-    from migrate.rules import Severity
+    from migrate.rules import Confidence, Severity
 
 FORM = ReportForm()
 
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """How a report is to be said; `fail_on` is None where no finding counts as a failure."""
+    """How a report is to be said; `fail_on` is None where no finding counts as a failure; `least` is --min-confidence."""
 
     form: str
     out: str | None
@@ -31,15 +31,18 @@ class Saying:
     fail_on: Severity | None
     waivers: tuple[FindingWaiver, ...]
     color: str
+    least: Confidence
 
     def say(self, report: Report) -> int:
         """Write the report; 3 when a finding at or above --fail-on stands, else 0. Raises UsageError."""
         from migrate.report.causes import fails
+        from migrate.report.sure import sure_enough
         from migrate.report.waivers import waived
         from migrate.report.write import Wish, write_report
         from migrate.rules.table import OWN_EXIT_CODE
         from migrate.run.clock import SystemClock
 
+        report = sure_enough(report, self.least)
         if self.waivers:
             report = waived(report, self.waivers, SystemClock().now().date())
         wish = Wish(style=style(self.color, self.out), show_info=self.info, headers=self.headers, fail_on=self.fail_on)
@@ -56,9 +59,10 @@ def _saying(
     fail_on: str,
     waive: tuple[str, ...],
     waivers: str | None,
+    min_confidence: str,
     color: str,
 ) -> Saying:
-    from migrate.rules import Severity
+    from migrate.rules import Confidence, Severity
 
     return Saying(
         form=form,
@@ -68,6 +72,7 @@ def _saying(
         fail_on=None if fail_on == "never" else Severity(fail_on),
         waivers=(*(_in_file(waivers) if waivers else ()), *map(_inline, waive)),
         color=color,
+        least=Confidence(min_confidence),
     )
 
 
@@ -84,6 +89,13 @@ report_options = group(
         default="blocker",
         show_default=True,
         help="Findings that exit with 3.",
+    ),
+    click.option(
+        "--min-confidence",
+        type=click.Choice(["seen", "could-reach", "text-only"]),
+        default="text-only",
+        show_default=True,
+        help="Leave out findings of less confidence: could-reach is a mount of a parent folder, text-only a word of a text.",
     ),
     click.option(
         "--waive", multiple=True, metavar="CODE[:SUBJECT]=REASON", help="Waive for --fail-on; @2027-01-31 at the end is the last day."

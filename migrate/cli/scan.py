@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from migrate import __version__
+from migrate.cli.kubernetes_version import KubernetesMinor
 from migrate.cli.options import debug_option, only, target_options
 from migrate.cli.saying import Saying, report_options
+from migrate.cli.terminal import say
 from migrate.errors import NodeUnreadable, UsageError, worst
 
 if TYPE_CHECKING:
     from migrate.report.model import Report
     from migrate.rules import Rule
+    from migrate.run.render import Renderers
     from migrate.run.scan import Files
+    from migrate.run.walk import LeftOut
     from migrate.targets import Target
 
-BOTH = ("target", "crio_defaults", "all_workloads", "form", "out", "no_headers", "show_info", "fail_on", "waive", "waivers", "color")
+BOTH = (
+    "target",
+    "crio_defaults",
+    "all_workloads",
+    "form",
+    "out",
+    "no_headers",
+    "show_info",
+    "fail_on",
+    "waive",
+    "waivers",
+    "color",
+    "min_confidence",
+    "kubernetes",
+)
+
+PIPED = "kubectl get all,cm -A -o json | docker2cri scan -"
+OF_LIVE = ("live", "kubeconfig", "context")
+OF_FILES = ("values", "sets", "kube_version", "no_render", "exclude", "gitignore")
 
 
 @click.command()
@@ -28,7 +52,20 @@ BOTH = ("target", "crio_defaults", "all_workloads", "form", "out", "no_headers",
 @click.option("--context", help="With --live: kubeconfig context.")
 @target_options
 @click.option("--all-workloads", is_flag=True, help="Parse every document, and list workloads without findings too.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out paths, as a line of a .gitignore in each PATH would.")
+@click.option("--gitignore", is_flag=True, help="Leave out what .gitignore files below each PATH leave out.")
 @click.option("-f", "--values", multiple=True, type=click.Path(), metavar="FILE", help="Values for Helm charts.")
+@click.option(
+    "--kubernetes",
+    type=KubernetesMinor(),
+    metavar="1.NN",
+    help="Version of the Pod Security levels (default: the cluster's, or the newest).",
+)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Values for Helm charts, as helm takes them.")
+@click.option(
+    "--kube-version", metavar="1.NN", help="The version of Kubernetes that charts are rendered for (default: that of --kubernetes)."
+)
+@click.option("--no-render", is_flag=True, help="Start neither helm nor kubectl: read charts and kustomizations by their files.")
 @report_options
 @debug_option
 def scan(
@@ -39,6 +76,12 @@ def scan(
     target: Target,
     all_workloads: bool,
     values: tuple[str, ...],
+    sets: tuple[str, ...],
+    kube_version: str | None,
+    no_render: bool,
+    exclude: tuple[str, ...],
+    gitignore: bool,
+    kubernetes: tuple[int, int] | None,
     saying: Saying,
 ) -> int:
     """Say what in files would break when nodes leave Docker, with file, line and column. Reads; without --live it asks no cluster.
@@ -51,28 +94,44 @@ def scan(
     if live == bool(paths):
         seen = "--live and paths" if live else "nothing to scan"
         raise UsageError(seen=seen, expected="files, folders or - for standard input; or --live", next="docker2cri scan PATH")
-    only((*BOTH, "live", "kubeconfig", "context") if live else (*BOTH, "values"), "scan --live" if live else "scan PATH")
+    only(
+        (*BOTH, *(OF_LIVE if live else OF_FILES)),
+        "scan --live" if live else "scan PATH",
+    )
     infos = saying.info or saying.fail_on is Severity.INFO
     asked = tuple(rule for rule in RULES if infos or rule.severity is not Severity.INFO)
     unseen = [] if infos else [("rules of severity info", "they are asked with --info")]
     if live:
-        return saying.say(_live(target, asked, unseen, all_workloads, kubeconfig, context))
-    return _files(paths, target, asked, unseen, all_workloads, values, saying)
+        return saying.say(_live(target, asked, unseen, all_workloads, kubeconfig, context, kubernetes))
+    from migrate.manifests.ignore import patterns
+    from migrate.run.render import Renderers
+    from migrate.run.walk import LeftOut
+
+    for file in values:
+        if not os.path.isfile(file):
+            raise UsageError(seen=f"--values {file}: no such file", expected="a file of values", next=f"ls {shlex.quote(file)}")
+    rendered_for = kube_version or (f"{kubernetes[0]}.{kubernetes[1]}" if kubernetes else "")
+    renderers = Renderers(values=values, sets=sets, kube_version=rendered_for, off=no_render)
+    return _files(paths, target, asked, unseen, all_workloads, renderers, LeftOut(patterns(exclude), gitignore), kubernetes, saying)
 
 
 def _live(
-    target: Target, asked: tuple[Rule, ...], unseen: list[tuple[str, str]], everything: bool, kubeconfig: str | None, context: str | None
+    target: Target,
+    asked: tuple[Rule, ...],
+    unseen: list[tuple[str, str]],
+    everything: bool,
+    kubeconfig: str | None,
+    context: str | None,
+    kubernetes: tuple[int, int] | None,
 ) -> Report:
-    import os
-
     from migrate.report.build import build_report
     from migrate.report.model import NotChecked
     from migrate.run.clock import SystemClock
     from migrate.run.kube.client import connect
     from migrate.run.kube.roll import roll
 
-    cluster = connect(kubeconfig=kubeconfig, context=context, environ=os.environ, clock=SystemClock())
-    found = roll(cluster, target, asked)
+    cluster = connect(kubeconfig=kubeconfig, context=context, environ=os.environ, clock=SystemClock(), role="scan")
+    found = roll(cluster, target, asked, kubernetes=kubernetes)
     told = tuple(workload for workload in found.workloads if everything or workload.findings)
     unseen.append((f"{len(found.cluster.nodes)} nodes", "only the API was asked; inspect reads nodes"))
     unseen.append(("ConfigMaps", "they are not read here; inspect --config-maps does"))
@@ -86,6 +145,7 @@ def _live(
         kind="scan",
         cluster=found.cluster,
         name=context or "",
+        kubernetes=kubernetes,
         not_checked=[NotChecked(what=what, reason=reason) for what, reason in unseen],
     )
 
@@ -96,20 +156,22 @@ def _files(
     asked: tuple[Rule, ...],
     unseen: list[tuple[str, str]],
     everything: bool,
-    values: tuple[str, ...],
+    renderers: Renderers,
+    limits: LeftOut,
+    kubernetes: tuple[int, int] | None,
     saying: Saying,
 ) -> int:
     from migrate.rules.ground import Ground
     from migrate.rules.scan import Scan
-    from migrate.run.render import Renderers
     from migrate.run.scan import Files
 
-    files = Files(Scan(Ground(target), asked, everything=everything), Renderers(values=values))
+    files = Files(Scan(Ground(target, kubernetes=kubernetes), asked, everything=everything), renderers, limits)
     files.paths(paths, sys.stdin.buffer)
     code = saying.say(_report(files, unseen))
     for file in files.unreadable:
-        told = NodeUnreadable(seen=f"{file.what}: {file.reason}", expected="a file that can be read", next=f"ls -l {file.what}")
-        click.echo(str(told), err=True)
+        to_do = f"ls -l {shlex.quote(file.path)}" if file.path else PIPED
+        told = NodeUnreadable(seen=f"{file.what}: {file.reason}", expected="a file that can be read", next=to_do)
+        say(str(told))
     return worst([code, NodeUnreadable.exit_code if files.unreadable else 0])
 
 
@@ -123,7 +185,7 @@ def _report(files: Files, unseen: list[tuple[str, str]]) -> Report:
 
     now = SystemClock().now()
     judged, scan = files.scan.judged, files.scan
-    told = [(file.what, file.reason) for file in files.unreadable]
+    told = files.told
     if passed := scan.documents - scan.parsed:
         reason = "they hold no word that a rule looks for; --all-workloads reads them too"
         told.append((f"{passed} of {scan.documents} documents", reason))
@@ -134,6 +196,8 @@ def _report(files: Files, unseen: list[tuple[str, str]]) -> Report:
         tool=__version__,
         taken=int(now.timestamp()),
         kind="scan",
+        kubernetes=scan.ground.kubernetes,
         not_checked=[NotChecked(what=what, reason=reason) for what, reason in (*told, *unseen)],
     )
-    return waive_inline(replace(report, notes=(*report.notes, *files.rendered)), judged.waivers, now.date())
+    report = replace(report, files_read=files.ledger.read, documents_read=scan.documents)
+    return waive_inline(report, judged.waivers, now.date(), {rule.code for rule in scan.rules})

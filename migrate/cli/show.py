@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
-import click
-
 from migrate import __version__
+from migrate.cli.terminal import say
 from migrate.errors import UsageError
 from migrate.plan.events import VERSION, Event
 from migrate.report.events import json_line, plain_line
+from migrate.report.plain import messages
 from migrate.report.state_text import COLORS
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ class Show:
             with suppress(OSError):
                 self._stream.close()
 
-    def tell(self, event: Event) -> None:
-        """Show one event."""
+    def tell(self, told: Event) -> None:
+        """Show one event: what a node said in it without its secrets, and nothing of it as markup or a terminal's order."""
+        event = messages(told)
         with self._lock:
             self._write(event)
             known = self._latest.get(event.node)
@@ -72,7 +74,7 @@ class Show:
             line = plain_line(event, time.strftime("%H:%M:%S", time.localtime(event.at)))
             with suppress(OSError):  # the reader of this stream is gone; the run does not end for that
                 if self._live is None:
-                    click.echo(line, err=True)
+                    say(line)
                 elif event.type in ("node.end", "note"):
                     self._live.console.print(line, markup=False, highlight=False, style=COLORS.get(event.status))
 
@@ -87,6 +89,7 @@ class Show:
 
     def _table(self) -> Table:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
         now = time.time()
@@ -95,7 +98,8 @@ class Show:
                 continue
             where = f"{event.segment} {event.step}/{event.steps}" if event.steps else event.segment
             elapsed = int(now - self._started[node])
-            table.add_row(node, where, f"{elapsed // 60:02}:{elapsed % 60:02}", event.text)
+            cells = (node, where, f"{elapsed // 60:02}:{elapsed % 60:02}", event.text)
+            table.add_row(*map(Text, cells))  # a plain str would be read as markup
         return table
 
 
@@ -105,7 +109,10 @@ def _stream(path: str | None) -> IO[str] | None:
     if path == "-":
         return sys.stdout
     try:
-        return Path(path).open("w", encoding="utf-8")
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        if stat.S_ISREG(os.fstat(handle).st_mode):  # a file that was there had a mode of its own
+            os.fchmod(handle, 0o600)
+        return os.fdopen(handle, "w", encoding="utf-8")
     except OSError as wrong:
         raise UsageError(
             seen=f"--events {path}: {wrong.strerror}", expected="a file that can be written, or -", next="name another"

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
+
+T = TypeVar("T")
+
+
+def decode(data: bytes | str | msgspec.Raw, kind: type[T]) -> T:
+    """The value of a JSON text of this shape; raises msgspec.DecodeError for every other text, also for one that is nested too deep."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except RecursionError as wrong:
+        raise msgspec.DecodeError("JSON is nested too deep") from wrong
+    except UnicodeDecodeError as wrong:
+        raise msgspec.DecodeError(f"JSON is not UTF-8: {wrong.reason}") from wrong
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

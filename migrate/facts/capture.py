@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from migrate.formats import json_doc
+
 FORMAT = 1
 TIMED_OUT = 124  # coreutils timeout(1)
 NOT_FOUND = 127  # POSIX sh: the command does not exist
@@ -91,7 +93,7 @@ def dump(capture: Capture) -> str:
 
 def load(text: str) -> Capture:
     """The capture that `dump` wrote; raises ValueError with what is wrong."""
-    document = json.loads(text)
+    document = json_doc.loose(text)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError(f"not a docker2cri capture of format {FORMAT}")
     try:
@@ -102,7 +104,7 @@ def load(text: str) -> Capture:
             commands={key: _command_from_json(value) for key, value in document["commands"].items()},
             paths={key: _path_from_json(value) for key, value in document["paths"].items()},
         )
-    except (KeyError, TypeError, AttributeError) as wrong:
+    except (KeyError, TypeError, AttributeError, OverflowError) as wrong:
         raise ValueError(f"a capture lacks or misshapes {wrong}") from wrong
 
 

@@ -6,19 +6,23 @@ Values that may hold secrets are not among the fields: of a container's environm
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Generic, TypeVar
 
 import msgspec
 
-from migrate.facts.api import Condition, Metadata, Model
+from migrate.facts.api import Condition, Metadata, Model, decode
 from migrate.facts.config_use import ConfigUse
+from migrate.facts.control_plane import node_monitor_grace
 from migrate.facts.kubeadm import KUBELET_CONFIG, KubeadmConfig, KubeletConfigMap
-from migrate.facts.owners import Owners
+from migrate.facts.owners import Owners, Title
 from migrate.facts.pod import Pod, PodTemplate, TemplateMetadata
+from migrate.facts.pod_scheduling import LabelSelector, NodeSelector
 from migrate.facts.pod_volumes import HostPath
 from migrate.facts.resolve import resolve
+from migrate.facts.room import Room
 from migrate.facts.values import Unreadable
 
 KEPT_ANNOTATIONS = (
@@ -37,6 +41,7 @@ KEPT_ANNOTATIONS = (
     "container.seccomp.security.alpha.kubernetes.io/",
 )
 CRI_SOCKET = "kubeadm.alpha.kubernetes.io/cri-socket"
+SMOKE_ANNOTATION = "docker2cri.io/smoke-test"  # why the smoke pod of an earlier run never ran on the node, before anything was disturbed
 
 
 class Taint(Model, frozen=True):
@@ -102,43 +107,6 @@ class Node(Model, frozen=True):
         """Whether a control-plane role label or taint marks it (kubeadm: `master` up to 1.23, `control-plane` from 1.20)."""
         keys = set(self.metadata.labels or ()) | {taint.key for taint in self.spec.taints or ()}
         return bool(keys & {"node-role.kubernetes.io/master", "node-role.kubernetes.io/control-plane"})
-
-
-class LabelRequirement(Model, frozen=True):
-    """One expression of a label selector."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...] | None = None
-
-
-class LabelSelector(Model, frozen=True):
-    """A label selector; empty matches everything."""
-
-    match_labels: dict[str, str] | None = None
-    match_expressions: tuple[LabelRequirement, ...] | None = None
-
-    def matches(self, labels: dict[str, str] | None) -> bool:
-        """Whether an object with these labels is selected."""
-        have = labels or {}
-        if any(have.get(key) != value for key, value in (self.match_labels or {}).items()):
-            return False
-        return all(_requirement_holds(requirement, have) for requirement in self.match_expressions or ())
-
-
-def _requirement_holds(requirement: LabelRequirement, labels: dict[str, str]) -> bool:
-    values = requirement.values or ()
-    match requirement.operator:
-        case "In":
-            return labels.get(requirement.key) in values
-        case "NotIn":
-            return labels.get(requirement.key) not in values
-        case "Exists":
-            return requirement.key in labels
-        case "DoesNotExist":
-            return requirement.key not in labels
-        case _:
-            return False
 
 
 class BudgetSpec(Model, frozen=True):
@@ -236,11 +204,18 @@ class VolumeClaimRef(Model, frozen=True):
     namespace: str = ""
 
 
+class VolumeNodeAffinity(Model, frozen=True):
+    """The nodes from which a PersistentVolume can be reached."""
+
+    required: NodeSelector | None = None
+
+
 class PersistentVolumeSpec(Model, frozen=True):
-    """PersistentVolume spec: only node-bound sources."""
+    """PersistentVolume spec: only what binds it to nodes."""
 
     host_path: HostPath | None = None
     local: LocalPath | None = None
+    node_affinity: VolumeNodeAffinity | None = None
     claim_ref: VolumeClaimRef | None = None
 
 
@@ -256,6 +231,16 @@ class ConfigMap(Model, frozen=True):
 
     metadata: Metadata
     data: dict[str, str] | None = None
+
+
+class ClusterIdentity(Model, frozen=True):
+    """Which cluster it is: the UID of its namespace kube-system, and the SHA-256 of the CA that its API server was trusted by.
+
+    Either is empty where it is not known.
+    """
+
+    uid: str = ""
+    ca: str = ""
 
 
 class ClusterFacts(Model, frozen=True, dict=True):
@@ -275,6 +260,7 @@ class ClusterFacts(Model, frozen=True, dict=True):
     kubelet_configs: tuple[KubeletConfigMap, ...] = ()
     kubeadm: KubeadmConfig | None = None
     config_uses: tuple[ConfigUse, ...] = ()
+    identity: ClusterIdentity = ClusterIdentity()
     unreadable: tuple[Unreadable, ...] = ()
 
     @property
@@ -284,10 +270,10 @@ class ClusterFacts(Model, frozen=True, dict=True):
 
     def node(self, name: str) -> Node | None:
         """The Node object of this name, or None."""
-        return next((node for node in self.nodes if node.name == name), None)
+        return self._by_name.get(name)
 
     def pods_on(self, name: str) -> tuple[Pod, ...]:
-        """The pods bound to the node of this name, in namespace/name order."""
+        """The pods bound to the node of this name, in namespace/name order, without the smoke pod that an interrupted run left."""
         return self._by_node.get(name, ())
 
     def owner_of(self, metadata: Metadata) -> str:
@@ -308,10 +294,39 @@ class ClusterFacts(Model, frozen=True, dict=True):
         return {title: tuple(uses) for title, uses in found.items()}
 
     @cached_property
+    def monitor_grace(self) -> tuple[int, str]:
+        """See control_plane.node_monitor_grace."""
+        return node_monitor_grace(self.pods, self.server)
+
+    @cached_property
+    def room(self) -> Room:
+        """The room on the nodes, as the scheduler counts it."""
+        return Room(self.nodes, self.pods)
+
+    @cached_property
+    def daemon_sets(self) -> frozenset[tuple[str, str]]:
+        """The DaemonSets that were listed, by namespace and name."""
+        return frozenset((owner.metadata.namespace, owner.metadata.name) for owner in self.owners if owner.kind == "DaemonSet")
+
+    @cached_property
+    def nodes_of_owner(self) -> Mapping[Title, Counter[str]]:
+        """Where the pods of each topmost owner live, counted by node; one that no node has is counted under the empty name."""
+        found: dict[Title, Counter[str]] = {}
+        for pod in self.pods:
+            if not pod.finished and pod.metadata.deletion_timestamp is None:
+                found.setdefault(self.ownership.of("Pod", pod.metadata), Counter())[pod.spec.node_name] += 1
+        return found
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Node]:
+        return {node.name: node for node in reversed(self.nodes)}
+
+    @cached_property
     def _by_node(self) -> Mapping[str, tuple[Pod, ...]]:
         found: dict[str, list[Pod]] = {}
         for pod in self.pods:
-            found.setdefault(pod.spec.node_name, []).append(pod)
+            if not pod.smoke:
+                found.setdefault(pod.spec.node_name, []).append(pod)
         return {name: tuple(sorted(pods, key=lambda pod: pod.key)) for name, pods in found.items()}
 
     @cached_property
@@ -347,7 +362,7 @@ resolve(Page[Node], Page[Pod], Page[Budget], Page[Owner], Page[PersistentVolume]
 
 def decode_list(page: bytes, item: type[M]) -> tuple[tuple[M, ...], str]:
     """One page of a raw list answer as `item` values, and the token of the next page (empty at the end); raises msgspec.DecodeError."""
-    answer: Page[M] = msgspec.json.decode(page, type=Page[item])  # type: ignore[valid-type]
+    answer: Page[M] = decode(page, Page[item])  # type: ignore[valid-type]
     return answer.items or (), answer.metadata.continue_
 
 
@@ -378,4 +393,4 @@ def dump_cluster(facts: ClusterFacts) -> str:
 
 def load_cluster(text: str) -> ClusterFacts:
     """The reading that `dump_cluster` wrote; raises ValueError (msgspec.DecodeError is one)."""
-    return msgspec.json.decode(text, type=ClusterFacts)
+    return decode(text, ClusterFacts)

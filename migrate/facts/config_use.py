@@ -8,11 +8,12 @@ from migrate.facts.api import Model
 
 
 class ConfigUseKind(StrEnum):
-    """What a line has to do with Docker: a `call` of its command or socket, a `log parser` of its files, a `query` of its names."""
+    """What a line has to do with Docker: a `call` of it or its socket, a `log parser` of its files, a `query` of its names, a `setting`."""
 
     CALL = "call"
     LOG_PARSER = "log parser"
     QUERY = "query"
+    SETTING = "setting"
 
 
 class ConfigUse(Model, frozen=True):

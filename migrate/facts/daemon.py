@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from migrate.formats.number import whole
+
 FILE = "daemon.json"
 # dockerd's flags that are named otherwise than the key they set.
 FLAGS: Mapping[str, str] = {
@@ -114,7 +116,8 @@ def _shaped(key: str, pairs: Sequence[tuple[str, Any]]) -> Any:
     if pairs[0][0] != key and key.endswith("s"):
         return values
     last = values[-1]
-    return int(last) if isinstance(last, str) and last.isdecimal() and key in NUMBERS else last
+    number = whole(last) if isinstance(last, str) and key in NUMBERS else None
+    return last if number is None else number
 
 
 def _option(text: str) -> tuple[str, Any]:
@@ -136,10 +139,8 @@ def _ulimit(text: str) -> tuple[str, Any] | None:
     """`nofile=SOFT[:HARD]`, the hard limit being the soft one when it is left out (docker/go-units ParseUlimit); None for no such text."""
     name, _, limits = text.partition("=")
     soft, _, hard = limits.partition(":")
-    try:
-        return name, {"Name": name, "Soft": int(soft), "Hard": int(hard or soft)}
-    except ValueError:
-        return None
+    numbers = whole(soft), whole(hard or soft)
+    return None if None in numbers else (name, {"Name": name, "Soft": numbers[0], "Hard": numbers[1]})
 
 
 PROXIES = ("http-proxy", "https-proxy", "no-proxy")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from migrate.facts.api import Metadata, Model
+from migrate.facts.api import Metadata, Model, decode
 from migrate.facts.cluster import Budget, Node, NodeStatus
 from migrate.facts.pod import ContainerStatus, Pod, PodStatus
 from migrate.facts.redact import mask, printable
@@ -23,7 +23,7 @@ class FieldOwner(Model, frozen=True):
 
     def owns(self, *path: str) -> bool:
         """Whether the field at this path (`spec`, `unschedulable`) is this manager's."""
-        tree = msgspec.json.decode(self.fields_v1)
+        tree = decode(self.fields_v1, object)
         for name in path:
             if not isinstance(tree, dict) or f"f:{name}" not in tree:
                 return False

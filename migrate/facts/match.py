@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from migrate.facts.cluster import Node
 from migrate.facts.model import NodeFacts
+from migrate.formats.listing import few
 
 COMPARE = "kubectl get nodes -o wide, and compare it with the inventory"
 
@@ -81,7 +82,7 @@ def match(machines: Sequence[InventoryMachine], nodes: Sequence[Node]) -> tuple[
             if claimed[node] == 1:
                 results.append(Matched(host, node, evidence))
                 continue
-            others = ", ".join(other for other, proof in proofs.items() if other != host and list(proof) == [node])
+            others = few(other for other, proof in proofs.items() if other != host and list(proof) == [node])
             reason = f"it seems to be node {node} by its {_and(evidence)}, and so does {others}"
         elif found:
             reason = "it could be " + " or ".join(f"node {node} (same {_and(evidence)})" for node, evidence in found.items())
@@ -100,6 +101,34 @@ def match(machines: Sequence[InventoryMachine], nodes: Sequence[Node]) -> tuple[
         if node.name not in matched
     ]
     return tuple(results)
+
+
+def node_by_name(host: str, address: str, nodes: Sequence[Node]) -> Node | str:
+    """The Node that an operator means by a host's name and address, or why that cannot be said.
+
+    Nothing that the machine says of itself counts, and a kubelet writes its own Node's status: an address or a machine that two Nodes
+    claim proves nothing.
+    """
+    named = [node for node in nodes if node.name.lower() == host.lower()]
+    named = named or [node for node in nodes if _label(host) and _label(node.name.lower()) == _label(host.lower())]
+    at = [node for node in nodes if any(known.address == address for known in node.status.addresses or ())]
+    found = named or at
+    if len(found) != 1:
+        seen = "no Node has its name or address" if not found else f"it could be {few(node.name for node in found)}"
+        return f"{seen}, and what the machine says of itself is no proof"
+    (node,) = found
+    if others := [other.name for other in at if other is not node]:
+        return f"{address} is an address of {few(sorted([node.name, *others]))}: one of them claims what is not its own"
+    info = node.status.node_info
+    same = [other.name for other in nodes if info.machine_id and _machine(other) == _machine(node)]
+    if len(same) > 1:
+        return f"{few(sorted(same))} claim to be one machine (machine-id {info.machine_id})"
+    return node
+
+
+def _machine(node: Node) -> tuple[str, str]:
+    info = node.status.node_info
+    return info.machine_id, info.system_uuid.lower()
 
 
 def _proofs(machines: Sequence[InventoryMachine], nodes: Sequence[Node]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -13,6 +13,7 @@ from typing import Any
 from migrate.facts import daemon
 from migrate.facts.capture import PathReading
 from migrate.facts.daemon import Given
+from migrate.facts.etcd import Etcd
 from migrate.facts.runtimes import Runtime
 from migrate.facts.values import Place as Place
 from migrate.facts.values import Unreadable as Unreadable
@@ -86,7 +87,8 @@ class Kubelet:
 
     `flags` are what the files say now; `running` is the argv of the live process, None when it does not run.
     `config` is the decoded KubeletConfiguration, None when no --config is given. `start` is where ExecStart= is, `variables` are the
-    places of the variables whose words it takes whole (`$KUBELET_EXTRA_ARGS`), in command-line order.
+    places of the variables whose words it takes whole (`$KUBELET_EXTRA_ARGS`), in command-line order. `program` is that of ExecStart=;
+    `reported`: the version is what the Node reports, because an earlier version's capture did not ask this program.
     """
 
     version: str
@@ -96,6 +98,8 @@ class Kubelet:
     config_path: str | None
     config: Mapping[str, Any] | Unreadable | None
     running: tuple[str, ...] | None
+    program: str = "kubelet"
+    reported: bool = False
 
     def flag(self, name: str) -> KubeletFlag | None:
         """The winning flag of this name (without dashes), or None."""
@@ -152,9 +156,15 @@ class Container:
         return self.state in ("running", "restarting", "paused")
 
 
+CONTAINERD_STORE = "io.containerd.snapshotter.v1"
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image in Docker's store: `id` is the config digest, `size` is in bytes; no `digests` means that it was never pulled or pushed."""
+    """An image in Docker's store: `id` is the config digest, `size` is in bytes; no `digests` means that it was never pulled or pushed.
+
+    In a containerd store (`Docker.keeps_digests`) `id` is the digest of its manifest or index, and every image has `digests`.
+    """
 
     id: str
     tags: tuple[str, ...]
@@ -164,7 +174,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Docker:
-    """Docker Engine. What needs the daemon (`info` and later fields) is None when docker.service was not active: nothing wakes it."""
+    """Docker Engine. What needs the daemon (`info` and later fields) is None when docker.service was not active: nothing wakes it.
+
+    `process_proxies` are the proxy variables of the running process, empty also where an earlier version's capture did not ask.
+    """
 
     version: str
     daemon_json: Mapping[str, Any] | Unreadable | None
@@ -178,11 +191,18 @@ class Docker:
     child_containerd: bool | None
     containers: tuple[Container, ...]
     images: tuple[Image, ...]
+    process_proxies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def standalone(self) -> tuple[Container, ...]:
         """Containers that the kubelet did not make."""
         return tuple(container for container in self.containers if container.pod is None)
+
+    @property
+    def keeps_digests(self) -> bool:
+        """Whether its images lie in a containerd: with the digests of their registries, an image's ID being one of them (`docker info`)."""
+        status = (self.info or {}).get("DriverStatus")
+        return isinstance(status, list) and ["driver-type", CONTAINERD_STORE] in status
 
     @property
     def given(self) -> tuple[Given, ...]:
@@ -199,7 +219,8 @@ class Containerd:
     """The system's containerd.
 
     `cri` is the CRI plugin's state (`ok`, `skip`, `error`, `disabled`); `loaded` is `containerd config dump` decoded: the file merged over
-    the defaults, as the daemon would load it now.
+    the defaults, as the daemon would load it now. `imports` are the files that are merged after the main one, in order. `socket`, `root`
+    and `state` are where it listens and keeps its data: its command line, else its files, else the dump, else its defaults.
     """
 
     version: str
@@ -209,14 +230,26 @@ class Containerd:
     cri: str | None
     images: tuple[str, ...]
     tasks: int
+    imports: tuple[str, ...] = ()
+    socket: str = "/run/containerd/containerd.sock"
+    root: str = "/var/lib/containerd"
+    state: str = "/run/containerd"
 
 
 @dataclass(frozen=True, slots=True)
 class Crio:
-    """CRI-O: its version, and `crio config` decoded, its files merged as it would start with them (defaults may be left out)."""
+    """CRI-O: its version, and `crio config` decoded, its files merged as it would start with them (defaults may be left out).
+
+    `config_path` and `config_dir` are its main file and the folder of its drop-ins. `socket` and `root` are where it listens and keeps
+    its images: its command line, else what it loads, else its defaults.
+    """
 
     version: str
     loaded: Mapping[str, Any] | Unreadable
+    config_path: str = "/etc/crio/crio.conf"
+    config_dir: str = "/etc/crio/crio.conf.d"
+    socket: str = "/var/run/crio/crio.sock"
+    root: str = "/var/lib/containers/storage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +268,10 @@ class CriDockerd:
 class Cni:
     """Pod networking as files.
 
-    `config` is the first configuration by name, the one in force (libcni); `leases` are host-local's (network, address, container).
-    `speaks` are the versions of the specification that plugins in /opt/cni/bin support, by plugin, of those that were asked and answered.
+    `config` is the first configuration by name, the one in force (libcni); `plugins` are the programs in the folders in force, `leases`
+    host-local's (network, address, container). `speaks` are the versions of the specification that plugins there support, by plugin, of
+    those that were asked and answered. `unread` are folders in force that nobody looked into (an earlier version's capture): what is not
+    known of them is not missing.
     """
 
     config_dir: str
@@ -246,6 +281,7 @@ class Cni:
     plugins: tuple[str, ...]
     leases: tuple[tuple[str, str, str], ...]
     speaks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +293,14 @@ class Filesystem:
     mount: str
     size: int
     available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mount point near the root (pods' own are not in it), and whether it can be written."""
+
+    path: str
+    writable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,6 +450,9 @@ class NodeFacts:
     tools: Mapping[str, str | None] = field(default_factory=dict)
     # None where the kubelet does not talk to it
     cri_dockerd: CriDockerd | Unreadable | None = None
+    mounts: tuple[Mount, ...] = ()
+    # None where the node has no member of its own, or an earlier version's capture did not ask
+    etcd: Etcd | Unreadable | None = None
 
     @property
     def daemon_settings(self) -> Mapping[str, Any]:

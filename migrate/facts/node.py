@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from migrate.errors import understood
 from migrate.facts.capture import Capture
-from migrate.facts.model import CriDockerd, Kubelet, NodeFacts
+from migrate.facts.model import Containerd, CriDockerd, Crio, Kubelet, NodeFacts
 from migrate.facts.parse import leaning, system
 from migrate.facts.parse.actors import actors
 from migrate.facts.parse.cni import cni
@@ -14,10 +15,12 @@ from migrate.facts.parse.containerd import containerd
 from migrate.facts.parse.cri_dockerd import cri_dockerd
 from migrate.facts.parse.crio import crio
 from migrate.facts.parse.docker import docker
+from migrate.facts.parse.etcd import etcd
 from migrate.facts.parse.kubelet import endpoint, kubelet
 from migrate.facts.parse.reading import Reading
 from migrate.facts.parse.runtimes import runtimes
 from migrate.facts.parse.units import units
+from migrate.facts.runtime_table import CONTAINERD, CRIO
 from migrate.facts.runtimes import inside
 from migrate.facts.values import Unreadable
 from migrate.formats import FormatError, yaml_doc
@@ -25,14 +28,22 @@ from migrate.formats import FormatError, yaml_doc
 SOCKETS = "/run/"
 
 
-def facts_from(capture: Capture) -> NodeFacts:
-    """The facts of one machine. Never raises on odd content: what cannot be read is in `unreadable`."""
+def facts_from(capture: Capture, reported: str = "") -> NodeFacts:
+    """The facts of one machine; what of it cannot be read is in `unreadable`. Raises NodeUnreadable for answers that nobody foresaw.
+
+    `reported` is the kubelet's version as the Node has it, for a capture that did not ask the kubelet itself.
+    """
+    return understood(capture.host, lambda: parsed(capture, reported))
+
+
+def parsed(capture: Capture, reported: str = "") -> NodeFacts:
+    """As `facts_from`, with whatever a parser raises."""
     reading = Reading(capture)
     loaded = units(reading)
-    node_kubelet = kubelet(reading, loaded)
+    node_kubelet = kubelet(reading, loaded, reported)
     node_docker, node_containerd = docker(reading, loaded), containerd(reading, loaded)
-    node_crio = crio(reading)
-    node_endpoint = endpoint(node_kubelet, reading)
+    node_crio = crio(reading, loaded)
+    node_endpoint = endpoint(node_kubelet, reading, _serving(node_containerd, node_crio))
     machine = system.operating_system(reading)
     shim = cri_dockerd(reading, loaded) if node_endpoint.kind == "cri-dockerd" else None
     config_dir, bin_dirs = _cni_directories(node_kubelet, shim)
@@ -69,9 +80,17 @@ def facts_from(capture: Capture) -> NodeFacts:
         inside=inside(machine.virtualization),
         tools=system.tools(reading),
         cri_dockerd=shim,
+        mounts=system.mounts(reading),
+        etcd=etcd(reading),
         unreadable=reading.unreadable,
         files=capture.paths,
     )
+
+
+def _serving(containerd: object, crio: object) -> dict[str, str]:
+    """The runtimes by the sockets that they are told to serve."""
+    found = {crio.socket: CRIO.name} if isinstance(crio, Crio) else {}
+    return found | ({containerd.socket: CONTAINERD.name} if isinstance(containerd, Containerd) else {})
 
 
 def _cni_directories(kubelet: Kubelet | Unreadable | None, shim: CriDockerd | Unreadable | None) -> tuple[str, tuple[str, ...]]:
@@ -80,7 +99,12 @@ def _cni_directories(kubelet: Kubelet | Unreadable | None, shim: CriDockerd | Un
         given = {name: value for name, value in shim.flags.items() if value}
     else:
         given = {flag.name: flag.value for flag in kubelet.flags if flag.wins and flag.value} if isinstance(kubelet, Kubelet) else {}
-    return given.get("cni-conf-dir", "/etc/cni/net.d"), tuple(given.get("cni-bin-dir", "/opt/cni/bin").split(","))
+    folders = given.get("cni-bin-dir", "/opt/cni/bin").split(",")
+    return _plain(given.get("cni-conf-dir", "/etc/cni/net.d")), tuple(_plain(folder) for folder in folders if folder)
+
+
+def _plain(folder: str) -> str:
+    return folder.rstrip("/") or folder
 
 
 def _crictl(reading: Reading) -> Mapping[str, Any] | Unreadable | None:

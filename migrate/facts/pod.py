@@ -1,29 +1,50 @@
-"""Pods as the API tells them: only the fields that rules and plans use. Of a container's environment only the names are kept."""
+"""Pods as the API tells them: only the fields that rules and plans use. Of an environment the names are kept, and what leads to Docker."""
 
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from migrate.facts.api import Condition, Metadata, Model, NamedReference
+from migrate.facts.env_value import kept, speaks
 from migrate.facts.pod_actions import ContainerProbe, Lifecycle
 from migrate.facts.pod_context import PodSecurityContext, SecurityContext
+from migrate.facts.pod_scheduling import Affinity, Toleration, TopologySpread
 from migrate.facts.pod_volumes import Volume
 from migrate.facts.resolve import resolve
 
 MIRROR = "kubernetes.io/config.mirror"
+SMOKE_NAMESPACE = "kube-system"  # of docker2cri's own pod: admission is least strict there and no quota is usual
+
+
+def smoke_name(node: str) -> str:
+    """The name of docker2cri's own pod on a node: the same in every run, so that one left behind is found."""
+    return f"docker2cri-smoke-{node}"
+
+
+class FieldReference(Model, frozen=True):
+    """A field of the pod (`status.hostIP`)."""
+
+    field_path: str = ""
 
 
 class EnvSource(Model, frozen=True):
     """Where a variable's value comes from; values themselves are not read."""
 
     config_map_key_ref: NamedReference | None = None
+    field_ref: FieldReference | None = None
 
 
 class EnvName(Model, frozen=True):
-    """The name of an environment variable; its value stays in the cluster."""
+    """The name of an environment variable; of its value only what leads to Docker is kept, the rest stays where it was."""
 
     name: str
+    value: str = ""
     value_from: EnvSource | None = None
+
+    def __post_init__(self) -> None:
+        if self.value:
+            force_setattr(self, "value", kept(self.name, self.value) if speaks(self.name, self.value) else "")
 
 
 class EnvFrom(Model, frozen=True):
@@ -33,9 +54,10 @@ class EnvFrom(Model, frozen=True):
 
 
 class Resources(Model, frozen=True):
-    """Limits by resource name, as quantities."""
+    """Limits and requests by resource name, as quantities."""
 
     limits: dict[str, str | int | float] | None = None
+    requests: dict[str, str | int | float] | None = None
 
 
 class ContainerPort(Model, frozen=True):
@@ -57,7 +79,7 @@ class VolumeMount(Model, frozen=True):
 
 
 class PodContainer(Model, frozen=True):
-    """A container of a pod."""
+    """A container of a pod; an init container whose `restart_policy` is `Always` goes on beside the others."""
 
     name: str
     image: str = ""
@@ -74,6 +96,7 @@ class PodContainer(Model, frozen=True):
     readiness_probe: ContainerProbe | None = None
     startup_probe: ContainerProbe | None = None
     lifecycle: Lifecycle | None = None
+    restart_policy: str = ""
 
 
 class PodOS(Model, frozen=True):
@@ -94,6 +117,10 @@ class PodSpec(Model, frozen=True):
     ephemeral_containers: tuple[PodContainer, ...] | None = None
     volumes: tuple[Volume, ...] | None = None
     node_selector: dict[str, str] | None = None
+    affinity: Affinity | None = None
+    tolerations: tuple[Toleration, ...] | None = None
+    topology_spread_constraints: tuple[TopologySpread, ...] | None = None
+    overhead: dict[str, str | int | float] | None = None
     termination_grace_period_seconds: int = 30
     runtime_class_name: str = ""
     security_context: PodSecurityContext | None = None
@@ -142,6 +169,12 @@ class Pod(Model, frozen=True):
     def mirror(self) -> bool:
         """Whether it mirrors a static pod of the kubelet."""
         return self.metadata.annotation(MIRROR) is not None
+
+    @property
+    def smoke(self) -> bool:
+        """Whether it is docker2cri's own, which the next smoke test and the next drain delete."""
+        own = (SMOKE_NAMESPACE, smoke_name(self.spec.node_name))
+        return (self.metadata.namespace, self.metadata.name) == own and self.metadata.controller is None
 
     @property
     def finished(self) -> bool:

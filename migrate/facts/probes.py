@@ -47,6 +47,8 @@ UNITS = (
     "origin-node.service",
     "atomic-openshift-node.service",
 )
+# programs that may lie outside PATH -> the unit that starts them
+STARTED = {"kubelet": "kubelet.service", "dockerd": "docker.service", "cri-dockerd": "cri-docker.service"}
 # Units that may change, restart or reboot the node by themselves; migrate/rules/actors_table.py says what each does.
 ACTOR_UNITS = (
     "puppet.service pe-puppet.service puppet-run.timer chef-client.service chef-client.timer cinc-client.service cinc-client.timer "
@@ -94,8 +96,19 @@ RUNTIME_STATE_FILES = (
     "/run/systemd/machines /run/libvirt/qemu /run/libvirt/lxc /var/lib/containers/storage/overlay-containers/containers.json "
     "/var/lib/containers/storage/vfs-containers/containers.json /var/lib/containers/storage/btrfs-containers/containers.json"
 )
-CNI_BIN = "/opt/cni/bin"  # where dockershim looks for plugins unless told otherwise
+CNI_BINS = ("/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni")  # looked into on every node (probe.sh, plugins)
 CNI_ASKED = ("loopback", "bridge", "portmap")
+# The etcd container of the kubelet, asked by its own etcdctl (3.3 wants the API's version said) with the health check's certificate.
+ETCD = "/etc/kubernetes/manifests/etcd.yaml"
+ETCD_KEYS = "/etc/kubernetes/pki/etcd"
+_ETCD_IDS = (
+    f"{DOCKER} ps -q --filter label=io.kubernetes.container.name=etcd --filter label=io.kubernetes.pod.namespace=kube-system"
+    " --filter label=io.kubernetes.docker.type=container | head -n 1"
+)
+_ETCDCTL = (
+    f"{DOCKER} exec --env ETCDCTL_API=3 ID etcdctl --write-out json --dial-timeout 3s --command-timeout 5s --endpoints https://127.0.0.1:2379"
+    f" --cacert {ETCD_KEYS}/ca.crt --cert {ETCD_KEYS}/healthcheck-client.crt --key {ETCD_KEYS}/healthcheck-client.key"
+)
 CREDENTIAL_FILES = (
     "/root/.docker/config.json /root/.dockercfg /.docker/config.json /.dockercfg /var/lib/kubelet/config.json /var/lib/kubelet/.dockercfg"
 )
@@ -105,7 +118,8 @@ CREDENTIAL_FILES = (
 class Probe:
     """One command to run on the node: `key` names its answer, `seconds` bounds it.
 
-    `gate` is a unit that must be active first; `there` is a path that must exist first: a state folder that a listing may otherwise make.
+    `gate` is a unit that must be active first; `there` is a path that must exist first: a state folder that a listing may otherwise make,
+    or a file without which there is nothing to ask.
     """
 
     key: str
@@ -121,8 +135,15 @@ def _search(pattern: str) -> str:
     return f"sh -c '{found} | xargs -r -0 grep -s -H -n -I -o -E \"$1\"' sh '{pattern}'"
 
 
+def _etcd(key: str, words: str) -> Probe:
+    """What etcd says, where the node has a member."""
+    return Probe(key, f"sh -c '{_ETCD_IDS} | xargs -r -I ID {_ETCDCTL} {words}' sh", 20, gate="docker.service", there=ETCD)
+
+
 PROBES: tuple[Probe, ...] = (
     Probe("uname", "uname -srm"),
+    # where files lie: mount points near the root, of their options whether they can be written
+    Probe("mounts", "grep -o -E '^[^ ]+ /[^ /]*(/[^ /]+){0,3} [^ ]+ r[ow]' /proc/mounts"),
     Probe("id", "id -u"),
     Probe("hostname", "uname -n"),
     Probe("date", "date -u +%s"),
@@ -133,7 +154,6 @@ PROBES: tuple[Probe, ...] = (
     Probe("shims", "pgrep -a containerd-shi"),
     Probe("listening", "ss -H -l -n -t -p"),
     Probe("docker group", "getent group docker"),
-    Probe("kubelet version", "kubelet --version"),
     Probe("docker version", f"{DOCKER} version --format '{{{{json .}}}}'", gate="docker.service"),
     Probe("docker info", f"{DOCKER} info --format '{{{{json .}}}}'", 20, gate="docker.service"),
     Probe(
@@ -148,17 +168,16 @@ PROBES: tuple[Probe, ...] = (
         60,
         gate="docker.service",
     ),
-    Probe("dockerd version", "dockerd --version"),
     Probe("containerd version", "containerd --version"),
-    Probe("containerd plugins", "ctr --address /run/containerd/containerd.sock plugins ls", 15, gate="containerd.service"),
-    Probe("containerd images", "ctr --address /run/containerd/containerd.sock -n k8s.io images ls -q", 15, gate="containerd.service"),
-    Probe("containerd tasks k8s.io", "ctr --address /run/containerd/containerd.sock -n k8s.io tasks ls -q", 15, gate="containerd.service"),
+    # $containerd_socket is where it listens: its command line, else what it loads, else its default
+    Probe("containerd plugins", 'ctr --address "$containerd_socket" plugins ls', 15, gate="containerd.service"),
+    Probe("containerd images", 'ctr --address "$containerd_socket" -n k8s.io images ls -q', 15, gate="containerd.service"),
+    Probe("containerd tasks k8s.io", 'ctr --address "$containerd_socket" -n k8s.io tasks ls -q', 15, gate="containerd.service"),
     Probe("runc version", "runc --version"),
     # without a root that is there, crun makes /run/crun to tell its version
     Probe("crun version", "crun --root /run --version"),
     Probe("crio version", "crio --version"),
     Probe("crio config", "crio config"),
-    Probe("cri-dockerd version", "cri-dockerd --version"),
     Probe("crictl version", "crictl --version"),
     Probe("skopeo version", "skopeo --version"),
     Probe("flock version", "flock --version"),
@@ -192,9 +211,6 @@ PROBES: tuple[Probe, ...] = (
     Probe("holds dpkg", "sh -c 'dpkg-query -W -f \"$1\" | sed -n \"s/ hold ok installed$//p\"' sh '${Package} ${Status}\\n'"),
     Probe("packages rpm", f"rpm -q --qf '%{{NAME}} %{{VERSION}}-%{{RELEASE}} ii\\n' {PACKAGES}"),
     Probe("cni leases", "grep -r -s -m 1 '' /var/lib/cni/networks"),
-    Probe("cni plugins", "find /opt/cni/bin/ /usr/lib/cni/ /usr/libexec/cni/ -maxdepth 1 -type f -perm -u+x"),
-    # the question that every plugin answers without doing anything (CNI specification, VERSION)
-    *(Probe(f"cni {name} speaks", f"env CNI_COMMAND=VERSION {CNI_BIN}/{name}", 5, there=f"{CNI_BIN}/{name}") for name in CNI_ASKED),
     Probe("static pods", "find /etc/kubernetes/manifests -maxdepth 1 -type f"),
     Probe("docker users", _search(f"(^|[^[:alnum:]_./-])(/usr/bin/)?docker[[:space:]]+({DOCKER_VERBS})([^[:alnum:]_-]|$)")),
     Probe("timers", "systemctl list-timers --all --no-legend --no-pager"),
@@ -219,6 +235,10 @@ PROBES: tuple[Probe, ...] = (
         gate="docker.service",
     ),
     Probe("iptables filter", "sh -c 'iptables-save -t filter | grep -E \"$1\"' sh '^:FORWARD |^-A DOCKER'", gate="docker.service"),
+    _etcd("etcd members", "member list"),
+    _etcd("etcd status", "endpoint status --cluster"),
+    _etcd("etcd health", "endpoint health --cluster"),
+    _etcd("etcd alarms", "alarm list"),
     Probe("docker certificates", "find -L /etc/docker/certs.d -maxdepth 2 -type f"),
     # keys of JSON objects that look like a registry's name; no value
     Probe(
@@ -260,9 +280,10 @@ FILES: tuple[str, ...] = (
 )
 PATTERNS: tuple[str, ...] = (
     "/etc/cni/net.d/*",
+    "/etc/containerd/docker2cri-*.json",
     "/etc/containerd/conf.d/*.toml",
     "/etc/containerd/certs.d/*/hosts.toml",
-    "/etc/crio/crio.conf.d/*.conf",
+    "/etc/crio/crio.conf.d/*",
     "/etc/containers/registries.conf.d/*.conf",
     "/etc/docker/certs.d/*/*.crt",
     "/etc/modules-load.d/*.conf",
@@ -338,17 +359,28 @@ LOOKS: tuple[str, ...] = (
 
 def render_probe(fixed: str, marker: str) -> str:
     """The whole probe script: the fixed part (migrate/node/probe.sh), then the table. `marker` is random and new for every run."""
-    lines = [f"marker={marker}", fixed, f"units {' '.join(UNITS)}"]
-    lines += [f"gate {probe.gate} '{probe.key}' {probe.seconds} {probe.command}" for probe in PROBES if probe.gate]
-    lines += [f"there {probe.there} '{probe.key}' {probe.seconds} {probe.command}" for probe in PROBES if probe.there]
+    lines = [f"marker={marker}", fixed, f"units {' '.join(UNITS)}", "containerd_told"]
+    lines += [f"gate {probe.gate} '{probe.key}' {probe.seconds} {probe.command}" for probe in PROBES if probe.gate and not probe.there]
+    lines += [f"there {probe.there} '{probe.key}' {probe.seconds} {probe.command}" for probe in PROBES if probe.there and not probe.gate]
+    lines += [
+        f"there_gated {probe.there} {probe.gate} '{probe.key}' {probe.seconds} {probe.command}"
+        for probe in PROBES
+        if probe.there and probe.gate
+    ]
     lines += [f"run '{probe.key}' {probe.seconds} {probe.command}" for probe in PROBES if not (probe.gate or probe.there)]
     lines += [
-        "config=$(argument containerd.service config)",
-        'run "containerd config dump" 15 containerd --config "${config:-/etc/containerd/config.toml}" config dump',
-        '[ -z "$config" ] || slurp "$config"',
+        *(f"version '{name} version' {unit} {name}" for name, unit in STARTED.items()),
+        f"plugins {' '.join(CNI_ASKED)}",
+        "proxies docker.service",
+        "networks kubelet.service",
+        "networks cri-docker.service",
+        'run "containerd config dump" 15 containerd --config "$containerd_config" config dump',
+        '[ "$containerd_config" = /etc/containerd/config.toml ] || slurp "$containerd_config"',
+        'imports "$containerd_config"',
         "config=$(argument kubelet.service config)",
         '[ -z "$config" ] || slurp "$config"',
         f"docker_root=$(if active docker.service; then timeout 10 {DOCKER} info --format '{{{{.DockerRootDir}}}}'; fi)",
+        "crio_root=$(if command -v crio >/dev/null; then timeout 10 crio config 2>/dev/null </dev/null | said root; fi)",
         "disks",
     ]
     lines += [f"slurp {path}" for path in FILES]

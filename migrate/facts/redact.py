@@ -24,30 +24,37 @@ _PASSES = 8
 _BEFORE = 120  # characters before a key that are looked at
 
 _SECRET = (
-    r"(?:password|passwd|passphrase|secrets?|tokens?|bearer|credentials?|cookie|psk|auth(?:orization)?|username|key-data"
+    r"(?:passwords?|passwd|passphrase|secrets?|tokens?|bearer|credentials?|cookie|psk|auth(?:orization)?|username|key-data"
     r"|(?:api|access|account|secret|private|encryption|signing|license|storage|shared|master)[_-]?key(?:[_-]?id)?"
-    r"|(?<=[_-])(?:pwd|pass)|(?<![a-z])pass)"
+    r"|(?<=[_-])(?:pwd|pass)|(?<![a-z])pass|(?<=;)pwd|(?<=_)key|sshpass)"
 )
 _FLAGS = re.IGNORECASE | re.ASCII
 # What stands before a secret value: its key; the name of a name/value pair; a flag whose value is the next word.
 _KEY = re.compile(rf"""{_SECRET}(?P<quote>\\*["'])?\]?[ \t]*(?P<sep>=>|=|:)(?P<space>[ \t]*)""", _FLAGS)
 _PAIR = re.compile(
-    rf"""\bname\\*["']?[ \t]*:[ \t]*\\*["']?[\w.-]{{0,80}}?{_SECRET}\\*["']?\s{{0,20}},?\s{{0,80}}\\*["']?"""
+    rf"""\bname\\*["']?[ \t]*:[ \t]*\\*["']?[\w.-]{{0,80}}?{_SECRET}\\*+["']?+\s{{0,20}}+,?+\s{{0,80}}+\\*+["']?+"""
     r"""(?P<key>value)(?P<quote>\\*["'])?[ \t]*:[ \t]*""",
     _FLAGS,
 )
 _FLAG = re.compile(rf"""(?<![\w-])--?[\w-]{{0,60}}?{_SECRET}(?:[ \t\0]+|\\*["'],\s*(?=\\*["'])|\n[ \t]*-[ \t]+)(?![-=:])""", _FLAGS)
-_LOGIN = re.compile(r"""\blogin\b[^\n\0]{0,200}?[ \t]-p[ \t=]*(?!-)""", _FLAGS)
+_LOGIN = re.compile(r"""\b(?:login|sshpass)\b[^\n\0]{0,200}?[ \t]-p[ \t=]*(?!-)""", _FLAGS)
 
 _OPENING = re.compile(r"\"{3}|'{3}|\\*[\"']")
-_QUOTE = re.compile(r"""(\\*)(["'\n\0])""")
+_QUOTE = re.compile(r"""(?<!\\)(\\*)(["'\n\0])""")
 _OPEN_BEFORE = re.compile(r"""(?<!\w)(\\*["'])[\w.-]*\Z""", re.ASCII)
 _LINE_START = re.compile(r"(?:(?:\A|\n)[ \t]*(?:export[ \t]+|-[ \t]+)?(?!-)|\0)[\w.-]*\Z", re.ASCII)
 _LINE = re.compile(r"[^\n\0]*")
 _WORD = re.compile(r'[^\s\0"]*', re.ASCII)
-_BLOCK = re.compile(r"[|>][-+0-9]{0,2}[ \t]*\n((?:[ \t]+[^\n]*(?:\n|\Z)|[ \t]*\n)*)", re.ASCII)
+_BLOCK = re.compile(r"[|>][-+0-9]{0,2}[ \t]*\n((?:[ \t]+[^\n]*(?:\n|\Z)|\n)*+)", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*", re.ASCII)
 # nothing to hide: switches, references to a variable, a mask
+_PATH = re.compile(r"/(?:[\w.-]+/)*[\w.-]+", re.ASCII)
+# lists of these keys are names: of Compose's and Kubernetes' secrets, of Docker's authorization plugins
+_NAMES = ("secrets", "authorization")
+_LIST_BYTES = 16 * 1024
+_BETWEEN = re.compile(r"[\s,]*")
+_ITEM = re.compile(r"""[^\s,\[\]{}"'\0]+""")
+_LISTED = re.compile(r"\n[ \t]*-[ \t]+([^\n]*)")
 _PLAIN = re.compile(rf"(?:true|false|null|none|nil|~|0|\*+|x{{5}}|\$\{{?[\w]+\}}?|\$\([\w.-]+\)|<[^>]*>|{MASK})?", _FLAGS)
 
 _PEM = re.compile(r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)(.*?)(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
@@ -55,11 +62,18 @@ _USERINFO = re.compile(
     r"""(?:\b(?P<web>https?)|\b[a-z][a-z0-9+.-]{0,30})://(?P<user>[^\s\0/"'<>@:]{0,500})(?::(?P<word>[^\s\0/"'<>]{0,500}))?@""", _FLAGS
 )
 _BARE_PROXY = re.compile(r"""proxy\\*["']?[ \t]*[=:][ \t]*\\*["']?(?P<user>[^\s\0/"'<>@:]{1,500}):(?P<word>[^\s\0/"'<>]{0,500})@""", _FLAGS)
+# a login before a host that no scheme announces: of MySQL (`tcp(`), of a proxy; `name:tag@sha256:` is an image
+_BARE_LOGIN = re.compile(
+    r"""(?<![\w/:.@-])(?!(?:mailto|sips?|xmpp|acct):)(?P<user>[a-z][\w.+-]{0,60}):(?P<word>[^\s\0/"'<>@:]{3,200})@(?!sha\d+:)"""
+    r"""(?=localhost\b|tcp\(|unix\(|[a-z0-9][\w-]{0,60}(?:\.[\w-]|:\d))""",
+    _FLAGS,
+)
 _FORMS = re.compile(
     r"(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.-])"
-    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"
+    r"|(?<![\w-])(?=[\w-]*\beyJ)[\w-]{11,}\.eyJ[\w-]{8,}\.[\w-]*"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\b(?:glpat-|dckr_pat_|github_pat_|sha256~)[\w-]{20,}"
-    r"|(?i:(?<=\bbearer )|(?<=\bbasic ))[\w.~+/=-]{8,}",
+    r"|(?i:(?<=\bbearer )|(?<=\bbasic ))[\w.~+/=-]{8,}"
+    r"|(?<=[?&]sig=)[\w%+/=-]{8,}",
     re.ASCII,
 )
 
@@ -170,7 +184,7 @@ def _replace(text: str, spans: Iterator[tuple[int, int]], found: set[str]) -> st
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Where the secret values of a text stand, in any order, perhaps overlapping."""
-    for pattern in (_USERINFO, _BARE_PROXY):
+    for pattern in (_USERINFO, _BARE_PROXY, _BARE_LOGIN):
         for url in pattern.finditer(text):
             if url["word"] is not None or url["web"]:
                 yield from _unless_plain(text, *url.span("user"))
@@ -178,10 +192,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
                 yield from _unless_plain(text, *url.span("word"))
     for form in _FORMS.finditer(text):
         yield from _unless_plain(text, *form.span())
-    for key in _KEY.finditer(text):
-        # `name:tag` of an image is no key and its value
-        if key["sep"] != ":" or key["quote"] or key["space"]:
-            yield from _unless_plain(text, *_value(text, key.start(), key.end(), closed=key["quote"] is not None, colon=key["sep"] == ":"))
+    yield from _key_values(text)
     for pair in _PAIR.finditer(text):
         yield from _unless_plain(text, *_value(text, pair.start("key"), pair.end(), closed=pair["quote"] is not None, colon=True))
     for pattern in (_FLAG, _LOGIN):
@@ -189,9 +200,52 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
             yield from _unless_plain(text, *_value(text, flag.start(), flag.end(), closed=True, colon=False))
 
 
+def _key_values(text: str) -> Iterator[tuple[int, int]]:
+    """The values that stand after a secret's key. A key inside a value that goes is not asked again: time would grow with the square."""
+    gone = 0
+    for key in _KEY.finditer(text):
+        if key.end() < gone:
+            continue
+        spans = [] if key[0].lower().startswith(_NAMES) else list(_items(text, key.end(), key["sep"] == ":"))
+        # `name:tag` of an image is no key and its value
+        if not spans and (key["sep"] != ":" or key["quote"] or key["space"]):
+            start, end = _value(text, key.start(), key.end(), closed=key["quote"] is not None, colon=key["sep"] == ":")
+            is_file = key[0].lower().startswith("key") and _PATH.fullmatch(text, start, end)  # SERVER_KEY=/etc/server.key
+            spans = [] if is_file else [(start, end)]
+        for start, end in spans:
+            for span in _unless_plain(text, start, end):
+                gone = max(gone, end)
+                yield span
+
+
 def _unless_plain(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     if not _PLAIN.fullmatch(text, start, end):
         yield start, end
+
+
+def _items(text: str, at: int, colon: bool) -> Iterator[tuple[int, int]]:
+    """The spans of the scalars of the list that begins at `at`: in brackets, or (after a colon) of YAML's lines."""
+    if colon and text[at : at + 1] == "\n":
+        while (line := _LISTED.match(text, at)) and not re.search(r":(?: |\Z)", line[1]):
+            value = line.start(1)
+            opening = _OPENING.match(text, value)
+            yield (opening.end(), _closing(text, opening[0], opening.end())) if opening else (value, _end(_LINE, text, value))
+            at = line.end()
+        return
+    if text[at : at + 1] != "[":
+        return
+    scan, last = at + 1, at + _LIST_BYTES
+    while scan < last:
+        scan = _BETWEEN.match(text, scan).end()  # type: ignore[union-attr]  # matches nothing, too
+        if opening := _OPENING.match(text, scan):
+            end = _closing(text, opening[0], opening.end())
+            yield opening.end(), end
+            scan = end + len(opening[0])
+        elif word := _ITEM.match(text, scan):
+            yield word.span()
+            scan = word.end()
+        else:
+            return
 
 
 def _value(text: str, key: int, at: int, *, closed: bool, colon: bool) -> tuple[int, int]:

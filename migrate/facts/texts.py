@@ -11,6 +11,7 @@ from itertools import islice
 
 from migrate.facts.cluster import ConfigMap
 from migrate.facts.config_use import ConfigUse, ConfigUseKind
+from migrate.facts.docker_names import SETTING, SOCKET, SOCKET_SETTING
 from migrate.facts.redact import printable
 
 MOST = 20  # uses that are kept of one text and kind
@@ -29,23 +30,21 @@ CALL = re.compile(
     r"(?<![\w./@:-])(?:/usr/local/bin/|/usr/bin/|/bin/)?"
     rf"(?:(?P<compose>docker-compose)|(?P<docker>docker)(?:{_OPTION}){{0,6}}\s{{1,8}}(?P<verb>{_VERBS}))(?![\w./=:-])"
 )
-SOCKET = re.compile(r"(?<![\w.-])(?:/var)?/run/(?:docker|dockershim)\.sock(?![\w-])")
 _COMMENT = re.compile(r"\s*(?:#|//)")
 
 _PARSERS = (
-    re.compile(r"^\s*Docker_Mode\s*:?\s*(?:On|true)\b", re.IGNORECASE),
-    re.compile(r"^\s*Parser\s*:?\s+docker\s*$", re.IGNORECASE),
-    re.compile(r"^\s*multiline\.parser\s*:?\s*docker\s*$", re.IGNORECASE),
+    re.compile(r"^\s*Docker_?Mode\s*+:?\s*(?:On|true)\b", re.IGNORECASE),
+    re.compile(r"^\s*Parser(?:\s*+:)?\s+docker\s*$", re.IGNORECASE),
+    re.compile(r"^\s*multiline[._]?parser\s*+:?\s*docker\s*$", re.IGNORECASE),
     re.compile(r"^\s*(?:-\s*)?type\s*[:=]\s*[\"']?docker(?:_logs|-container-stats)[\"']?\s*$"),
     re.compile(r"^\s*\[\[inputs\.docker(?:_log)?\]\]\s*$"),
     re.compile(r"^\s*docker_stats\s*:\s*$"),
     re.compile(r"/var/lib/docker/containers\b"),
 )
 # where the same words mean something else in another program's file: the word that must stand in the text, and the line
-_PARSERS_OF = (
-    ("pipeline_stages", re.compile(r"^\s*-\s*docker\s*:\s*(?:\{\s*\})?\s*$")),
-    ("filebeat", re.compile(r"^\s*(?:-\s*)?type\s*:\s*[\"']?docker[\"']?\s*$")),
-)
+_PARSERS_OF = (("filebeat", re.compile(r"^\s*(?:-\s*)?type\s*:\s*[\"']?docker[\"']?\s*$")),)
+_STAGE = re.compile(r"\s{0,80}-\s{0,20}(docker|cri)\s{0,20}:\s{0,20}(?:\{\s{0,20}\})?\s{0,200}$")
+_CRI_LOGS = re.compile(r"\bcri\b|\bstdout\|stderr\b|\(\?<stream>")
 _JSON_LOGS = re.compile(r"^\s*(?:@type|format)\s+json\s*$")
 _QUERIES = (
     re.compile(r"\bcontainer_label_[a-z0-9_]{1,80}"),
@@ -57,12 +56,12 @@ _QUERIES = (
 
 
 def script_lines(text: str) -> Found:
-    """Lines that call docker or docker-compose, or name its socket; comments are passed over. Of options nothing is kept."""
+    """Lines that call docker or docker-compose, or name its socket (a setting is told as one); not comments. Of options nothing is kept."""
     for number, line in _lines(text):
         if "docker" in line and not _COMMENT.match(line):
             if found := CALL.search(line):
                 yield number, called(found)
-            elif socket := SOCKET.search(line):
+            elif (socket := SOCKET.search(line)) and not SOCKET_SETTING.match(line):
                 yield number, _words(socket)
 
 
@@ -74,9 +73,9 @@ def called(found: re.Match[str]) -> str:
 def log_parser_lines(text: str) -> Found:
     """Lines of a log agent's configuration that read Docker's JSON log files, or ask Docker for logs and statistics."""
     known = [*_PARSERS, *(pattern for word, pattern in _PARSERS_OF if word in text)]
-    json_lines = frozenset(_fluentd_json(text)) if "json" in text else frozenset()
+    told = frozenset((*(_fluentd_json(text) if "json" in text else ()), *(_docker_stages(text) if "pipeline_stages" in text else ())))
     for number, line in _lines(text):
-        if number in json_lines:
+        if number in told:
             yield number, _short(line)
         elif "ocker" in line and not _COMMENT.match(line) and (found := _first(known, line)):
             yield number, _words(found)
@@ -91,10 +90,18 @@ def query_lines(text: str) -> Found:
             yield number, _words(found)
 
 
+def setting_lines(text: str) -> Found:
+    """Lines that set a container runtime, an executor or an engine to Docker, or a value to its socket."""
+    for number, line in _lines(text):
+        if "ocker" in line and (found := SETTING.match(line) or SOCKET_SETTING.match(line)):
+            yield number, _short(f"{found['key']}: {found['value']}")
+
+
 _KINDS: tuple[tuple[ConfigUseKind, Callable[[str], Found]], ...] = (
     (ConfigUseKind.CALL, script_lines),
     (ConfigUseKind.LOG_PARSER, log_parser_lines),
     (ConfigUseKind.QUERY, query_lines),
+    (ConfigUseKind.SETTING, setting_lines),
 )
 
 
@@ -121,20 +128,28 @@ def _first(patterns: Iterable[re.Pattern[str]], line: str) -> re.Match[str] | No
 
 
 def _fluentd_json(text: str) -> Iterator[int]:
-    """Lines of fluentd that parse JSON in a source over container logs."""
-    inside, of_containers, json_lines = False, False, list[int]()
+    """Lines of fluentd that parse JSON in a source over container logs, unless the same source reads the CRI format as well."""
+    inside, of_containers, both, json_lines = False, False, False, list[int]()
     for number, line in _lines(text):
         word = line.strip()
         if word == "<source>":
-            inside, of_containers, json_lines = True, False, []
+            inside, of_containers, both, json_lines = True, False, False, []
         elif word == "</source>":
-            if of_containers:
+            if of_containers and not both:
                 yield from json_lines
             inside = False
         elif inside:
             of_containers = of_containers or ("path" in line and ("/containers" in line or "/var/log/pods" in line))
+            both = both or _CRI_LOGS.search(line) is not None
             if _JSON_LOGS.match(line):
                 json_lines.append(number)
+
+
+def _docker_stages(text: str) -> Iterator[int]:
+    """Lines of Promtail's stages for Docker's format, unless the text has stages for the CRI format as well: one of both is taken."""
+    stages = [(number, found[1]) for number, line in _lines(text) if (found := _STAGE.match(line))]
+    if all(name == "docker" for _, name in stages):
+        yield from (number for number, _ in stages)
 
 
 def _words(found: re.Match[str]) -> str:

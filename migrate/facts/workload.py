@@ -20,7 +20,8 @@ class Workload:
     """One workload and one form of its pods.
 
     `spec`, `labels` and `annotations` are those of its pods. `replicas` is how many are wanted, None where the kind has no such
-    number. `pods` and `nodes` are the names of what lives now, in order. `place` is where a document was read, None for what the API told.
+    number. `pods` and `nodes` are the names of what lives now, in order. `configures` tells a
+    configuration, which has lines and no pods. `place` is where a document was read, None for what the API told.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Workload:
     pods: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
     place: Place | None = None
+    configures: bool = False
 
     @property
     def containers(self) -> tuple[tuple[Pointer, PodContainer], ...]:

@@ -29,6 +29,15 @@ def same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and bool(left == right or (left != left and right != right))
 
 
+def depth(values: Any) -> int:
+    """How deep lists and tables lie in each other; 0 for a plain value."""
+    found, level = 0, [values]
+    while level := [node for node in level if isinstance(node, dict | list)]:
+        found += 1
+        level = [inner for node in level for inner in (node.values() if isinstance(node, dict) else node)]
+    return found
+
+
 def holds(values: Any, path: Path, value: Any) -> bool:
     """Whether `values` already has `value` at `path` (for REMOVE: has nothing there)."""
     node = values

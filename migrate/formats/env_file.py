@@ -8,8 +8,11 @@ the next line before 254), and a backslash inside double quotes before anything 
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from itertools import accumulate
 from types import MappingProxyType
 
 from migrate.formats import FormatError, words
@@ -19,7 +22,19 @@ _SPACE = " \t\n\r"
 _NEWLINE = "\n\r"
 _COMMENT = "#;"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BLANKS = re.compile(r"[ \t]*")
+_COMPARED = 250_000  # pairs of words
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Char:
+    """A character of a value: the raw text `start:end` that stands for it, and the quotes that it is in, empty for none."""
+
+    text: str
+    start: int
+    end: int
+    quote: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,8 @@ def parse(text: str) -> tuple[Assignment, ...]:
             at = _after_comment(text, at)
         else:
             at = _assignment(text, at, found)
-    return tuple(a for a in found if _NAME.fullmatch(a.name))
+    ends = [at for at, letter in enumerate(text) if letter == "\n"]
+    return tuple(replace(a, line=bisect_left(ends, a.start) + 1) for a in found if _NAME.fullmatch(a.name))
 
 
 def get(text: str, name: str) -> str | None:
@@ -65,25 +81,27 @@ def values(text: str) -> Mapping[str, str]:
 
 
 def set_value(text: str, name: str, value: str) -> str:
-    """The text with `name` worth `value`: only the winning assignment's value changes, in its own quote style where that can hold it.
+    """The text with `name` worth `value`: of the winning assignment only the words change that differ, in its own quote style where that
+    can hold them; lines that are continued stay.
 
-    Without an assignment, a line `NAME="value"` is appended. Raises FormatError for a value with control characters.
+    Without an assignment, a line `NAME="value"` is appended. Raises FormatError for a value with control characters that are new.
     """
     if not _NAME.fullmatch(name):
         raise FormatError(FORMAT, f"{name!r} is no variable name")
+    winner = next((a for a in reversed(parse(text)) if a.name == name), None)
+    expected = {**values(text), name: value}
+    if winner and (spliced := _spliced(text, winner, value)) and _reads(spliced, expected):
+        return spliced
     if _CONTROL.search(value):
         raise FormatError(FORMAT, f"the value for {name} holds a control character")
-    winner = next((a for a in reversed(parse(text)) if a.name == name), None)
     if winner is None:
         eol = "\r\n" if "\r\n" in text else "\n"
         joined = text if not text or text[-1] in _NEWLINE else text + eol
         ending = eol if joined == text else ""
         result = f"{joined}{name}={_double(value)}{ending}"
-    elif winner.value == value:
-        return text
     else:
         result = text[: winner.value_start] + _like(text[winner.value_start : winner.end], value) + text[winner.end :]
-    _prove(result, {**values(text), name: value})
+    _prove(result, expected)
     return result
 
 
@@ -97,8 +115,55 @@ def remove(text: str, name: str) -> str:
     return result
 
 
+def _spliced(text: str, found: Assignment, value: str) -> str | None:
+    """The text with only those words of a value replaced that differ; None where its quotes cannot hold the new ones."""
+    characters = _value(text, found.value_start)[0]
+    before, after = re.findall(r"\s+|\S+", found.value), re.findall(r"\s+|\S+", value)
+    at = [0, *accumulate(map(len, before))]  # of each word's first character
+    result = text
+    for first, last, of, until in reversed(_changed(before, after)):
+        put = "".join(after[of:until])
+        if not characters or _CONTROL.search(put):
+            return None
+        here = characters[min(at[first], len(characters) - 1)]
+        start = here.start if at[first] < len(characters) else here.end
+        end = characters[at[last]].start if at[last] < len(characters) else characters[-1].end
+        if here.quote == "'" and "'" in put:
+            return None
+        result = result[:start] + _in_quotes(put, here.quote, continued="\\\n" in text[found.value_start : found.end]) + result[end:]
+    return result
+
+
+def _changed(before: list[str], after: list[str]) -> list[tuple[int, int, int, int]]:
+    """Which words of `before` become which of `after`. Comparing takes time with their product: too many between become one change."""
+    same = next((at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), min(len(before), len(after)))
+    rest = min(len(before), len(after)) - same
+    tail = next((at for at in range(rest) if before[-1 - at] != after[-1 - at]), rest)
+    first, last, of, until = same, len(before) - tail, same, len(after) - tail
+    if (last - first) * (until - of) > _COMPARED:
+        return [(first, last, of, until)]
+    found = SequenceMatcher(None, before[first:last], after[of:until], autojunk=False).get_opcodes()
+    return [(first + a, first + b, of + c, of + d) for kind, a, b, c, d in found if kind != "equal"]
+
+
+def _in_quotes(words_put: str, quote: str, *, continued: bool) -> str:
+    """New words as they are written inside these quotes, each flag on a line of its own where the value is continued over lines."""
+    if quote == "'":
+        return words_put
+    escaped = words_put.replace("\\", "\\\\")
+    escaped = escaped.replace('"', '\\"') if quote else escaped
+    return escaped.replace(" -", " \\\n-") if continued else escaped
+
+
+def _reads(result: str, expected: Mapping[str, str]) -> bool:
+    try:
+        return dict(values(result)) == dict(expected)
+    except FormatError:
+        return False
+
+
 def _prove(result: str, expected: Mapping[str, str]) -> None:
-    if dict(values(result)) != dict(expected):
+    if not _reads(result, expected):
         raise FormatError(FORMAT, "the edit would change another variable; edit this file by hand")
 
 
@@ -116,7 +181,8 @@ def _after_comment(text: str, start: int) -> int:
     end = start
     while end < len(text) and text[end] not in _NEWLINE:
         end += 1
-    following = text[_line_end(text, end) :].lstrip(" \t")[:1]
+    after = _BLANKS.match(text, _line_end(text, end))
+    following = text[after.end() : after.end() + 1] if after else ""
     if words.ends_escaped(text[start:end]) and following not in (*_NEWLINE, *_COMMENT, ""):
         line = _line(text, start)
         raise FormatError(FORMAT, "a comment that ends in a backslash hides the next line before systemd 254; remove it", line)
@@ -130,14 +196,15 @@ def _assignment(text: str, start: int, found: list[Assignment]) -> int:
     if at == len(text) or text[at] in _NEWLINE:
         return at
     name = text[start:at].rstrip(_SPACE)
-    value, value_start, end, at = _value(text, at + 1)
-    found.append(Assignment(name, value, _line(text, start), start, value_start, end))
+    characters, value_start, end, at = _value(text, at + 1)
+    value = "".join(one.text for one in characters)
+    found.append(Assignment(name, value, 0, start, value_start, end))
     return at
 
 
-def _value(text: str, at: int) -> tuple[str, int, int, int]:
-    """The value; where its raw text starts and ends; where to read on."""
-    out: list[str] = []
+def _value(text: str, at: int) -> tuple[list[Char], int, int, int]:
+    """The value's characters; where its raw text starts and ends; where to read on."""
+    out: list[Char] = []
     while at < len(text) and text[at] in " \t":
         at += 1
     start = end = at
@@ -150,12 +217,13 @@ def _value(text: str, at: int) -> tuple[str, int, int, int]:
         else:
             at, end = _unquoted(text, at, out)
             break
-    return "".join(out), start, end, at
+    return out, start, end, at
 
 
-def _quoted(text: str, start: int, out: list[str]) -> int:
+def _quoted(text: str, start: int, out: list[Char]) -> int:
     quote, at = text[start], start + 1
     while at < len(text) and text[at] != quote:
+        begun = at
         if quote == '"' and text[at] == "\\":
             at += 1
             following = text[at : at + 1]
@@ -163,27 +231,29 @@ def _quoted(text: str, start: int, out: list[str]) -> int:
                 raise FormatError(
                     FORMAT, f"a backslash before {following!r} in double quotes: systemd releases differ; write it twice", _line(text, at)
                 )
-            out.append(following if following != "\n" else "")
+            if following != "\n":
+                out.append(Char(following, begun, at + 1, quote))
         else:
-            out.append(text[at])
+            out.append(Char(text[at], begun, at + 1, quote))
         at += 1
     if at >= len(text):
         raise FormatError(FORMAT, "the quote opened here is never closed", _line(text, start))
     return at + 1
 
 
-def _unquoted(text: str, at: int, out: list[str]) -> tuple[int, int]:
+def _unquoted(text: str, at: int, out: list[Char]) -> tuple[int, int]:
     kept = len(out)
     end = at
     while at < len(text) and text[at] not in _NEWLINE:
         if text[at] == "\\":
-            out.append(text[at + 1 : at + 2].strip(_NEWLINE))
+            if following := text[at + 1 : at + 2].strip(_NEWLINE):
+                out.append(Char(following, at, at + 2, ""))
             at += 2
             kept, end = len(out), min(at, len(text))
         else:
-            out.append(text[at])
+            out.append(Char(text[at], at, at + 1, ""))
             at += 1
-            if out[-1] not in _SPACE:
+            if out[-1].text not in _SPACE:
                 kept, end = len(out), at
     del out[kept:]
     return at, end

@@ -87,7 +87,8 @@ def _append(text: str, missing: Sequence[str], split: Split) -> str:
     if not missing:
         return text
     kept = text[: found[-1].end] if found else ""
-    return " ".join([kept, *missing] if kept else missing)
+    lines = re.findall(r"[ \t]{0,80}\\\r?\n[ \t]{0,80}", kept)  # a value over several lines goes on over more
+    return (lines[-1] if lines else " ").join([kept, *missing] if kept else missing)
 
 
 def _written(name: str, value: str) -> str:

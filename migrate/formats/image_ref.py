@@ -69,6 +69,23 @@ def canonical(text: str) -> str:
     return str(ref if ref.tag or ref.digest else replace(ref, tag="latest"))
 
 
+def stored_as(text: str) -> str:
+    """As `canonical`; a text that is no reference stays as it is."""
+    try:
+        return canonical(text)
+    except FormatError:
+        return text
+
+
+def without_tag(text: str) -> str:
+    """A reference with a digest as containerd stores it, without its tag; any other text stays as it is."""
+    try:
+        ref = parse(text)
+    except FormatError:
+        return text
+    return f"{ref.name}@{ref.digest}" if ref.digest else text
+
+
 def _domain(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
     if not slash or not (any(c in first for c in ".:") or first == "localhost"):

@@ -1,4 +1,4 @@
-"""Strict JSON: one document, no key twice, bounded in size and depth."""
+"""JSON, bounded in size, depth and digits: strictly for what is edited, `loose` for what a program answered."""
 
 import json
 import re
@@ -9,7 +9,8 @@ from migrate.formats import FormatError
 FORMAT = "JSON"
 MAX_CHARACTERS = 4 * 1024 * 1024
 MAX_DEPTH = 64
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# a text that never closes is taken to the end: what is looked for behind it would be looked for again from each quote in it
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[{\]}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -20,19 +21,36 @@ def load(text: str, *, max_characters: int = MAX_CHARACTERS) -> Any:
     """
     if len(text) > max_characters:
         raise FormatError(FORMAT, f"holds {len(text)} characters, more than {max_characters}")
+    value = _read(text, object_pairs_hook=_object, parse_constant=_constant)
+    if _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        raise FormatError(FORMAT, "holds half a surrogate pair")
+    return value
+
+
+def loose(text: str) -> Any:
+    """The value of a JSON text of any size, the last of keys that stand twice. Raises FormatError where it is none or nested too deep."""
+    return _read(text)
+
+
+def text_at(body: bytes | str, key: str) -> str:
+    """The text at a key of a JSON object; raises ValueError where there is none."""
+    value = loose(body.decode("utf-8") if isinstance(body, bytes) else body)
+    found = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(found, str):
+        raise ValueError(f"no text at {key}")
+    return found
+
+
+def _read(text: str, **hooks: Any) -> Any:
     _check_depth(text)
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
-        encoded = json.dumps(value, ensure_ascii=False)
+        return json.loads(text, **hooks)
     except json.JSONDecodeError as error:
         raise FormatError(FORMAT, f"{error.msg} (column {error.colno})", error.lineno) from error
     except FormatError:
         raise
     except ValueError as error:  # an integer of more digits than Python converts
         raise FormatError(FORMAT, str(error)) from error
-    if _SURROGATE.search(encoded):
-        raise FormatError(FORMAT, "holds half a surrogate pair")
-    return value
 
 
 def _check_depth(text: str) -> None:

@@ -13,12 +13,16 @@ import tomlkit
 from tomlkit.items import InlineTable
 
 from migrate.formats import FormatError
-from migrate.formats.changes import REMOVE, Path, applied, check, holds, same
+from migrate.formats.changes import REMOVE, Path, applied, check, depth, holds, same
 from migrate.formats.toml_insert import insert, key_text
 
 __all__ = ["REMOVE", "edit", "load", "render"]
 FORMAT = "TOML"
 MAX_CHARACTERS = 1024 * 1024
+MAX_DEPTH = 64
+# tomllib takes time by the square of a dotted key's parts
+_PART = r"""(?:[\w-]{1,200}|"[^"\n]{0,200}"|'[^'\n]{0,200}')[ \t]{0,9}\.[ \t]{0,9}"""
+_LONG_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]{{0,200}}(?:{_PART}){{{MAX_DEPTH}}}", re.MULTILINE)
 _PLACE = re.compile(r"(.*) \(at line ([0-9]+), column [0-9]+\)", re.DOTALL)
 _LIBRARY_FAILURES = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
@@ -27,13 +31,20 @@ def load(text: str) -> dict[str, Any]:
     """The values of a TOML 1.0 text. Raises FormatError with the line."""
     if len(text) > MAX_CHARACTERS:
         raise FormatError(FORMAT, f"holds {len(text)} characters, more than {MAX_CHARACTERS}")
+    if found := _LONG_KEY.search(text):
+        raise FormatError(FORMAT, f"has a key of more than {MAX_DEPTH} parts", text.count("\n", 0, found.end()) + 1)
     try:
-        return tomllib.loads(text)
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = _PLACE.fullmatch(str(error))
         raise FormatError(FORMAT, found[1] if found else str(error), int(found[2]) if found else None) from error
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise FormatError(FORMAT, str(error)) from error
     except RecursionError as error:
         raise FormatError(FORMAT, "is nested too deep") from error
+    if depth(values) > MAX_DEPTH:
+        raise FormatError(FORMAT, f"is nested deeper than {MAX_DEPTH}")
+    return values
 
 
 def edit(text: str, changes: Mapping[Path, Any]) -> str:
@@ -45,10 +56,11 @@ def edit(text: str, changes: Mapping[Path, Any]) -> str:
     values = load(text)
     newline = "\r\n" if "\r\n" in text and "\n" not in text.replace("\r\n", "") else "\n"
     result = text if newline == "\n" else text.replace(newline, "\n")
-    for path, value in changes.items():
+    # in the document first: tomlkit loses its place in one with new tables
+    for path, value in sorted(changes.items(), key=lambda change: _adds(values, *change)):
         if holds(values, path, value):
             continue
-        new = value is not REMOVE and holds(values, path, REMOVE)
+        new = _adds(values, path, value)
         values = applied(FORMAT, values, path, value)
         result = _edited(result, path, value, values, new=new)
     return result if newline == "\n" else result.replace("\n", newline)
@@ -60,6 +72,10 @@ def render(values: Mapping[str, Any]) -> str:
     if not same(load(text), dict(values)):
         raise FormatError(FORMAT, f"{dict(values)!r} would not be read back as it was meant")
     return text
+
+
+def _adds(values: Mapping[str, Any], path: Path, value: Any) -> bool:
+    return value is not REMOVE and holds(values, path, REMOVE)
 
 
 def _edited(text: str, path: Path, value: Any, expected: dict[str, Any], *, new: bool) -> str:

@@ -6,10 +6,10 @@ comment that ends in a backslash hid the next line there, and is refused.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from migrate.formats import FormatError, words
+from migrate.formats import FormatError, specifiers, words
 
 FORMAT = "unit file"
 # systemd.unit(5): "Dependencies (After=, etc.) cannot be reset to an empty list".
@@ -53,10 +53,20 @@ class UnitSetting:
 
 @dataclass(frozen=True, slots=True)
 class UnitVariable:
-    """One variable that `Environment=` sets, and where."""
+    """One variable that `Environment=` sets, and where; `open`: see specifiers.Resolved."""
 
     name: str
     value: str
+    path: str
+    line: int
+    open: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A word of `Environment=` that systemd ignores because of a specifier: its name (without the value) and where it stands."""
+
+    name: str
     path: str
     line: int
 
@@ -149,18 +159,29 @@ def merge(fragment: tuple[str, str], dropins: Sequence[tuple[str, str]] = ()) ->
     return UnitFile(tuple(settings))
 
 
-def environment(unit: UnitFile) -> tuple[UnitVariable, ...]:
-    """The variables that `Environment=` gives a service, each name once; a word that is no assignment is ignored, as systemd does.
+def environment(unit: UnitFile, systemd: int = 0) -> tuple[UnitVariable, ...]:
+    """The variables that `Environment=` gives a service, each name once, `%%` resolved as this release of systemd does (0: not known).
 
-    What its environment files set comes on top of these.
+    A word that is no assignment, or has a specifier that systemd refuses, is ignored, as systemd does. What its environment files set
+    comes on top of these.
     """
     found: dict[str, UnitVariable] = {}
-    for setting in unit.all("Service", "Environment"):
-        for word in words.split(setting.value):
-            name, equals, value = word.text.partition("=")
+    for setting, text in _environment_words(unit):
+        if taken := specifiers.resolve(text, systemd):
+            name, equals, value = taken.text.partition("=")
             if equals and _NAME.fullmatch(name):
-                found[name] = UnitVariable(name, value, setting.path, setting.line)
+                found[name] = UnitVariable(name, value, setting.path, setting.line, taken.open)
     return tuple(found.values())
+
+
+def ignored(unit: UnitFile, systemd: int = 0) -> tuple[Ignored, ...]:
+    """The assignments of `Environment=` that systemd ignores because of a `%` that it does not know."""
+    dropped = ((setting, text) for setting, text in _environment_words(unit) if specifiers.resolve(text, systemd) is None)
+    return tuple(Ignored(text.partition("=")[0], setting.path, setting.line) for setting, text in dropped)
+
+
+def _environment_words(unit: UnitFile) -> Iterator[tuple[UnitSetting, str]]:
+    return ((setting, word.text) for setting in unit.all("Service", "Environment") for word in words.split(setting.value))
 
 
 def environment_files(unit: UnitFile) -> tuple[EnvironmentFile, ...]:

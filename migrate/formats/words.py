@@ -1,17 +1,19 @@
 """How systemd cuts a value into words, and puts variables into them: `ExecStart=`, `Environment=`, the value of `$VAR`.
 
 Sources: systemd src/basic/extract-word.c, src/basic/env-util.c, config_parse_exec in src/core/load-fragment.c; compared with
-the library of systemd 252 in the tests. Specifiers (`%n`) are left as they stand.
+the library of systemd 252 in the tests. Specifiers (`%n`) are left as they stand (specifiers.py).
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from migrate.formats import FormatError
 
 FORMAT = "command line"
 PREFIXES = "@-:+!|"
+LONGEST = 2 * 1024 * 1024  # characters of all arguments; execve(2): a quarter of an 8 MiB stack
 _SPACE = " \t\n\r"
 CONTINUED = re.compile(r"\\\r?\n(?:[ \t]*[#;][^\n]*(?:\n|\Z))*")
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", '"': '"', "'": "'", "s": " "}
@@ -75,14 +77,20 @@ def command(value: str) -> ExecCommand:
 def expand(words: Sequence[Word], env: Mapping[str, str]) -> tuple[ExpandedWord, ...]:
     """The arguments after systemd's substitution: `$VAR` alone becomes words, `${VAR}` text inside its word, `$$` a dollar.
 
-    A variable that is not set is no word at all as `$VAR`, and the empty text as `${VAR}`.
+    A variable that is not set is no word at all as `$VAR`, and the empty text as `${VAR}`. Raises FormatError for more than the kernel
+    starts a process with.
     """
     out: list[ExpandedWord] = []
+    size = counted = 0
+    split_once = cache(split_variable)
     for word in words:
+        size += sum(len(one.text) + 1 for one in out[counted:])
+        counted = len(out)
+        _bounded(size)
         text = word.text
         if text.startswith("$") and text[1:2] not in ("{", "$"):
             name = text[1:]
-            out.extend(ExpandedWord(part.text, name) for part in split_variable(env.get(name, "")))
+            out.extend(ExpandedWord(part.text, name) for part in split_once(env.get(name, "")))
         else:
             whole = re.fullmatch(r"\$\{([^}]*)\}", text)
             out.append(ExpandedWord(_substitute(text, env), whole[1] if whole else None))
@@ -103,9 +111,19 @@ def ends_escaped(text: str) -> bool:
     return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
+def _bounded(size: int) -> None:
+    if size > LONGEST:
+        raise FormatError(FORMAT, f"becomes more than {LONGEST // 2**20} MiB with its variables; no process starts with that")
+
+
 def _substitute(text: str, env: Mapping[str, str]) -> str:
+    size = 0
+
     def value(found: re.Match[str]) -> str:
+        nonlocal size
         if found[1] is not None:
+            size += len(env.get(found[1], ""))
+            _bounded(size)
             return env.get(found[1], "")
         return "$" if found[0] == "$$" else found[0]
 

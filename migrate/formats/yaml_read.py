@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.scanner import Scanner
 
 from migrate.formats import FormatError
 
@@ -59,14 +60,27 @@ def line(text: str, path: Sequence[str]) -> int | None:
     return found
 
 
+class _Scanner(Scanner):
+    """ruamel's, bounded: for each token it looks at every flow collection that is open."""
+
+    def fetch_flow_collection_start(self, *arguments: Any, **named: Any) -> None:
+        """A flow sequence or mapping begins."""
+        if self.flow_level >= MAX_DEPTH:
+            raise FormatError(FORMAT, f"is nested deeper than {MAX_DEPTH}", self.reader.line + 1)
+        super().fetch_flow_collection_start(*arguments, **named)
+
+
 def compose(text: str) -> tuple[Node, ...]:
     """The node trees of all documents, with their places in the text."""
     if len(text) > MAX_CHARACTERS:
         raise FormatError(FORMAT, f"holds {len(text)} characters, more than {MAX_CHARACTERS}")
     yaml = YAML(typ="safe", pure=True)
+    yaml.Scanner = _Scanner
     yaml.composer.warn_double_anchors = False  # a later anchor of the same name is valid YAML
     try:
         return tuple(node for node in yaml.compose_all(text) if node is not None)
+    except FormatError:
+        raise
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise FormatError(FORMAT, str(error.problem or error.context), mark.line + 1 if mark else None) from error

@@ -11,7 +11,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from migrate.manifests.nodes import MAX_DEPTH, Broken
 
 FORMAT = "JSON"
-_TOKEN = re.compile(r'[ \t\r\n]*(?:([\[\]{}:,])|("(?:[^"\\\x00-\x1f]|\\.)*")|(-?[0-9][0-9.eE+-]*|true|false|null))')
+_TOKEN = re.compile(r'[ \t\r\n]*(?:([\[\]{}:,])|("[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*")|(-?[0-9][0-9.eE+-]*|true|false|null))')
 
 
 def compose(text: str) -> Node:

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
+from dataclasses import replace
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
+from migrate.facts.docker_names import DATA, SOCKET
 from migrate.facts.values import Pointer, Title
-from migrate.manifests.config_map import config_map
-from migrate.manifests.model import Item, Kind, Problem, Trouble, Use
-from migrate.manifests.nodes import entry, get, items, pairs, text
-from migrate.manifests.pod import mapping, named, sequence, template
-from migrate.manifests.shell import DATA, SOCKET, block_uses
+from migrate.manifests.config_text import config_map, config_tree, config_values
+from migrate.manifests.embedded import embedded
+from migrate.manifests.known import KnownKind, along, known
+from migrate.manifests.known_pods import Consumed, pods, said
+from migrate.manifests.model import Item, Kind, Problem, Template, Trouble, Use
+from migrate.manifests.nodes import get, items, text
+from migrate.manifests.pod import template
+from migrate.manifests.shapes import shapes
+from migrate.manifests.shell import block_uses
 from migrate.manifests.text import Text
 
-# The way to the mapping that holds `metadata` and `spec` of the pods. Any other kind is searched for lists of containers.
+# Kubernetes' own kinds: the way to the mapping that holds `metadata` and `spec` of the pods. Other projects' are in known.py.
 TEMPLATES: dict[str, Pointer] = {
     "Pod": (),
     "PodTemplate": ("template",),
     **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"), ("spec", "template")),
-    **dict.fromkeys(("Rollout", "CloneSet", "Service", "Configuration", "AdvancedStatefulSet"), ("spec", "template")),
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
 }
 # Kinds without pods; a definition's schema names containers and is none
 EMPTY = frozenset(
     (
-        *("CustomResourceDefinition", "Secret", "Namespace", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ServiceAccount"),
+        *(
+            "CustomResourceDefinition",
+            "Secret",
+            "Namespace",
+            "Service",
+            "Role",
+            "ClusterRole",
+            "RoleBinding",
+            "ClusterRoleBinding",
+            "ServiceAccount",
+        ),
         *(
             "Ingress",
             "NetworkPolicy",
@@ -34,25 +50,26 @@ EMPTY = frozenset(
             "StorageClass",
             "PersistentVolumeClaim",
             "Endpoints",
+            "PodSecurityPolicy",
+            "SecurityContextConstraints",
         ),
     )
 )
-WORKFLOWS = {
-    "Workflow": ("spec",),
-    "WorkflowTemplate": ("spec",),
-    "ClusterWorkflowTemplate": ("spec",),
-    "CronWorkflow": ("spec", "workflowSpec"),
-}
-TASKS: dict[str, tuple[str, ...]] = {"Task": ("spec",), "ClusterTask": ("spec",), "TaskRun": ("spec", "taskSpec")}
-PIPELINES: dict[str, tuple[str, ...]] = {"Pipeline": ("spec", "tasks"), "PipelineRun": ("spec", "pipelineSpec", "tasks")}
+# Of scripts in values; their calls are told with the other values
+_OF_NODES = frozenset({Kind.UNIT, Kind.IMAGE, Kind.DAEMON})
 MAX_LISTS = 3
-MAX_SEARCHED = 50_000
+
+
+def is_object(node: Node) -> bool:
+    """Whether a document is one of the API: it names its version and kind."""
+    return bool(text(get(node, "kind")) and text(get(node, "apiVersion")))
 
 
 def document(node: Node, source: Text, depth: int = 0) -> Iterator[Item]:
-    """Everything in one object, or in each object of a List; nothing for what is no Kubernetes object."""
+    """Everything in one object, or in each object of a List; of what is no Kubernetes object what its shape says."""
     kind, version = text(get(node, "kind")), text(get(node, "apiVersion"))
     if not kind:
+        yield from part(node, source)
         return
     if kind.endswith("List") and isinstance(get(node, "items"), SequenceNode):
         if depth >= MAX_LISTS:
@@ -62,110 +79,82 @@ def document(node: Node, source: Text, depth: int = 0) -> Iterator[Item]:
         for item in items(get(node, "items")):
             yield from document(item, source, depth + 1)
         return
+    if text(get(node, "$patch")) == "delete":  # of kustomize: it names what goes
+        return
     name = text(get(node, "metadata", "name")) or text(get(node, "metadata", "generateName"))
     title = (text(get(node, "metadata", "namespace")), kind, name or "(no name)")
-    yield from _object(node, title, version, source)
+    yield from _object(node, title, version, source, depth)
 
 
-def _object(node: Node, title: Title, version: str, source: Text) -> Iterator[Item]:
+def item(node: Node, source: Text) -> Iterator[Item]:
+    """What one item of a List says that was cut out of it; in YAML its dash is with it."""
+    for found in items(node) if isinstance(node, SequenceNode) else [node]:
+        yield from document(found, source, 1)
+
+
+def part(node: Node, source: Text) -> Iterator[Item]:
+    """What the shape of a tree says that is no object by itself: values of a chart, a patch, a named template."""
+    yield from _by_shape(node, ("", "file", posixpath.basename(source.path)), source, part=True)
+
+
+def _object(node: Node, title: Title, version: str, source: Text, depth: int) -> Iterator[Item]:
     kind = title[1]
     if kind == "ConfigMap":
         yield from config_map(node, title, source)
     elif kind == "PersistentVolume":
         yield from _volume(node, title, source)
-    elif version.startswith("argoproj.io/") and kind in WORKFLOWS:
-        yield from _workflow(get(node, *WORKFLOWS[kind]), node, title, source)
-    elif version.startswith("tekton.dev/") and kind in (*TASKS, *PIPELINES):
-        pipeline = [get(task, "taskSpec") for task in items(get(node, *PIPELINES.get(kind, ())))] if kind in PIPELINES else []
-        for task in pipeline or [get(node, *TASKS.get(kind, ()))]:
-            yield from _task(task, node, title, source)
+    elif (entry := known(version, kind)) is not None:
+        yield from _known(entry, node, title, source, depth)
     elif kind in TEMPLATES:
         found = get(node, *map(str, TEMPLATES[kind]))
         if found is not None:
             yield from template(found, title, source.place(node.start_mark.index), source, _replicas(node))
-        elif kind not in ("Service", "Configuration"):
+        else:
             way = ".".join(map(str, TEMPLATES[kind]))
-            yield Problem(Trouble.MISFIT, _said(title), f"{way} is missing: it has no pod template", source.place(node.start_mark.index))
+            yield Problem(Trouble.MISFIT, said(title), f"{way} is missing: it has no pod template", source.place(node.start_mark.index))
     elif kind not in EMPTY:
-        for found in _searched(node):
-            yield from template(found, title, source.place(node.start_mark.index), source)
+        yield from _by_shape(node, title, source)
 
 
-def _said(title: Title) -> str:
-    namespace, kind, name = title
-    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+def _known(kind: KnownKind, node: Node, title: Title, source: Text, depth: int) -> Iterator[Item]:
+    """What a kind of the table says where its ways lead, and then what the shape of the rest says."""
+    read = Consumed()
+    yield from pods(kind, node, title, source, read, _replicas(node))
+    for found in (one for way in kind.objects for one in along(node, way)):
+        if depth < MAX_LISTS:
+            read.take(found)
+            yield from document(found, source, depth + 1)
+    for found in (found for way in kind.values for found in along(node, way)):
+        if (values := embedded(found, source)) is not None:
+            read.take(found)
+            yield from _by_shape(values, title, source, part=True)
+    for found in (found for way in kind.scripts for found in along(node, way)):
+        yield from (use for use in block_uses(found, said(title), source) if use.kind in _OF_NODES)
+    for way in kind.configs:
+        for found in along(node, way):
+            if isinstance(found, MappingNode):
+                yield from config_tree(found, way, title, source, read.whole)
+    yield from _by_shape(node, title, source, read)
+
+
+def _by_shape(node: Node, title: Title, source: Text, read: Consumed | None = None, *, part: bool = False) -> Iterator[Item]:
+    """The pod templates of a kind that is not known, and what its other values say."""
+    read = read or Consumed()
+    passed = set(read.whole)
+    for found in shapes(node, read.whole, read.fields):
+        passed.update(map(id, found.read))
+        place = source.place(node.start_mark.index)
+        for item in template(found.template, title, place, source):
+            if isinstance(item, Template):
+                yield replace(item, part=part)
+            elif not found.part and not part:
+                yield item
+    yield from config_values(node, title, source, passed)
 
 
 def _replicas(node: Node) -> int | None:
     wanted = text(get(node, "spec", "replicas"))
     return int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 10 else None
-
-
-def _searched(node: Node) -> Iterator[Node]:
-    """The pod templates of a kind that is not known: every mapping with a list of containers, with the template around it."""
-    left, waiting, seen = MAX_SEARCHED, [node], {id(node)}
-    while waiting and left:
-        left -= 1
-        current = waiting.pop()
-        if isinstance(current, MappingNode):
-            entries = pairs(current)
-            spec = entries.get("spec", (None, None))[1]
-            if _holds_containers(spec):
-                yield current
-                seen.add(id(spec))
-            elif _holds_containers(current):
-                yield mapping(current, spec=current)
-            following = [value for key, (_, value) in reversed(entries.items()) if id(value) not in seen]
-        else:
-            following = [value for value in reversed(items(current)) if id(value) not in seen]
-        waiting += following
-        seen.update(map(id, following))
-
-
-def _holds_containers(node: Node | None) -> bool:
-    found = items(get(node, "containers"))
-    return bool(found) and any(entry(container, "image")[1] is not None or entry(container, "name")[1] is not None for container in found)
-
-
-def _workflow(spec: Node | None, node: Node, title: Title, source: Text) -> Iterator[Item]:
-    """Argo: the containers of all templates as those of one pod."""
-    containers: list[Node] = []
-    volumes = items(get(spec, "volumes"))
-    for stage in items(get(spec, "templates")):
-        name = text(get(stage, "name"))
-        alone = [found for key in ("container", "script") if (found := get(stage, key)) is not None]
-        more = [item for way in (("containerSet", "containers"), ("initContainers",), ("sidecars",)) for item in items(get(stage, *way))]
-        containers += [named(found, name or "main") for found in (*alone, *more)]
-        volumes += items(get(stage, "volumes"))
-        yield from block_uses(get(stage, "script", "source"), _said(title), source)
-    yield from _made(spec, containers, volumes, node, title, source)
-
-
-def _task(spec: Node | None, node: Node, title: Title, source: Text) -> Iterator[Item]:
-    """Tekton: the steps of a task as containers of one pod."""
-    steps = items(get(spec, "steps"))
-    containers = [named(step, f"step {number}") for number, step in enumerate((*steps, *items(get(spec, "sidecars"))), 1)]
-    if (shared := get(spec, "stepTemplate")) is not None:
-        containers.append(named(shared, "stepTemplate"))
-    for step in steps:
-        yield from block_uses(get(step, "script"), _said(title), source)
-    yield from _made(spec, containers, items(get(spec, "volumes")), node, title, source)
-
-
-def _made(spec: Node | None, containers: list[Node], volumes: list[Node], node: Node, title: Title, source: Text) -> Iterator[Item]:
-    if spec is None or not containers:
-        return
-    security = get(spec, "podTemplate") or spec
-    made = mapping(
-        spec,
-        containers=sequence(spec, containers),
-        volumes=sequence(spec, volumes),
-        hostPID=get(security, "hostPID"),
-        hostIPC=get(security, "hostIPC"),
-        hostNetwork=get(security, "hostNetwork"),
-        runtimeClassName=get(security, "runtimeClassName"),
-    )
-    yield from template(mapping(spec, spec=made), title, source.place(node.start_mark.index), source)
 
 
 def _volume(node: Node, title: Title, source: Text) -> Iterator[Item]:
@@ -174,4 +163,4 @@ def _volume(node: Node, title: Title, source: Text) -> Iterator[Item]:
         path = text(found)
         kind = Kind.SOCKET if SOCKET.search(path) else Kind.DATA if DATA.search(path) else None
         if found is not None and kind:
-            yield Use(kind, _said(title), f"{way[1]} {path}", source.place(found.start_mark.index))
+            yield Use(kind, said(title), f"{way[1]} {path}", source.place(found.start_mark.index))

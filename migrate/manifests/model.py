@@ -58,12 +58,14 @@ class Use:
 class Template:
     """A workload of a document, and the way from a pointer into its pod template to the place in the file.
 
+    A `part` is no workload by itself: values of a chart, a patch. Findings of it say what could be, once it is put into a whole.
     A ConfigMap is one for each of its lines that leans on Docker (`config_use`), as rules about workloads take it.
     """
 
     workload: Workload
     locate: Callable[[Pointer], Place]
     config_use: ConfigUse | None = None
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True)

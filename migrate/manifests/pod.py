@@ -18,8 +18,9 @@ from migrate.manifests.nodes import entry, items
 from migrate.manifests.text import Text
 from migrate.manifests.values import TooMuch, ValueReader
 
-MAX_MISFITS = 20
-_AT = re.compile(r"(.*) - at `\$(.*)`", re.DOTALL)
+MAX_MISFITS = 20  # that are told
+MAX_MENDED = 200
+_AT = " - at `$"
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
@@ -49,7 +50,7 @@ def template(node: Node, title: Title, place: Place, source: Text, replicas: int
         yield Problem(Trouble.MISFIT, subject, why, source.place(key.start_mark.index))
     misfits: list[tuple[str, Node]] = []
     made = _fitted(value, node, misfits)
-    for why, where in misfits:
+    for why, where in misfits[:MAX_MISFITS]:
         yield Problem(Trouble.MISFIT, subject, why, source.place(where.start_mark.index))
     if made is not None:
         meta = made.metadata
@@ -87,12 +88,12 @@ def _walk(node: Node, pointer: Pointer) -> tuple[Node | None, Node]:
 
 def _fitted(value: Any, node: Node, misfits: list[tuple[str, Node]]) -> PodTemplate | None:
     """The value as Kubernetes' types, mended where it does not fit; None when it cannot be. `misfits` gets what did not fit, and where."""
-    for _ in range(MAX_MISFITS):
+    for _ in range(MAX_MENDED):
         try:
             return msgspec.convert(value, PodTemplate)
         except msgspec.ValidationError as wrong:
-            said = _AT.fullmatch(str(wrong))
-            message, path = (said[1], said[2]) if said else (str(wrong), "")
+            message, split, path = str(wrong).removesuffix("`").rpartition(_AT)
+            message, path = (message, path) if split else (str(wrong), "")
             pointer = tuple(step[1] or (int(step[2]) if step[2] else _ANY) for step in _STEP.finditer(path))
             at, shown = _walk(node, tuple(step for step in pointer if step != _ANY))
             misfits.append((f"{path.lstrip('.').removesuffix('[...]') or 'the template'}: {_told(message)}", shown))

@@ -11,23 +11,30 @@ from dataclasses import replace
 
 from yaml.nodes import Node, ScalarNode
 
+from migrate.facts.docker_names import DATA, SOCKET
 from migrate.facts.texts import CALL, called
 from migrate.manifests.model import Kind, Use
 from migrate.manifests.text import Text
 
-SOCKET = re.compile(r"(?:/var)?/run/(?:docker|dockershim|cri-dockerd)\.sock\b")
-DATA = re.compile(r"/var/lib/docker(?![\w-])")
 _PRIVILEGED = re.compile(r"--privileged(?![\w-])(?!=false)")
-_ADDRESS = re.compile(r"\bDOCKER_HOST\b(?=\s*[=:])|(?:\s-H|\s--host)[ =]+(?=(?:tcp|unix|ssh|fd)://)")
+_ADDRESS = re.compile(r"(?:\s-H|\s--host)[ =]+(?=(?:tcp|unix|ssh|fd)://)")
+_HOST = re.compile(
+    r"\bDOCKER_HOST\s{0,20}[=:][ \t]{0,20}[\"']?(?:(?P<scheme>[a-z]{2,6})://)?(?P<host>[^\s\"';&|:/]{0,300})(?P<rest>[^\s\"';&|]{0,300})"
+)
+OWN_DAEMONS = frozenset({"docker", "dind"})
+"""Names of services beside a job or a container that are a Docker daemon (docker:dind)."""
 _DAEMON = re.compile(r"(?<![\w./-])(?:/usr/(?:local/)?bin/)?dockerd(?:-entrypoint\.sh)?(?=\s|$|['\"])")
-_UNIT = re.compile(r"\bsystemctl\s+(?:-\S+\s+)*(\w[\w-]*)\s+(?:-\S+\s+)*docker(?:\.service|\.socket)?\b|\bservice\s+docker\s+(\w+)")
+_UNIT = re.compile(
+    r"\bsystemctl\s{1,80}(?:-\S{1,80}\s{1,80}){0,6}(\w[\w-]{0,40})\s{1,80}(?:-\S{1,80}\s{1,80}){0,6}docker(?:\.service|\.socket)?\b"
+    r"|\bservice\s{1,80}docker\s{1,80}(\w+)"
+)
 _INSTALLER = re.compile(r"\b(?:apt-get|apt|yum|dnf|apk|zypper|microdnf)\s[^;&|]{0,200}?\b(?:install|add)\s([^;&|]*)")
 _PACKAGE = re.compile(r"(?<![\w/.-])docker(?:-ce(?:-cli)?|\.io|-cli|-engine)?(?![\w/-])")
 _DOWNLOAD = re.compile(r"\bget\.docker\.com\b|\bdownload\.docker\.com/linux/static\b")
 _STARTS = frozenset({"run", "create", "exec", "container"})
 _LONGEST = 10_000  # characters of a line that are looked at for quotes
 _JOINED = re.compile(r"\\\r?\n")
-_QUOTES = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|(?<!\S)#.*", re.DOTALL)
+_QUOTES = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'[^']*'|(?<!\S)#.*", re.DOTALL)
 
 
 def uses(source: Text, subject: str, comment: str = "#", start: int = 0, end: int | None = None) -> Iterator[Use]:
@@ -52,20 +59,23 @@ def _line(line: str, at: int, source: Text, subject: str) -> Iterator[Use]:
             yield Use(kind, subject, evidence, source.place(at + offset))
 
 
-def matches(line: str) -> Iterator[tuple[Kind, str, int]]:
-    """What one line uses: kind, evidence, offset."""
+def matches(line: str, own: frozenset[str] = OWN_DAEMONS) -> Iterator[tuple[Kind, str, int]]:
+    """What one line uses: kind, evidence, offset. `own` are hosts that lead to a daemon of the job or the container itself."""
     call = CALL.search(line)
+    for each in CALL.finditer(line) if call else ():
+        if each["verb"] in _STARTS and (flag := _PRIVILEGED.search(line, each.end())):
+            yield Kind.PRIVILEGED, f"`{called(each)} --privileged`", flag.start()
+            break
     if call:
-        if call["verb"] in _STARTS and (flag := _PRIVILEGED.search(line, call.end())):
-            yield Kind.PRIVILEGED, f"`{called(call)} --privileged`", flag.start()
         yield Kind.CALL, f"calls `{called(call)}`", call.start()
     if socket := SOCKET.search(line):
         yield Kind.SOCKET, f"names {socket[0]}", socket.start()
     if data := DATA.search(line):
-        yield Kind.DATA, "names /var/lib/docker", data.start()
-    address = _ADDRESS.search(line)
-    if address and (call or "DOCKER_HOST" in address[0]):
-        yield Kind.ADDRESS, "sets DOCKER_HOST" if "DOCKER_HOST" in address[0] else "calls docker with --host", address.start()
+        yield Kind.DATA, f"names {data[0]}", data.start()
+    if host := _HOST.search(line):
+        yield from _host(host, own)
+    elif call and (address := _ADDRESS.search(line)):
+        yield Kind.ADDRESS, "calls docker with --host", address.start()
     if daemon := _DAEMON.search(line):
         yield Kind.DAEMON, "starts a Docker daemon of its own", daemon.start()
     if unit := _UNIT.search(line):
@@ -75,6 +85,15 @@ def matches(line: str) -> Iterator[tuple[Kind, str, int]]:
             yield Kind.IMAGE, f"installs {package[0]}", install.start()
     if download := _DOWNLOAD.search(line):
         yield Kind.IMAGE, "installs Docker", download.start()
+
+
+def _host(found: re.Match[str], own: frozenset[str]) -> Iterator[tuple[Kind, str, int]]:
+    """Where DOCKER_HOST leads: nothing for an empty value and for a socket that is not Docker's."""
+    local = found["scheme"] in ("unix", "npipe")
+    if found["host"] in own and not local:
+        yield Kind.DAEMON, f"DOCKER_HOST is {found['scheme'] or 'tcp'}://{found['host']}", found.start()
+    elif (SOCKET.search(found[0]) or "$" in found[0]) if local else (found["host"] or found["rest"]):
+        yield Kind.ADDRESS, "sets DOCKER_HOST", found.start()
 
 
 def _uncommented(line: str, comment: str) -> str:

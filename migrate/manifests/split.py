@@ -1,4 +1,4 @@
-"""A stream of YAML documents cut at its separators, as bytes come: no more is held than one document, and at most LIMIT of it.
+"""A stream of YAML documents cut at its separators, and of Lists into items, as bytes come: at most LIMIT of a document is held.
 
 A line that begins with `---` ends a document wherever it stands, in block and quoted scalars too (YAML 1.2, 9.1.2 c-forbidden; kubectl cuts
 the same way), so that each piece can be parsed by itself.
@@ -7,10 +7,14 @@ the same way), so that each piece can be parsed by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
+from migrate.manifests.lists import Cutter, opened
+
 LIMIT = 16 * 1024 * 1024
+LARGE = 512 * 1024
+_OVER = f"a document of more than {LIMIT // 1024 // 1024} MiB; it was passed over"
 _TAIL = 5  # bytes of a line end, `---` and the character after it
 _SEEN = re.compile(rb"[\r\n]---(?=[ \t\r\n])")
 _ENDED = re.compile(r"[\r\n](?=---(?:[ \t\r\n]|\Z))")
@@ -19,17 +23,26 @@ _BREAK = re.compile(rb"\r\n?|\n")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes that begin at line `first` of a stream. `whole` is False for the head of a document that is larger than LIMIT."""
+    """Bytes that begin at a line and column of a stream: whole documents, or `items` of a List with where each begins and ends.
+
+    `lost` says why something that begins there is not read.
+    """
 
     data: bytes
     first: int
-    whole: bool = True
+    column: int = 1
+    items: tuple[tuple[int, int], ...] = ()
+    lost: str = ""
 
 
-def pieces(blocks: Iterable[bytes], limit: int = LIMIT) -> Iterator[Piece]:
-    """Pieces that hold whole documents, one or several, as large as the blocks allow; of a document over `limit` the head alone."""
-    rest, first, skipping = b"", 1, False
-    for block in blocks:
+def pieces(blocks: Iterable[bytes], limit: int = LIMIT, large: int = LARGE) -> Iterator[Piece]:
+    """Pieces that hold whole documents, one or several, as large as the blocks allow; a document over `limit` is lost.
+
+    A List is cut into its items when more than `large` bytes of it came, and its end did not.
+    """
+    coming = iter(blocks)
+    rest, first, column, skipping = b"", 1, 1, False
+    for block in coming:
         seen = max(0, len(rest) - _TAIL)
         data = rest + block
         if skipping:
@@ -38,21 +51,48 @@ def pieces(blocks: Iterable[bytes], limit: int = LIMIT) -> Iterator[Piece]:
             first += _lines(data[:cut])
             data, seen, skipping = data[cut:], 0, found is None
         if not skipping and len(data) > limit and (found := _SEEN.search(data, seen)) and found.start() >= limit:
-            yield Piece(data[:limit], first, whole=False)
+            yield Piece(b"", first, lost=_OVER)
             first += _lines(data[: found.start() + 1])
             data, seen = data[found.start() + 1 :], 0
         if not skipping and (cut := _last(data, seen)):
-            yield Piece(data[:cut], first)
-            first += _lines(data[:cut])
+            yield Piece(data[:cut], first, column)
+            first, column = first + _lines(data[:cut]), 1
             data = data[cut:]
+        if not skipping and len(data) > large and (found_list := opened(data)):
+            data, first, column, skipping = yield from _items(data, coming, (first, column), *found_list)
         if not skipping and len(data) > limit:
-            yield Piece(data[:limit], first, whole=False)
+            yield Piece(b"", first, lost=_OVER)
             cut = _kept(data)
             first += _lines(data[:cut])
             data, skipping = data[cut:], True
         rest = data
     if rest and not skipping:
-        yield Piece(rest, first)
+        yield Piece(rest, first, column)
+
+
+def _items(
+    data: bytes, blocks: Iterator[bytes], at: tuple[int, int], begin: int, cutter: Cutter
+) -> Generator[Piece, None, tuple[bytes, int, int, bool]]:
+    """Pieces of a List's items; gives the bytes that follow, their line and column, and whether they are of a document that is lost."""
+    last = False
+    at, data = _moved(at, data[:begin]), data[begin:]
+    while True:
+        step = cutter.cut(data, last)
+        if step.items:
+            begin, end = step.items[0][0], step.items[-1][1]
+            yield Piece(data[begin:end], *_moved(at, data[:begin]), tuple((a - begin, b - begin) for a, b in step.items))
+        if step.lost:
+            yield Piece(b"", _moved(at, data[: step.at])[0], lost=step.lost)
+        at, data = _moved(at, data[: step.used]), data[step.used :]
+        if step.over:
+            break
+        block = next(blocks, None)
+        last, data = block is None, data + (block or b"")
+    if not step.lost:
+        return data, *at, False
+    found = _SEEN.search(data)
+    cut = found.start() + 1 if found else 0
+    return data[cut:], *_moved(at, data[:cut]), found is None
 
 
 def documents(text: str) -> Iterator[tuple[int, int]]:
@@ -62,6 +102,18 @@ def documents(text: str) -> Iterator[tuple[int, int]]:
         yield start, at
         start = at
     yield start, len(text)
+
+
+def characters(piece: Piece, text: str) -> tuple[tuple[int, int], ...]:
+    """Where the items of a piece begin and end in its text."""
+    if len(text) == len(piece.data):
+        return piece.items
+    found, at, byte = [], 0, 0
+    for begin, end in piece.items:
+        start = at + len(piece.data[byte:begin].decode("utf-8", "replace"))
+        at, byte = start + len(piece.data[begin:end].decode("utf-8", "replace")), end
+        found.append((start, at))
+    return tuple(found)
 
 
 def _separators(text: str) -> Iterator[int]:
@@ -95,3 +147,10 @@ def _kept(data: bytes) -> int:
 
 def _lines(data: bytes) -> int:
     return data.count(b"\n") if b"\r" not in data else len(_BREAK.findall(data))
+
+
+def _moved(at: tuple[int, int], data: bytes) -> tuple[int, int]:
+    """The line and column after bytes that begin at one."""
+    begin = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+    width = len(data[begin:].decode("utf-8", "replace"))
+    return at[0] + _lines(data), width + (1 if begin else at[1])

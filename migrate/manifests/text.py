@@ -13,11 +13,12 @@ _BREAK = re.compile(r"\r\n?|\n")
 
 @dataclass(slots=True)
 class Text:
-    """Text that begins at line `first` of the file `path`, column 1. Line ends are LF, CRLF and CR, as editors count them."""
+    """Text that begins at line `first` and `column` of the file `path`. Line ends are LF, CRLF and CR, as editors count them."""
 
     path: str
     text: str
     first: int = 1
+    column: int = 1
     _starts: list[int] = field(default_factory=list)
 
     @property
@@ -30,7 +31,7 @@ class Text:
     def place(self, offset: int) -> Place:
         """Line and column of an offset."""
         row = bisect_right(self.starts, offset) - 1
-        return Place(self.path, self.first + row, column=offset - self.starts[row] + 1)
+        return Place(self.path, self.first + row, column=offset - self.starts[row] + (1 if row else self.column))
 
     def lines(self) -> list[str]:
         """The lines without their ends."""

@@ -7,9 +7,11 @@ in a document about the whole of it. A reason is required.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice, takewhile
 
 from migrate.manifests.model import Problem, Trouble
 from migrate.manifests.text import Text
@@ -17,9 +19,9 @@ from migrate.manifests.text import Text
 LONGEST = 1000  # characters of a line
 _WORD = "docker2cri:"
 _WAIVER = re.compile(
-    r"(?:#|//)\s*docker2cri:\s*ignore\b[ \t]*(?P<codes>D2C[0-9]{3}(?:\s*,\s*D2C[0-9]{3})*)?[ \t]*"
-    r"(?P<reason>.*?)[ \t]*(?:\(until\s+(?P<until>[^)]*)\))?[ \t]*\Z"
+    r"(?:#|//)\s{0,80}docker2cri:\s{0,80}ignore\b[ \t]*(?P<codes>D2C[0-9]{3}(?:\s{0,80},\s{0,80}D2C[0-9]{3})*)?(?P<rest>.*)"
 )
+_UNTIL = "(until "
 _SAID = "a comment `docker2cri: ignore CODE reason (until YYYY-MM-DD)`"
 
 
@@ -41,54 +43,57 @@ def waivers(source: Text, start: int = 0, end: int | None = None) -> Iterator[Wa
     if source.text.find(_WORD, start, end) < 0:
         return
     rows = Text("", source.text[start:end]).lines()
+    reach = _Reach(rows)
     offset = (source.place(start).line or 1) - source.first
     for row, line in enumerate(rows):
         if _WORD in line and (found := _WAIVER.search(line[:LONGEST].rstrip())):
             place = source.place(source.starts[offset + row] + found.start())
-            until, real = _day(found["until"])
-            lacks = (
-                "names no code"
-                if not found["codes"]
-                else "gives no reason"
-                if not found["reason"].strip(" :-")
-                else "has no day"
-                if not real
-                else ""
-            )
-            if lacks:
+            reason, until, real = _until(found["rest"].strip())
+            if lacks := "names no code" if not found["codes"] else "gives no reason" if not reason else "" if real else "has no day":
                 yield Problem(Trouble.WAIVER, "waiver", f"it {lacks}; expected {_SAID}", place)
                 continue
             codes = tuple(code.strip() for code in found["codes"].split(","))
-            first, last = _reach(rows, row, line[: found.start()])
+            first, last = reach.of(row, line[: found.start()])
             at = source.first + offset
-            yield Waiver(codes, found["reason"].strip(" :-"), until, source.path, at + row, at + first, at + last)
+            yield Waiver(codes, reason, until, source.path, at + row, at + first, at + last)
 
 
-def _day(text: str | None) -> tuple[date | None, bool]:
-    """The day that a text names, and whether it names one or nothing at all."""
-    if text is None:
-        return None, True
+def _until(rest: str) -> tuple[str, date | None, bool]:
+    """The reason, the day after it, and whether that is one; none is one too."""
+    reason, opened, day = rest.rpartition(_UNTIL) if rest.endswith(")") else (rest, "", "")
+    if not opened:
+        return rest.strip(" :-"), None, True
     try:
-        return date.fromisoformat(text.strip()), True
+        return reason.strip(" :-\t"), date.fromisoformat(day[:-1].strip()), True
     except ValueError:
-        return None, False
+        return reason.strip(" :-\t"), None, False
 
 
-def _reach(rows: list[str], row: int, before: str) -> tuple[int, int]:
-    """The rows that the waiver in a row is about."""
-    if before.strip(" \t"):
-        return row, row
-    if not any(_content(line) for line in rows[:row]):
-        return 0, len(rows) - 1
-    following = next((number for number in range(row + 1, len(rows)) if _content(rows[number])), row)
-    indent = _indent(rows[following])
-    last = following
-    for number in range(following + 1, len(rows)):
-        if _content(rows[number]):
-            if _indent(rows[number]) <= indent:
-                break
-            last = number
-    return following, last
+class _Reach:
+    """Which rows the waiver in a row is about; each row is looked at once, however many waivers there are."""
+
+    def __init__(self, rows: list[str]) -> None:
+        self._rows = rows
+        self._content = [number for number, line in enumerate(rows) if _content(line)]
+        self._ends: dict[int, int] = {}
+
+    def of(self, row: int, before: str) -> tuple[int, int]:
+        """The first and the last row."""
+        if before.strip(" \t"):
+            return row, row
+        at = bisect_right(self._content, row)
+        if not at:
+            return 0, len(self._rows) - 1
+        if at == len(self._content):
+            return row, row
+        return self._content[at], self._end(at)
+
+    def _end(self, at: int) -> int:
+        if at not in self._ends:
+            indent = _indent(self._rows[self._content[at]])
+            below = takewhile(lambda row: _indent(self._rows[row]) > indent, islice(self._content, at + 1, None))
+            self._ends[at] = max(below, default=self._content[at])
+        return self._ends[at]
 
 
 def _content(line: str) -> bool:

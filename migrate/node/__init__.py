@@ -14,6 +14,7 @@ PARTS = (
     "pods.sh",
     "images.sh",
     "steps.sh",
+    "evidence.sh",
     "program.sh",
 )
 PARTS_AFTER = "images.sh"  # the parts of the source and of the target follow

@@ -1,7 +1,7 @@
 # The node program of docker2cri: takes this node to its new runtime (forward) and rolls it back (rollback), one
 # journalled step after the other. README says how to use it. Made of base.sh, journal.sh, units.sh, files.sh,
-# packages.sh, bundle.sh, install.sh, verify.sh, pods.sh, images.sh, the source's part, the target's part, steps.sh and
-# program.sh, in this order. Floor: dash, busybox ash, coreutils 8.22, util-linux flock, systemd 219.
+# packages.sh, bundle.sh, install.sh, verify.sh, pods.sh, images.sh, the source's part, the target's part, steps.sh,
+# evidence.sh and program.sh, in this order. Floor: dash, busybox ash, coreutils 8.22, util-linux flock, systemd 219.
 # Functions answer 0, or 1 with the reason in $reason. because, say, note and leave join their words with a blank.
 set -u
 umask 077
@@ -25,11 +25,40 @@ verb=
 see_status="look with: sh $run/program.sh status"
 
 # A program that dies leaves no child that keeps the lock: descriptor 9 is closed for every tool that may take long.
-crictl() { command crictl "$@" 9>&-; }
 systemctl() { command systemctl "$@" 9>&-; }
 sleep() { command sleep "$@" 9>&-; }
 
 has() { command -v "$1" >/dev/null 2>&1; }
+
+# number WORD: a number that arithmetic takes in every shell: at most nine digits, no leading zero.
+number() {
+  case $1 in '' | *[!0-9]* | 0?* | ??????????*) return 1 ;; esac
+}
+
+# set_aside PATH: what is in the way is kept beside it.
+set_aside() {
+  nth=1
+  while [ -e "$1.found-$nth" ]; do nth=$((nth + 1)); done
+  change mv -- "$1" "$1.found-$nth"
+}
+
+# container_id WORD: 64 hexadecimal digits, as every runtime gives them. Nothing else reaches a path, pattern or rule.
+container_id() {
+  case $1 in *[!0-9a-f]*) return 1 ;; esac
+  [ ${#1} -eq 64 ]
+}
+
+# take_ids WHO LIST: each line of a listing is an ID, and they stand in $ids with a blank on both ends.
+take_ids() {
+  ids=' '
+  set -f
+  for id in $2; do
+    container_id "$id" || because "$1 lists what is no container ID: $(printf %s "$id" | oneline)" || break
+    ids="$ids$id "
+  done
+  set +f
+  [ -z "$2" ] || container_id "$id"
+}
 
 # say TEXT...: on standard output; one that is closed does not end the program.
 say() {

@@ -9,7 +9,15 @@ sandbox_store=$image_store/storage/overlay-containers/containers.json
 # The directories that it makes become the root of containers: with this program's umask only root could enter them.
 skopeo() { (umask 022 && exec skopeo "$@") 9>&-; }
 
+pull_by_hand='crictl pull --creds USER'
 crio() { command crio "$@" 9>&-; }
+
+# situate SOCKET ROOT STATE: where it listens and keeps its images on this node; of its state nothing is touched.
+situate() {
+  cri_socket=$1
+  image_store=$2
+  sandbox_store=$image_store/overlay-containers/containers.json
+}
 
 # read_config PATH: CRI-O has its files since prepare; what it makes of all of them is kept, to compare with later.
 read_config() {
@@ -46,8 +54,8 @@ image_named() { over_cri "$cri_socket" images -q --no-trunc "$1" 2>/dev/null; }
 
 drop_image() { over_cri "$cri_socket" rmi "$1" >/dev/null 2>&1; }
 
-# bring INDEX REFERENCE CANONICAL SIZE: meanwhile skopeo has the image twice in /var/tmp, whatever TMPDIR is: what the
-# source saves, and its layers.
+# bring INDEX REFERENCE CANONICAL SIZE ID: meanwhile skopeo has the image twice in /var/tmp, whatever TMPDIR is: what
+# the source saves, and its layers.
 bring() {
   if skopeo copy --quiet "$source_transport:$2" "containers-storage:$3" >"$run/images/$1.out" 2>&1; then
     write_whole "$run/images/$1" "$4 bytes copied"
@@ -55,6 +63,30 @@ bring() {
     because "$(tail -n 3 "$run/images/$1.out" | oneline)"
   fi
 }
+
+# pulled_there NAME@DIGEST: CRI-O looks for what the name says.
+pulled_there() { [ -n "$(image_named "$1")" ] || because "it is not in CRI-O's store"; }
+
+# fetch NAME: by CRI-O itself, which has its registries since its first start.
+fetch() {
+  (source_proxies && cri_patience=3600 && over_cri "$cri_socket" pull "$1" >"$run/pull.out" 2>&1) ||
+    because "$(tail -n 1 "$run/pull.out" | oneline)"
+}
+
+# pin_images FILE PATTERN...: in a drop-in, which CRI-O reads when it is restarted.
+pin_images() {
+  pin_file=$root$1
+  shift
+  pins=$(printf ', "%s"' "$@")
+  pins="[crio.image]${newline}pinned_images = [${pins#, }]"
+  [ "$(cat "$pin_file" 2>/dev/null)" != "$pins" ] || return 0
+  [ ! -e "$pin_file" ] || [ -e "$run/pinned" ] ||
+    because "$pin_file is there already, with other images; remove it, or move its list to another file" || return 1
+  add_line "$run/pinned" "$pin_file" && write_whole "$pin_file" "$pins" && change chmod 644 "$pin_file"
+}
+
+# unpin_images FILE PATTERN...: the drop-in goes, if it was made here.
+unpin_images() { [ ! -e "$run/pinned" ] || change rm -f -- "$root$1"; }
 
 crio_lists_nothing() {
   because "CRI-O does not list its pods: $(over_cri "$1" pods -q 2>&1 | tail -n 1 | oneline);" \
@@ -67,7 +99,32 @@ new_pods_there() { active crio.service && [ -n "$(over_cri "$1" pods -q 2>/dev/n
 # holds_pods: containers of pods run, whether it runs or not.
 holds_pods() { [ -n "$(monitors)" ]; }
 
-# stop_new_pods SOCKET: stopped by their grace period and removed, with their addresses.
+# of_part SOCKET PART: $ids, of the running containers of that part of a control plane.
+of_part() {
+  list=$(
+    over_cri "$1" ps -q --label "io.kubernetes.container.name=$2" \
+      --label "io.kubernetes.pod.namespace=$control_plane_namespace"
+  ) || crio_lists_nothing "$1" || return 1
+  take_ids CRI-O "$list"
+}
+
+# target_asked ID: by its process: whoever asks CRI-O to stop a container has it killed after a while, and at once when
+# the caller goes.
+target_asked() {
+  process=$(over_cri "$cri_socket" inspect -o go-template --template '{{.info.pid}}' "$1" 2>/dev/null)
+  number "$process" && [ "$process" -gt 1 ] && kill -s TERM "$process" 2>/dev/null
+}
+
+target_over() {
+  state=$(over_cri "$cri_socket" inspect -o go-template --template '{{.status.state}}' "$1" 2>/dev/null)
+  [ "$state" = CONTAINER_EXITED ]
+}
+
+# end_new SOCKET ID SECONDS
+end_new() { stop_over_cri "$@"; }
+
+# stop_new_pods SOCKET: stopped by their grace period and removed, with their addresses; a sandbox when its containers
+# have ended.
 stop_new_pods() {
   if ! active crio.service && ! start_unit crio.service; then
     [ -n "$(monitors)" ] || return 0
@@ -79,10 +136,15 @@ stop_new_pods() {
     because "CRI-O does not answer on $1: $(printf %s "$cri_said" | oneline); look with: journalctl -u crio" ||
     return 1
   claim_sandboxes "$1" || crio_lists_nothing "$1" || return 1
-  containers=$(over_cri "$1" ps -q) && sandboxes=$(over_cri "$1" pods -q) || crio_lists_nothing "$1" || return 1
+  list=$(over_cri "$1" ps -q) || crio_lists_nothing "$1" || return 1
+  take_ids CRI-O "$list" || return 1
+  containers=$ids
+  list=$(over_cri "$1" pods -q) || crio_lists_nothing "$1" || return 1
+  take_ids CRI-O "$list" || return 1
+  sandboxes=$ids
   for id in $sandboxes; do remember target "$id" running || return 1; done
-  for id in $containers; do { over_cri "$1" stop -t "$(grace_of "$1" "$id")" "$id" >/dev/null 2>&1; } 9>&- & done
-  wait
+  # shellcheck disable=SC2086 # IDs
+  end_new_containers "$1" $containers || return 1
   for id in $sandboxes; do { over_cri "$1" stopp "$id" && over_cri "$1" rmp -f "$id"; } >/dev/null 2>&1 9>&- & done
   wait
   left=$(over_cri "$1" pods -q) || crio_lists_nothing "$1" || return 1
@@ -100,6 +162,9 @@ claim_sandboxes() {
     sed 's/"id":"//; s/",.*k8s_POD_/_/; s/"$//' >"$run/sandboxes.stored"
   while IFS=_ read -r id pod namespace uid number; do
     case $listed in *"$id"*) continue ;; esac
+    if ! container_id "$id" || ! number "$number"; then continue; fi
+    # what is a name, and ends no string of JSON
+    case $pod$namespace$uid in *[!A-Za-z0-9.-]*) continue ;; esac
     printf '{"metadata":{"name":"%s","namespace":"%s","uid":"%s","attempt":%s},"linux":{}}\n' \
       "$pod" "$namespace" "$uid" "$number" >"$run/sandbox.json"
     over_cri "$1" runp "$run/sandbox.json" >/dev/null 2>&1 </dev/null ||
@@ -110,8 +175,7 @@ claim_sandboxes() {
 # grace_of SOCKET ID: its pod's grace period, which the kubelet gives as an annotation.
 grace_of() {
   template='{{index .status.annotations "io.kubernetes.pod.terminationGracePeriod"}}'
-  grace=$(over_cri "$1" inspect -o go-template --template "$template" "$2" 2>/dev/null)
-  case $grace in '' | *[!0-9]*) echo "$grace_default" ;; *) echo "$grace" ;; esac
+  cut_grace "$(over_cri "$1" inspect -o go-template --template "$template" "$2" 2>/dev/null)"
 }
 
 # monitors: the processes that hold containers of pods.

@@ -16,10 +16,14 @@ source_namespace=moby
 # what skopeo reads its images by
 # shellcheck disable=SC2034 # only a target that has skopeo asks
 source_transport=docker-daemon
+source_store=
 pod_uid=io.kubernetes.pod.uid
+pod_sandbox=io.kubernetes.docker.type=podsandbox
 unset DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH
 
-docker() { command docker "$@" 9>&-; }
+# Docker answers within a minute, or it does not answer: one that is stuck on a container lists none. What may take
+# longer is called by `command`.
+docker() { timeout 60 docker "$@" 9>&-; }
 
 source_answers() { driver=$(timeout 20 docker info -f '{{.CgroupDriver}}' 2>&1 9>&-); }
 
@@ -27,59 +31,128 @@ source_lists_nothing() {
   because "Docker does not list its containers: $(docker ps -q 2>&1 | tail -n 1 | oneline); look with: $source_log"
 }
 
-# listed: every container that a kubelet made, one a line: ID, container or podsandbox, grace period, container name,
-# status.
-listed() {
-  columns='{{.ID}}|{{.Label "io.kubernetes.docker.type"}}'
-  columns="$columns|{{.Label \"annotation.io.kubernetes.pod.terminationGracePeriod\"}}"
-  columns="$columns|{{.Label \"io.kubernetes.container.name\"}}|{{.Status}}"
-  docker ps -a --no-trunc --filter label=$pod_uid --format "$columns"
+# list_ids OPTION...: $ids, of what `docker ps` lists. IDs are listed alone: an annotation of a pod, or a
+# label of an image, becomes one of a container, and may hold any text, line ends and our separators too.
+list_ids() {
+  list=$(docker ps -q --no-trunc "$@") || source_lists_nothing || return 1
+  take_ids Docker "$list"
 }
 
-# stop_source_pods: application containers at once, each by its own grace period, a control plane's in their order
-# after the others, then sandboxes.
+source_asked() { docker kill -s TERM "$1" >/dev/null 2>&1; }
+source_over() { [ "$(running "$1" 2>/dev/null)" = false ]; }
+
+# end_by SECONDS ID...: each is given so long to end, and then killed. Where that is longer than $limit it is killed
+# then, or, with $at_limit `fail`, it is asked to end and left as it is: the node may roll back.
+end_by() {
+  given=$1
+  shift
+  if [ "$given" -gt "$limit" ] && [ "$at_limit" = fail ]; then
+    for id in "$@"; do ask_to_end "$id"; done
+    timeout "$limit" docker wait "$@"
+  else
+    [ "$given" -le "$limit" ] || given=$limit
+    # fifty at a time are stopped
+    timeout $(((given + 30) * (1 + $# / 50))) docker stop -t "$given" "$@"
+  fi >/dev/null 2>&1 9>&-
+}
+
+# ask_to_end ID: by its own signal. Not `docker stop`: Docker would keep on waiting, and kill it when its time is over.
+ask_to_end() {
+  signal=$(docker inspect -f '{{.Config.StopSignal}}' "$1")
+  case $signal in '' | *[!A-Z0-9+-]*) signal=SIGTERM ;; esac
+  docker kill -s "$signal" "$1"
+}
+
+# have_ended ID...: none of them runs.
+have_ended() {
+  list_ids || return 1
+  still=
+  for id in "$@"; do ! among "$id" "$ids" || still="$still $(called "$id")"; done
+  [ -n "$still" ] || return 0
+  case $at_limit in
+    fail) longer='; wait longer for them or have them killed: docker2cri explain D2C139' ;;
+    *) longer= ;;
+  esac
+  because "containers still run in Docker after their grace period or $limit s:$still;" \
+    "docker says why: docker stop ID; $source_log$longer"
+}
+
+# called ID: its name.
+called() {
+  named=$(docker inspect -f '{{.Name}}' "$1" 2>&1) || named=$1
+  printf %s "${named#/}" | oneline
+}
+
+# stop_source_pods LIMIT fail|kill: application containers at once, each by its own grace period, a control plane's in
+# their order after the others, then sandboxes.
 stop_source_pods() {
-  all=$(listed) || source_lists_nothing || return 1
-  graces=' ' plain='' late='' sandboxes=''
-  IFS="|$newline"
+  limit=$1 at_limit=$2
+  list_ids -a --filter label=$pod_uid --filter label=$pod_sandbox || return 1
+  all=$ids
+  list_ids --filter label=$pod_uid --filter label=$pod_sandbox || return 1
+  sandboxes=$ids
+  for id in $all; do
+    state=exited
+    ! among "$id" "$sandboxes" || state=running
+    remember source "$id" "$state" || return 1
+  done
+  # labels as JSON: one line each, whatever they hold
+  labels='{{json (.Label "annotation.io.kubernetes.pod.terminationGracePeriod")}}'
+  labels="$labels {{json (.Label \"io.kubernetes.pod.namespace\")}}"
+  labels="$labels {{json (.Label \"io.kubernetes.container.name\")}}"
+  list=$(docker ps --no-trunc --filter label=$pod_uid --format "{{.ID}} $labels") || source_lists_nothing || return 1
+  graces=' ' plain='' late=''
+  IFS=$newline
   set -f
-  # shellcheck disable=SC2086 # five words a line
-  set -- $all
+  # shellcheck disable=SC2086 # one word a line
+  set -- $list
   set +f
   IFS=$blanks
-  while [ $# -ge 5 ]; do
-    case $5 in Up* | Restarting*) state=running ;; *) state=exited ;; esac
-    case $2:$state:$4 in
-      podsandbox:*)
-        remember source "$1" "$state" || return 1
-        [ $state = exited ] || sandboxes="$sandboxes $1"
-        ;;
-      *:exited:*) ;;
-      *:kube-apiserver | *:kube-controller-manager | *:kube-scheduler | *:etcd)
-        late="$late $4=$1=${3:-$grace_default}"
-        ;;
-      *)
-        among "${3:-$grace_default}" "$graces" || graces="$graces${3:-$grace_default} "
-        plain="$plain $1=${3:-$grace_default}"
-        ;;
-    esac
-    shift 5
+  for line in "$@"; do
+    id=${line%% *} line=${line#* }
+    if ! container_id "$id" || among "$id" "$sandboxes"; then continue; fi
+    grace=${line%% *} part=${line#* }
+    grace=${grace#\"}
+    take_grace "${grace%\"}"
+    name_of_part=${part#"\"$control_plane_namespace\" \""}
+    name_of_part=${name_of_part%\"}
+    if [ "$part" = "\"$control_plane_namespace\" \"$name_of_part\"" ] && among "$name_of_part" " $control_plane "; then
+      late="$late $name_of_part=$id=$grace"
+    else
+      among "$grace" "$graces" || graces="$graces$grace "
+      plain="$plain $id=$grace"
+    fi
   done
   for grace in $graces; do
     ids=
     for one in $plain; do [ "${one#*=}" != "$grace" ] || ids="$ids ${one%=*}"; done
     # shellcheck disable=SC2086 # IDs
-    { docker stop -t "$grace" $ids >/dev/null 2>&1; } 9>&- &
+    { end_by "$grace" $ids; } 9>&- &
   done
   wait
-  for part in kube-apiserver kube-controller-manager kube-scheduler etcd; do
+  ids=
+  for one in $plain; do ids="$ids ${one%=*}"; done
+  # shellcheck disable=SC2086 # IDs
+  have_ended $ids || return 1
+  ended_parts=' '
+  for part in $control_plane; do
     for one in $late; do
-      id=${one#*=}
-      [ "${one%%=*}" != "$part" ] || docker stop -t "${id#*=}" "${id%=*}" >/dev/null 2>&1
+      [ "${one%%=*}" = "$part" ] || continue
+      id=${one#*=} grace=${one##*=}
+      id=${id%=*}
+      ended_parts="$ended_parts$part "
+      if [ "$part" = etcd ]; then
+        [ "$grace" -le "$limit" ] || grace=$limit
+        end_member source "$id" "$grace" || return 1
+      else
+        end_by "$grace" "$id"
+        have_ended "$id" || return 1
+      fi
     done
   done
+  plane_ended "$ended_parts" || return 1
   # shellcheck disable=SC2086 # IDs
-  [ -z "$sandboxes" ] || docker stop -t 10 $sandboxes >/dev/null 2>&1
+  [ "$sandboxes" = ' ' ] || end_by 10 $sandboxes
   left=$(docker ps -q --filter label=$pod_uid) || source_lists_nothing || return 1
   [ -z "$left" ] ||
     because "containers of the kubelet still run in Docker: $(printf %s "$left" | oneline);" \
@@ -88,29 +161,35 @@ stop_source_pods() {
 
 # pods_in_source: how many pods have a running application container in Docker.
 pods_in_source() {
-  docker ps --filter label=io.kubernetes.docker.type=container --format "{{.Label \"$pod_uid\"}}" | sort -u | wc -l
+  docker ps --filter label=io.kubernetes.docker.type=container --format "{{json (.Label \"$pod_uid\")}}" |
+    sort -u | wc -l
 }
 
-# source_strangers: containers that run, that no kubelet made, and that the plan does not name.
+# source_strangers: $strangers, names of containers that run, that no kubelet made, and that the plan does not name.
 source_strangers() {
-  all=$(docker ps --no-trunc --format "{{.ID}} {{.Label \"$pod_uid\"}} {{.Names}}") || return 1
-  printf '%s\n' "$all" | while read -r id called; do
-    [ -n "$id" ] || continue
-    case $called in *' '*) ;; *) among "$id" "$standalone" || printf '%s ' "$called" ;; esac
+  list_ids || return 1
+  all=$ids
+  list_ids --filter label=$pod_uid || return 1
+  strangers=
+  for id in $all; do
+    if among "$id" "$ids" || among "$id" "$standalone"; then continue; fi
+    strangers="$strangers $(called "$id")"
   done
 }
 
-# stop_standalone ID TIMEOUT NAME...: those that run, noted first.
+# stop_standalone LIMIT fail|kill (ID TIMEOUT NAME)...: those that run, noted first.
 stop_standalone() {
-  names=
+  limit=$1 at_limit=$2 names=
+  shift 2
   while [ $# -ge 3 ]; do
+    container_id "$1" || because "the plan names no container: $1" || return 1
     runs=$(running "$1" 2>&1)
     case $runs in
       # it was removed meanwhile
       false | *'No such'*) ;;
       *true*)
         add_line "$run/standalone" "$1 $3" || return 1
-        { docker stop -t "$2" "$1" >/dev/null 2>&1; } 9>&- &
+        { end_by "$2" "$1"; } 9>&- &
         names="$names $1"
         ;;
       *)
@@ -121,10 +200,8 @@ stop_standalone() {
     shift 3
   done
   wait
-  for id in $names; do
-    [ "$(running "$id")" = false ] ||
-      because "container $id does not stop; docker says why: docker stop $id; $source_log" || return 1
-  done
+  # shellcheck disable=SC2086 # IDs
+  have_ended $names
 }
 
 # running ID: true or false.
@@ -134,9 +211,10 @@ running() { docker inspect -f '{{.State.Running}}' "$1"; }
 start_standalone() {
   [ -e "$run/standalone" ] || return 0
   not_started=
-  while read -r id called; do
-    [ "$(running "$id" 2>/dev/null)" = true ] || docker start "$id" >/dev/null 2>&1 </dev/null ||
-      not_started="$not_started $called"
+  while read -r id name_of; do
+    container_id "$id" || continue
+    [ "$(running "$id" 2>/dev/null)" = true ] || command docker start "$id" >/dev/null 2>&1 </dev/null 9>&- ||
+      not_started="$not_started $name_of"
   done <"$run/standalone"
   [ -z "$not_started" ] ||
     because "containers that ran do not start again:$not_started; look with: docker start$not_started"
@@ -145,5 +223,46 @@ start_standalone() {
 # source_image REFERENCE: its ID, that of its configuration.
 source_image() { docker inspect --type image -f '{{.Id}}' "$1" 2>&1; }
 
+# source_keeps_digests ID: its images lie in a containerd, with the digests of their registries; ID, which is one, is
+# $source_called there, in the containerd at $source_store; $source_platform is the one that it runs.
+source_keeps_digests() {
+  source_store=
+  case $(docker info -f '{{json .DriverStatus}}' 2>/dev/null) in
+    *'"io.containerd.snapshotter.v1"'*) ;;
+    *) return 1 ;;
+  esac
+  source_platform=$(docker info -f '{{.OSType}}/{{.Architecture}}' 2>/dev/null)
+  # one that it started for itself, else the system's
+  for source_store in "$root/run/docker/containerd/containerd.sock" "$root/run/containerd/containerd.sock"; do
+    source_called=$(source_ctr images ls -q "target.digest==$1" 2>/dev/null | head -n 1)
+    [ -z "$source_called" ] || return 0
+  done
+  source_store=
+  return 1
+}
+
+# source_ctr WORD...: in the containerd that has its images.
+source_ctr() { command ctr -a "$source_store" -n "$source_namespace" "$@" 9>&-; }
+
 # source_saves REFERENCE: the image's archive, on standard output.
-source_saves() { docker save "$1"; }
+source_saves() {
+  if [ -n "$source_store" ]; then
+    source_ctr images export --platform "$source_platform" - "$source_called"
+  else
+    command docker save "$1" 9>&-
+  fi
+}
+
+# source_proxies: the proxies by which the daemon pulls are exported.
+source_proxies() {
+  daemon=$(systemctl show -p MainPID "$source_service" 2>/dev/null)
+  proxies=$(
+    { tr '\0' '\n' <"$root/proc/${daemon#MainPID=}/environ" | grep -i -E '^(https?|no)_proxy='; } 2>/dev/null
+  )
+  IFS=$newline
+  set -f
+  # shellcheck disable=SC2086,SC2163 # one variable a line
+  [ -z "$proxies" ] || export $proxies
+  set +f
+  IFS=$blanks
+}

@@ -1,7 +1,7 @@
 # Verbs.
 
 usage="usage: sh program.sh forward prepare|switch [--on-failure stop] | rollback [--force] | pause | status | renew"
-usage="$usage | disarm | mark WORD"
+usage="$usage | disarm | mark WORD | release REASON"
 
 # walk SEGMENT: its steps in order; what is done already is not done again. 1: a step failed; 7: another actor took
 # over; 8: paused.
@@ -30,8 +30,11 @@ walk() {
 forward() {
   segment_asked=$1
   take_lock 30
+  [ -z "$released" ] || leave 7 "$name: it was released ($why); make a new plan"
   [ "$direction" = forward ] ||
     leave 7 "$name: a rollback has begun; finish it: sh $run/restore.sh, then make a new plan"
+  weigh
+  [ -z "$doubt" ] || leave 7 "$name: $doubt; roll back with: sh $run/restore.sh"
   [ -z "$disarmed" ] || leave 0 "$name: nothing to do, it is finished and acknowledged"
   ! among "$segment_asked" "$finished" || leave 0 "$name: nothing to do, $segment_asked is finished"
   own || leave 7 "$name: $reason"
@@ -40,7 +43,7 @@ forward() {
     switch:*) leave 7 "$name: prepare is not finished; first: forward prepare" ;;
   esac
   [ -z "$attention" ] || leave 7 "$name: needs attention: $why; roll back with: sh $run/restore.sh"
-  read_generation
+  if ! known_generation; then leave 7 "$name: $reason; roll back with: sh $run/restore.sh"; fi
   [ "$current" -gt 0 ] || write_whole "$home/generation" 1 || leave 1 "$name: $reason"
   read_generation
   generation=$current
@@ -48,7 +51,7 @@ forward() {
   walk "$segment_asked"
   case $? in
     0) ;;
-    7) leave 7 "$name: generation $current took over" ;;
+    7) leave 7 "$name: generation $current took over, expected was $generation; $see_status" ;;
     8) leave 7 "$name: paused before step $i of prepare; it goes on with: forward prepare" ;;
     *) failed ;;
   esac
@@ -56,6 +59,13 @@ forward() {
   # what only installs something is done with this, and the node is free for the plan of the move
   [ -n "$(first_of guard)" ] || rm -f -- "$home/current"
   leave 0 "$name: $segment_asked is finished"
+}
+
+# known_generation: there is a number, and the journal has no higher one.
+known_generation() {
+  read_generation || return 1
+  [ "$current" -ge "$last_generation" ] ||
+    because "$home/generation is older than the journal: $current, expected was $last_generation"
 }
 
 # failed: in prepare nothing else was changed; in switch the node rolls back at once, or is left as it stands where the
@@ -85,10 +95,14 @@ give_up() {
 # rollback: asked for by the tool or a person.
 rollback() {
   fold
-  [ -z "$rolled_back" ] || leave 0 "$name: nothing to do, it is rolled back"
-  [ -z "$uncordoning" ] || [ -n "$force" ] ||
-    leave 7 "$name: pods may have come back to this node (uncordoning was begun):" \
-      "drain it first, then: sh $run/restore.sh --force"
+  if [ -n "$rolled_back" ]; then
+    take_lock 60
+    weigh
+    [ -z "$rolled_back" ] || leave 0 "$name: nothing to do, it is rolled back"
+  fi
+  [ -z "$released" ] || [ -n "$force" ] ||
+    leave 7 "$name: it was released ($why), so it is not rolled back; it still can be: sh $run/restore.sh --force"
+  [ -z "$uncordoning" ] || pods_first
   # seen now, the node stays whole
   if [ "$direction" = forward ] && among switch "$finished"; then
     for each in $files; do
@@ -97,13 +111,22 @@ rollback() {
     done
   fi
   take_over
+  weigh
   [ -z "$rolled_back" ] || leave 0 "$name: nothing to do, it is rolled back"
+  ! may_hold_pods || pods_first
   undo_all asked 'it was asked for'
+}
+
+# pods_first: pods may have come back to this node, or the journal does not tell any more that they may not.
+pods_first() {
+  [ -n "$force" ] ||
+    leave 7 "$name: pods may have come back to this node (uncordoning was begun):" \
+      "drain it first, then: sh $run/restore.sh --force"
 }
 
 # take_over: whoever goes forward stops before its next step, its unit at once; then the lock is ours.
 take_over() {
-  own || leave 7 "$name: $reason"
+  own take || leave 7 "$name: $reason"
   if ! raise_generation; then
     case $shared in read-only*) leave 1 "$name: $reason; nothing was changed: then the same again" ;; esac
     say "$reason"
@@ -118,6 +141,10 @@ take_over() {
 undo_all() {
   [ "$verb" != forward ] || raise_generation || say "$reason"
   pending=
+  if [ -n "$doubt" ]; then
+    say "$name: $doubt; whatever may have happened is undone"
+    [ -n "$told_broken" ] || record broken - - "$doubt" || say "$reason"
+  fi
   record undo-begin - rollback "$1" || say "$reason"
   reasons='' grave='' shared_before=''
   if among_kind kubelet-stop; then close_early || collect - kubelet-stop; fi
@@ -179,7 +206,7 @@ collect() {
 # among_kind KIND: such a step has begun and is not undone.
 among_kind() {
   step=$(first_of "$1")
-  [ -n "$step" ] && among "$step" "$begun" && ! among "$step" "$undone"
+  [ -n "$step" ] && happened "$step"
 }
 
 # close_early: armed again (after a reboot or long after success), files are ready, and the kubelet stays stopped.
@@ -198,13 +225,24 @@ remove_guard() {
 # by_itself: the guard and the boot unit. They and `disarm` decide under the lock; whoever journals first wins.
 by_itself() {
   fold
-  if [ -z "$disarmed$rolled_back$attention" ]; then take_over; else take_lock 60; fi
-  if [ -n "$rolled_back$attention" ]; then leave 0 "$name: nothing to do"; fi
-  if [ "$direction" = forward ] && [ -n "$disarmed" ]; then
+  if [ -n "$disarmed$rolled_back$attention$released" ]; then
+    take_lock 60
+    leave_if_ended
+  fi
+  take_over
+  leave_if_ended
+  undo_all "$verb" "by the $verb unit: no heartbeat from the operator, or the node was booted"
+}
+
+# leave_if_ended: nothing is left to do by itself, and the machine shows nothing else.
+leave_if_ended() {
+  if [ -n "$attention$released" ]; then leave 0 "$name: nothing to do"; fi
+  weigh
+  if [ -n "$rolled_back" ]; then leave 0 "$name: nothing to do"; fi
+  if [ "$direction" = forward ] && [ -n "$disarmed" ] && [ -z "$doubt" ]; then
     if ! disarm_units || ! as_found "$kubelet"; then leave 1 "$name: $reason"; fi
     leave 0 "$name: nothing to do, it was acknowledged"
   fi
-  undo_all "$verb" "by the $verb unit: no heartbeat from the operator, or the node was booted"
 }
 
 # as_found UNIT: running, if it ran.
@@ -214,9 +252,10 @@ as_found() {
 
 disarm() {
   take_lock 30
+  [ -z "$doubt$released" ] || leave 7 "$name: ${doubt:-it was released ($why)}; $see_status"
   [ "$direction" = forward ] || leave 7 "$name: a rollback has begun, nothing is left to acknowledge; $see_status"
   among switch "$finished" || leave 7 "$name: switch is not finished, nothing is there to acknowledge yet; $see_status"
-  read_generation
+  read_generation || leave 7 "$name: $reason; $see_status"
   generation=$current
   [ -n "$disarmed" ] || record disarmed - - || leave 1 "$name: $reason"
   disarm_units || leave 1 "$name: $reason; again: sh $run/program.sh disarm"
@@ -227,20 +266,23 @@ disarm() {
 # pause: a running `forward prepare` stops after its step. Inside switch nothing pauses.
 pause() {
   fold
-  if [ "$direction" = rollback ] || among_segment switch; then leave 7 "$name: switch has begun, it does not pause"; fi
+  if [ "$direction" = rollback ] || [ -n "$released" ] || among_segment switch; then
+    leave 7 "$name: switch has begun, it does not pause"
+  fi
   attempt touch "$run/paused" || leave 1 "$name: $reason"
 }
 
 renew() {
   fold
-  if [ "$direction" = rollback ] || [ -n "$disarmed" ]; then leave 7 "$name: nothing to renew ($last)"; fi
+  if [ "$direction" = rollback ] || [ -n "$disarmed$released" ]; then leave 7 "$name: nothing to renew ($last)"; fi
   attempt systemctl restart docker2cri-guard.timer || leave 1 "$name: $reason"
 }
 
 mark() {
   take_lock 30
+  [ -z "$released" ] || leave 7 "$name: it was released ($why); $see_status"
   [ "$direction" = forward ] || leave 7 "$name: a rollback has begun, no pods may come; $see_status"
-  read_generation
+  read_generation || leave 7 "$name: $reason; $see_status"
   generation=$current
   case $1 in
     uncordoning) record uncordoning - - ;;
@@ -248,13 +290,32 @@ mark() {
   esac || leave 1 "$name: $reason"
 }
 
+# let_go REASON: a person has looked, and lets the node go as it stands: nothing acts on it by itself any more.
+let_go() {
+  given=$(printf %s "$1" | oneline)
+  [ -n "$given" ] || leave 2 "$name: a reason is missing"
+  take_lock 30
+  read_generation || say "$reason"
+  generation=$current
+  [ -n "$released" ] || record released - - "$given" || leave 1 "$name: $reason"
+  disarm_units || leave 1 "$name: $reason; again: sh $run/program.sh release REASON"
+  owner=
+  [ ! -f "$home/current" ] || read -r owner <"$home/current"
+  [ "$owner" != "$name" ] || change rm -f -- "$home/current" || leave 1 "$name: $reason"
+  active "$kubelet" || say "$kubelet does not run; it starts with: systemctl start $kubelet"
+  [ ! -e "$marker" ] || say "$source_title is kept from starting; it may start with: rm $marker"
+  leave 0 "$name: released"
+}
+
 # status: `key=value`, one a line; changes nothing and takes no lock.
 status() {
   fold
-  read_generation
+  doubt="$unloaded${doubt:+${unloaded:+; }}$doubt"
+  read_generation || doubt="$doubt${doubt:+; }$reason"
   holder=
   if [ -e "$home/lock" ] && ! (flock -s -n 8) 8<"$home/lock"; then read -r holder <"$home/lock"; fi
-  if [ -n "$rolled_back" ]; then state=rolled-back
+  if [ -n "$released" ]; then state=released
+  elif [ -n "$rolled_back" ]; then state=rolled-back
   elif [ -n "$attention" ]; then state=needs-attention
   elif [ "$direction" = rollback ]; then state=rolling-back
   elif [ -n "$disarmed" ]; then state=acknowledged
@@ -264,8 +325,11 @@ status() {
   elif [ "$begun" != ' ' ]; then state=preparing
   else state=new
   fi
+  # whoever acts now is in between what is told and what is there
+  [ -n "$holder$unloaded" ] || weigh
+  [ -z "$doubt$released" ] || { [ "$state" = released ] || state=needs-attention why="${why:+$why; }$doubt"; }
   printf '%s\n' "run=$name" "state=$state" "direction=$direction" "generation=$current" "last=$last" "at=$last_at" \
-    "finished=${finished# }" "holder=$holder" "why=$why" "uncordoning=${uncordoning:-no}"
+    "finished=${finished# }" "holder=$holder" "why=$why" "uncordoning=${uncordoning:-no}" "doubt=$doubt"
   if active docker2cri-guard.timer; then echo guard=armed; else echo guard=off; fi
   if [ ! -e "$(gate_file)" ]; then echo gate=none; elif [ -e "$gate" ]; then echo gate=open; else echo gate=closed; fi
   if [ -e "$marker" ]; then echo docker=stopped; else echo docker=free; fi
@@ -280,12 +344,30 @@ among_segment() {
   return 1
 }
 
+# without_steps: what is to be undone is not known: a person looks.
+without_steps() {
+  take_lock 60
+  [ -z "$rolled_back$released" ] || leave 0 "$name: nothing to do ($last)"
+  raise_generation || say "$reason"
+  case $verb in rollback) cause=asked ;; *) cause=$verb ;; esac
+  record undo-begin - rollback "$cause" || say "$reason"
+  give_up "$unloaded; the bytes of before lie in $run/files"
+}
+
 on_failure=rollback
 force=
+unloaded=
 main() {
   trap '' HUP PIPE
   verb=${1:-}
-  load_steps || leave 1 "$name: $reason"
+  if ! load_steps; then
+    unloaded=$reason
+    case $verb in
+      rollback | guard | boot) without_steps ;;
+      status | release) ;;
+      *) leave 1 "$name: $unloaded" ;;
+    esac
+  fi
   case $verb:${2:-}:${3:-}:${4:-} in
     forward:prepare:: | forward:switch::) forward "$2" ;;
     forward:switch:--on-failure:stop) on_failure=stop && forward switch ;;
@@ -297,6 +379,7 @@ main() {
     pause:::) pause ;;
     disarm:::) disarm ;;
     mark:[a-z]*::) mark "$2" ;;
+    release:?*::) let_go "$2" ;;
     *) printf '%s\n' "$usage" >&2 && exit 2 ;;
   esac
 }

@@ -11,13 +11,21 @@ planned_dump=$run/config-dump
 
 # load_steps: every line in a variable, so that a step costs no process.
 load_steps() {
-  [ -r "$run/steps" ] || because "$run/steps is missing" || return 1
+  [ -f "$run/steps" ] || because "$run/steps is missing" || return 1
+  read -r laid 2>/dev/null <"$run/steps.sha256" || laid=
+  sha_of "$run/steps" || return 1
+  [ "$sum" = "$laid" ] || because "$run/steps is not as it was laid (SHA-256 $sum, expected ${laid:-one})" || return 1
   IFS=$tab
   while read -r index segment way kind rest; do
     eval "segment_$index=\$segment way_$index=\$way kind_$index=\$kind rest_$index=\$rest"
     count=$index
     case $kind in
       kubelet-stop) kubelet=$rest ;;
+      pods-remove) stop_limit=${rest##*"$tab"} ;;
+      cri-wait)
+        state_there=${rest##*"$tab"} root_there=${rest%"$tab"*}
+        situate "${rest%%"$tab"*}" "${root_there##*"$tab"}" "$state_there"
+        ;;
       source-stop) source_units=$(printf %s "$rest" | tr '\t' ' ') ;;
       standalone) standalone=" $(printf %s "$rest" | tr '\t' ' ') " ;;
       file)
@@ -53,12 +61,14 @@ perform() {
     install) with_arguments install_runtime ;;
     unit-up) with_arguments unit_up ;;
     carry) with_arguments carry "$1" ;;
+    pull) with_arguments pull ;;
+    pin-images) with_arguments pin_images ;;
     validate) with_arguments validate ;;
     guard) guard ;;
     stage) stage_all ;;
     kernel) kernel ;;
     kubelet-stop) close_gate ;;
-    pods-stop) stop_source_pods ;;
+    pods-stop) with_arguments stop_source_pods ;;
     addresses) with_arguments release ;;
     standalone) with_arguments stop_standalone ;;
     source-stop) with_arguments stop_source ;;
@@ -76,6 +86,7 @@ undo() {
   case $kind in
     install) with_arguments uninstalled ;;
     unit-up) with_arguments unit_as_found ;;
+    pin-images) with_arguments unpin_images ;;
     guard) remove_guard ;;
     stage) unstage_all ;;
     kubelet-stop) open_gate ;;
@@ -124,9 +135,10 @@ step_of_file() {
   because "no step writes $1"
 }
 
-# validate PATH: the new runtime reads its new configuration (`-`: it stays), systemd the new unit files.
+# validate PATH FILE...: the new runtime reads its new configuration (`-`: it stays) with the files that it imports,
+# systemd the new unit files.
 validate() {
-  [ "$1" = - ] || read_config "$1" || return 1
+  [ "$1" = - ] || read_config "$@" || return 1
   read_by_systemd
 }
 
@@ -144,9 +156,9 @@ guard() {
 # stage_all: every file is as planned, and its new bytes lie beside it; the plan knows all that runs in the source.
 stage_all() {
   if ! among "$(first_of kubelet-stop)" "$begun"; then
-    others=$(source_strangers) || source_lists_nothing || return 1
-    [ -z "$others" ] ||
-      because "containers run in $source_title that the plan does not know: $others; make a new plan" || return 1
+    source_strangers || return 1
+    [ -z "$strangers" ] ||
+      because "containers run in $source_title that the plan does not know:$strangers; make a new plan" || return 1
   fi
   for each in $files; do
     recall "$each"

@@ -87,13 +87,19 @@ found_states() {
   write_whole "$run/found-units" "${states%"$newline"}"
 }
 
-# was_active UNIT: as found.
+# was_active UNIT: as found. Where that was not noted, or is lost, a unit that starts at boot was active.
 was_active() {
-  [ -e "$run/found-units" ] || return 1
-  while read -r unit state _; do
-    [ "$unit" != "$1" ] || [ "$state" != active ] || return 0
-  done <"$run/found-units"
-  return 1
+  if [ -f "$run/found-units" ]; then
+    # names of its own: the caller may loop over units
+    while read -r noted was _; do
+      [ "$noted" = "$1" ] || continue
+      case $was in
+        active) return 0 ;;
+        inactive | failed | unknown | activating | deactivating | reloading) return 1 ;;
+      esac
+    done <"$run/found-units"
+  fi
+  [ "$(systemctl is-enabled "$1" 2>/dev/null)" = enabled ]
 }
 
 start_reset() {
@@ -123,7 +129,7 @@ open_gate() {
 }
 
 stop_source() {
-  change touch "$marker" || return 1
+  write_whole "$marker" "$name" || return 1
   attempt systemctl stop "$@" || return 1
   stopped "$@" ||
     because "$* are not all stopped: $(systemctl is-active "$@" 2>&1 | oneline); look with: systemctl status $*"

@@ -1,30 +1,34 @@
-"""The migration story, top to bottom: one node's facts and findings -> its plan. The only author of steps."""
+"""The migration story, top to bottom: one node's facts and findings -> its plan. The only author of steps on the node."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
 
+import msgspec
+from msgspec.structs import replace
+
 from migrate.facts.cluster import CRI_SOCKET, ClusterFacts, Node
 from migrate.facts.model import Container, NodeFacts, Unit
 from migrate.facts.redact import mask
+from migrate.formats.image_ref import stored_as
+from migrate.limits import DEFAULT, Limits
+from migrate.plan.again import FLAGS
+from migrate.plan.api_steps import Passage
 from migrate.plan.drain import classify
-from migrate.plan.images import canonical, carried
+from migrate.plan.fleet import DEFAULT as SHARE
+from migrate.plan.fleet import FleetPlan, Share, staged
+from migrate.plan.images import by_digest, carried
 from migrate.plan.inputs import inputs, unified
-from migrate.plan.limits import DEFAULT, Limits
-from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
+from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal, without_steps
 from migrate.plan.steps import (
-    Annotate,
     ArmGuard,
     CarryImage,
-    Complete,
-    Cordon,
-    Disarm,
-    Drain,
     DrainPolicy,
     FileState,
     KernelSettings,
-    RecordWorkloads,
+    PinImages,
+    PullImage,
     ReleaseAddresses,
     RemovePods,
     RestartRuntime,
@@ -38,25 +42,19 @@ from migrate.plan.steps import (
     StopPods,
     StopSource,
     StopStandalone,
-    Uncordon,
     UnitState,
-    ValidateFiles,
-    VerifyNode,
-    VerifyWorkloads,
     WaitForCri,
     WaitForPods,
-    WaitVolumesDetached,
     WriteFile,
 )
+from migrate.plan.validation import CONFIG, validation
 from migrate.rules import Allow, Finding, NodeView
 from migrate.sources import Source
 from migrate.sources.table import origin_of, source_of
 from migrate.targets import Target
 from migrate.targets.compose import FileChange, compose
+from migrate.targets.table import runtime_title
 
-CONFIG = "runtime-config"  # the edit of the new runtime's own file, which it reads before anything stops
-UNIT_FOLDER = "/systemd/system/"  # in the path of every unit file and drop-in that systemd reads
-DETACH_SECONDS = 360  # after 6 minutes the attach-detach controller forces a detach (maxWaitForUnmountDuration)
 PODS_SECONDS = 90  # for the source's pods to run again after the kubelet's start on rollback
 MAY_DIFFER = (
     "pods are new: names, addresses and container IDs of evicted and restarted pods",
@@ -66,23 +64,43 @@ MAY_DIFFER = (
 
 
 def build_plan(view: NodeView, findings: tuple[Finding, ...], limits: Limits = DEFAULT) -> NodePlan:
-    """The plan of one node; without steps, and with the reasons, when a blocker stands or the cluster does not know the node."""
+    """The plan of one node; without steps, and with the reasons, when there is nothing to do, a blocker stands, or the cluster does not
+    know the node.
+
+    Whatever is raised meanwhile refuses this node alone: the plans of the others stay.
+    """
+    try:
+        return _planned(view, findings, limits)
+    except Exception as wrong:
+        reason = f"{view.name} cannot be planned, unexpected {type(wrong).__name__}: {wrong}"
+        refused = Refusal(code="unexpected", reason=reason, next=f"docker2cri capture {view.facts.host} --out DIR, and report the defect")
+        return without_steps(view, findings, refusals=(refused,))
+
+
+def fleet_of(nodes: Iterable[NodePlan], cluster: ClusterFacts | None, share: Share = SHARE) -> FleetPlan | msgspec.UnsetType:
+    """In which order the planned nodes are taken; nothing where only one is changed."""
+    changed = [node for node in nodes if node.steps]
+    if cluster is None or len(changed) < 2:
+        return msgspec.UNSET
+    moving = [(node.host, found) for node in changed if node.moves and (found := cluster.node(node.node)) is not None]
+    return staged(moving, cluster, share, (node.host for node in changed if not node.moves))
+
+
+def _planned(view: NodeView, findings: tuple[Finding, ...], limits: Limits) -> NodePlan:
     facts = view.facts
     blockers = tuple(Refusal.by(finding) for finding in findings if finding.blocks)
-    policy = _drain_policy(findings, limits)
+    if view.on_other_runtime and not blockers:
+        return without_steps(view, findings, nothing=f"it runs its pods on {runtime_title(facts.endpoint.kind)}, not on Docker")
+    allowed = _allowed(findings)
+    policy = DrainPolicy(timeout=limits.drain, **{flag: allow in allowed for flag, allow in FLAGS.items()})
     steps: tuple[PlannedStep, ...] = ()
     changes: tuple[FileChange, ...] = ()
     source, origin = source_of(facts), origin_of(facts)
     if source is not None and not blockers and view.node is not None and view.cluster is not None:
         changes, _ = compose(view.target, facts, origin)
-        steps = tuple(_story(facts, view.node, view.cluster, source, view.target, changes, policy, limits))
-    return NodePlan(
-        node=view.node.name if view.node else "",
-        host=facts.host,
-        source=facts.endpoint.kind,
-        applicable=not facts.redacted,
-        findings=findings,
-        refusals=blockers,
+        steps = tuple(_story(facts, view.node, view.cluster, source, view.target, changes, policy, limits, allowed))
+    return replace(
+        without_steps(view, findings, refusals=blockers),
         steps=steps,
         inputs=inputs(facts, (change.path for change in changes)),
         pods=classify(view.pods, view.cluster, policy) if view.cluster else (),
@@ -99,63 +117,62 @@ def _story(
     changes: tuple[FileChange, ...],
     policy: DrainPolicy,
     limits: Limits,
+    allowed: frozenset[Allow | None],
 ) -> Iterator[PlannedStep]:
     """Read it downwards for apply, upwards with every step reversed for rollback; `on="rollback"`: only the rollback performs it."""
     networks = tuple(sorted({network for network, _, _ in facts.cni.leases}))
     pause = source.sandbox_image(facts)
-    config = next((change.path for change in changes if CONFIG in change.edits), "")
-    validate = _validation(changes, config, target)
+    smoke = next(iter(source.running_sandbox_images(facts)), pause or "")
+    edited = [change.path for change in changes if CONFIG in change.edits]
+    read = target.reads(facts)
+    config = (*read, *edited)[0] if edited else ""
+    validate = validation(changes, config, read[1:] if edited else (), edited, target)
 
     yield from _in("prepare", [_write(change) for change in changes if change.early])
     yield from _in("prepare", _start_runtime(facts, target))
-    images = carried(source.images(facts), cluster.pods_on(node.name), cluster.pods, pause)
-    yield from _in("prepare", [CarryImage(image=image, name=canonical(image.reference), why=image.why) for image in images])
+    stored, digests = source.images(facts), source.keeps_digests(facts)
+    images = carried(stored, cluster.pods_on(node.name), cluster.pods, (pause, smoke), digests=digests)
+    yield from _in("prepare", [CarryImage(image=image, name=stored_as(image.reference), why=image.why) for image in images])
+    pulled = () if digests else by_digest(stored, cluster.pods_on(node.name))
+    why = "a pod uses it by this digest, which a copy would not have"
+    yield from _in("prepare", [PullImage(title=target.title, name=name, why=why) for name in pulled])
+    yield from _in("prepare", _pin(facts, target, [*(stored_as(image.reference) for image in images), *pulled]))
     yield from _in("prepare", validate)
 
-    found = node.spec.unschedulable
-    yield from _in(
-        "drain",
-        [
-            RecordWorkloads(why="what is compared with afterwards"),
-            VerifyWorkloads(
-                title=source.engine,
-                prefix=source.prefix,
-                timeout=limits.verify_workloads,
-                on="rollback",
-                why="the evicted pods' owners have their ready counts back",
-            ),
-            Cordon(found=found, why="it was found cordoned and stays so" if found else "no new pods while it changes"),
-            Drain(policy=policy, why="its pods run elsewhere meanwhile; PodDisruptionBudgets are kept"),
-            WaitVolumesDetached(timeout=DETACH_SECONDS, why="the kubelet detaches volumes; once it is stopped nobody does"),
-        ],
+    passage = Passage(
+        source,
+        target,
+        node.spec.unschedulable,
+        node.metadata.annotation(CRI_SOCKET) or None,
+        policy,
+        image=smoke,
+        smokeless=Allow.NO_SMOKE_POD in allowed,
+        limits=limits,
     )
+    yield from _in("drain", passage.drain)
 
     kubelet = facts.units["kubelet.service"]
+    kill = Allow.KILL in allowed
     started = facts.unit(target.unit)
-    verify_source = VerifyNode(
-        title=source.engine,
-        prefix=source.prefix,
-        image=pause or "",
-        timeout=limits.verify_node,
-        on="rollback",
-        why=f"Ready with {source.prefix}, DaemonSet and static pods with new container IDs, a smoke pod; before pods come",
-    )
-    socket = node.metadata.annotation(CRI_SOCKET)
-    annotated = [Annotate(key=CRI_SOCKET, value=socket, on="rollback", why="kubeadm upgrade and reset read it")] if socket else []
     yield from _in(
         "switch",
         [
-            verify_source,
-            *annotated,
+            *passage.switch,
             ArmGuard(seconds=limits.guard, why="without the operator's heartbeat the node rolls back by itself"),
             StageFiles(why="the switch only renames them"),
             *validate,
             KernelSettings(why=f"{source.engine} provided them until now"),
             WaitForPods(title=source.engine, timeout=PODS_SECONDS, on="rollback", why="the rollback ends with the node's own pods"),
+            # before the kubelet is stopped: it would be away for their time as well
+            *_standalone(source.standalone(facts), source.engine, limits.stop, kill),
             StopKubelet(unit=kubelet.name, why="nothing starts containers from here on"),
-            StopPods(title=source.engine, why="DaemonSet and static pods; some would outlive the daemon (live-restore)"),
+            StopPods(
+                title=source.engine,
+                timeout=limits.stop,
+                kill=kill,
+                why="DaemonSet and static pods; some would outlive the daemon (live-restore)",
+            ),
             ReleaseAddresses(sandboxes="source", networks=networks, why=f"nobody calls CNI DEL for them once {source.name} is gone"),
-            *_standalone(source.standalone(facts), source.engine),
             StopSource(
                 title=source.engine, units=source.present(facts), why="a touch of its socket would wake a daemon that is merely stopped"
             ),
@@ -164,57 +181,36 @@ def _story(
             ),
             *(_write(change) for change in changes if not change.early),
             RestartRuntime(unit=target.unit, config=config, why="it may run on its old configuration"),
-            WaitForCri(socket=target.socket, config=config, timeout=limits.cri, why="a unit that is active need not serve CRI"),
+            WaitForCri(
+                socket=target.socket,
+                config=config,
+                timeout=limits.cri,
+                root=target.data_root,
+                state=target.state,
+                why="a unit that is active need not serve CRI",
+            ),
             ReleaseAddresses(sandboxes="target", networks=networks, on="rollback", why="their leases would stay"),
-            RemovePods(title=target.title, socket=target.socket, on="rollback", why="both runtimes must never run the same pods"),
+            RemovePods(
+                title=target.title,
+                socket=target.socket,
+                timeout=limits.stop,
+                on="rollback",
+                why="both runtimes must never run the same pods",
+            ),
             StartKubelet(why=f"it starts on {target.endpoint}"),
         ],
     )
 
-    drained_again = "the rollback begins with an empty node"
-    yield from _in(
-        "rejoin",
-        [
-            VerifyNode(
-                title=target.title,
-                prefix=target.prefix,
-                image=pause or "",
-                timeout=limits.verify_node,
-                why=f"Ready with {target.prefix}, DaemonSet and static pods with new container IDs, a smoke pod",
-            ),
-            Disarm(why="the node is verified"),
-            *([Annotate(key=CRI_SOCKET, value=target.endpoint, why="kubeadm upgrade and reset read it")] if socket else []),
-            WaitVolumesDetached(timeout=DETACH_SECONDS, on="rollback", why=drained_again),
-            Drain(policy=policy, on="rollback", why=drained_again),
-            Uncordon(found=found, why="it was found cordoned and stays so" if found else "pods may come"),
-            RecordWorkloads(on="rollback", why="what is compared with after the rollback"),
-            VerifyWorkloads(
-                title=target.title,
-                prefix=target.prefix,
-                timeout=limits.verify_workloads,
-                why="the evicted pods' owners have their ready counts back",
-            ),
-            Complete(why="the next command finds the run finished"),
-        ],
-    )
+    yield from _in("rejoin", passage.rejoin)
 
 
 def _in(segment: str, steps: Iterable[Step]) -> Iterator[PlannedStep]:
     return (PlannedStep(segment=segment, step=step) for step in steps)
 
 
-def _validation(changes: Iterable[FileChange], config: str, target: Target) -> list[Step]:
-    """Have the new files read before anything stops, where there is anything to read."""
-    readers = [f"{target.title} reads the new {config}"] if config else []
-    if any(UNIT_FOLDER in change.path for change in changes):
-        readers.append("systemd reads the new unit files")
-    return [ValidateFiles(config=config, readers=tuple(readers), why="a file that is refused stops nothing yet")] if readers else []
-
-
-def _drain_policy(findings: Iterable[Finding], limits: Limits) -> DrainPolicy:
-    """What an accepted finding allows the drain to lose; nothing else is."""
-    allowed = {finding.allows for finding in findings if finding.accepted is not None}
-    return DrainPolicy(delete_emptydir_data=Allow.DELETE_EMPTYDIR_DATA in allowed, force=Allow.FORCE in allowed, timeout=limits.drain)
+def _allowed(findings: Iterable[Finding]) -> frozenset[Allow | None]:
+    """What accepted findings allow: what the drain may lose, what need not run, what is killed; nothing else is."""
+    return frozenset(finding.allows for finding in findings if finding.accepted is not None)
 
 
 def _start_runtime(facts: NodeFacts, target: Target) -> list[Step]:
@@ -227,15 +223,25 @@ def _start_runtime(facts: NodeFacts, target: Target) -> list[Step]:
     return [SetUnit(unit=unit.name, before=before, after=after, why="images are imported through it, and it must start at boot")]
 
 
+def _pin(facts: NodeFacts, target: Target, carried: list[str]) -> list[Step]:
+    """Nothing where this version of the target does not know pins; D2C215 tells so, and where the kubelet does not heed them yet."""
+    found = target.pinning(facts)
+    if found is None or not carried:
+        return []
+    why = "on a full disk the kubelet deletes what no container uses; it leaves pinned ones from 1.25.14 on"
+    return [PinImages(title=target.title, names=(*found.own, *carried), file=found.file, why=why)]
+
+
 def _state(unit: Unit) -> UnitState:
     return UnitState(enabled=unit.file_state, active=unit.running)
 
 
-def _standalone(containers: Iterable[Container], engine: str) -> list[Step]:
+def _standalone(containers: Iterable[Container], engine: str, timeout: int, kill: bool) -> list[Step]:
     running = tuple(
         StandaloneContainer(id=found.id, name=found.name, timeout=found.stop_timeout or 10) for found in containers if found.running
     )
-    return [StopStandalone(containers=running, why=f"accepted: they stop with {engine}")] if running else []
+    why = f"accepted: they stop with {engine}"
+    return [StopStandalone(containers=running, timeout=timeout, kill=kill, why=why)] if running else []
 
 
 def _write(change: FileChange) -> WriteFile:

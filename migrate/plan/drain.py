@@ -41,6 +41,9 @@ def _decide(found: ClassifiedPod, cluster: ClusterFacts, policy: DrainPolicy) ->
 
 
 def _action(found: ClassifiedPod, cluster: ClusterFacts, policy: DrainPolicy) -> tuple[str, str]:
+    if found.is_a is PodClass.RETURNING and found.comeback is not None:
+        action = KEEP if policy.leave_returning else REFUSE
+        return action, f"it would come back here: {found.comeback.why}"
     if not found.evicted:
         return KEEP, KEPT[found.is_a]
     if found.is_a is PodClass.ORPHAN and not policy.force:

@@ -24,3 +24,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
     status: str = ""
     data: dict[str, str | int | float | bool] = {}
+
+    @property
+    def changes(self) -> bool:
+        """Whether a step of a plan or of its rollback begins; in `preflight` a node is only looked at."""
+        return self.type == "step.start" and self.segment not in ("", "preflight")

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 import msgspec
 
 from migrate.facts.capture import PathReading
+from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.model import Kubelet, NodeFacts
 from migrate.facts.redact import mask
-from migrate.plan.model import Input
+from migrate.plan.model import Input, NodePlan, Plan
 from migrate.sources.table import SOURCES, origin_of
 from migrate.targets.table import TARGETS
 
@@ -52,6 +53,15 @@ def moved(planned: Iterable[Input], now: Iterable[Input]) -> tuple[Moved, ...]:
         if current.value != before.value:
             found.append(Moved(what=before.what, planned=before.value, now=current.value, diff=_diff(before, current)))
     return tuple(found)
+
+
+def elsewhere(plan: Plan, planned: NodePlan, cluster: ClusterFacts | None, node: Node | None) -> tuple[Moved, ...]:
+    """Where another cluster or another Node object was read than the plan was made for; what is not known is not compared."""
+    uids = (
+        ("UID of kube-system (another cluster)", plan.cluster.uid, cluster.identity.uid if cluster else ""),
+        (f"UID of the Node {planned.node}", planned.uid, node.metadata.uid if node else ""),
+    )
+    return tuple(Moved(what=what, planned=before, now=now) for what, before, now in uids if before and now and before != now)
 
 
 def _versions(facts: NodeFacts) -> tuple[Input, ...]:

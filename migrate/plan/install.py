@@ -13,7 +13,7 @@ from migrate.facts.model import Unreadable
 from migrate.facts.transaction import Change, Transaction
 from migrate.formats import version
 from migrate.plan.inputs import inputs
-from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal
+from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal, without_steps
 from migrate.plan.steps import BundleSource, InstalledPackage, InstallRuntime
 from migrate.rules import Finding, NodeView
 from migrate.rules.target import target_kubelet_mismatch, target_not_installed, target_too_old, target_tool_missing
@@ -150,16 +150,10 @@ def install_plan(
         *(Refusal(code=why.code, reason=why.seen, next=why.instead) for why in refused),
     )
     given = () if refusals else tuple(steps)
-    return NodePlan(
-        node=view.node.name if view.node else "",
-        host=view.facts.host,
-        source=view.facts.endpoint.kind,
-        applicable=not view.facts.redacted,
-        findings=findings,
-        refusals=refusals,
+    return replace(
+        without_steps(view, findings, refusals=refusals),
         steps=tuple(PlannedStep(segment="prepare", step=step) for step in given),
         inputs=inputs(view.facts, ()),
-        pods=(),
         may_differ=(f"what was installed of {', '.join(step.title for step in given)} stays, stopped and disabled", RECORD)
         if given
         else (),

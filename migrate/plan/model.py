@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
+from migrate.facts.api import decode
+from migrate.facts.cluster import CRI_SOCKET, ClusterIdentity
+from migrate.facts.names import is_file_name, is_object_name
 from migrate.facts.resolve import resolve
 from migrate.plan.drain import PodDecision
-from migrate.plan.steps import API, HOST, ArmGuard, InstallRuntime, Step, WriteFile, acts, kind_of
-from migrate.rules import Finding
+from migrate.plan.fleet import FleetPlan
+from migrate.plan.steps import API, HOST, Annotate, ArmGuard, InstallRuntime, Step, WriteFile, acts, kind_of
+from migrate.rules import Finding, NodeView
 
-FORMAT = 2
+FORMAT = 3
 RECORD = "/var/lib/docker2cri keeps the record of the run"
 
 
@@ -66,11 +70,12 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         return Refusal(code=finding.code, reason=f"{finding.subject}: {finding.evidence}", next=finding.remedy)
 
 
-class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What would be done to one node. Without steps it is refused; `refusals` say why.
+class NodePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What would be done to one node. Without steps there is nothing to do (`nothing` says why), or it is refused (`refusals` say why).
 
     `applicable` is False when it was made from a redacted capture; `inputs` are what is compared before anything is done; `pods` tell
-    what the drain does with each pod, `may_differ` what a rollback does not put back byte for byte.
+    what the drain does with each pod, `may_differ` what a rollback does not put back byte for byte. `uid` is that of the Node object,
+    `machine_id` that of the machine: both must be so again before anything is done.
     """
 
     node: str
@@ -83,6 +88,9 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[Input, ...]
     pods: tuple[PodDecision, ...]
     may_differ: tuple[str, ...]
+    nothing: str = ""
+    uid: str = ""
+    machine_id: str = ""
 
     @property
     def moves(self) -> bool:
@@ -109,10 +117,31 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(planned.step for planned in self.steps if planned.segment == segment and acts(planned.step, "apply"))
 
 
+def without_steps(view: NodeView, findings: tuple[Finding, ...], *, refusals: tuple[Refusal, ...] = (), nothing: str = "") -> NodePlan:
+    """The plan of a node that has no steps (yet): what is known of the node, and why."""
+    facts = view.facts
+    return NodePlan(
+        node=view.node.name if view.node else "",
+        host=facts.host,
+        source=facts.endpoint.kind,
+        applicable=not facts.redacted,
+        findings=findings,
+        refusals=refusals,
+        steps=(),
+        inputs=(),
+        pods=(),
+        may_differ=(),
+        nothing=nothing,
+        uid=view.node.metadata.uid if view.node else "",
+        machine_id=facts.os.machine_id,
+    )
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Plans of several nodes to one target, made by one version of the tool at a time (seconds since the epoch).
 
-    `digest` is over everything else; the time makes each plan one of its own, for a plan that was rolled back is not applied again.
+    `cluster` is that whose nodes they are. `digest` is over everything else; the time makes each plan one of its own, for a plan that was
+    rolled back is not applied again. `fleet` says in which order, and how many at once.
     """
 
     format: int
@@ -121,7 +150,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     server: str
     nodes: tuple[NodePlan, ...]
+    cluster: ClusterIdentity = ClusterIdentity()
     digest: str = ""
+    fleet: FleetPlan | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def stages(self) -> FleetPlan | None:
+        """The order of its nodes, None for a plan of one node and of an earlier version."""
+        return self.fleet if isinstance(self.fleet, FleetPlan) else None
 
 
 def alone(node: NodePlan, target: str) -> Plan:
@@ -142,19 +178,33 @@ def dump_plan(plan: Plan) -> str:
 def load_plan(text: str) -> Plan:
     """The plan that `dump_plan` wrote; raises ValueError for another format, a changed text, or none at all."""
     try:
-        plan = msgspec.json.decode(text, type=Plan)
+        plan = decode(text, Plan)
     except msgspec.DecodeError as wrong:
         raise ValueError(f"it is no docker2cri plan: {wrong}") from wrong
     if plan.format != FORMAT:
         raise ValueError(f"it has plan format {plan.format}, this version reads {FORMAT}")
     if plan.digest != _digest(plan):
-        raise ValueError("its content does not match its digest: it was changed after it was made")
+        raise ValueError("its content does not match its digest: it was changed after it was made, or made by another build of docker2cri")
+    _check_fleet(plan)
     places = {segment.name: segment.where for segment in SEGMENTS}
     for node in plan.nodes:
+        if not is_file_name(node.host) or not (node.node == "" or is_object_name(node.node)):
+            raise ValueError(f"{node.host!r}, {node.node!r}: these are no names of a host and a node")
         for planned in node.steps:
             if planned.segment not in places or (planned.step.on == "apply" and kind_of(planned.step).where != places[planned.segment]):
                 raise ValueError(f"{node.host}: its step `{kind_of(planned.step).text}` cannot be in segment {planned.segment}")
+            if isinstance(planned.step, Annotate) and planned.step.key != CRI_SOCKET:
+                raise ValueError(f"{node.host}: its step `{kind_of(planned.step).text}` is none that docker2cri plans")
     return plan
+
+
+def _check_fleet(plan: Plan) -> None:
+    if plan.stages is None:
+        return
+    known = {node.host for node in plan.nodes if node.steps}
+    named = [*plan.stages.before, *(name for stage in plan.stages.stages for name in stage.nodes)]
+    if len(named) != len(set(named)) or not set(named) <= known or any(stage.at_once < 1 for stage in plan.stages.stages):
+        raise ValueError("its stages do not name each node that it changes once")
 
 
 def _digest(plan: Plan) -> str:

@@ -7,7 +7,8 @@ import msgspec
 # How a command ends on a node
 MIGRATED, ROLLED_BACK, INSTALLED, NEEDS_ATTENTION = "migrated", "rolled back", "installed", "needs attention"
 REFUSED, SKIPPED, INTERRUPTED, UNREACHABLE, LOST, FAILED = "refused", "skipped", "interrupted", "unreachable", "lost", "failed"
-END_STATES = (MIGRATED, ROLLED_BACK, INSTALLED, NEEDS_ATTENTION, REFUSED, SKIPPED, INTERRUPTED, UNREACHABLE, LOST, FAILED)
+RELEASED = "released"
+END_STATES = (MIGRATED, ROLLED_BACK, INSTALLED, RELEASED, NEEDS_ATTENTION, REFUSED, SKIPPED, INTERRUPTED, UNREACHABLE, LOST, FAILED)
 # What `status` says of a node between the ends
 UNTOUCHED, PREPARED, SWITCHING, SWITCHED, ROLLING_BACK = "untouched", "prepared", "switching", "switched", "rolling back"
 STATES = (*END_STATES, UNTOUCHED, PREPARED, SWITCHING, SWITCHED, ROLLING_BACK)
@@ -28,6 +29,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one node stands: `state` is one of STATES, `exit_code` what the process ends with for this node alone.
 
+    `changed`: whether this command began a step on the node or through the API for it (with --check: whether it would).
     `details` are what `status` read of the node program (guard, gate, docker, generation, last, holder, operator), as words.
     """
 
@@ -36,4 +38,5 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exit_code: int
     reason: Reason
     run: str = ""
+    changed: bool = False
     details: dict[str, str] = {}

@@ -12,10 +12,15 @@ from typing import Literal, TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
+from migrate.formats.listing import few, plural
+from migrate.limits import DEFAULT
 from migrate.targets.bundle import BundleFile
 
 Direction: TypeAlias = Literal["apply", "rollback"]
 HOST, API = "host", "api"
+# What is checked of a smoke pod, in this order: it runs, its log can be read, an exec reaches the runtime, its cgroup lies where the
+# kubelet's driver has it, it ends
+SMOKE_CHECKS = RUNS, LOGS, EXEC, CGROUP, ENDS = "runs", "logs", "exec", "cgroup", "ends"
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
@@ -59,11 +64,15 @@ class CarriedImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DrainPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How pods leave, in kubectl's words; `timeout` is in seconds, 0 for ever."""
+    """How pods leave, in kubectl's words; `timeout` is in seconds, 0 for ever.
+
+    `leave_returning`: pods that their owner would put back here stay for the switch, as those of DaemonSets do.
+    """
 
     ignore_daemonsets: bool = True
     delete_emptydir_data: bool = False
     force: bool = False
+    leave_returning: bool = False
     timeout: int = 600
 
 
@@ -133,10 +142,39 @@ class CarryImage(_Step, frozen=True, kw_only=True):
     name: str
 
 
+class PullImage(_Step, frozen=True, kw_only=True):
+    """Pull an image that is named by its digest through the new runtime (`title`): a copy from the source would have another digest."""
+
+    title: str
+    name: str
+
+
+class PinImages(_Step, frozen=True, kw_only=True):
+    """Keep the images of these names from the kubelet's garbage collection; the reverse takes back what was not so before.
+
+    `file` is the drop-in by which the target (`title`) is told, empty where each image gets a label.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    file: str = ""
+
+
+class PlannedValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that must be found in what the runtime makes of its files: the key from the top, and the value."""
+
+    key: tuple[str, ...]
+    value: bool | int | str | tuple[str, ...]
+
+
 class ValidateFiles(_Step, frozen=True, kw_only=True):
-    """Have planned files read by those who will read them: the runtime its `config` (empty: it stays as it is), systemd the unit files."""
+    """Have planned files read by those who will read them: the runtime its `config` (empty: it stays as it is) with the `files` that it
+    imports, systemd the unit files. Each of the `values` is looked for in what the runtime makes of them.
+    """
 
     config: str
+    files: tuple[str, ...] = ()
+    values: tuple[PlannedValue, ...] = ()
     readers: tuple[str, ...]
 
 
@@ -161,9 +199,14 @@ class StopKubelet(_Step, frozen=True, kw_only=True):
 
 
 class StopPods(_Step, frozen=True, kw_only=True):
-    """Stop the containers that the kubelet made in the source (`title`), application containers before sandboxes."""
+    """Stop the containers that the kubelet made in the source (`title`), application containers before sandboxes.
+
+    One that has not ended after `timeout` seconds, its grace period being longer, fails the step; with `kill` it is killed.
+    """
 
     title: str
+    timeout: int = DEFAULT.stop
+    kill: bool = False
 
 
 class WaitForPods(_Step, frozen=True, kw_only=True):
@@ -181,9 +224,11 @@ class ReleaseAddresses(_Step, frozen=True, kw_only=True):
 
 
 class StopStandalone(_Step, frozen=True, kw_only=True):
-    """Stop exactly these containers; the reverse starts those that ran."""
+    """Stop exactly these containers, `timeout` and `kill` as those of StopPods; the reverse starts those that ran."""
 
     containers: tuple[StandaloneContainer, ...]
+    timeout: int = DEFAULT.stop
+    kill: bool = False
 
 
 class StopSource(_Step, frozen=True, kw_only=True):
@@ -204,18 +249,24 @@ class RestartRuntime(_Step, frozen=True, kw_only=True):
 
 
 class WaitForCri(_Step, frozen=True, kw_only=True):
-    """Wait until CRI answers on `socket` and the configuration that runs is the planned one."""
+    """Wait until CRI answers on `socket` and the configuration that runs is the planned one.
+
+    `root` and `state` are where the new runtime keeps its images and what runs: every step on the node goes by them and the socket.
+    """
 
     socket: str
     config: str
     timeout: int
+    root: str
+    state: str
 
 
 class RemovePods(_Step, frozen=True, kw_only=True):
-    """Stop and remove the containers that the kubelet made in the target (`title`)."""
+    """Stop and remove the containers that the kubelet made in the target (`title`); after `timeout` seconds they are killed."""
 
     title: str
     socket: str
+    timeout: int = DEFAULT.stop
 
 
 class RestoreRuntime(_Step, frozen=True, kw_only=True):
@@ -267,6 +318,19 @@ class Annotate(_Step, frozen=True, kw_only=True):
     value: str | None
 
 
+class SmokeTest(_Step, frozen=True, kw_only=True):
+    """Run a smoke pod of `image` before anything is disturbed: the control of the one that verifies the node later.
+
+    Which of SMOKE_CHECKS fail is recorded, and they are not demanded later. Where the pod never runs the step fails if it is `required`.
+    `prefix` is the runtime that it runs in, `timeout` is in seconds and for each attempt.
+    """
+
+    prefix: str
+    image: str
+    timeout: int
+    required: bool = True
+
+
 class VerifyNode(_Step, frozen=True, kw_only=True):
     """Verify the cordoned node on the runtime of `prefix`: Ready, DaemonSet and static pods in its containers, a smoke pod of `image`."""
 
@@ -297,6 +361,8 @@ HostStep: TypeAlias = (
     | WriteFile
     | SetUnit
     | CarryImage
+    | PullImage
+    | PinImages
     | ValidateFiles
     | ArmGuard
     | StageFiles
@@ -314,7 +380,17 @@ HostStep: TypeAlias = (
     | StartKubelet
 )
 ApiStep: TypeAlias = (
-    RecordWorkloads | Cordon | Uncordon | Drain | WaitVolumesDetached | Annotate | VerifyNode | VerifyWorkloads | Disarm | Complete
+    RecordWorkloads
+    | SmokeTest
+    | Cordon
+    | Uncordon
+    | Drain
+    | WaitVolumesDetached
+    | Annotate
+    | VerifyNode
+    | VerifyWorkloads
+    | Disarm
+    | Complete
 )
 Step: TypeAlias = HostStep | ApiStep
 
@@ -348,8 +424,13 @@ def kind_of(step: Step) -> StepKind:
         case CarryImage(image=image, name=name):
             text = f"copy image {image.reference} ({size(image.size)})"
             return StepKind("carry", HOST, text, None, (image.reference, name, image.id, str(image.size)))
-        case ValidateFiles(config=config, readers=readers):
-            return StepKind("validate", HOST, f"check that {' and '.join(readers)}", None, (config or "-",))
+        case PullImage(title=title, name=name):
+            return StepKind("pull", HOST, f"pull image {name} with {title}", None, (name,))
+        case PinImages(title=title, names=pinned, file=file):
+            text = f"unpin the images that were not pinned in {title}" if undo else f"pin {plural(len(pinned), 'image')} in {title}"
+            return StepKind("pin-images", HOST, text, _turned(step), (file or "-", *pinned))
+        case ValidateFiles(config=config, files=files, readers=readers):
+            return StepKind("validate", HOST, f"check that {' and '.join(readers)}", None, (config or "-", *files))
         case ArmGuard(seconds=seconds):
             return StepKind("guard", HOST, "disarm the guard" if undo else f"arm the guard ({seconds} s)", _turned(step))
         case StageFiles():
@@ -358,28 +439,31 @@ def kind_of(step: Step) -> StepKind:
             return StepKind("kernel", HOST, "check the kernel modules and sysctls that the pods need")
         case StopKubelet(unit=unit):
             return StepKind("kubelet-stop", HOST, "start the kubelet" if undo else "stop the kubelet", _turned(step), (unit,))
-        case StopPods(title=title):
-            return StepKind("pods-stop", HOST, f"stop the pods' containers in {title}, sandboxes last")
+        case StopPods(title=title, timeout=timeout):
+            text = f"stop the pods' containers in {title}, sandboxes last ({_limited(step)})"
+            return StepKind("pods-stop", HOST, text, None, (str(timeout), _at_limit(step)))
         case WaitForPods(title=title, timeout=timeout):
             return StepKind("pods-wait", HOST, f"wait until the pods run in {title} again", None, (str(timeout),))
         case ReleaseAddresses(sandboxes=sandboxes, networks=networks):
             text = f"release the addresses of stopped sandboxes in {', '.join(networks) or 'no network'}"
             return StepKind("addresses", HOST, text, None, (sandboxes,))
-        case StopStandalone(containers=found):
+        case StopStandalone(containers=found, timeout=timeout):
             words = tuple(word for container in found for word in (container.id, str(container.timeout), container.name))
-            text = f"{'start' if undo else 'stop'} standalone containers {', '.join(container.name for container in found)}"
-            return StepKind("standalone", HOST, text, _turned(step), words)
+            names = few(container.name for container in found)
+            text = f"start standalone containers {names}" if undo else f"stop standalone containers {names} ({_limited(step)})"
+            return StepKind("standalone", HOST, text, _turned(step), (str(timeout), _at_limit(step), *words))
         case StopSource(units=units, title=title):
             names = ", ".join(units)
             text = f"start {names}, wait until {title} answers" if undo else f"stop {names}, keep them from starting"
             return StepKind("source-stop", HOST, text, _turned(step), units)
         case RestartRuntime(unit=unit, config=config):
             return StepKind("runtime-restart", HOST, f"restart {unit}", None, (unit, config or "-"))
-        case WaitForCri(socket=socket, config=config, timeout=timeout):
+        case WaitForCri(socket=socket, config=config, timeout=timeout, root=root, state=state):
             text = f"wait until CRI answers on {socket} (at most {timeout} s)"
-            return StepKind("cri-wait", HOST, text, None, (socket, str(timeout), config or "-"))
-        case RemovePods(title=title, socket=socket):
-            return StepKind("pods-remove", HOST, f"stop and remove the pods' containers in {title}", None, (socket,))
+            return StepKind("cri-wait", HOST, text, None, (socket, str(timeout), config or "-", root, state or "-"))
+        case RemovePods(title=title, socket=socket, timeout=timeout):
+            text = f"stop and remove the pods' containers in {title} (killed after {timeout} s)"
+            return StepKind("pods-remove", HOST, text, None, (socket, str(timeout)))
         case RestoreRuntime(unit=unit, active=active):
             text = f"{'restart' if active else 'stop'} {unit}, as it was found"
             return StepKind("runtime-restore", HOST, text, None, (unit, _activity(active)))
@@ -387,6 +471,8 @@ def kind_of(step: Step) -> StepKind:
             return StepKind("kubelet-start", HOST, "stop the kubelet" if undo else "start the kubelet", _turned(step))
         case RecordWorkloads():
             return StepKind("record", API, "record the workloads")
+        case SmokeTest(image=image):
+            return StepKind("smoke-test", API, f"run a smoke pod of {image} before anything is disturbed")
         case Cordon(found=found_cordoned):
             return StepKind("cordon", API, "cordon", Uncordon(found=found_cordoned, why=step.why, on=_other(step)))
         case Uncordon(found=found_cordoned):
@@ -462,6 +548,14 @@ def _shape(state: FileState | None, other: FileState | None) -> tuple[str, str]:
     """Mode and owner; of a file that is not there those of the other side, which nobody looks at."""
     found = state or other
     return (found.mode, found.owner) if found else ("-", "-")
+
+
+def _at_limit(step: StopPods | StopStandalone) -> str:
+    return "kill" if step.kill else "fail"
+
+
+def _limited(step: StopPods | StopStandalone) -> str:
+    return f"killed after {step.timeout} s" if step.kill else f"each within {step.timeout} s"
 
 
 def _activity(active: bool) -> str:

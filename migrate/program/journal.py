@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-EVENTS = frozenset(
-    (
-        *("begin", "done", "failed", "finished", "undo-begin", "undone", "undo-failed", "rolled-back", "needs-attention"),
-        *("disarmed", "uncordoning", "note"),
-    )
+EVENTS = (
+    *("begin", "done", "failed", "finished", "undo-begin", "undone", "undo-failed", "rolled-back", "needs-attention"),
+    *("disarmed", "uncordoning", "note", "broken", "released"),
+)
+GAP = 1000  # between two entries at most: some are lost on a full disk (migrate/node/journal.sh)
+# what a line is, as the node program reads it: no number of more than nine digits, no control characters
+LINE = re.compile(
+    r"([1-9][0-9]{0,8}) (0|[1-9][0-9]{0,8}) ([0-9]{1,12}\.[0-9]{1,6}) "
+    rf"({'|'.join(sorted(EVENTS))}) (-|[1-9][0-9]{{0,8}}) ([a-z-]{{1,40}})(?: ([^\x00-\x1f\x7f]*))?"
 )
 
 
@@ -35,7 +40,8 @@ class Progress:
 
     `direction` is `forward` or `rollback`; `begun`, `done`, `undone` hold host step numbers; `finished` the segments that are; `failed` is
     the entry of the step that failed last, `undo_failed` that of the undo, `attention` why the node needs attention, None while there is
-    none; `cause` is what began the rollback: `asked`, `failed`, `guard` or `boot`, empty while none has begun.
+    none; `cause` is what began the rollback: `asked`, `failed`, `guard` or `boot`, empty while none has begun. `doubt` is why entries may
+    be missing, empty for a whole journal; `released` why a person let the node go.
     """
 
     direction: str = "forward"
@@ -52,60 +58,78 @@ class Progress:
     undo_failed: Entry | None = None
     cause: str = ""
     notes: tuple[str, ...] = ()
+    doubt: str = ""
+    released: str | None = None
 
 
 def parse(text: str) -> tuple[Entry, ...]:
-    """The entries of a journal; a last line without its newline was torn and never happened. Raises ValueError for a line that is none."""
-    whole = text[: text.rfind("\n") + 1]
-    return tuple(_entry(number, line) for number, line in enumerate(whole.splitlines(), 1))
+    """The entries of a journal; a last line without its newline was torn and never happened.
+
+    Lines that are no entries, or do not follow the one before, are passed over: the first of them is an entry `broken` that says so.
+    """
+    entries: list[Entry] = []
+    seq, broken = 0, False
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        entry = _entry(line)
+        if entry is not None and seq < entry.seq <= seq + GAP:
+            seq = entry.seq
+            entries.append(entry)
+        elif not broken:
+            broken = True
+            entries.append(Entry(seq, 0, 0.0, "broken", None, "-", f"line {number} of the journal is no entry: {line[:200]!r}"))
+    return tuple(entries)
 
 
-def _entry(number: int, line: str) -> Entry:
-    words = line.split(" ", 6)
-    try:
-        seq, generation, at, event, index, kind = words[:6]
-        if event not in EVENTS:
-            raise ValueError(event)
-        return Entry(
-            int(seq), int(generation), float(at), event, None if index == "-" else int(index), kind, words[6] if len(words) > 6 else ""
-        )
-    except ValueError as wrong:
-        raise ValueError(f"line {number} of the journal is no entry: {line[:200]!r}") from wrong
+def _entry(line: str) -> Entry | None:
+    found = LINE.fullmatch(line)
+    if found is None:
+        return None
+    seq, generation, at, event, index, kind, text = found.groups()
+    return Entry(int(seq), int(generation), float(at), event, None if index == "-" else int(index), kind, text or "")
 
 
 def fold(entries: Iterable[Entry]) -> Progress:
     """Where the node stands after these entries. After the first `undo-begin` the direction is `rollback` for ever."""
+    known = tuple(entries)
     progress = Progress()
-    for entry in entries:
-        progress = replace(_after(progress, entry), last=entry)
-    return progress
+    for entry in known:
+        progress = _after(progress, entry)
+    return replace(
+        progress,
+        last=known[-1] if known else None,
+        begun=_numbers(known, "begin"),
+        done=_numbers(known, "done"),
+        undone=_numbers(known, "undone"),
+        finished=tuple(entry.kind for entry in known if entry.event == "finished"),
+        notes=tuple(entry.text for entry in known if entry.event == "note"),
+    )
+
+
+def _numbers(entries: Iterable[Entry], event: str) -> frozenset[int]:
+    return frozenset(entry.index for entry in entries if entry.event == event and entry.index is not None)
 
 
 def _after(progress: Progress, entry: Entry) -> Progress:
-    index = frozenset(() if entry.index is None else (entry.index,))
+    """What one entry decides; what entries add up to is collected by `fold`."""
     match entry.event:
-        case "begin":
-            return replace(progress, begun=progress.begun | index)
-        case "done":
-            return replace(progress, done=progress.done | index)
-        case "finished":
-            return replace(progress, finished=(*progress.finished, entry.kind))
         case "failed":
             return replace(progress, failed=entry)
         case "undo-failed":
             return replace(progress, undo_failed=entry)
         case "undo-begin":
             cause = progress.cause or (entry.text if entry.index is None else "")
-            return replace(progress, direction="rollback", attention=None, cause=cause)
-        case "undone":
-            return replace(progress, undone=progress.undone | index)
+            return replace(progress, direction="rollback", attention=None, cause=cause, released=None)
         case "rolled-back":
-            return replace(progress, rolled_back=True, attention=None)
+            return replace(progress, rolled_back=True, attention=None, doubt="")
         case "needs-attention":
             return replace(progress, attention=entry.text)
+        case "broken":
+            return replace(progress, doubt=progress.doubt or entry.text, rolled_back=False)
+        case "released":
+            return replace(progress, released=entry.text, attention=None)
         case "disarmed":
             return replace(progress, disarmed=True)
         case "uncordoning":
             return replace(progress, uncordoning=True)
         case _:
-            return replace(progress, notes=(*progress.notes, entry.text))
+            return progress

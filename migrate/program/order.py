@@ -63,7 +63,7 @@ def rollback_of(plan: NodePlan, since: Progress | None = None) -> tuple[PlannedS
     """
     lines = host_lines(plan)
     newest = max(since.begun, default=0) if since else len(lines)
-    switched = since is None or begun_in(lines, since, "switch")
+    switched = since is None or not lines or begun_in(lines, since, "switch")  # without lines nobody knows what the node did
     begun = {"rejoin": since is None or (since.disarmed and since.direction == "forward"), "switch": switched, "drain": True}
     on_the_node = [
         PlannedStep(segment=line.segment, step=step)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from migrate.plan.mark import RUN_NAME
 from migrate.plan.model import NodePlan
 from migrate.plan.steps import ArmGuard, RestartRuntime, StopSource, WriteFile
 from migrate.program.order import HostLine, host_lines
@@ -15,7 +15,6 @@ from migrate.program.units import fence_files, unit_files
 from migrate.targets.compose import FileChange
 
 HOME = "/var/lib/docker2cri"
-RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class NotAsPlanned(ValueError):
@@ -77,7 +76,9 @@ def render(
             case WriteFile():
                 files += _bytes(line.step, by_path.get(line.step.path), line.index)
     files += _for_installing(plan, directory, written)
-    files.append(ProgramFile("steps", "".join(line.line for line in lines).encode(), "600"))
+    steps = "".join(line.line for line in lines).encode()
+    files.append(ProgramFile("steps", steps, "600"))
+    files.append(ProgramFile("steps.sha256", f"{hashlib.sha256(steps).hexdigest()}\n".encode(), "600"))
     return NodeProgram(directory, tuple(files), lines)
 
 

@@ -24,8 +24,10 @@ IMAGE = re.compile(r"(?<=image )[\w][\w./:@-]*[\w]")
 CONTAINER = re.compile(r"(?<=\bcontainer )[a-z0-9][\w.-]*[\w]")
 MEMBERS = re.compile(r"^members: (.+)")
 TITLED = re.compile(r"\b([A-Z][A-Za-z]+) ([a-z0-9][\w.-]*)/([a-z0-9][\w.-]*)")
-PODS = re.compile(r"\((pods?) ([^)]+)\)")
+PODS = re.compile(r"\((pods?) ([^()]+?)( and [\d,]+ more)?\)")
+NAME = re.compile(r"[^, ]+")
 REGISTRY = re.compile(r"(?<=/certs\.d/)[^/\s]+(?=/)")
+BUILT_IN = ("bridge", "host", "none", "ingress", "docker_gwbridge")
 HIDDEN = "(not shown)"
 PUBLIC = frozenset(("kube-system", "kube-public", "kube-node-lease", "default", "docker", "containerd", "kubelet", "logs", "docker.io"))
 
@@ -38,6 +40,13 @@ def anonymized(report: Report, key: bytes) -> Report:
         names.learn("pool", node.pool)
         names.learn("zone", node.zone)
         names.learn("container", *(name for runtime in (node.machine.runtimes if node.machine else ()) for name in runtime.own))
+    for host in report.docker_hosts:
+        names.learn("host", host.host, host.endpoint)
+        names.learn("container", *(container.name for container in host.containers))
+        names.learn("app", *(name for one in host.containers for name in (one.project, one.service, one.swarm_service)), *host.services)
+        names.learn("image", *(container.image for container in host.containers))
+        names.learn("volume", *(volume.partition(" ")[0] for volume in host.volumes))
+        names.learn("network", *(network.partition(" ")[0] for network in host.networks if network.partition(" ")[0] not in BUILT_IN))
     for workload in report.workloads:
         names.learn("ns", workload.namespace)
         names.learn("app", workload.name)
@@ -80,7 +89,7 @@ class _Names:
             words = "|".join(map(re.escape, longest)) or "(?!)"
             # a pod's name is its owner's with something added
             self._pattern = re.compile(rf"(?<![\w.-])({words})(-[a-z0-9]+)*(?![\w-])")
-        text = PODS.sub(lambda found: f"({found[1]} {', '.join(self.alias('pod', pod) for pod in re.split(', *', found[2]))})", text)
+        text = PODS.sub(lambda found: f"({found[1]} {NAME.sub(lambda name: self.alias('pod', name[0]), found[2])}{found[3] or ''})", text)
         text = self._pattern.sub(lambda found: self._known[found[1]], text)
         text = ADDRESS.sub(lambda found: self.alias("address", found[0]), text)
         return USER.sub(lambda found: self.alias("user", found[0]), text)

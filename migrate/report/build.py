@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from migrate.facts.cluster import ClusterFacts
+from migrate.formats import version
 from migrate.plan.model import NodePlan, Plan
 from migrate.report.machines import node_of
 from migrate.report.merge import merged
@@ -27,10 +28,12 @@ from migrate.report.model import (
     State,
     Summary,
 )
+from migrate.report.plain import message
 from migrate.report.stack import stack
 from migrate.rules import Finding, NodeRule, Severity
 from migrate.rules.files import FileRule
 from migrate.rules.judge import Inspected, JudgedWorkload
+from migrate.rules.pod_security import checks_of
 from migrate.rules.table import RULES
 from migrate.rules.text import filled, values_of
 from migrate.rules.workload_rule import WorkloadRule
@@ -52,18 +55,20 @@ def build_report(
     cluster: ClusterFacts | None = None,
     name: str = "",
     next_kubernetes: tuple[int, int] | None = None,
+    kubernetes: tuple[int, int] | None = None,
     plans: tuple[NodePlan, ...] = (),
     findings: Iterable[Finding] = (),
     not_checked: Iterable[NotChecked] = (),
 ) -> Report:
     """The report of an inspection (`nodes` judged from redacted captures) or of a scan (`kind="scan"`, `workloads` of files).
 
+    `kubernetes` is the version whose Pod Security checks were asked for, None for the cluster's.
     `taken` is in seconds since the epoch, `name` is what the cluster is called (a kubeconfig context). `plans` add their file changes.
     `findings` are of neither node nor workload (a script, a compose file); `not_checked` is what only the caller knows.
     """
     told = merged([(node.host, node.view.name if node.view else node.host, node.findings) for node in nodes], workloads, findings)
     stacks, of_host = _stacks(nodes, target)
-    unread = (NotChecked(what=f"node {node.host}", reason=(node.error or "").splitlines()[0]) for node in nodes if node.view is None)
+    unread = (NotChecked(what=f"node {node.host}", reason=message(node.error or "").splitlines()[0]) for node in nodes if node.view is None)
     report = Report(
         format=FORMAT,
         kind="scan" if kind == "scan" else "inspect",
@@ -73,6 +78,7 @@ def build_report(
         server=cluster.server if cluster else "",
         target=target.name,
         next_kubernetes=".".join(map(str, next_kubernetes or ())),
+        pod_security_version=_pod_security_version(kubernetes, cluster) if workloads else "",
         summary=Summary(),
         nodes=tuple(node_of(node, target, of_host.get(node.host, "")) for node in nodes),
         workloads=_workloads(workloads, told),
@@ -80,7 +86,7 @@ def build_report(
         not_checked=(*unread, *_lists(cluster), *not_checked, INSIDE),
         stacks=stacks,
         files=_files(plans),
-        rules=_rules(told, target),
+        rules=rule_texts(told, target),
         asked=tuple(
             f"{rule.code} {rule.slug}"
             for rule in RULES
@@ -88,6 +94,11 @@ def build_report(
         ),
     )
     return counted(report)
+
+
+def _pod_security_version(kubernetes: tuple[int, int] | None, cluster: ClusterFacts | None) -> str:
+    server = version.known(cluster.server) if cluster else None
+    return ".".join(map(str, checks_of(kubernetes or (server.release if server else None))))
 
 
 def plan_report(plan: Plan) -> Report:
@@ -107,7 +118,7 @@ def plan_report(plan: Plan) -> Report:
         findings=told,
         not_checked=(NotChecked(what="machines and workloads", reason="a plan does not hold them; docker2cri inspect reads them"), INSIDE),
         files=_files(plan.nodes),
-        rules=_rules(told, target_named(plan.target)),
+        rules=rule_texts(told, target_named(plan.target)),
         asked=tuple(f"{rule.code} {rule.slug}" for rule in RULES),
     )
     return counted(report)
@@ -115,7 +126,7 @@ def plan_report(plan: Plan) -> Report:
 
 def counted(report: Report) -> Report:
     """The report with the summary of what is in it."""
-    states = [node.state for node in report.nodes]
+    states = [*(node.state for node in report.nodes), *(host.state for host in report.docker_hosts)]
     severities = [finding.severity for finding in report.findings]
     return replace(
         report,
@@ -124,6 +135,7 @@ def counted(report: Report) -> Report:
             needs_work=states.count("needs work"),
             blocked=states.count("blocked"),
             not_read=states.count("not read"),
+            nothing_to_do=states.count("nothing to do"),
             workloads=len(report.workloads),
             blockers=severities.count(Severity.BLOCKER),
             warnings=severities.count(Severity.WARNING),
@@ -141,7 +153,9 @@ def moment(seconds: int) -> str:
 
 def _planned(plan: NodePlan) -> ReportedNode:
     blocking = [finding for finding in plan.findings if finding.blocks]
-    state: State = "blocked" if any(not finding.acceptable for finding in blocking) else "needs work" if blocking else "ready"
+    unasked = bool(plan.refusals) and not blocking  # refused for another reason than a finding
+    state: State = "blocked" if unasked or any(not finding.acceptable for finding in blocking) else "needs work" if blocking else "ready"
+    state = "nothing to do" if plan.nothing else state
     blockers, warnings, infos = (sum(finding.severity is severity for finding in plan.findings) for severity in Severity)
     return ReportedNode(host=plan.host, node=plan.node, state=state, blockers=blockers, warnings=warnings, infos=infos)
 
@@ -190,7 +204,8 @@ def _files(plans: Iterable[NodePlan]) -> tuple[FileDiff, ...]:
     return tuple(FileDiff(path=path, new=new, why=why, diff=diff, nodes=tuple(on)) for (path, new, why, diff), on in found.items())
 
 
-def _rules(told: tuple[ReportedFinding, ...], target: Target | None) -> tuple[RuleText, ...]:
+def rule_texts(told: tuple[ReportedFinding, ...], target: Target | None) -> tuple[RuleText, ...]:
+    """The texts of all rules with findings, their remedies filled for the target."""
     codes = {finding.code for finding in told}
     values = values_of(target) if target else {}
     return tuple(

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from migrate.report.causes import verdict
+from migrate.formats.listing import few
+from migrate.report.causes import machines, verdict
 from migrate.report.model import FORMAT, Report, ReportedFinding
 from migrate.report.plain import one_line
 from migrate.report.style import Style
 from migrate.rules import Severity
-
-MOST = 8
 
 
 class FindingChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +56,7 @@ Key = tuple[str, str, str]
 def compare(old: Report, new: Report) -> Comparison:
     """What changed. Findings of a node that is gone, or was not read, are not called fixed: the node is in `nodes_went` or `unknown`."""
     before, after = _keys(old.findings), _keys(new.findings)
-    hosts_before, hosts_after = {node.host: node.state for node in old.nodes}, {node.host: node.state for node in new.nodes}
+    hosts_before, hosts_after = _states(old), _states(new)
     read = {host for host, state in hosts_after.items() if state != "not read"}
     titles_before, titles_after = {workload.title for workload in old.workloads}, {workload.title for workload in new.workloads}
     gone = [key for key in before if key not in after]
@@ -82,12 +81,19 @@ def compare(old: Report, new: Report) -> Comparison:
     )
 
 
+def _states(report: Report) -> dict[str, str]:
+    """The state of every node and Docker host."""
+    return {machine.host: machine.state for machine in machines(report)}
+
+
 def _told(report: Report) -> str:
     return f"{report.taken or 'unknown time'}: {verdict(report.summary)}"
 
 
 def _keys(findings: Iterable[ReportedFinding]) -> dict[Key, ReportedFinding]:
-    return {(finding.code, finding.subject, host): finding for finding in findings for host in finding.nodes or ("",)}
+    return {
+        (finding.code, finding.subject, host): finding for finding in findings for host in (*finding.nodes, *finding.docker_hosts) or ("",)
+    }
 
 
 def _changes(found: Mapping[Key, ReportedFinding]) -> tuple[FindingChange, ...]:
@@ -142,7 +148,7 @@ def compare_markdown(found: Comparison) -> str:
 
 
 def _line(change: FindingChange) -> str:
-    hosts = ", ".join(change.nodes[:MOST]) + (f" and {len(change.nodes) - MOST:,} more" if len(change.nodes) > MOST else "")
+    hosts = few(change.nodes)
     return f"{change.code}  {change.slug} ({change.severity}): {change.subject}{f' ({hosts})' if hosts else ''}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from migrate.report.causes import answer, fails
+from migrate.report.causes import answer, fails, machines
 from migrate.report.markup import Markup, element, join
 from migrate.report.model import Report, ReportedFinding
 from migrate.rules import Severity
@@ -17,11 +17,11 @@ def junit(report: Report, fail_on: Severity | None) -> str:
     """
     names = {name.partition(" ")[0]: name for name in (*report.asked, *(f"{rule.code} {rule.slug}" for rule in report.rules))}
     suites = []
-    for node in report.nodes:
-        found = [finding for finding in report.findings if node.host in finding.nodes]
+    for node in machines(report):
+        found = [finding for finding in report.findings if node.host in (*finding.nodes, *finding.docker_hosts)]
         unread = [_error("read", node.host, node.error)] if node.state == "not read" else []
         suites.append(_suite(node.host, unread or list(_cases(node.host, names, found, fail_on))))
-    apart = [finding for finding in report.findings if not finding.nodes]
+    apart = [finding for finding in report.findings if not finding.nodes and not finding.docker_hosts]
     for place in dict.fromkeys(_place(finding) for finding in apart):
         found = [finding for finding in apart if _place(finding) == place]
         only = {finding.code: names.get(finding.code, finding.code) for finding in found}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from migrate.facts.model import Containerd, Docker, Kubelet
+from migrate.facts.pools import pool_of, zone_of
 from migrate.facts.runtime_table import CONTAINERD
 from migrate.facts.runtimes import Runtime
 from migrate.facts.values import Unreadable
 from migrate.installers.table import identify
 from migrate.report.model import DockerSetting, ReportedMachine, ReportedNode, ReportedRuntime, State
+from migrate.report.plain import message
 from migrate.rules import NodeView, Severity
 from migrate.rules.daemon_keys import verdicts
 from migrate.rules.judge import Inspected
@@ -16,20 +18,6 @@ from migrate.targets import Target
 
 MOST_NAMED = 20  # of what one runtime runs
 ROLE = "node-role.kubernetes.io/"
-ZONES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
-POOLS = (
-    "cloud.google.com/gke-nodepool",
-    "eks.amazonaws.com/nodegroup",
-    "alpha.eksctl.io/nodegroup-name",
-    "kubernetes.azure.com/agentpool",
-    "agentpool",
-    "kops.k8s.io/instancegroup",
-    "karpenter.sh/nodepool",
-    "node.kubernetes.io/pool",
-    "node-pool",
-    "nodepool",
-    "pool",
-)
 
 
 def node_of(inspected: Inspected, target: Target, stack: str) -> ReportedNode:
@@ -40,13 +28,13 @@ def node_of(inspected: Inspected, target: Target, stack: str) -> ReportedNode:
         host=inspected.host,
         node=view.node.name if view and view.node else "",
         state=state_of(inspected.state),
-        error=inspected.error or "",
+        error=message(inspected.error or ""),
         blockers=inspected.count(Severity.BLOCKER),
         warnings=inspected.count(Severity.WARNING),
         infos=inspected.count(Severity.INFO),
         roles=tuple(sorted(key.removeprefix(ROLE) for key in labels if key.startswith(ROLE))),
-        pool=_first(labels, POOLS),
-        zone=_first(labels, ZONES),
+        pool=pool_of(view.node) if view and view.node else "",
+        zone=zone_of(view.node) if view and view.node else "",
         machine=machine_of(view, target) if view else None,
         stack=stack,
         settings=_settings(view, target) if view and not view.on_other_runtime else (),
@@ -103,7 +91,12 @@ def _runtime(runtime: Runtime) -> ReportedRuntime:
 
 def state_of(word: str) -> State:
     """The word of migrate.rules.judge.STATES, as the model has it."""
-    states: dict[str, State] = {"ready": "ready", "needs work": "needs work", "blocked": "blocked"}
+    states: dict[str, State] = {
+        "ready": "ready",
+        "needs work": "needs work",
+        "blocked": "blocked",
+        "nothing to do": "nothing to do",
+    }
     return states.get(word, "not read")
 
 
@@ -114,7 +107,3 @@ def _runtime_version(view: NodeView) -> str:
     if facts.endpoint.kind == CONTAINERD.name:
         return facts.containerd.version if isinstance(facts.containerd, Containerd) else ""
     return facts.version_of(facts.endpoint.kind)
-
-
-def _first(labels: dict[str, str], keys: tuple[str, ...]) -> str:
-    return next((labels[key] for key in keys if labels.get(key)), "")

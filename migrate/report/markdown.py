@@ -32,6 +32,8 @@ def markdown(report: Report) -> str:
         parts.append(f"<details><summary>{plural(report.summary.infos, 'info finding')}</summary>\n\n{lines}\n\n</details>")
     if report.nodes:
         parts += ["### Nodes", "\n".join(_nodes(report))]
+    if report.docker_hosts:
+        parts += ["### Docker hosts", "\n".join(_docker_hosts(report))]
     if report.workloads:
         parts += ["### Workloads", "\n".join(_workloads(report))]
     if report.not_checked:
@@ -83,6 +85,17 @@ def _nodes(report: Report) -> Iterator[str]:
         yield _row((_code(node.host), _code(kubelet), _code(now), _code(then), found, f"**{node.state}**"))
     if len(ordered) > MOST_NODES:
         yield f"\n{len(ordered) - MOST_NODES:,} more nodes"
+
+
+def _docker_hosts(report: Report) -> Iterator[str]:
+    yield from _table(("Docker host", "Engine", "API", "Store", "Containers", "Blockers / warnings / info", "State"), ())
+    for host in report.docker_hosts[:MOST_NODES]:
+        found = counts(host.blockers, host.warnings, host.infos) if not host.error else "-"
+        kept = f"{host.running}/{len(host.containers)} running" if not host.error else "-"
+        cells = (host.host, host.version or "-", host.api or "-", f"{host.storage} ({host.store})" if host.storage else "-", kept)
+        yield _row((*map(_code, cells), found, f"**{host.state}**"))
+    if len(report.docker_hosts) > MOST_NODES:
+        yield f"\n{len(report.docker_hosts) - MOST_NODES:,} more Docker hosts"
 
 
 def _workloads(report: Report) -> Iterator[str]:

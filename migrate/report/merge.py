@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from migrate.facts.redact import mask
 from migrate.report.model import Location, ReportedFinding
-from migrate.rules import NODE, Finding, Severity
+from migrate.rules import Confidence, Finding, Severity
 from migrate.rules.judge import JudgedWorkload
 
 TITLE = re.compile(r"[A-Z]\w* [^\s/]+/\S+")
+NODE = re.compile(r"\bNODE\b")
 UNLIKE_A_WORD = re.compile(r"[0-9.-]")
 
 Host = tuple[str, str, tuple[Finding, ...]]
@@ -30,13 +31,13 @@ def merged(hosts: Sequence[Host], workloads: Iterable[JudgedWorkload], others: I
         for finding in judged.findings
     ]
     at: list[list[str]] = [[] for _ in told]
-    places: dict[tuple[str, str], list[int]] = {}
+    places: dict[tuple[str, str, Confidence], list[int]] = {}
     for index, (finding, _) in enumerate(told):
-        places.setdefault((finding.code, finding.subject), []).append(index)
+        places.setdefault((finding.code, finding.subject, finding.confidence), []).append(index)
     alone: dict[ReportedFinding, list[tuple[str, str]]] = {}
     for host, name, findings in hosts:
         for judged in findings:
-            same = places.get((judged.code, judged.subject))
+            same = places.get((judged.code, judged.subject, judged.confidence))
             if same is None:
                 alone.setdefault(_told(judged, name), []).append((host, name))
             for index in [here for here in same or () if name in told[here][1]] or same or ():
@@ -69,6 +70,7 @@ def _told(judged: Finding, name: str = "") -> ReportedFinding:
         acceptable=judged.acceptable,
         accepted=judged.accepted,
         location=Location(path=place.path, line=place.line, column=place.column) if place else None,
+        confidence=judged.confidence,
     )
 
 

@@ -10,14 +10,16 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from migrate.facts.api import decode
 from migrate.facts.resolve import resolve
-from migrate.rules import Severity
+from migrate.report.docker_model import ReportedDockerHost
+from migrate.rules import Confidence, Severity
 
 T = TypeVar("T")
 
 FORMAT = "docker2cri/v1"
 
-State = Literal["ready", "needs work", "blocked", "not read"]
+State = Literal["ready", "needs work", "blocked", "not read", "nothing to do"]
 Mark = Literal["kept", "removed", "new", "changed"]
 Use = Literal["directly", "below another", "could", "no"]
 SettingVerdict = Literal["carried", "changed", "cannot be carried", "not needed"]
@@ -42,9 +44,12 @@ class Location(_Model, frozen=True, kw_only=True):
 class ReportedFinding(_Model, frozen=True, kw_only=True):
     """What one rule saw, once for all nodes on which it saw the same.
 
-    `nodes` are hosts, empty for a workload by itself; `workload` is its title (`DaemonSet ops/log-agent`), empty for what is no workload.
+    `nodes` are hosts, empty for a workload by itself; `docker_hosts` are Docker hosts that are no nodes; `workload` is a title
+    (`DaemonSet ops/log-agent`), empty for what is no workload.
     In `remedy` the word NODE stands for the node's name where there are several. `accepted` is the admin's reason (plan and apply go on),
-    `waived` that of a waiver (`--fail-on` passes; plan and apply do not), `waived_until` its last day (`2027-01-31`), empty for no end.
+    `waived` that of a waiver (`--fail-on` passes; plan and apply do not), `waived_until` its last day (`2027-01-31`), empty for no end,
+    `waived_inside` that it is a comment in the file.
+    `confidence` tells whether the use of Docker was seen itself; where it was not, `severity` is a warning in place of a blocker.
     """
 
     code: str
@@ -55,12 +60,15 @@ class ReportedFinding(_Model, frozen=True, kw_only=True):
     what: str = ""
     remedy: str = ""
     nodes: tuple[str, ...] = ()
+    docker_hosts: tuple[str, ...] = ()
     workload: str = ""
     acceptable: bool = False
     accepted: str | None = None
     waived: str | None = None
     waived_until: str = ""
+    waived_inside: bool = False
     location: Location | None = None
+    confidence: Confidence = Confidence.SEEN
 
     @property
     def answered(self) -> bool:
@@ -217,12 +225,13 @@ class RuleText(_Model, frozen=True, kw_only=True):
 
 
 class Summary(_Model, frozen=True, kw_only=True):
-    """Counts: nodes by state, workloads, then findings by severity; of these `accepted` and `waived` are answered."""
+    """Counts: nodes and Docker hosts by state, workloads, then findings by severity; of these `accepted` and `waived` are answered."""
 
     ready: int = 0
     needs_work: int = 0
     blocked: int = 0
     not_read: int = 0
+    nothing_to_do: int = 0
     workloads: int = 0
     blockers: int = 0
     warnings: int = 0
@@ -234,20 +243,25 @@ class Summary(_Model, frozen=True, kw_only=True):
 class Report(_Model, frozen=True, kw_only=True):
     """A whole compatibility report. `taken` is when the reading was made (RFC 3339, UTC), `server` the API server's version.
 
+    `files_read` and `documents_read` (YAML and JSON) are of a scan, `pod_security_version` is of the workloads' levels.
     `next_kubernetes` is the minor that an upgrade would lead to (`1.25`), empty when none was asked for. `rules` are those with findings,
     `asked` the names of all that were (`D2C301 docker-socket-mounted`). `notes` are for the reader: an expired waiver, for example.
     """
 
     format: str
-    kind: Literal["inspect", "scan", "plan"]
+    kind: Literal["inspect", "scan", "plan", "docker-host"]
     tool: str
     taken: str = ""
     cluster: str = ""
     server: str = ""
     target: str
     next_kubernetes: str = ""
+    pod_security_version: str = ""
+    files_read: int | None = None
+    documents_read: int | None = None
     summary: Summary = Summary()
     nodes: tuple[ReportedNode, ...] = ()
+    docker_hosts: tuple[ReportedDockerHost, ...] = ()
     workloads: tuple[ReportedWorkload, ...] = ()
     findings: tuple[ReportedFinding, ...] = ()
     not_checked: tuple[NotChecked, ...] = ()
@@ -271,19 +285,13 @@ def load_report(text: str) -> Report:
     return _decoded(text, Report)
 
 
-def schema() -> str:
-    """The JSON schema of `-o json`, as text."""
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Report)}
-    return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
-
-
 class _Head(msgspec.Struct):
     format: str
 
 
 def _decoded(text: str, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(text, type=kind)
+        return decode(text, kind)
     except msgspec.DecodeError as wrong:
         raise ValueError(f"it is no docker2cri report: {wrong}") from wrong
 

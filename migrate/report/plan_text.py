@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from migrate.plan.drain import EVICT, REFUSE
+from migrate.plan.drain import EVICT, KEEP, KEPT, REFUSE
 from migrate.plan.inputs import Moved
 from migrate.plan.model import SEGMENTS, NodePlan, Plan
 from migrate.plan.steps import InstallRuntime, describe, size
 from migrate.program.order import rollback_of
 from migrate.report.findings_text import findings_text
+from migrate.report.stages_text import stages_text
 from migrate.report.style import Style
 from migrate.rules import Severity
 from migrate.targets.table import titled
 
 
 def plan_text(plan: Plan, style: Style, *, diffs: bool = True) -> str:
-    """The whole plan as text, one section a node."""
+    """The whole plan as text: its stages, then one section a node."""
     moved = sum(node.moves for node in plan.nodes)
     readied = sum(bool(node.steps) for node in plan.nodes) - moved
+    done = sum(bool(node.nothing) for node in plan.nodes)
     counts = f"{moved} of {len(plan.nodes)} nodes can be migrated{f', {readied} first get what they lack' if readied else ''}"
-    head = f"Plan to {titled(plan.target)}: {counts}, {len(plan.nodes) - moved - readied} refused"
-    return "\n\n".join([style.paint(head, "bold"), *("\n\n".join(_node(node, style, diffs)) for node in plan.nodes)]) + "\n"
+    refused = len(plan.nodes) - moved - readied - done
+    head = f"Plan to {titled(plan.target)}: {counts}, {refused} refused{f', nothing to do on {done}' if done else ''}"
+    stages = [stages_text(plan.stages, style)] if plan.stages else []
+    return "\n\n".join([style.paint(head, "bold"), *stages, *("\n\n".join(_node(node, style, diffs)) for node in plan.nodes)]) + "\n"
 
 
 def _node(node: NodePlan, style: Style, diffs: bool) -> Iterator[str]:
@@ -32,6 +36,9 @@ def _node(node: NodePlan, style: Style, diffs: bool) -> Iterator[str]:
         found = [finding for finding in node.findings if finding.severity is severity]
         if found:
             yield findings_text(found, severity, style)
+    if node.nothing:
+        yield style.paint(f"NOTHING TO DO on {node.node or node.host}: {node.nothing}", "bold")
+        return
     if not node.steps:
         yield "\n".join(
             [
@@ -83,10 +90,11 @@ def _diffs(node: NodePlan, style: Style) -> Iterator[str]:
 def _pods(node: NodePlan, style: Style) -> Iterator[str]:
     moving = [pod for pod in node.pods if pod.action == EVICT]
     refused = [pod for pod in node.pods if pod.action == REFUSE]
+    returning = [pod for pod in node.pods if pod.action == KEEP and pod.reason not in KEPT.values()]
     longest = max((pod.grace for pod in moving), default=0)
     yield style.paint("PODS", "bold")
     yield style.wrap(f"{len(moving)} of {len(node.pods)} are evicted; the longest grace period is {longest} s", 2)
-    for pod in (*moving, *refused):
+    for pod in (*moving, *refused, *returning):
         yield style.wrap(f"{pod.action} {pod.pod} ({pod.owner}): {pod.reason}", 4, 6)
 
 

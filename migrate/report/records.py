@@ -10,31 +10,39 @@ from typing import Any
 
 import msgspec
 
+from migrate.report.docker_model import ReportedDockerHost
 from migrate.report.model import Report, ReportedFinding, ReportedNode, ReportedWorkload
 from migrate.report.plain import one_line
 from migrate.report.style import Style
 
 COLUMNS = (
     *("code", "slug", "severity", "node", "workload", "subject", "evidence", "what", "remedy", "acceptable", "accepted", "waived"),
-    *("waived_until", "path", "line", "column"),
+    *("waived_until", "path", "line", "column", "confidence"),
 )
 FORMULA = re.compile(r"\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 ROWS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("findings", ReportedFinding),
     ("nodes", ReportedNode),
+    ("docker_hosts", ReportedDockerHost),
     ("workloads", ReportedWorkload),
 )
 PATH = re.compile(r"\.?([a-z_]+(?:\.[a-z_]+)*)")
 
 
 def json_lines(report: Report) -> str:
-    """One JSON object a line, each with its `type`: report, then node, workload, finding, not_checked."""
+    """One JSON object a line, each with its `type`: report, then node, docker_host, workload, finding, not_checked."""
     head = msgspec.to_builtins(report)
-    parts = {name: head.pop(name) for name in ("nodes", "workloads", "findings", "not_checked")}
+    parts = {name: head.pop(name) for name in ("nodes", "docker_hosts", "workloads", "findings", "not_checked")}
     for left_out in ("stacks", "files", "rules", "asked"):
         del head[left_out]
     lines = [{"type": "report", **head}]
-    for name, kind in (("nodes", "node"), ("workloads", "workload"), ("findings", "finding"), ("not_checked", "not_checked")):
+    for name, kind in (
+        ("nodes", "node"),
+        ("docker_hosts", "docker_host"),
+        ("workloads", "workload"),
+        ("findings", "finding"),
+        ("not_checked", "not_checked"),
+    ):
         lines += [{"type": kind, **row} for row in parts[name]]
     return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
 
@@ -58,8 +66,8 @@ def _rows(report: Report) -> Iterator[list[Any]]:
         where = [place.path, place.line, place.column] if place else ["", None, None]
         said = [finding.acceptable, finding.accepted, finding.waived, finding.waived_until]
         text = [finding.workload, finding.subject, finding.evidence, finding.what, finding.remedy]
-        for host in finding.nodes or ("",):
-            yield [finding.code, finding.slug, finding.severity, host, *text, *said, *where]
+        for host in (*finding.nodes, *finding.docker_hosts) or ("",):
+            yield [finding.code, finding.slug, finding.severity, host, *text, *said, *where, finding.confidence]
     for unseen in report.not_checked:
         yield ["", "not-checked", "unknown", "", "", unseen.what, unseen.reason, *[""] * (len(COLUMNS) - 7)]
 

@@ -19,7 +19,9 @@ FAMILIES = (
     ("D2C4", "Images and disk"),
     ("D2C5", "Network"),
     ("D2C6", "The target"),
-    ("D2C7", "Files"),
+    (("D2C70", "D2C71"), "Files"),
+    (("D2C72", "D2C73"), "What a drain needs of the other nodes"),
+    ("D2C8", "Docker hosts"),
 )
 _HEAD = """# Rules
 
@@ -27,7 +29,8 @@ Generated from `migrate/rules`; `make docs` writes it again. Each rule looks at 
 
 A **blocker** stops the migration of its node. Those marked *acceptable* can be accepted, with a reason that plan and report keep:
 `docker2cri plan TARGET --accept D2C301="builds moved to BuildKit" NODE --out plan.json`. All others must be fixed. A **warning** asks to
-be read; an **info** is for the record. `docker2cri explain CODE` shows one rule. In remedies NODE is the node's name, TARGET is the
+be read (one that is *acceptable* lets the plan do more once it is accepted);
+an **info** is for the record. `docker2cri explain CODE` shows one rule. In remedies NODE is the node's name, TARGET is the
 target as it is asked for (`--to containerd`, `--to crio`), and UNIT, ENDPOINT, SOCKET, PROGRAM and PACKAGES are its unit, CRI endpoint,
 socket, program and packages; findings have them filled. Type lines that end in `# on the node` there, as root.
 """
@@ -37,8 +40,8 @@ def rules_page(rules: Iterable[Rule] = RULES) -> str:
     """All rules as one Markdown page: a table of contents, then each family with its rules."""
     rules = tuple(rules)
     parts = [_HEAD, "| code | rule | severity | what |\n|---|---|---|---|\n" + "".join(map(_row, rules))]
-    for prefix, title in FAMILIES:
-        family = [rule for rule in rules if rule.code.startswith(prefix)]
+    for prefixes, title in FAMILIES:
+        family = [rule for rule in rules if rule.code.startswith(prefixes)]
         if family:
             parts += [f"## {title}\n", *(_section(rule) for rule in family)]
     return "\n".join(parts)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from migrate.report.causes import headline
-from migrate.report.model import Report, ReportedFinding, RuleText
+from migrate.report.model import Location, Report, ReportedFinding, RuleText
 from migrate.rules import Severity
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
@@ -32,7 +34,7 @@ def sarif(report: Report) -> str:
         ],
         "columnKind": "unicodeCodePoints",
         "properties": {"headline": headline(report), "target": report.target},
-        "results": [_result(finding, index) for finding in report.findings],
+        "results": [_result(finding, index, name) for finding, name in zip(report.findings, fingerprints(report.findings), strict=True)],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return msgspec.json.format(msgspec.json.encode(log), indent=2).decode() + "\n"
@@ -50,7 +52,7 @@ def _rule(rule: RuleText) -> dict[str, Any]:
     }
 
 
-def _result(finding: ReportedFinding, index: dict[str, int]) -> dict[str, Any]:
+def _result(finding: ReportedFinding, index: dict[str, int], name: str) -> dict[str, Any]:
     made: dict[str, Any] = {"ruleId": finding.code}
     if finding.code in index:
         made["ruleIndex"] = index[finding.code]
@@ -58,25 +60,32 @@ def _result(finding: ReportedFinding, index: dict[str, int]) -> dict[str, Any]:
         "level": LEVELS[finding.severity],
         "message": {"text": f"{finding.what} {finding.subject}: {finding.evidence}"},
         "locations": _locations(finding),
-        "partialFingerprints": {"finding/v1": fingerprint(finding)},
-        "properties": {"subject": finding.subject, "nodes": list(finding.nodes), "remedy": finding.remedy},
+        "partialFingerprints": {"finding/v1": name},
+        "properties": {
+            "subject": finding.subject,
+            "nodes": [*finding.nodes, *finding.docker_hosts],
+            "remedy": finding.remedy,
+            "confidence": finding.confidence.value,
+        },
     }
     if finding.accepted is not None:
         made["suppressions"] = [{"kind": "external", "status": "accepted", "justification": finding.accepted}]
     elif finding.waived is not None:
-        made["suppressions"] = [{"kind": "external", "status": "accepted", "justification": finding.waived}]
+        kind = "inSource" if finding.waived_inside else "external"
+        made["suppressions"] = [{"kind": kind, "status": "accepted", "justification": finding.waived}]
     return made
 
 
 def _locations(finding: ReportedFinding) -> list[dict[str, Any]]:
     logical = [{"name": host, "fullyQualifiedName": f"node/{host}", "kind": "node"} for host in finding.nodes]
+    logical += [{"name": host, "fullyQualifiedName": f"docker-host/{host}", "kind": "docker-host"} for host in finding.docker_hosts]
     if finding.workload:
         logical.append({"name": finding.workload, "fullyQualifiedName": f"workload/{finding.workload}", "kind": "workload"})
     if not logical and finding.location is None:
         logical.append({"name": finding.subject, "kind": "resource"})
     made: dict[str, Any] = {"logicalLocations": logical} if logical else {}
     if finding.location is not None:
-        physical: dict[str, Any] = {"artifactLocation": {"uri": quote(finding.location.path, safe="/")}}
+        physical: dict[str, Any] = {"artifactLocation": {"uri": uri(finding.location.path)}}
         if finding.location.line is not None:
             physical["region"] = {"startLine": finding.location.line}
             if finding.location.column is not None:
@@ -85,7 +94,31 @@ def _locations(finding: ReportedFinding) -> list[dict[str, Any]]:
     return [made]
 
 
-def fingerprint(finding: ReportedFinding) -> str:
-    """What names the same finding in another run: rule, subject and file, not line, wording or node."""
-    key = "\0".join((finding.code, finding.subject, finding.location.path if finding.location else ""))
-    return hashlib.sha256(key.encode()).hexdigest()[:32]
+def uri(path: str) -> str:
+    """A file's path as RFC 3986 has it: an absolute path with its scheme, another one relative to where the scan was started."""
+    clean = posixpath.normpath(path)
+    return ("file://" if clean.startswith("/") else "") + quote(clean, safe="/")
+
+
+def fingerprints(findings: Sequence[ReportedFinding]) -> list[str]:
+    """What names each finding in another run: rule, subject and file, and which of their places there it is; not line, wording or node."""
+    places: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
+    for finding in findings:
+        if finding.location:
+            known = places.setdefault(_key(finding), [])
+            if _spot(finding.location) not in known:
+                known.append(_spot(finding.location))
+    ranks = {key: {spot: rank for rank, spot in enumerate(sorted(known))} for key, known in places.items()}
+    return [_hashed(_key(finding), ranks[_key(finding)][_spot(finding.location)] if finding.location else 0) for finding in findings]
+
+
+def _key(finding: ReportedFinding) -> tuple[str, str, str]:
+    return finding.code, finding.subject, finding.location.path if finding.location else ""
+
+
+def _spot(location: Location) -> tuple[int, int]:
+    return location.line or 0, location.column or 0
+
+
+def _hashed(key: tuple[str, str, str], rank: int) -> str:
+    return hashlib.sha256("\0".join((*key, *([str(rank)] if rank else []))).encode()).hexdigest()[:32]

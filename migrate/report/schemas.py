@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from migrate.plan.model import FORMAT, Plan
-from migrate.report import model, state_json
+from migrate.plan.state import STATES
+from migrate.report.model import Report
+from migrate.report.state_json import NodeStates
+
+
+def report_schema() -> str:
+    """The JSON schema of `-o json`, as text."""
+    return _text(msgspec.json.schema(Report))
+
+
+def state_schema() -> str:
+    """The JSON schema of `state_json`, as text."""
+    made = msgspec.json.schema(NodeStates)
+    made["$defs"]["NodeState"]["properties"]["state"]["enum"] = list(STATES)
+    return _text(made)
 
 
 def plan_schema() -> str:
     """The JSON schema of a plan file, as text."""
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Plan)}
-    return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
+    return _text(msgspec.json.schema(Plan))
 
 
-SCHEMAS: dict[str, Callable[[], str]] = {"report": model.schema, "state": state_json.schema, "plan": plan_schema}
+def _text(made: dict[str, Any]) -> str:
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+    return msgspec.json.format(msgspec.json.encode(draft), indent=2).decode() + "\n"
+
+
+SCHEMAS: dict[str, Callable[[], str]] = {"report": report_schema, "state": state_schema, "plan": plan_schema}
 FILES = {"report": "report-v1.json", "state": "state-v1.json", "plan": f"plan-v{FORMAT}.json"}

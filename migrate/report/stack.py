@@ -19,7 +19,7 @@ Layers = tuple[Layer, ...]
 
 def stack(facts: NodeFacts, target: Target) -> tuple[Layers, Layers]:
     """The layers now and after, topmost first. A layer of `before` is kept or removed; one of `after` is kept, new, or changed."""
-    before = _before(facts)
+    before, target = _before(facts), target.on(facts)
     if facts.endpoint.kind in SHIMS:
         return before, before
     if facts.endpoint.kind == "unknown":

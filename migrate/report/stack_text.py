@@ -18,8 +18,8 @@ WORDS = {"removed": "removed", "new": "new", "changed": "changed", "kept": ""}
 def stack_text(facts: NodeFacts, target: Target, style: Style) -> str:
     """Both columns below each other, from the kubelet down."""
     before, after = stack(facts, target)
-    parts = [style.paint(facts.host, "bold"), f"NOW\n{_column(before, style)}"]
-    parts.append("AFTER\n" + (_column(after, style) if after != before else "  unchanged: there is nothing to migrate"))
+    parts = [style.paint(facts.host, "bold"), f"NOW\n{column(before, style)}"]
+    parts.append("AFTER\n" + (column(after, style) if after != before else "  unchanged: there is nothing to migrate"))
     known = {layer.name for layer in (*before, *after)} | {DOCKER.name}
     beside = [runtime for runtime in facts.runtimes if runtime.name not in known]
     if beside:
@@ -34,7 +34,8 @@ def stack_text(facts: NodeFacts, target: Target, style: Style) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _column(layers: Iterable[Layer], style: Style) -> str:
+def column(layers: Iterable[Layer], style: Style) -> str:
+    """Layers below each other, topmost first, each with how the one above speaks to it."""
     lines = []
     for layer in layers:
         if layer.link:

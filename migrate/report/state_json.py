@@ -1,4 +1,4 @@
-"""How nodes stand, as it is published: `-o json` of apply, rollback, status and verify. `docs/schema/state-v1.json` is its JSON schema.
+"""How nodes stand, as it is published: `-o json` of the commands below. `docs/schema/state-v1.json` is its JSON schema.
 
 Format `docker2cri.state/v1`: fields are only added, never renamed or given another meaning; a reader ignores fields that it does not know.
 Fields that are empty are left out.
@@ -12,11 +12,11 @@ from typing import Literal
 import msgspec
 
 from migrate.facts.resolve import resolve
-from migrate.plan.state import STATES, NodeState
+from migrate.plan.state import NodeState
 
 FORMAT: Literal["docker2cri.state/v1"] = "docker2cri.state/v1"
 
-Command = Literal["apply", "rollback", "status", "verify"]
+Command = Literal["apply", "rollback", "status", "verify", "release"]
 
 
 class NodeStates(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,13 +31,6 @@ class NodeStates(msgspec.Struct, frozen=True, kw_only=True):
 def state_json(command: Command, exit_code: int, nodes: Iterable[NodeState]) -> str:
     """The states as JSON text."""
     made = NodeStates(format=FORMAT, command=command, exit_code=exit_code, nodes=tuple(nodes))
-    return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
-
-
-def schema() -> str:
-    """The JSON schema of `state_json`, as text."""
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(NodeStates)}
-    made["$defs"]["NodeState"]["properties"]["state"]["enum"] = list(STATES)
     return msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n"
 
 

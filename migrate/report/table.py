@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from migrate.plan.steps import size
-from migrate.report.causes import Cause, answer, by_weight, causes, counts, headline, plural, shown, subtitle, where
+from migrate.report.causes import Cause, answer, by_weight, causes, counts, headline, machines, plural, shown, subtitle, where
+from migrate.report.docker_model import ReportedContainer, ReportedDockerHost
 from migrate.report.machine_text import machines_text
 from migrate.report.model import Report, ReportedNode, ReportedWorkload
 from migrate.report.style import Style
@@ -16,6 +17,8 @@ COLORS = {Severity.BLOCKER: "red", Severity.WARNING: "yellow", Severity.INFO: "c
 TITLES = {Severity.BLOCKER: "BLOCKERS", Severity.WARNING: "WARNINGS", Severity.INFO: "INFO"}
 HEADER = ("NODE", "KUBELET", "RUNTIME NOW", "VERSION", "B/W/I", "STATE")
 WIDE = (*HEADER[:4], "NEXT", "OS", "KERNEL", "CGROUP", "INSTALLER", "IMAGES", "PODS", *HEADER[4:])
+DOCKER_HOSTS = ("DOCKER HOST", "ENGINE", "API", "STORE", "CONTAINERS", "IMAGES", "SWARM", "B/W/I", "STATE")
+CONTAINERS = ("CONTAINER", "IMAGE", "STATE", "RESTART", "PROJECT", "CLOSE TO THE HOST")
 WORKLOADS = ("WORKLOAD", "POD SECURITY", "PODS", "B/W/I")
 
 
@@ -40,14 +43,16 @@ def table(report: Report, style: Style, *, show_info: bool = False, headers: boo
     parts += _causes(report, style, limits, show_info=show_info or wide)
     if report.nodes:
         parts.append(_nodes(report.nodes, style, limits, headers, wide))
+    if report.docker_hosts:
+        parts += _docker_hosts(report.docker_hosts, style, limits, headers, wide)
     if wide or len(report.nodes) == 1:
         parts += machines_text(report.nodes, style, headers=headers)
     if report.workloads:
         parts.append(_workloads(report.workloads, style, limits, headers))
-    unread = [node for node in report.nodes if node.error]
+    unread = [machine for machine in machines(report) if machine.error]
     if unread:
         parts.append(_unread(unread, style, limits))
-    told = {f"node {node.host}" for node in unread}
+    told = {f"{kind} {node.host}" for node in unread for kind in ("node", "Docker host")}
     lines = [style.wrap(f"{unseen.what}: {unseen.reason}", 2, 4) for unseen in report.not_checked if unseen.what not in told]
     if lines:
         parts.append("\n".join([style.paint("NOT CHECKED", "bold"), *lines]))
@@ -123,7 +128,47 @@ def _wide(node: ReportedNode) -> tuple[str, ...]:
     return (*row[:4], runtime, machine.os, machine.kernel, cgroup, machine.installer, images, str(machine.pods), *row[4:])
 
 
-def _unread(nodes: Sequence[ReportedNode], style: Style, limits: TableLimits) -> str:
+def _docker_hosts(hosts: Sequence[ReportedDockerHost], style: Style, limits: TableLimits, headers: bool, wide: bool) -> Iterator[str]:
+    kept = hosts[: limits.nodes]
+    lines = [style.table(DOCKER_HOSTS, [_docker_host(host) for host in kept], headers=headers)]
+    if len(kept) < len(hosts):
+        lines.append(f"{len(hosts) - len(kept):,} more (-o wide shows all)")
+    yield "\n".join(lines)
+    for host in hosts if wide or len(hosts) == 1 else ():
+        if host.disk:
+            parts = (("images", host.disk.images), ("containers", host.disk.containers), ("volumes", host.disk.volumes))
+            told = ", ".join(f"{size(count)} of {what}" for what, count in (*parts, ("build cache", host.disk.build_cache)))
+            yield style.wrap(f"{host.host}: {told} on the disk below {host.root}", 0, 4)
+        if host.containers:
+            yield style.table(CONTAINERS, [_container(container) for container in host.containers[: limits.workloads]], headers=headers)
+
+
+def _docker_host(host: ReportedDockerHost) -> tuple[str, ...]:
+    if host.error:
+        return (host.host, *("-",) * 7, host.state)
+    images = "?" if host.images is None else str(host.images)
+    kept = f"{host.running}/{len(host.containers)} running"
+    found = counts(host.blockers, host.warnings, host.infos)
+    return (
+        host.host,
+        host.version or "?",
+        host.api or "?",
+        f"{host.storage} ({host.store})",
+        kept,
+        images,
+        host.swarm or "-",
+        found,
+        host.state,
+    )
+
+
+def _container(container: ReportedContainer) -> tuple[str, ...]:
+    close = "; ".join((*(("privileged",) if container.privileged else ()), *container.close)) or "-"
+    owner = container.project or container.swarm_service or "-"
+    return (container.name, container.image, container.state, container.restart or "-", owner, close)
+
+
+def _unread(nodes: Sequence[ReportedNode | ReportedDockerHost], style: Style, limits: TableLimits) -> str:
     """The whole message of each: what was seen, what was expected, what to type next."""
     told = [[line.strip() for line in node.error.splitlines()] for node in nodes]
     lines = ["\n".join([style.wrap(first, 2, 6), *(style.wrap(line, 6) for line in rest)]) for first, *rest in told]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts, Place
 from migrate.facts.pod import Pod
+from migrate.limits import DEFAULT
 from migrate.rules.text import filled, rule_text, values_of
 from migrate.sources.table import source_of
 from migrate.targets import Target
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 CODE = re.compile(r"D2C[1-9][0-9]{2}")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-NODE = re.compile(r"\bNODE\b")
 
 
 class Severity(StrEnum):
@@ -42,18 +42,34 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
+class Confidence(StrEnum):
+    """How sure it is that Docker is used: the use itself was `seen`, what was seen `could reach` it (a parent folder is mounted), or words
+    of a text name it that was not read as what it is (`text only`).
+    """
+
+    SEEN = "seen"
+    COULD_REACH = "could-reach"
+    TEXT_ONLY = "text-only"
+
+    @property
+    def rank(self) -> int:
+        """0 for the surest."""
+        return list(Confidence).index(self)
+
+
 class Allow(StrEnum):
-    """What an accepted finding allows the drain, in the words of `kubectl drain`."""
+    """What an accepted finding allows: the drain (in kubectl's words where it has one), no smoke test, containers to be killed."""
 
     DELETE_EMPTYDIR_DATA = "delete-emptydir-data"
     FORCE = "force"
+    LEAVE_RETURNING = "leave-returning"
+    NO_SMOKE_POD = "no-smoke-pod"
+    KILL = "kill"
 
 
 @dataclass(frozen=True)
 class NodeView:
-    """One node as rules see it: its facts, its Node object and pods (None and empty when the API was not read), the cluster, the
-    target.
-    """
+    """One node as rules see it: facts, Node object and pods (None and empty without the API), cluster, target; the limit in seconds."""
 
     facts: NodeFacts
     node: Node | None
@@ -61,6 +77,11 @@ class NodeView:
     cluster: ClusterFacts | None
     target: Target
     next_kubernetes: tuple[int, int] | None = None
+    stop_timeout: int = DEFAULT.stop
+
+    def __post_init__(self) -> None:
+        """The target as this node has it: what the machine says outranks the target's defaults."""
+        object.__setattr__(self, "target", self.target.on(self.facts))
 
     @property
     def name(self) -> str:
@@ -111,20 +132,22 @@ class Seen:
     """What a rule saw: the `subject` it is about (`DaemonSet ns/name`, a path, a unit ...) and the evidence, with its place.
 
     `values` fill placeholders of the rule's remedy; what a node said is quoted for the shell in them. `remedy` replaces the rule's own
-    when what to do depends on what was seen.
+    when what to do depends on what was seen. `confidence` below `seen` makes a warning of a blocker.
     """
 
     subject: str
     evidence: str
     remedy: str | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    confidence: Confidence = Confidence.SEEN
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A rule's word on one node (`node` is empty for a workload by itself); `accepted` holds the admin's reason when it was accepted.
 
-    `location` is where it stands in a file, for what was read from one. `allows`, `transient` and `forbids_install` are those of its rule.
+    `severity` is that of its rule, but a blocker was seen itself: with less confidence it is a warning. `location` is where it stands in a
+    file, for what was read from one. `allows`, `transient` and `forbids_install` are those of its rule.
     """
 
     code: str
@@ -141,6 +164,7 @@ class Finding:
     allows: Allow | None = None
     transient: bool = False
     forbids_install: bool = False
+    confidence: Confidence = Confidence.SEEN
 
     @property
     def blocks(self) -> bool:
@@ -152,12 +176,11 @@ class Finding:
 class Rule:
     """One named thing that is judged, its text, and what follows from its findings.
 
-    `acceptable` blockers may be accepted by code with a reason; the others never. `allows` is what the drain may do once it is accepted,
+    `acceptable` blockers, and warnings that allow something, may be accepted by code with a reason. `allows` is what a plan may do then,
     `transient` tells that waiting alone may end it, `forbids_install` that nothing is installed on such a node either, `own_exit_code` that
     `--fail-on` does not count it because the command ends with another code for the same reason.
 
-    A remedy holds placeholders: those of OF_TARGET, NODE, and what the rule fills (`Seen.values`); other words in capitals are the
-    reader's to fill.
+    Placeholders of a remedy: OF_TARGET's, NODE, what the rule fills (`Seen.values`); other words in capitals are the reader's to fill.
     """
 
     code: str
@@ -176,8 +199,8 @@ class Rule:
     def __post_init__(self) -> None:
         if not CODE.fullmatch(self.code) or not SLUG.fullmatch(self.slug):
             raise ValueError(f"{self.code} {self.slug}: a rule is named D2Cnnn and a-slug")
-        if self.acceptable and self.severity is not Severity.BLOCKER:
-            raise ValueError(f"{self.code}: only blockers are accepted")
+        if self.acceptable and self.severity is not Severity.BLOCKER and not self.allows:
+            raise ValueError(f"{self.code}: only blockers are accepted, and what allows something")
         if self.allows and not self.acceptable:
             raise ValueError(f"{self.code}: only what is accepted allows something")
 
@@ -191,11 +214,12 @@ class Rule:
 
     def finding(self, seen: Seen, values: Mapping[str, str], node: str = "", location: Place | None = None) -> Finding:
         """What it says of what was seen; `values` are those of every remedy here."""
+        lowered = self.severity is Severity.BLOCKER and seen.confidence is not Confidence.SEEN
         return Finding(
             code=self.code,
             slug=self.slug,
-            severity=self.severity,
-            acceptable=self.acceptable,
+            severity=Severity.WARNING if lowered else self.severity,
+            acceptable=self.acceptable and not lowered,
             node=node,
             subject=seen.subject,
             evidence=seen.evidence,
@@ -205,6 +229,7 @@ class Rule:
             allows=self.allows,
             transient=self.transient,
             forbids_install=self.forbids_install,
+            confidence=seen.confidence,
         )
 
 
@@ -268,7 +293,7 @@ def check(view: NodeView, rules: Iterable[Rule]) -> tuple[Finding, ...]:
 
 
 def accept(findings: Iterable[Finding], reasons: Mapping[str, str]) -> tuple[Finding, ...]:
-    """The findings with acceptable blockers of the given codes marked accepted; other findings stay as they are."""
+    """The findings with acceptable ones of the given codes marked accepted; other findings stay as they are."""
     return tuple(
         replace(finding, accepted=reasons[finding.code]) if finding.acceptable and finding.code in reasons else finding
         for finding in findings

@@ -11,7 +11,7 @@ from migrate.rules.agents_table import AGENTS, Agent, Minor, agent_of, image_wor
 from migrate.rules.text import filled, values_of
 from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
-TAG = re.compile(r"v?(\d{1,6})\.(\d{1,6})(?!\d)")
+TAG = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})(?![0-9])")
 
 
 @workload_rule("D2C312", "agent-too-old", Severity.WARNING, words=image_words(agent for agent in AGENTS if agent.copes))

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from migrate.facts.pod import PodContainer
 from migrate.facts.workload import Pointer
-from migrate.rules import Severity
+from migrate.rules import Confidence, Severity
 from migrate.rules.pods import privileged, within
+from migrate.rules.programs import programs
 from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 PORTS = "net.ipv4.ip_unprivileged_port_start"
@@ -26,9 +27,7 @@ NEEDS = {
     "sudo": "AUDIT_WRITE",
     "setcap": "SETFCAP",
 }
-_PLACE = r"(?<![\w./-])(?:/(?:[\w.-]{1,60}/){0,6})?"
-PROGRAM = re.compile(_PLACE + "(" + "|".join(sorted(NEEDS, reverse=True)) + r")(?![\w./=:-])")
-PINGS = re.compile(_PLACE + r"ping6?(?![\w./=:-])")
+PINGS = frozenset({"ping", "ping6"})
 
 
 @workload_rule("D2C307", "runtime-class-set", Severity.WARNING, words=("runtimeClassName",), lines=(RUNTIME_CLASS_LINE,))
@@ -88,9 +87,10 @@ def log_files_read(view: WorkloadView) -> Iterator[Sign]:
     Sources: Kubernetes pkg/kubelet/kuberuntime/logs; amazon-cloudwatch-container-insights issue 116; fluent-bit issues 873, 2571.
     """
     for mount in view.mounts:
-        logs = [folder for folder in LOGS if within(mount.path, folder) or within(folder, mount.path)]
-        if logs and mount.container and mount.path not in ("/", "/var"):
-            yield Sign(mount.how, mount.at)
+        itself = any(within(mount.path, folder) for folder in LOGS)
+        parent = mount.path not in ("/", "/var") and any(within(folder, mount.path) for folder in LOGS)
+        if mount.containers and (itself or parent):
+            yield Sign(mount.how, mount.at, Confidence.SEEN if itself else Confidence.COULD_REACH)
 
 
 @workload_rule("D2C326", "cgroup-files-read", Severity.INFO, words=("hostPath",), applies=lambda ground: ground.habits.scopes is not False)
@@ -107,8 +107,8 @@ def cgroup_files_read(view: WorkloadView) -> Iterator[Sign]:
     Sources: moby daemon/oci_linux.go (scopePrefix); containerd getCgroupsPath; cri-o internal/config/cgmgr.
     """
     for mount in view.mounts:
-        if mount.container and (within(mount.path, CGROUPS) or mount.path == "/sys"):
-            yield Sign(mount.how, mount.at)
+        if mount.containers and (within(mount.path, CGROUPS) or mount.path == "/sys"):
+            yield Sign(mount.how, mount.at, Confidence.SEEN if mount.path != "/sys" else Confidence.COULD_REACH)
 
 
 @workload_rule("D2C328", "gpu-by-default-runtime", Severity.WARNING, words=None, applies=lambda ground: bool(ground.habits.runtime))
@@ -157,10 +157,10 @@ def capability_lost(view: WorkloadView) -> Iterator[Sign]:
     lost = view.ground.target.default_capabilities_dropped
     has = {container.name: _added(container) for _, container in view.containers}
     for command in view.commands:
-        for found in PROGRAM.finditer(command.text):
-            need = NEEDS[found[1]]
+        for program in dict.fromkeys(programs(command.argv)):
+            need = NEEDS.get(program)
             if need in lost and not {need, "ALL"} & has[command.container]:
-                yield Sign(f"container {command.container} calls {found[1]} in its {command.what}, which needs {need}", command.at)
+                yield Sign(f"container {command.container} calls {program} in its {command.what}, which needs {need}", command.at)
 
 
 @workload_rule("D2C504", "low-port-without-root", Severity.INFO, words=("runAs containerPort", "runAs ping"))
@@ -185,8 +185,13 @@ def low_port_without_root(view: WorkloadView) -> Iterator[Sign]:
     own = {sysctl.name for sysctl in (spec.security_context.sysctls if spec.security_context else None) or ()}
     for at, container in view.containers:
         if (user := _other_user(view, container)) and not privileged(container):
-            yield from _low_ports(at, container, user) if PORTS not in own else ()
+            yield from _low_ports(view, at, container, user) if PORTS not in own else ()
             yield from _pings(view, container, user) if PING not in own and "NET_RAW" not in _added(container) else ()
+
+
+def _kept(view: WorkloadView, setting: str) -> str:
+    """That the target of this node has the setting otherwise, and keeps it."""
+    return next((f"; {stay.told}" for stay in view.ground.stays if stay.name == setting), "")
 
 
 def _other_user(view: WorkloadView, container: PodContainer) -> str:
@@ -199,16 +204,21 @@ def _other_user(view: WorkloadView, container: PodContainer) -> str:
     return ""
 
 
-def _low_ports(at: Pointer, container: PodContainer, user: str) -> Iterator[Sign]:
+def _low_ports(view: WorkloadView, at: Pointer, container: PodContainer, user: str) -> Iterator[Sign]:
     for index, port in enumerate(container.ports or ()):
         if 0 < port.container_port < 1024:
-            yield Sign(f"container {container.name}: {user}, containerPort {port.container_port}", (*at, "ports", index, "containerPort"))
+            kept = _kept(view, "enable_unprivileged_ports")
+            yield Sign(
+                f"container {container.name}: {user}, containerPort {port.container_port}{kept}", (*at, "ports", index, "containerPort")
+            )
 
 
 def _pings(view: WorkloadView, container: PodContainer, user: str) -> Iterator[Sign]:
     for command in view.commands:
-        if command.container == container.name and PINGS.search(command.text):
-            yield Sign(f"container {container.name}: {user}, ping in its {command.what}", command.at)
+        if command.container == container.name and not PINGS.isdisjoint(programs(command.argv)):
+            yield Sign(
+                f"container {container.name}: {user}, ping in its {command.what}{_kept(view, 'enable_unprivileged_icmp')}", command.at
+            )
 
 
 def _added(container: PodContainer) -> frozenset[str]:

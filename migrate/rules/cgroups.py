@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from migrate.facts.model import Kubelet
 from migrate.rules import NodeView, Seen, Severity, node_rule
-from migrate.rules.daemon import configured_cgroup_driver
+from migrate.rules.drift import configured_cgroup_driver
 
 
 @node_rule("D2C209", "cgroup-driver-implicit", Severity.WARNING)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrate.facts.config_use import ConfigUseKind
-from migrate.facts.workload import CONFIG_MAP
 from migrate.rules import Severity
 from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 
 @workload_rule("D2C314", "log-parser-for-docker", Severity.WARNING, words=("ocker", "<source> json"))
 def log_parser_for_docker(view: WorkloadView) -> Iterator[Sign]:
-    """A ConfigMap configures a log agent for Docker's log files.
+    """A configuration makes a log agent read for Docker's log files.
 
     Why: after the migration lines have the CRI format (`TIME stdout F message`), in files below /var/log/pods. A JSON parser fails on them;
     an agent that logs its own failures collects those too, and repeats itself.
@@ -25,12 +24,12 @@ def log_parser_for_docker(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: kubespray docs, containerd; fluent-bit issue 2571; amazon-cloudwatch-container-insights issue 116.
     """
-    yield from _uses(view, ConfigUseKind.LOG_PARSER)
+    yield from lines_of(view, ConfigUseKind.LOG_PARSER)
 
 
 @workload_rule("D2C315", "docker-in-config-map", Severity.WARNING, words=("docker",))
 def docker_in_config_map(view: WorkloadView) -> Iterator[Sign]:
-    """A script in a ConfigMap calls docker.
+    """A script in a ConfigMap or another configuration calls docker.
 
     Why: a pod that runs it needs a Docker daemon, and that of the node is stopped. The pod's own command does not show it.
 
@@ -40,7 +39,7 @@ def docker_in_config_map(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: kubernetes.io, Check whether dockershim removal affects you; kubernetes.io, Mapping from dockercli to crictl.
     """
-    yield from _uses(view, ConfigUseKind.CALL)
+    yield from lines_of(view, ConfigUseKind.CALL)
 
 
 @workload_rule("D2C316", "docker-names-in-queries", Severity.WARNING, words=("docker", "k8s_", "container_label_", "engine_daemon_"))
@@ -56,11 +55,14 @@ def docker_names_in_queries(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: google/cadvisor issues 2965, 3235; kubernetes issue 111077; kubernetes.io, Check whether dockershim removal affects you.
     """
-    yield from _uses(view, ConfigUseKind.QUERY)
+    yield from lines_of(view, ConfigUseKind.QUERY)
 
 
-def _uses(view: WorkloadView, use: ConfigUseKind) -> Iterator[Sign]:
-    own = view.workload.kind == CONFIG_MAP
+def lines_of(view: WorkloadView, use: ConfigUseKind) -> Iterator[Sign]:
+    """The lines of ConfigMaps that depend on Docker in one way, as signs."""
+    own = view.workload.configures
     for line in view.config_uses(use):
-        where = f"{line.key}:{line.line}" if own else f"ConfigMap {line.name}, {line.key}:{line.line}"
-        yield Sign(f"{where}: {line.words}", ("data", line.key) if own else ("spec",))
+        at = f"{line.key}:{line.line}" if line.line else line.key
+        where = at if own else f"ConfigMap {line.name}, {at}"
+        words = line.words if line.line else line.words.removeprefix(f"{line.key.rpartition('.')[2]}: ")
+        yield Sign(f"{where}: {words}", ("data", line.key) if own else ("spec",))

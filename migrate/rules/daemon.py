@@ -1,54 +1,16 @@
-"""D2C117 to D2C121, D2C160 to D2C162 and D2C166: how dockerd is configured, and what happens to its settings."""
+"""D2C118 to D2C121, D2C126, D2C161, D2C162 and D2C166: how dockerd is configured, and what happens to its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from migrate.facts.daemon import twice
 from migrate.facts.model import Setting
+from migrate.facts.redact import mask, printable
 from migrate.formats import FormatError, image_ref, quantity
 from migrate.rules import NodeView, Seen, Severity, daemon_keys, node_rule
 from migrate.sources.table import origin_of
 from migrate.targets.docker_keys import Fate
 from migrate.targets.registries import half_pairs
-
-# Key of daemon.json -> what `docker info` calls the value in force.
-IN_FORCE = {"data-root": "DockerRootDir", "log-driver": "LoggingDriver", "storage-driver": "Driver", "default-runtime": "DefaultRuntime"}
-
-# What `docker info` calls a proxy in force -> the names that it may be given by.
-IN_INFO = {
-    "HttpProxy": {"HTTP_PROXY", "http_proxy", "http-proxy"},
-    "HttpsProxy": {"HTTPS_PROXY", "https_proxy", "https-proxy"},
-}
-
-
-@node_rule("D2C117", "docker-config-drifted", Severity.WARNING)
-def docker_config_drifted(view: NodeView) -> Iterator[Seen]:
-    """Docker's configuration has changed, and Docker has not been restarted since.
-
-    Why: a rollback starts Docker, and the pending change takes effect. With another cgroup driver or data root the node would not be as it
-    was; with a key that daemon.json and a flag both set, Docker does not start.
-
-    Remedy: Apply the change before the migration, or revert it:
-
-        kubectl drain NODE --ignore-daemonsets
-        systemctl restart docker     # on the node
-        kubectl uncordon NODE
-
-    Sources: dockerd reference, configuration reloading; moby v20.10.24 daemon/config/config.go (findConfigurationConflicts).
-    """
-    if view.docker is None or view.docker.info is None:
-        return
-    for file, flag in twice(view.docker.given):
-        yield Seen(file.key, f"{file.where} and {flag.where} both set it: Docker keeps running, and would not start again")
-    wanted = {key: given for key in IN_FORCE if (given := view.docker.told(key))}
-    for key, given in wanted.items():
-        runs = view.docker.info.get(IN_FORCE[key])
-        if isinstance(runs, str) and runs and isinstance(given.value, str) and given.value.rstrip("/") != runs.rstrip("/"):
-            yield Seen(key, f"{given.where} sets {daemon_keys.shown(given, view.target)}, docker info reports {runs}")
-    driver = configured_cgroup_driver(view)
-    if driver and view.docker.cgroup_driver and driver[0] != view.docker.cgroup_driver:
-        yield Seen("native.cgroupdriver", f"{driver[1]} sets {driver[0]}, docker info reports {view.docker.cgroup_driver}")
 
 
 @node_rule("D2C118", "daemon-key-lost", Severity.WARNING)
@@ -126,28 +88,23 @@ def log_format_changes(view: NodeView) -> Iterator[Seen]:
         yield Seen("container logs", f"log driver of Docker: {now}; of {view.target.title}: files in CRI format (`TIME stdout F message`)")
 
 
-@node_rule("D2C160", "proxy-left-behind", Severity.WARNING)
-def proxy_left_behind(view: NodeView) -> Iterator[Seen]:
-    """Docker pulls through a proxy that the plan does not carry over.
+@node_rule("D2C126", "own-setting-stays", Severity.WARNING)
+def own_setting_stays(view: NodeView) -> Iterator[Seen]:
+    """The target has a setting of its own that differs from what Docker does, and the plan leaves it.
 
-    Why: the target inherits nothing of Docker's environment. The plan carries proxies from the unit files of docker.service and their
-    environment files, from `proxies` in daemon.json and from dockerd's flags. What reaches dockerd in another way (the manager's own
-    environment, a wrapper script) is not carried over, and pulls time out.
+    Why: it stands in a file of the target, and only the admin knows whether it is meant: a file that was made of the target's defaults
+    has every one of them written out.
 
-    Remedy: Set the same variables for the target, NO_PROXY with the cluster's addresses included:
+    Remedy: Where it is not meant, remove the line from the file that the evidence names, and plan again:
 
-        systemctl show -p Environment -p EnvironmentFiles docker.service     # on the node
-        systemctl edit UNIT     # [Service] Environment="HTTPS_PROXY=..." "NO_PROXY=..."
+        docker2cri plan TARGET NODE --out plan.json
 
-    Sources: dockerd reference, proxy configuration; metalk8s issue 2071; kubernetes/website issue 33770.
+    Sources: containerd docs/cri/config.md, containerd-config(8) (config default); crio.conf(5).
     """
-    if view.docker is None or not view.on_docker:
-        return
-    proxies = view.facts.daemon_settings.get("proxies")
-    told = {name for name, _ in view.docker.environment} | set(proxies if isinstance(proxies, Mapping) else ())
-    for field, names in IN_INFO.items():
-        if (view.docker.info or {}).get(field) and not told & names:
-            yield Seen(min(names), f"docker info: {field} is set, and neither a unit's files nor daemon.json nor a flag sets it")
+    given = {one.key for one in view.docker.given} if view.docker else set()
+    for stay in view.target.stays(view.facts) if view.on_docker else ():
+        if stay.docker_key not in given:  # D2C118 and D2C119 tell the others
+            yield Seen(f"{view.target.title} {stay.name}", mask(printable(stay.told)))
 
 
 @node_rule("D2C161", "registry-certificate-left", Severity.WARNING)
@@ -224,19 +181,12 @@ def gpu_node(view: NodeView) -> Iterator[Seen]:
         yield Seen("GPUs", "; ".join(signs))
 
 
-def configured_cgroup_driver(view: NodeView) -> tuple[str, str] | None:
-    """The cgroup driver that Docker is told to use, and where; None when nothing says it."""
-    given = view.docker.told("exec-opts") if view.docker else None
-    if given is None:
-        return None
-    options = given.value if isinstance(given.value, list) else [given.value]
-    values = [str(option).partition("=")[2] for option in options if str(option).startswith("native.cgroupdriver=")]
-    return (values[-1], given.where) if values else None
-
-
 def _keys(view: NodeView, verdict: Fate) -> Iterator[Seen]:
-    for given in view.docker.given if view.docker and view.on_docker else ():
-        key = daemon_keys.decided(given, view.target)
+    if view.docker is None or not view.on_docker:
+        return
+    stays = view.target.stays(view.facts)
+    for given in view.docker.given:
+        key = daemon_keys.decided(given, view.target, view.facts, stays)
         if key is None:
             continue
         here = f"{given.where}: {given.key} = {daemon_keys.shown(given, view.target)}"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from migrate.facts.daemon import FILE, PROXIES, Given
-from migrate.facts.model import Docker, NodeFacts
+from migrate.facts.model import Docker, Kubelet, NodeFacts
 from migrate.facts.parse.docker import DAEMON_JSON, flag
 from migrate.facts.redact import mask, printable
-from migrate.formats import FormatError
-from migrate.targets import Target
+from migrate.formats import FormatError, quantity
+from migrate.targets import Stay, Target
 from migrate.targets.docker_keys import UNKNOWN, Fate, Key
-from migrate.targets.registries import DOCKER_CERTS, PROXY_NAMES, half_pairs, proxy_lines
+from migrate.targets.docker_runtimes import only_dockers
+from migrate.targets.proxies import DOCKER_UNIT, PROXY_NAMES, docker_proxies, unit_proxies
+from migrate.targets.registries import DOCKER_CERTS, half_pairs, is_range
 
 __all__ = ["Fate", "Key", "KeyVerdict", "decided", "judge", "left_behind", "shown", "verdicts"]
 
@@ -47,12 +49,42 @@ def judge(key: str, value: Any, target: Target) -> Key | None:
     return None if known.harmless(value) else known
 
 
-def decided(given: Given, target: Target) -> Key | None:
-    """The verdict on a key as this node gives it; None as for `judge`."""
+def decided(given: Given, target: Target, facts: NodeFacts, stays: Sequence[Stay]) -> Key | None:
+    """The verdict on a key as this node gives it; `stays` is what the target keeps here. None as for `judge`."""
     if given.key in PROXIES:
         below = f'{{"proxies": {{"{given.key}": ...}}}}'
         return Key(Fate.LOST, f"Docker and the plan read it below `proxies` only: {below}")
+    if given.value and only_dockers(given.key, given.value):
+        return Key(Fate.NOT_NEEDED, f"it is a part of Docker: {target.title} has its own runc")
+    if given.key == "log-opts" and (own := _own_rotation(facts, given.value)):
+        key = judge(given.key, given.value, target)
+        rest = f"; {key.text}" if key and key.verdict is Fate.CHANGED else ""
+        return Key(Fate.CHANGED, f"{own} of the kubelet stays{rest}")
+    if kept := [stay for stay in stays if stay.docker_key == given.key]:
+        fate = Fate.LOST if any(stay.lost for stay in kept) else Fate.CHANGED
+        return Key(fate, "; ".join(mask(printable(stay.told)) for stay in kept))
     return judge(given.key, given.value, target)
+
+
+def _own_rotation(facts: NodeFacts, options: Any) -> str:
+    """The kubelet's own settings in the place of Docker's, with where they stand."""
+    fields = {
+        "max-size": ("container-log-max-size", "containerLogMaxSize"),
+        "max-file": ("container-log-max-files", "containerLogMaxFiles"),
+    }
+    if not isinstance(options, Mapping) or not isinstance(facts.kubelet, Kubelet):
+        return ""
+    settings = [(key, names[1], facts.kubelet.setting(*names)) for key, names in fields.items() if key in options]
+    own = [(name, setting) for key, name, setting in settings if setting.place and not _same_rotation(options[key], setting.value)]
+    return ", ".join(f"{name} = {setting.value} ({setting.place})" for name, setting in own)
+
+
+def _same_rotation(docker: Any, kubelet: Any) -> bool:
+    try:
+        size = quantity.as_quantity(quantity.docker_size(str(docker)))
+    except FormatError:
+        size = ""
+    return str(kubelet) in (str(docker), size)
 
 
 def left_behind(key: str, value: Any, target: Target) -> tuple[str, ...]:
@@ -61,7 +93,7 @@ def left_behind(key: str, value: Any, target: Target) -> tuple[str, ...]:
 
 
 def _left_behind(key: str, value: Any, target: Target) -> Iterator[str]:
-    if key == "insecure-registries" and isinstance(value, list) and (ranges := [str(part) for part in value if "/" in str(part)]):
+    if key == "insecure-registries" and isinstance(value, list) and (ranges := [str(part) for part in value if is_range(str(part))]):
         said = f"{target.title} knows hosts, not ranges ({', '.join(ranges)})"
         yield f"{said}: the plan adds those that this node's images come from, no others"
     if key == "runtimes" and isinstance(value, Mapping):
@@ -93,31 +125,47 @@ def verdicts(facts: NodeFacts, target: Target) -> tuple[KeyVerdict, ...]:
     if not isinstance(docker, Docker):
         return ()
     file = flag(docker.argv, "config-file") or DAEMON_JSON
-    keys = [_of_key(given, file, target) for given in docker.given]
-    return (*keys, *_of_environment(facts, docker, target), *_of_certificates(facts, target))
+    stays = target.stays(facts)
+    keys = [_of_key(given, file, target, facts, stays) for given in docker.given]
+    return (*keys, *_of_environment(facts, docker, target, stays), *_of_certificates(facts, target))
 
 
-def _of_key(given: Given, file: str, target: Target) -> KeyVerdict:
-    key = decided(given, target) or Key(Fate.NOT_NEEDED, f"{target.title} does the same with this value, or it has no effect on pods")
+def _of_key(given: Given, file: str, target: Target, facts: NodeFacts, stays: Sequence[Stay]) -> KeyVerdict:
+    key = decided(given, target, facts, stays) or Key(
+        Fate.NOT_NEEDED, f"{target.title} does the same with this value, or it has no effect on pods"
+    )
     note = "; ".join((key.text, *left_behind(given.key, given.value, target)))
     place = file if given.where == FILE else given.where
     return KeyVerdict(printable(given.key)[:LONGEST], shown(given, target), printable(place)[:LONGEST], key.verdict, note)
 
 
-def _of_environment(facts: NodeFacts, docker: Docker, target: Target) -> Iterator[KeyVerdict]:
+def _of_environment(facts: NodeFacts, docker: Docker, target: Target, kept: Sequence[Stay]) -> Iterator[KeyVerdict]:
     try:
-        values = {(name, str(place)): value for name, value, place in proxy_lines(facts, "docker.service")}
+        values = {(variable.name, variable.where): variable.value for variable in unit_proxies(facts, DOCKER_UNIT)}
+        carried = {variable.kind: variable.value for variable in docker_proxies(facts)}
     except FormatError:  # a finding already
-        values = {}
+        values, carried = {}, {}
+    stays = {stay.docker_key.upper(): stay for stay in kept}
     for name, place in docker.environment:
-        if name in PROXY_NAMES and (name, str(place)) in values:
-            value = mask(printable(values[name, str(place)]))[:LONGEST]
-            yield KeyVerdict(name, value, str(place), Fate.CARRIED, f"becomes a drop-in of {target.unit}")
-        elif name in PROXY_NAMES:
-            yield KeyVerdict(name, "(not shown)", str(place), Fate.LOST, f"its value could not be read: set it in {target.unit} by hand")
-        else:
+        value = values.get((name, str(place)))
+        if name not in PROXY_NAMES:
             text = "concerns Docker alone; flags that come from it are listed by themselves"
             yield KeyVerdict(name, "(not shown)", str(place), Fate.NOT_NEEDED, text)
+        elif value is None:
+            yield KeyVerdict(name, "(not shown)", str(place), Fate.LOST, f"its value could not be read: set it in {target.unit} by hand")
+        else:
+            fate, text = _of_proxy(name, value, carried, stays.get(name.upper()), target)
+            yield KeyVerdict(name, mask(printable(value))[:LONGEST], str(place), fate, text)
+
+
+def _of_proxy(name: str, value: str, carried: Mapping[str, str], stay: Stay | None, target: Target) -> tuple[Fate, str]:
+    if stay:
+        return Fate.CHANGED, mask(printable(stay.told))
+    if name.upper() not in carried:
+        return Fate.NOT_NEEDED, "Docker does not have it: docker info reports none, or systemd alone knows its value"
+    if carried[name.upper()] != value:
+        return Fate.CHANGED, f"Docker has another one now, which becomes a drop-in of {target.unit}"
+    return Fate.CARRIED, f"becomes a drop-in of {target.unit}"
 
 
 def _of_certificates(facts: NodeFacts, target: Target) -> Iterator[KeyVerdict]:

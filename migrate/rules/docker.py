@@ -1,16 +1,18 @@
-"""D2C110 to D2C116, D2C122 and D2C124: Docker itself and the containers that the kubelet did not create."""
+"""D2C110 to D2C116, D2C122, D2C124 and D2C125: Docker itself and the containers that the kubelet did not create."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
 
-from migrate.facts.model import Container
+from migrate.facts.model import Container, Unit
 from migrate.formats import FormatError, image_ref
+from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
 
 NODE_COMPONENTS = frozenset({"etcd", "hyperkube", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"})
 API_PORTS = (2375, 2376)
+SNAP = "snap.docker.dockerd.service"
 
 NEAR_PRIVILEGED = frozenset({"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO"})
 
@@ -30,16 +32,40 @@ def docker_not_running(view: NodeView) -> Iterator[Seen]:
 
     Sources: docs.docker.com, Start the daemon; systemctl(1).
     """
-    if not view.on_docker:
+    if not view.on_docker or _snap(view):
         return
     if view.facts.docker is None:
-        yield Seen("docker.service", f"neither the unit nor dockerd exists, but {view.facts.endpoint.evidence}")
+        seen = "systemd has no such unit, and no program dockerd is in the folders of programs"
+        yield Seen("docker.service", f"{seen}, but {view.facts.endpoint.evidence}")
     elif view.docker and view.docker.info is None:
         unit = view.facts.unit("docker.service")
         yield Seen(
             "docker.service",
             f"ActiveState {unit.active or 'empty'}; `docker info` failed" if unit else "it is not loaded in systemd",
         )
+
+
+@node_rule("D2C125", "docker-from-snap", Severity.BLOCKER, forbids_install=True)
+def docker_from_snap(view: NodeView) -> Iterator[Seen]:
+    """Docker is installed as a snap.
+
+    Why: the snap has a unit, a data root and a daemon.json of its own, and it is updated and restarted by snapd. The migration stops and
+    starts docker.service and reads /etc/docker, which the snap has not.
+
+    Remedy: Replace the node, or replace the snap by Docker's package and join the node again, then inspect it:
+
+        snap list docker     # on the node
+        docker2cri inspect NODE
+
+    Sources: snapcraft.io, docker; cluster-api issue 1926; kubeadm issue 1979.
+    """
+    if view.on_docker and (unit := _snap(view)):
+        yield Seen(unit.name, f"ActiveState {unit.active}; it is Docker's snap, and systemd has no docker.service")
+
+
+def _snap(view: NodeView) -> Unit | None:
+    """The unit of Docker's snap where that is the Docker of this node."""
+    return view.facts.unit(SNAP) if view.facts.docker is None else None
 
 
 @node_rule("D2C111", "swarm-active", Severity.BLOCKER)
@@ -99,7 +125,7 @@ def standalone_container(view: NodeView) -> Iterator[Seen]:
             found.setdefault(subject, []).append(f"{container.name}: image {container.image}, {_state(container)}")
     for subject, lines in found.items():
         names = " ".join(shlex.quote(line.partition(": image ")[0]) for line in lines)
-        yield Seen(subject, "; ".join(sorted(lines)), values={"CONTAINER": names})
+        yield Seen(subject, few(sorted(lines), joint="; "), values={"CONTAINER": names})
 
 
 @node_rule("D2C124", "standalone-container-privileged", Severity.WARNING)

@@ -1,13 +1,15 @@
-"""D2C320 to D2C324: what a drain of the node would lose, or cannot evict."""
+"""D2C320 to D2C324, D2C333 to D2C335: what a drain of the node would lose, cannot evict, or gets back; a smoke pod that does not run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.facts.cluster import Budget
+from migrate.facts.cluster import SMOKE_ANNOTATION, Budget
 from migrate.facts.pod import Pod
 from migrate.facts.pod_volumes import Volume
+from migrate.facts.redact import printable
 from migrate.rules import Allow, NodeView, Seen, Severity, node_rule
+from migrate.rules.pod_class import PodClass, classified
 from migrate.rules.pods import by_owner, drained, owner_object
 
 
@@ -96,6 +98,69 @@ def single_replica_budget(view: NodeView) -> Iterator[Seen]:
     """
     single = [(pod, f"1 replica; {_said(budget)}") for pod, (budget, *more) in _budgeted(view) if not more and _single(view, pod, budget)]
     yield from by_owner(view, single)
+
+
+@node_rule("D2C333", "pod-comes-back", Severity.BLOCKER, acceptable=True, allows=Allow.LEAVE_RETURNING)
+def pod_comes_back(view: NodeView) -> Iterator[Seen]:
+    """A pod would come back to the cordoned node: its owner creates it again, and it can only run here.
+
+    Why: a cordon does not keep out a pod that sets nodeName or tolerates node.kubernetes.io/unschedulable. Each eviction makes a new pod
+    on the node, and the drain never ends.
+
+    Remedy: Remove what binds it to the node, or scale it down for the migration:
+
+        kubectl -n NAMESPACE scale deployment NAME --replicas=0
+
+    Or accept that it is interrupted: it is not evicted then. It stays for the switch, as the pods of DaemonSets do, and its containers are
+    created again on the new runtime. PodDisruptionBudgets do not protect it from that:
+
+        docker2cri plan TARGET --accept D2C333="interrupted by the switch" NODE --out plan.json
+
+    Sources: kubernetes.io, Assigning Pods to Nodes (nodeName), Taints and Tolerations; kubernetes
+    pkg/scheduler/framework/plugins/nodeunschedulable.
+    """
+    found = classified(view.pods, view.cluster)
+    yield from by_owner(view, ((one.pod, one.comeback.why) for one in found if one.comeback and one.is_a is PodClass.RETURNING))
+
+
+@node_rule("D2C334", "pod-may-come-back", Severity.WARNING)
+def pod_may_come_back(view: NodeView) -> Iterator[Seen]:
+    """A pod may come back to the cordoned node: it tolerates the cordon, and the scheduler may choose the node again.
+
+    Why: the node that is being drained is the emptiest one, which the scheduler prefers. A pod that comes back is left for the switch, as
+    the pods of DaemonSets are, when no PodDisruptionBudget covers it. When one does, the pod is evicted once more, and the drain fails if
+    it comes back again.
+
+    Remedy: Let it not tolerate node.kubernetes.io/unschedulable: replace a toleration of everything by the taints that it needs:
+
+        kubectl -n NAMESPACE get pod POD -o jsonpath='{.spec.tolerations}'
+
+    Sources: kubernetes.io, Taints and Tolerations; kubernetes pkg/scheduler/framework/plugins/nodeunschedulable.
+    """
+    yield from by_owner(view, ((one.pod, one.comeback.why) for one in drained(view) if one.comeback is not None))
+
+
+@node_rule("D2C335", "smoke-pod-never-ran", Severity.BLOCKER, acceptable=True, allows=Allow.NO_SMOKE_POD)
+def smoke_pod_never_ran(view: NodeView) -> Iterator[Seen]:
+    """The smoke pod of an earlier run never ran on the node, before anything was disturbed.
+
+    Why: a smoke pod verifies the node on the new runtime, and again after a rollback. It is run first on Docker, as the control. Where it
+    does not run there, it proves nothing later: the node would be verified by its own pods alone.
+
+    Remedy: Find what keeps it from running, and remove the annotation:
+
+        kubectl describe node NODE
+        kubectl annotate node NODE docker2cri.io/smoke-test-
+
+    Or accept it. It is tried again, and is demanded later if it runs then:
+
+        docker2cri plan TARGET --accept D2C335="blocked by this kubelet" NODE --out plan.json
+
+    Sources: kubernetes.io, Pod Lifecycle; kubernetes pkg/kubelet/lifecycle (a pod that the kubelet refuses to start).
+    """
+    text = view.node.metadata.annotation(SMOKE_ANNOTATION) if view.node else None
+    if text is not None:
+        yield Seen(f"Node {view.name}", f"annotation {SMOKE_ANNOTATION}: {printable(text)}")
 
 
 def _budgeted(view: NodeView) -> Iterator[tuple[Pod, tuple[Budget, ...]]]:

@@ -63,10 +63,10 @@ FILE_RULES = (
         "templates-not-rendered",
         Severity.WARNING,
         Trouble.UNRENDERED,
-        """A chart or a kustomization could not be rendered, so that only its text was searched.
+        """A chart or a kustomization could not be rendered: its templates, or files, were read as they stand.
 
-        Why: values and patches decide what is deployed: lines that are never rendered may be reported, and what only rendering creates is
-        missing.
+        Why: values and patches decide what is deployed. Conditions were decided by the default values where these decide them; what stands
+        in another branch is told as text only, and what other templates put in is missing.
 
         Remedy: Install the program that is named, or render it and scan the result:
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 from migrate.facts.cluster import ClusterFacts
 from migrate.facts.config_use import ConfigUse
-from migrate.facts.model import NodeFacts
 from migrate.formats import version
 from migrate.rules import NodeView
 from migrate.rules.habits import Habits, habits, together
 from migrate.rules.pods import canonical_path
-from migrate.targets import Target
+from migrate.targets import Stay, Target
 
 DOCKER_ROOT = "/var/lib/docker"
 
@@ -22,11 +21,11 @@ TIMED: Minor = (1, 20)  # dockershim holds exec probes to their timeout from her
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where a workload runs. Versions are (major, minor), None when unknown; `node` is the one node, None away from one.
+    """Where a workload runs. Versions are (major, minor), None when unknown.
 
     `sockets` are the source's own, `data_roots` Docker's, both canonical paths besides the usual ones. `probes_untimed` tells that exec
     probes run without their timeout now, None when unknown. `habits` is what Docker did for every container, `config_uses` what is known
-    of ConfigMaps by namespace and name.
+    of ConfigMaps by namespace and name. `stays` is what the target has of its own on one node, and keeps.
     """
 
     target: Target
@@ -35,12 +34,12 @@ class Ground:
     docker: Minor | None = None
     runtime: Minor | None = None
     cluster: ClusterFacts | None = None
-    node: NodeFacts | None = None
     sockets: frozenset[str] = frozenset()
     data_roots: frozenset[str] = frozenset({DOCKER_ROOT})
     probes_untimed: bool | None = None
     habits: Habits = field(default_factory=Habits)
     config_uses: Mapping[tuple[str, str], tuple[ConfigUse, ...]] = field(default_factory=dict)
+    stays: tuple[Stay, ...] = ()
 
 
 def node_ground(view: NodeView) -> Ground:
@@ -53,12 +52,12 @@ def node_ground(view: NodeView) -> Ground:
         docker=_minor(view.docker.version) if view.docker else None,
         runtime=_minor(view.target.installed(view.facts) or ""),
         cluster=view.cluster,
-        node=view.facts,
         sockets=frozenset({canonical_path(socket)} if view.on_docker and socket.startswith("/") else ()),
         data_roots=frozenset({DOCKER_ROOT, canonical_path(view.docker.data_root if view.docker else DOCKER_ROOT)}),
         probes_untimed=view.facts.endpoint.kind == "dockershim" and _timeouts_ignored(view),
         habits=habits(view.docker),
         config_uses=view.cluster.uses_by_config_map if view.cluster else {},
+        stays=view.target.stays(view.facts),
     )
 
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from migrate.facts.model import HostUse, SocketUser
+from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
 
 DOCKER_UNITS = ("docker.service", "docker.socket", "cri-docker.service", "cri-docker.socket")
@@ -13,7 +14,6 @@ RUNTIME_PACKAGES = ("cri-o", "cri-tools", "conmon", "containerd", "containerd.io
 
 # connected to Docker's socket as part of what is migrated
 OWN_PROCESSES = ("kubelet", "dockerd", "cri-dockerd", "docker-proxy", "systemd")
-SHOWN = 8  # PIDs of one process
 OLDEST_SYSTEMD = 219
 # as /proc/PID/limits names a limit -> as daemon.json's default-ulimits does, which the plan carries
 COMPARED = {
@@ -43,7 +43,8 @@ def docker_cli_on_host(view: NodeView) -> Iterator[Seen]:
     for use in view.facts.docker_uses:
         found.setdefault(use.path, []).append(use)
     for path, uses in found.items():
-        yield Seen(path, "; ".join(f"{path}:{use.line}: {use.words}" for use in sorted(uses, key=lambda use: use.line)))
+        lines = (f"{path}:{use.line}: {use.words}" for use in sorted(uses, key=lambda use: use.line))
+        yield Seen(path, few(lines, joint="; "))
 
 
 @node_rule("D2C131", "docker-group-members", Severity.INFO)
@@ -60,7 +61,7 @@ def docker_group_members(view: NodeView) -> Iterator[Seen]:
     Sources: docs.docker.com, Linux post-installation steps; containerd `[grpc] gid`; crio.conf(5).
     """
     if view.facts.docker_group:
-        yield Seen("group docker", f"members: {', '.join(view.facts.docker_group)}")
+        yield Seen("group docker", f"members: {few(view.facts.docker_group)}")
 
 
 @node_rule("D2C132", "unit-requires-docker", Severity.WARNING)
@@ -146,7 +147,7 @@ def docker_login_on_host(view: NodeView) -> Iterator[Seen]:
             if "/var/lib/kubelet/config.json" in view.facts.marks
             else "/var/lib/kubelet/config.json does not exist"
         )
-        names = ", ".join(login.registry for login in view.facts.logins if login.path == path)
+        names = few(login.registry for login in view.facts.logins if login.path == path)
         yield Seen(path, f"it has credentials for {names}; {also}" if names else f"it exists; {also}")
 
 
@@ -169,9 +170,8 @@ def process_on_docker_socket(view: NodeView) -> Iterator[Seen]:
             found.setdefault(user.process, []).append(user)
     for process, users in found.items():
         sockets = ", ".join(dict.fromkeys(user.socket for user in users))
-        pids = " ".join(dict.fromkeys(str(user.pid) for user in users[:SHOWN]))
-        more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
-        yield Seen(f"process {process}", f"PID {pids}{more} is connected to {sockets}")
+        pids = few(dict.fromkeys(str(user.pid) for user in users), joint=" ")
+        yield Seen(f"process {process}", f"PID {pids} is connected to {sockets}")
 
 
 @node_rule("D2C164", "pod-limits-change", Severity.WARNING)

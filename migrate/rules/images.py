@@ -31,9 +31,10 @@ def short_image_name(view: WorkloadView) -> Iterator[Sign]:
 def image_pinned_by_digest(view: WorkloadView) -> Iterator[Sign]:
     """A pod uses a digest for its image.
 
-    Why: a copy from Docker has another manifest digest, so the image is pulled again: the registry must be reachable at that time.
+    Why: a copy from Docker has another manifest digest. The plan pulls the image through the target before the drain, without the pod's
+    pull secrets, and ends there if it cannot; on another node the kubelet pulls it when the pod comes. The registry must be reachable.
 
-    Remedy: Nothing with a reachable registry. Without one, pull the image into the target's store before:
+    Remedy: Nothing with a reachable registry. Where it asks for a login, pull the image into the target's store before:
 
         crictl --runtime-endpoint ENDPOINT pull IMAGE@sha256:...     # on the node
 

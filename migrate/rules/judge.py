@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from migrate.errors import contained, understood
 from migrate.facts.capture import Capture
 from migrate.facts.cluster import ClusterFacts, Node
+from migrate.facts.docker_host import DockerHost
 from migrate.facts.node import facts_from
 from migrate.facts.pod import PodSpec
 from migrate.facts.redact import redact
 from migrate.facts.workload import CONFIG_MAP, Workload, workloads
+from migrate.limits import DEFAULT
 from migrate.rules import Finding, NodeView, Severity, accept, check
 from migrate.rules.ground import cluster_ground
 from migrate.rules.pod_security import level
@@ -18,7 +22,7 @@ from migrate.rules.table import RULES, WORKLOAD_RULES
 from migrate.rules.workload_rule import WorkloadView, check_workload
 from migrate.targets import Target
 
-STATES = ("ready", "needs work", "blocked", "not read")
+STATES = ("ready", "needs work", "blocked", "not read", "nothing to do")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +36,38 @@ class Inspected:
 
     @property
     def state(self) -> str:
-        """One of STATES: blockers that nobody may accept make it `blocked`, those that an admin may accept `needs work`."""
+        """One of STATES; without blockers a node that runs on another runtime than Docker has `nothing to do`."""
         if self.view is None:
             return "not read"
-        blocking = [finding for finding in self.findings if finding.blocks]
-        if any(not finding.acceptable for finding in blocking):
-            return "blocked"
-        return "needs work" if blocking else "ready"
+        state = state_of(self.findings)
+        return "nothing to do" if state == "ready" and self.view.on_other_runtime else state
 
     def count(self, severity: Severity) -> int:
         """How many findings of one severity it has."""
         return sum(finding.severity is severity for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedDockerHost:
+    """One Docker host after an inspection: `facts` and `findings`, or `error`, the whole message of why there are none."""
+
+    name: str
+    facts: DockerHost | None
+    findings: tuple[Finding, ...] = ()
+    error: str | None = None
+
+    @property
+    def state(self) -> str:
+        """One of STATES."""
+        return "not read" if self.facts is None else state_of(self.findings)
+
+
+def state_of(findings: Iterable[Finding]) -> str:
+    """`blocked` by blockers that nobody may accept, `needs work` by those that an admin may accept, else `ready`."""
+    blocking = [finding for finding in findings if finding.blocks]
+    if any(not finding.acceptable for finding in blocking):
+        return "blocked"
+    return "needs work" if blocking else "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +98,14 @@ def judge(
     *,
     redacted: bool = False,
     next_kubernetes: tuple[int, int] | None = None,
+    stop_timeout: int = DEFAULT.stop,
 ) -> tuple[Inspected, ...]:
     """Every machine judged, in the order given; `reasons` are accepted codes. `redacted` judges captures without secrets, for output.
 
-    `next_kubernetes` is the version (major, minor) that the cluster is to be upgraded to, None for one that nobody asked about.
+    `next_kubernetes` is the version (major, minor) that the cluster is to be upgraded to, None for one that nobody asked about;
+    `stop_timeout` is the plan's limit, in seconds, for a container to end.
     """
-    return tuple(_one(cluster, machine, target, reasons, redacted, next_kubernetes) for machine in machines)
+    return tuple(_one(cluster, machine, target, reasons, redacted, next_kubernetes, stop_timeout) for machine in machines)
 
 
 def _one(
@@ -88,14 +115,20 @@ def _one(
     reasons: Mapping[str, str],
     redacted: bool,
     next_kubernetes: tuple[int, int] | None,
+    stop_timeout: int,
 ) -> Inspected:
     host, capture, node, error = machine
     if capture is None or error is not None:
         return Inspected(host, None, (), str(error))
-    facts = facts_from(redact(capture) if redacted else capture)
-    pods = cluster.pods_on(node.name) if cluster and node else ()
-    view = NodeView(facts, node, pods, cluster, target, next_kubernetes)
-    return Inspected(host, view, accept(check(view, RULES), reasons))
+
+    def judged() -> Inspected:
+        facts = facts_from(redact(capture) if redacted else capture, node.status.node_info.kubelet_version if node else "")
+        pods = cluster.pods_on(node.name) if cluster and node else ()
+        view = NodeView(facts, node, pods, cluster, target, next_kubernetes, stop_timeout)
+        return Inspected(host, view, accept(check(view, RULES), reasons))
+
+    found = contained(host, partial(understood, host, judged))
+    return found if isinstance(found, Inspected) else Inspected(host, None, (), str(found))
 
 
 def judge_workloads(
@@ -117,7 +150,7 @@ def judge_workloads(
     for workload in (*workloads(cluster), *_unused_config_maps(cluster)):
         has_moved = moved.issuperset(workload.nodes) if workload.nodes else bool(moved) and not staying
         findings = () if has_moved else accept(check_workload(WorkloadView(workload, ground), WORKLOAD_RULES), reasons)
-        standard = "" if workload.kind == CONFIG_MAP else level(workload, ground.kubernetes).name
+        standard = "" if workload.configures else level(workload, ground.kubernetes).name
         found.append(JudgedWorkload(workload, standard, findings))
     return tuple(sorted(found, key=lambda judged: (judged.workload.namespace, judged.workload.kind, judged.workload.name)))
 
@@ -135,4 +168,4 @@ def _unused_config_maps(cluster: ClusterFacts) -> tuple[Workload, ...]:
         return ()
     used = {(workload.namespace, name) for workload in workloads(cluster) for name in workload.config_maps}
     titles = sorted(cluster.uses_by_config_map.keys() - used)
-    return tuple(Workload(CONFIG_MAP, namespace, name, PodSpec()) for namespace, name in titles)
+    return tuple(Workload(CONFIG_MAP, namespace, name, PodSpec(), configures=True) for namespace, name in titles)

@@ -1,4 +1,4 @@
-"""D2C201 to D2C208 and D2C211: the kubelet, the runtime that it uses, and how it is started."""
+"""D2C201 to D2C208, D2C211 and D2C212: the kubelet, the runtime that it uses, and how it is started."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def runtime_unknown(view: NodeView) -> Iterator[Seen]:
     Sources: amazon-eks-ami files/bootstrap.sh; rancher/rke cluster/plan.go; cri-dockerd core/docker_service.go.
     """
     endpoint = view.facts.endpoint
-    if not view.on_docker and not view.on_other_runtime and view.kubelet:
+    if not view.on_docker and not view.on_other_runtime and view.kubelet and view.kubelet.version:
         yield Seen(f"endpoint {endpoint.socket or 'not given'}", endpoint.evidence)
 
 
@@ -100,6 +100,23 @@ def source_unread(view: NodeView) -> Iterator[Seen]:
     """
     if reason := view.source_unread:
         yield Seen(view.facts.endpoint.kind, reason)
+
+
+@node_rule("D2C212", "kubelet-not-asked", Severity.WARNING, always=True)
+def kubelet_not_asked(view: NodeView) -> Iterator[Seen]:
+    """The version of the kubelet is what the Node reports, and not what the kubelet on disk says.
+
+    Why: this capture asked only a kubelet in PATH, and the unit starts another one. The kubelet on disk may be newer than the one that
+    runs, and the migration restarts it.
+
+    Remedy: Inspect the node again; its kubelet is then asked where it lies:
+
+        docker2cri inspect NODE
+
+    Sources: systemd.service(5), ExecStart=; kubernetes.io, Version skew policy.
+    """
+    if view.kubelet and view.kubelet.reported:
+        yield Seen("kubelet", f"the Node reports {view.kubelet.version}; {view.kubelet.program} was not asked")
 
 
 @node_rule("D2C205", "kubelet-flags-drifted", Severity.WARNING)

@@ -9,6 +9,7 @@ from migrate.facts.cluster import CRI_SOCKET
 from migrate.facts.kubeadm import KUBELET_CONFIG, NODE_CONFIG
 from migrate.facts.kubelet_table import FIELDS, KUBEADM_FLAGS, LAST, knows_field, text_at
 from migrate.facts.model import Place
+from migrate.formats.number import whole
 from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.upgrade import disk_version, flag_changes, kubeadm_config_map, map_name, node_config, way
 from migrate.sources.table import origin_of
@@ -112,9 +113,9 @@ def config_map_unread(view: NodeView) -> Iterator[Seen]:
     Why: it writes the kubelet's configuration, and a cgroup driver or an endpoint in the ConfigMap that differs from the node's stops pods
     or the node.
 
-    Remedy: Use an account that may read them, and inspect the node again:
+    Remedy: Use an account that has the roles that are printed, and inspect the node again:
 
-        kubectl auth can-i get configmaps -n kube-system
+        docker2cri rbac inspect
         docker2cri inspect NODE
 
     Sources: kubernetes.io, Reconfiguring a kubeadm cluster.
@@ -204,7 +205,8 @@ def _kubeadm_now(view: NodeView) -> int:
     told = view.cluster.kubeadm.kubernetes_version if view.cluster and view.cluster.kubeadm else ""
     parts = told.lstrip("v").split(".")
     disk = disk_version(view)
-    return int(parts[1]) if len(parts) > 1 and parts[1].isdecimal() else disk.minor if disk else 0
+    minor = whole(parts[1]) if len(parts) > 1 else None
+    return minor if minor is not None else disk.minor if disk else 0
 
 
 def _kubeadm_minor(view: NodeView) -> int:

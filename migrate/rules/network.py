@@ -1,36 +1,42 @@
-"""D2C501 to D2C503, D2C505 and D2C520 to D2C523: pods' network, which is no longer Docker's affair."""
+"""D2C213, D2C501 to D2C503, D2C505 and D2C520 to D2C523: pods' network, which is no longer Docker's affair."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from migrate.formats import version
+from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
-
-SHOWN_RULES = 10
+from migrate.sources.table import source_of
 
 
 @node_rule("D2C501", "network-plugin-not-cni", Severity.BLOCKER)
 def network_plugin_not_cni(view: NodeView) -> Iterator[Seen]:
-    """The kubelet's network plugin is not CNI.
+    """The network plugin is not CNI.
 
-    Why: without `--network-plugin=cni` pods are on docker0, with `kubenet` on a bridge of the kubelet. A CRI runtime supports only CNI:
-    without a plugin for the whole cluster no pod gets an address.
+    Why: without `--network-plugin=cni` pods are on docker0, with `kubenet` on a bridge of the kubelet. The flag is the kubelet's with
+    dockershim, cri-dockerd's own with cri-dockerd. A CRI runtime supports only CNI: without a plugin for the whole cluster no pod gets an
+    address.
 
     Remedy: Install a CNI plugin in the cluster and change the nodes to it, then set the flag:
 
         --network-plugin=cni     # in the file that the evidence names
 
-    Sources: Kubernetes v1.20.2 pkg/kubelet/dockershim/network; kubernetes.io, Network plugins.
+    Sources: Kubernetes v1.20.2 pkg/kubelet/dockershim/network; kubernetes.io, Network plugins; Mirantis/cri-dockerd config/options.go.
     """
-    if view.facts.endpoint.kind == "dockershim" and view.kubelet:
-        flag = view.kubelet.flag("network-plugin")
-        if flag is None:
-            yield Seen("--network-plugin", "no file of the kubelet gives it, and its default is docker0")
-        elif flag.value != "cni":
-            yield Seen("--network-plugin", f"{flag.place}: --network-plugin={flag.value or ''}")
+    source = source_of(view.facts)
+    if source is None or view.kubelet is None:
+        return
+    plugin = source.network(view.facts)
+    if plugin.value in ("cni", None):  # None: nobody knows, and a rule says so
+        return
+    if plugin.place is None:
+        yield Seen(f"--{plugin.name}", f"it is not given, and the default of {source.name} is docker0")
+    else:
+        yield Seen(f"--{plugin.name}", f"{plugin.place}: --{plugin.name}={plugin.value}")
 
 
 @node_rule("D2C502", "cni-config-missing", Severity.BLOCKER)
@@ -46,7 +52,7 @@ def cni_config_missing(view: NodeView) -> Iterator[Seen]:
 
     Sources: containerd docs/cri/config.md (cni); containernetworking/cni libcni.
     """
-    if view.facts.cni.config is None:
+    if view.facts.cni.config is None and view.facts.cni.config_dir not in view.facts.cni.unread:
         yield Seen(view.facts.cni.config_dir, f"no *.conf, *.conflist or *.json among {len(view.facts.cni.files)} files")
 
 
@@ -58,19 +64,38 @@ def cni_plugin_missing(view: NodeView) -> Iterator[Seen]:
 
     Remedy: Install the plugins in the directory where the configuration looks for them:
 
-        ls /opt/cni/bin     # on the node
+        ls FOLDERS     # on the node
         apt-get install kubernetes-cni     # on the node
 
     Sources: containerd docs/cri/installation.md; kubernetes.io, Troubleshooting CNI plugin-related errors.
     """
     cni = view.facts.cni
-    if isinstance(cni.config, Mapping):
+    if isinstance(cni.config, Mapping) and not set(cni.bin_dirs) & set(cni.unread):
         missing = [name for name in ("loopback", *sorted(set(_plugin_types(cni.config)) - {"loopback"})) if name not in cni.plugins]
         if missing:
             yield Seen(
                 ", ".join(missing),
                 f"not in {', '.join(cni.bin_dirs)}; {cni.files[0] if cni.files else 'the CNI configuration'} is in force",
+                values={"FOLDERS": shlex.join(cni.bin_dirs)},
             )
+
+
+@node_rule("D2C213", "cni-folder-not-read", Severity.WARNING)
+def cni_folder_not_read(view: NodeView) -> Iterator[Seen]:
+    """A folder that CNI uses on this node was not read.
+
+    Why: flags of the kubelet or of cri-dockerd name it, and this capture holds only the usual folders. Whether the configuration and its
+    plugins are there is not known.
+
+    Remedy: Inspect the node again; the folders that flags name are then read:
+
+        docker2cri inspect NODE
+
+    Sources: Kubernetes v1.20.2 cmd/kubelet/app/options/container_runtime.go; Mirantis/cri-dockerd config/options.go.
+    """
+    for folder in view.facts.cni.unread if view.on_docker else ():
+        flag = "--cni-conf-dir" if folder == view.facts.cni.config_dir else "--cni-bin-dir"
+        yield Seen(folder, f"{flag} names it, and this capture does not hold it")
 
 
 @node_rule("D2C505", "addresses-not-host-local", Severity.INFO)
@@ -107,8 +132,7 @@ def docker_user_rules(view: NodeView) -> Iterator[Seen]:
     Sources: docs.docker.com, Packet filtering and firewalls (DOCKER-USER); moby libnetwork/firewall_linux.go.
     """
     if view.on_docker and view.facts.firewall and (rules := view.facts.firewall.admin_rules):
-        more = f" and {len(rules) - SHOWN_RULES} more" if len(rules) > SHOWN_RULES else ""
-        yield Seen("chain DOCKER-USER", "; ".join(rules[:SHOWN_RULES]) + more)
+        yield Seen("chain DOCKER-USER", few(rules, joint="; "))
 
 
 @node_rule("D2C521", "docker-firewall-stays", Severity.INFO)
@@ -164,20 +188,19 @@ def cni_plugin_too_old(view: NodeView) -> Iterator[Seen]:
 
     Remedy: Install current plugins:
 
-        env CNI_COMMAND=VERSION /opt/cni/bin/loopback     # on the node: the versions that it supports
+        env CNI_COMMAND=VERSION FOLDER/loopback     # on the node: the versions that it supports
         apt-get install kubernetes-cni     # on the node
 
     Sources: containerd go-cni v1.1.5 opts.go (WithLoNetwork) and its revert of 1.0.0; kubernetes.io, Troubleshooting CNI plugin-related
     errors; Kubernetes v1.20.2 pkg/kubelet/dockershim/network/cni/cni.go.
     """
     cni = view.facts.cni
-    if "/opt/cni/bin" not in cni.bin_dirs:
-        return
     wanted = _called_with(view)
     for plugin, versions in cni.speaks.items():
         asked = wanted.get(plugin)
         if asked and asked not in versions:
-            yield Seen(f"plugin {plugin}", f"/opt/cni/bin/{plugin} speaks {', '.join(versions) or 'nothing'}; it is called with {asked}")
+            speaks = f"speaks {', '.join(versions) or 'nothing'}; it is called with {asked}"
+            yield Seen(f"plugin {plugin}", f"in {', '.join(cni.bin_dirs)}: {speaks}")
 
 
 def _called_with(view: NodeView) -> dict[str, str]:

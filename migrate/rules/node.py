@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
 
 
@@ -59,7 +60,7 @@ def node_not_in_cluster(view: NodeView) -> Iterator[Seen]:
     Sources: kubernetes.io, Nodes (a Node is identified by its name).
     """
     if view.cluster is not None and view.node is None:
-        names = ", ".join(sorted(node.name for node in view.cluster.nodes)) or "none"
+        names = few(sorted(node.name for node in view.cluster.nodes)) or "none"
         yield Seen(f"host {view.facts.host}", f"hostname {view.facts.os.hostname}; the cluster's nodes: {names}")
 
 
@@ -106,9 +107,9 @@ def api_list_unread(view: NodeView) -> Iterator[Seen]:
     Why: what was not read is not judged: without the PodDisruptionBudgets a drain that cannot end is not predicted, without the controllers
     a pod may look unmanaged. The Eviction API respects budgets all the same.
 
-    Remedy: Use an account that may list it, and inspect the node again:
+    Remedy: Use an account that has the roles that are printed, and inspect the node again:
 
-        kubectl auth can-i list poddisruptionbudgets --all-namespaces
+        docker2cri rbac inspect
         docker2cri inspect NODE
 
     Sources: kubernetes.io, Using RBAC Authorization.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from migrate.facts.cluster import ClusterFacts
+from migrate.facts.placement import Comeback, comeback
 from migrate.facts.pod import Pod
 from migrate.facts.pod_volumes import Volume
 
@@ -23,21 +24,25 @@ class PodClass(StrEnum):
     DAEMON = "belongs to a DaemonSet"
     ORPHAN = "belonged to a DaemonSet that was deleted"
     UNMANAGED = "has no controller"
+    RETURNING = "has a controller that puts it back on its node"
     MANAGED = "has a controller"
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifiedPod:
-    """A pod and what a drain has to know of it; `empty_dirs` are the volumes whose data an eviction deletes."""
+    """A pod and what a drain has to know of it; `empty_dirs` are the volumes whose data an eviction deletes, `comeback` how its owner
+    may put it back on the cordoned node.
+    """
 
     pod: Pod
     is_a: PodClass
     empty_dirs: tuple[Volume, ...]
+    comeback: Comeback | None = None
 
     @property
     def evicted(self) -> bool:
         """Whether a drain evicts it where its policy allows all."""
-        return self.is_a not in (PodClass.DELETING, PodClass.STATIC, PodClass.DAEMON)
+        return self.is_a not in (PodClass.DELETING, PodClass.STATIC, PodClass.DAEMON, PodClass.RETURNING)
 
     @property
     def irreplaceable(self) -> bool:
@@ -47,18 +52,20 @@ class ClassifiedPod:
 
 def classified(pods: Iterable[Pod], cluster: ClusterFacts | None) -> tuple[ClassifiedPod, ...]:
     """Every pod classified, in the order given; without a cluster every DaemonSet is taken to exist."""
-    owners = cluster.owners if cluster else ()
-    known = {(owner.metadata.namespace, owner.metadata.name) for owner in owners if owner.kind == "DaemonSet"} if cluster else None
-    return tuple(_classified(pod, known) for pod in pods)
+    known = cluster.daemon_sets if cluster else None
+    return tuple(_classified(pod, known, cluster) for pod in pods)
 
 
-def _classified(pod: Pod, daemon_sets: set[tuple[str, str]] | None) -> ClassifiedPod:
+def _classified(pod: Pod, daemon_sets: frozenset[tuple[str, str]] | None, cluster: ClusterFacts | None) -> ClassifiedPod:
     is_a = _class(pod, daemon_sets)
+    back = comeback(pod, cluster) if cluster is not None and is_a is PodClass.MANAGED else None
+    if back is not None and back.certain:
+        is_a = PodClass.RETURNING
     loses = is_a in (PodClass.ORPHAN, PodClass.UNMANAGED, PodClass.MANAGED)
-    return ClassifiedPod(pod, is_a, tuple(volume for volume in pod.spec.volumes or () if loses and volume.empty_dir is not None))
+    return ClassifiedPod(pod, is_a, tuple(volume for volume in pod.spec.volumes or () if loses and volume.empty_dir is not None), back)
 
 
-def _class(pod: Pod, daemon_sets: set[tuple[str, str]] | None) -> PodClass:
+def _class(pod: Pod, daemon_sets: frozenset[tuple[str, str]] | None) -> PodClass:
     controller = pod.metadata.controller
     if pod.metadata.deletion_timestamp is not None:
         return PodClass.DELETING

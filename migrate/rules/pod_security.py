@@ -70,10 +70,15 @@ def level(workload: Workload, minor: Minor | None = None) -> Level:
     containers = workload.containers
     set_by = ((f"container {container.name}", (*at, "securityContext"), container.security_context) for at, container in containers)
     contexts = tuple((who, at, context) for who, at, context in set_by if context)
-    case = Case(workload, containers, contexts, minor or LATEST)
+    case = Case(workload, containers, contexts, checks_of(minor))
     found = tuple(Violation(name, wanted, sign) for name, wanted, since, look in CHECKS if since <= case.minor for sign in look(case))
     levels = {violation.level for violation in found}
     return Level(PRIVILEGED if BASELINE in levels else BASELINE if levels else RESTRICTED, found)
+
+
+def checks_of(minor: Minor | None) -> Minor:
+    """The version whose checks a workload is judged by: the latest for one that is not known, or later."""
+    return min(minor or LATEST, LATEST)
 
 
 def _host_process(case: Case) -> Iterator[Sign]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Iterator
 
 from migrate.facts.cluster import Owner
 from migrate.facts.pod import Pod, PodContainer
 from migrate.facts.workload import Workload
+from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen
 from migrate.rules.pod_class import ClassifiedPod, PodClass, classified
 
@@ -31,9 +33,8 @@ def owner_name(view: NodeView, pod: Pod) -> str:
 
 def owner_object(view: NodeView, pod: Pod) -> Owner | None:
     """The pod's topmost owner as it was listed, or None."""
-    wanted = owner_name(view, pod)
-    owners = view.cluster.owners if view.cluster else ()
-    return next((owner for owner in owners if f"{owner.kind} {owner.metadata.namespace}/{owner.metadata.name}" == wanted), None)
+    known = view.cluster.ownership if view.cluster and not pod.mirror else None
+    return known.known(known.of("Pod", pod.metadata)) if known else None
 
 
 def by_owner(view: NodeView, hits: Iterable[tuple[Pod, str]], remedy: str | None = None) -> Iterator[Seen]:
@@ -44,12 +45,19 @@ def by_owner(view: NodeView, hits: Iterable[tuple[Pod, str]], remedy: str | None
         details[detail] = None
         names[pod.metadata.name] = None
     for owner, (details, names) in found.items():
-        pods = "" if owner.startswith("Pod ") else f" ({'pods' if len(names) > 1 else 'pod'} {', '.join(names)})"
+        pods = "" if owner.startswith("Pod ") else f" ({'pods' if len(names) > 1 else 'pod'} {few(names)})"
         yield Seen(owner, "; ".join(details) + pods, remedy)
 
 
+_OF_WINDOWS = re.compile(r"\\\\|[A-Za-z]:")
+
+
 def canonical_path(path: str) -> str:
-    """The path without `.`, `..`, doubled and trailing slashes, and with /var/run as the /run that it is a link to."""
+    """The path without `.`, `..`, doubled and trailing slashes, and with /var/run as the /run that it is a link to.
+
+    Paths of Windows get slashes and begin with one (`/C:/x`, `/pipe/docker_engine`).
+    """
+    path = path.replace("\\", "/") if _OF_WINDOWS.match(path) else path
     clean = posixpath.normpath("/" + path.strip("/"))
     return "/run" + clean.removeprefix("/var/run") if clean == "/var/run" or clean.startswith("/var/run/") else clean
 

@@ -106,7 +106,7 @@ def _pod_signs(view: WorkloadView) -> Iterator[Sign]:
         if value == "unconfined" and (key.startswith(APPARMOR) or "seccomp.security.alpha.kubernetes.io/" in key):
             yield Sign(f"annotation {key}: {value}", ("metadata", "annotations", key))
     for mount in view.mounts:
-        if mount.container and not mount.read_only and _of_host(mount.path) and not of_docker(view.ground, mount.path):
+        if mount.containers and not mount.read_only and _of_host(mount.path) and not of_docker(view.ground, mount.path):
             yield Sign(f"{mount.how}, writable", mount.at)
 
 

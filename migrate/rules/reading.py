@@ -64,6 +64,9 @@ def fact_unreadable(view: NodeView) -> Iterator[Seen]:
         if what not in config and _decisive(view, what):
             yield Seen(what, reason)
     for what, text in _versions(view):
+        if not text and view.kubelet:
+            yield Seen(what, f"{view.kubelet.program} does not tell its version")
+            continue
         try:
             version.parse(text)
         except FormatError as wrong:
@@ -85,8 +88,9 @@ def detail_unreadable(view: NodeView) -> Iterator[Seen]:
     Sources: the file or command that the evidence names.
     """
     config = _runtime_config(view)
+    told = {view.facts.etcd.what} if isinstance(view.facts.etcd, Unreadable) else set()  # D2C170
     for what, reason in _unreadable(view).items():
-        if what not in config and not _decisive(view, what):
+        if what not in config and what not in told and not _decisive(view, what):
             yield Seen(what, reason)
 
 
@@ -157,6 +161,8 @@ def _configs(runtime: object) -> tuple[object, ...]:
 
 def _decisive(view: NodeView, what: str) -> bool:
     facts, target = view.facts, view.target
+    if view.on_other_runtime:  # there is nothing to plan: what shows that decides
+        return what == "id" or "kubelet" in what
     values: tuple[object, ...] = (
         facts.kubelet,
         facts.docker,

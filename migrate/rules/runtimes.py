@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
+from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
 
-SHOWN = 8  # of what one runtime runs
 # Docker has rules of its own, and systemd-nspawn comes with systemd: nothing to say of them while they are idle
 SILENT_WHEN_IDLE = ("docker", "docker swarm", "systemd-nspawn")
 SHARED_STORE = "/var/lib/containers"
@@ -57,8 +57,7 @@ def other_runtime_runs(view: NodeView) -> Iterator[Seen]:
     """
     for runtime in _others(view):
         if own := _own(runtime):
-            more = f" and {len(own) - SHOWN} more" if len(own) > SHOWN else ""
-            yield Seen(runtime.name, f"{_title(runtime)}: {', '.join(f'{of.kind} {of.name} ({of.state})' for of in own[:SHOWN])}{more}")
+            yield Seen(runtime.name, f"{_title(runtime)}: {few(f'{of.kind} {of.name} ({of.state})' for of in own)}")
 
 
 @node_rule("D2C141", "image-store-shared", Severity.WARNING)

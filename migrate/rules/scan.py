@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from migrate.facts.model import Place
 from migrate.manifests import files, json_nodes, kinds
-from migrate.manifests.compose_file import compose_file, is_compose
 from migrate.manifests.model import FileLine, Item, Problem, Template, Trouble
 from migrate.manifests.nodes import Broken, compose
 from migrate.manifests.split import documents
 from migrate.manifests.template_text import lines
 from migrate.manifests.text import Text
 from migrate.manifests.waivers import Waiver, waivers
-from migrate.rules import Finding, Rule, Seen
+from migrate.rules import Confidence, Finding, Rule, Seen
 from migrate.rules.clean import Cleaner
 from migrate.rules.files import FileRule
 from migrate.rules.ground import Ground
 from migrate.rules.judge import JudgedWorkload
+from migrate.rules.lenient import NotUnderstood, TemplateText, judge
 from migrate.rules.pod_security import level
 from migrate.rules.table import RULES
 from migrate.rules.telltale import Telltale, telltale
@@ -28,7 +28,8 @@ from migrate.rules.text import values_of
 from migrate.rules.workload_rule import WorkloadView, check_workload
 
 _OBJECT = re.compile(r"^[ \t{\"']*(?:apiVersion|kind)[\"']?[ \t]*:", re.MULTILINE)
-_BLANK = re.compile(r"(?:---)?\s*(?:#[^\r\n]*\s*)*\Z")
+_ACTION = re.compile(r"\{[{%]")
+_BLANK = re.compile(r"(?:---)?(?:\s+|#[^\r\n]*)*+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Scan:
     workloads: list[JudgedWorkload] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     waivers: list[Waiver] = field(default_factory=list)
+    misread: NotUnderstood = field(default_factory=NotUnderstood)
     _telltale: Telltale | None = field(init=False)
     _values: dict[str, str] = field(init=False)
     _codes: frozenset[str] = field(init=False)
@@ -67,14 +69,51 @@ class Scan:
         """All that was found so far."""
         return Judged(tuple(self.workloads), tuple(self.findings), tuple(self.waivers))
 
-    def manifests(self, path: str, text: str, first: int = 1) -> None:
-        """Judge a text of whole YAML documents, or of JSON, that begins at line `first` of a file."""
-        row, counted, ends = first, 0, "\r" in text
-        for start, end in documents(text):
+    @property
+    def mark(self) -> tuple[int, ...]:
+        """How much was found so far, for `back_to`."""
+        return (
+            self.documents,
+            self.parsed,
+            len(self.workloads),
+            len(self.findings),
+            len(self.waivers),
+            len(self.misread.actions),
+            len(self.misread.rows),
+            len(self.misread.documents),
+        )
+
+    def back_to(self, mark: tuple[int, ...]) -> None:
+        """Forget all that was found since a mark."""
+        self.documents, self.parsed, workloads, findings, waivers, actions, rows, documents = mark
+        del self.workloads[workloads:], self.findings[findings:], self.waivers[waivers:]
+        del self.misread.actions[actions:], self.misread.rows[rows:], self.misread.documents[documents:]
+
+    def manifests(self, path: str, text: str, first: int = 1, column: int = 1, *, part: bool = False) -> None:
+        """Judge a text of whole YAML documents, or of JSON, that begins at line `first` of a file.
+
+        A `part` (a patch) is put into another object, and need not be whole.
+        """
+        for source in self._telling(Text(path, text, first, column), documents(text)):
+            self._document(source, files.document, part=part)
+
+    def items(self, path: str, text: str, spans: Iterable[tuple[int, int]], first: int = 1, column: int = 1) -> None:
+        """Judge items of a List, each by itself: `spans` say where they begin and end."""
+        for source in self._telling(Text(path, text, first, column), spans):
+            self._document(source, kinds.item)
+
+    def _telling(self, whole: Text, spans: Iterable[tuple[int, int]]) -> Iterator[Text]:
+        """The parts of a text that may hold something to see; all are counted."""
+        text, row, column, counted = whole.text, whole.first, whole.column, 0
+        ends = "\r" in text
+        for start, end in spans:
             self.documents += 1
             if self._telltale is None or self._telltale.tells(text, start, end):
-                row, counted = row + _breaks(text, counted, start, ends), start
-                self._document(Text(path, text[start:end], row))
+                breaks = _breaks(text, counted, start, ends)
+                line = max(text.rfind("\n", counted, start), text.rfind("\r", counted, start) if ends else -1)
+                row, column = row + breaks, start - line if breaks else column + start - counted
+                counted = start
+                yield Text(whole.path, text[start:end], row, column)
 
     def whole(self, kind: files.FileKind, path: str, text: str) -> None:
         """Judge a file that is no manifest."""
@@ -82,11 +121,21 @@ class Scan:
         self._waivers(source)
         self.add(files.read(kind, source))
 
-    def text_of(self, path: str, text: str, subject: str) -> None:
-        """Judge the lines of a template that was not rendered."""
+    def template(self, given: TemplateText) -> None:
+        """Judge a template that was not rendered."""
+        self._waivers(Text(given.path, given.text, given.first))
+        judge(given, self, Scan(self.ground, self.rules, self.everything))
+
+    def values_of(self, path: str, text: str, subject: str) -> None:
+        """Judge the values of a chart."""
         source = Text(path, text)
         self._waivers(source)
-        self.add(lines(source, subject))
+        try:
+            for node in compose(text):
+                self.add(item for item in kinds.part(node, source) if not isinstance(item, Problem))
+        except Broken as wrong:
+            self.add([Problem(Trouble.BROKEN, "file", f"it is no {wrong}; its text was searched", source.place(wrong.offset))])
+            self.add(lines(source, subject))
 
     def rendered(self, path: str, text: str, template: str) -> None:
         """Judge one rendered document; places are those lines of its template that say the same once, else the template as a whole."""
@@ -136,26 +185,35 @@ class Scan:
                 rules = [rule for rule in self.rules if isinstance(rule, FileRule) and rule.reads(item)]
                 self.findings += (self._clean.finding(rule.finding(seen, self._values, location=item.place)) for rule in rules)
 
-    def _document(self, source: Text) -> None:
+    def _document(self, source: Text, read: files.Reader, *, part: bool = False) -> None:
         self.parsed += 1
         self._waivers(source)
         after = 0
         try:
             for node in compose(source.text):
-                self.add(compose_file(node, source) if is_compose(node) else kinds.document(node, source))
+                found = read(node, source)
+                self.add(item for item in found if not (part and isinstance(item, Problem) and item.trouble is Trouble.MISFIT))
                 after = node.end_mark.index
         except Broken as wrong:
-            self._broken(source, wrong, after)
+            self._broken(source, read, wrong, after)
 
-    def _broken(self, source: Text, wrong: Broken, after: int) -> None:
+    def _broken(self, source: Text, read: files.Reader, wrong: Broken, after: int) -> None:
         if source.text.lstrip("- \t\r\n")[:1] in ("{", "["):
             try:
-                self.add(kinds.document(json_nodes.compose(source.text), source))
+                self.add(read(json_nodes.compose(source.text), source))
                 return
             except Broken as other:
                 wrong = other
-        if _BLANK.match(source.text) or not _OBJECT.search(source.text):
-            return  # no manifest, and not said to be one
+        if _BLANK.match(source.text):
+            return
+        if not _OBJECT.search(source.text):  # no manifest, and not said to be one
+            self.misread.documents.append(source.place(min(wrong.offset, len(source.text))))
+            return
+        if _ACTION.search(source.text):
+            judge(
+                TemplateText(source.path, source.text, "template", first=source.first), self, Scan(self.ground, self.rules, self.everything)
+            )
+            return
         place = source.place(min(wrong.offset, len(source.text)))
         self.add([Problem(Trouble.BROKEN, "document", f"it is no {wrong}; its text was searched", place)])
         self.add(lines(source, "document", after))
@@ -166,7 +224,11 @@ class Scan:
             ground = replace(self.ground, config_uses={key: (item.config_use,)})
             self.findings += map(self._clean.finding, check_workload(WorkloadView(item.workload, ground), self.rules, item.locate))
             return
-        found = check_workload(WorkloadView(item.workload, self.ground), self.rules, item.locate)
+        most = Confidence.COULD_REACH if item.part else Confidence.SEEN
+        found = check_workload(WorkloadView(item.workload, self.ground), self.rules, item.locate, most)
+        if item.part:
+            self.findings += map(self._clean.finding, found)
+            return
         if found or self.everything:
             workload = self._clean.workload(item.workload)
             findings = tuple(map(self._clean.finding, found))

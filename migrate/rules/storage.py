@@ -1,4 +1,4 @@
-"""D2C401 to D2C403: disk space for two image stores, and images that cannot be pulled."""
+"""D2C214 and D2C401 to D2C403: the pause image, disk space for two image stores, and images that cannot be pulled."""
 
 from __future__ import annotations
 
@@ -7,15 +7,44 @@ from dataclasses import dataclass
 
 from migrate.facts.model import Docker, Filesystem, Image, Kubelet
 from migrate.facts.pod import Pod, PodContainer
-from migrate.formats import FormatError, image_ref, quantity
+from migrate.formats import FormatError, quantity
+from migrate.formats.image_ref import stored_as, without_tag
+from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.pods import by_owner, live, owner_name
+from migrate.sources.table import origin_of
 
 DEFAULT_EVICTION: Mapping[str, str] = {"nodefs.available": "10%", "imagefs.available": "15%"}
 DEFAULT_GC_PERCENT = 85
 KUBELET_ROOT = "/var/lib/kubelet"
 # skopeo has the image that it copies twice: what Docker saves, and its layers
 MEANWHILE = 2
+
+
+@node_rule("D2C214", "pause-image-absent", Severity.BLOCKER)
+def pause_image_absent(view: NodeView) -> Iterator[Seen]:
+    """The pause image is neither in Docker's store, from where it would be copied, nor in that of the target.
+
+    Why: every pod starts with it. Where no sandbox runs, a flag of the kubelet or of cri-dockerd names it, and an image of that name need
+    not be there; the target would pull it in the middle of the migration, or start no pod at all.
+
+    Remedy: Pull the image that the cluster's other nodes use, and inspect the node again:
+
+        docker pull IMAGE     # on the node
+        docker2cri inspect NODE
+
+    Sources: containerd docs/cri/config.md (sandbox_image); crio.conf(5), pause_image; kubernetes issue 81756.
+    """
+    if not view.on_docker or view.docker is None or view.docker.info is None or view.source_unread:
+        return
+    image = origin_of(view.facts).sandbox_image
+    if image is None:
+        yield Seen("pause image", "no sandbox runs, and no flag names its image")
+        return
+    tagged = {stored_as(tag) for each in view.docker.images for tag in each.tags}
+    if stored_as(image) not in tagged | {stored_as(each) for each in view.target.stored(view.facts)}:
+        places = f"neither Docker's store nor that of {view.target.title} has it"
+        yield Seen(f"pause image {image}", places, values={"IMAGE": image})
 
 
 @node_rule("D2C401", "disk-too-small", Severity.BLOCKER)
@@ -71,8 +100,7 @@ def disk_too_small(view: NodeView) -> Iterator[Seen]:
 def image_unobtainable(view: NodeView) -> Iterator[Seen]:
     """The image of a pod can be neither copied nor pulled.
 
-    Why: its pull policy forbids a pull, and Docker's store does not have it under that name; or the pod uses a digest, which a copy from
-    Docker does not keep. The pod would not start on the node.
+    Why: its pull policy forbids a pull, and Docker's store does not have it under that name. The pod would not start on the node.
 
     Remedy: Push the image to a registry and allow the pull, or use a tag that Docker has:
 
@@ -108,7 +136,7 @@ def image_only_here(view: NodeView) -> Iterator[Seen]:
             policy = container.image_pull_policy or "by default"
             used.setdefault(container.image, {})[f"{owner_name(view, pod)} (imagePullPolicy {policy})"] = None
     for name, owners in used.items():
-        yield Seen(f"image {name}", f"no registry digest in Docker's store; used by {', '.join(owners)}")
+        yield Seen(f"image {name}", f"no registry digest in Docker's store; used by {few(owners)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +152,7 @@ def _needed(view: NodeView, docker: Docker) -> tuple[Image, ...]:
     there = view.target.stored(view.facts)
     running = {container.image_id for container in docker.containers if container.pod}
     wanted = {image.id for _, container in _containers(view) if (image := _local(docker, container.image))}
-    return tuple(image for image in docker.images if image.id in running | wanted and not there & {image.id, *map(_canonical, image.tags)})
+    return tuple(image for image in docker.images if image.id in running | wanted and not there & {image.id, *map(stored_as, image.tags)})
 
 
 def _reserves(view: NodeView, kubelet: Kubelet, disk: Filesystem) -> Iterator[Reserve]:
@@ -155,31 +183,17 @@ def _containers(view: NodeView) -> Iterator[tuple[Pod, PodContainer]]:
 
 def _local(docker: Docker, reference: str) -> Image | None:
     """The image of Docker's store that a pod's reference names, by tag or by digest."""
-    wanted = _canonical(reference)
-    names = {_without_tag(wanted)}
-    return next((image for image in docker.images if names & {*map(_canonical, image.tags), *map(_canonical, image.digests)}), None)
-
-
-def _canonical(reference: str) -> str:
-    try:
-        return image_ref.canonical(reference)
-    except FormatError:
-        return reference
-
-
-def _without_tag(reference: str) -> str:
-    try:
-        ref = image_ref.parse(reference)
-    except FormatError:
-        return reference
-    return f"{ref.name}@{ref.digest}" if ref.digest else reference
+    wanted = stored_as(reference)
+    names = {without_tag(wanted)}
+    return next(
+        (image for image in docker.images if names & {*map(stored_as, image.tags), *map(stored_as, image.digests)}),
+        None,
+    )
 
 
 def _unobtainable(view: NodeView, docker: Docker, container: PodContainer) -> str | None:
-    if container.image_pull_policy != "Never" or _canonical(container.image) in view.target.stored(view.facts):
+    if container.image_pull_policy != "Never" or stored_as(container.image) in view.target.stored(view.facts):
         return None
-    if "@" in container.image:
-        return f"container {container.name}: {container.image} with imagePullPolicy Never: the digest is not kept"
     if _local(docker, container.image) is None:
         return f"container {container.name}: {container.image} with imagePullPolicy Never is not in Docker's store"
     return None

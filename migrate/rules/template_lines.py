@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from migrate.manifests.model import FileLine
-from migrate.rules import Finding, Rule, Seen
+from migrate.rules import Confidence, Finding, Rule, Seen
 from migrate.rules.workload_rule import WorkloadRule
 
 _LONGEST = 120
@@ -17,4 +17,4 @@ def line_findings(line: FileLine, rules: Iterable[Rule], values: Mapping[str, st
         found = next(filter(None, (pattern.search(line.text) for pattern in rule.lines)), None) if isinstance(rule, WorkloadRule) else None
         if found:
             evidence = f"its text has `{' '.join(found[0].split())[:_LONGEST]}`"
-            yield rule.finding(Seen(line.subject, evidence), values, location=line.place)
+            yield rule.finding(Seen(line.subject, evidence, confidence=Confidence.TEXT_ONLY), values, location=line.place)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from re import Pattern
 
 from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.model import Place
 from migrate.facts.pod import Pod, PodContainer
-from migrate.facts.workload import CONFIG_MAP, Pointer, Workload, pod_workload
-from migrate.rules import Finding, NodeView, Rule, Seen, Severity
+from migrate.facts.workload import Pointer, Workload, pod_workload
+from migrate.rules import Confidence, Finding, NodeView, Rule, Seen, Severity
 from migrate.rules.ground import Ground, node_ground
 from migrate.rules.mounts import HostMount, host_mounts
 from migrate.rules.pods import by_owner, live
+from migrate.rules.programs import programs
 from migrate.rules.text import rule_text, values_of
 
 
@@ -32,14 +33,21 @@ class ImageName:
         return f"{self.group}/{self.last}"
 
 
+DAEMONS = frozenset({"dockerd", "dockerd-entrypoint.sh"})
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerCommand:
-    """Words that run in a container: `what` is `command`, `args`, `liveness probe`, `preStop hook` ...; `at` leads to them."""
+    """Words that run in a container: `what` is `command`, `args`, `liveness probe`, `preStop hook` ...; `at` leads to them.
+
+    `argv` is what is started: of arguments the command with them, empty for a command whose arguments follow.
+    """
 
     container: str
     what: str
     text: str
     at: Pointer
+    argv: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,15 @@ class WorkloadView:
         return tuple(host_mounts(self.workload, self.ground.cluster)) if self.workload.spec.volumes else ()
 
     @cached_property
+    def own_daemons(self) -> tuple[tuple[Pointer, PodContainer], ...]:
+        """The containers that are a Docker daemon inside the pod (docker:dind, or dockerd as command)."""
+        return tuple(
+            (at, container)
+            for at, container, image in self.images
+            if (image.last in ("docker", "dind") and "dind" in f"{image.last}:{image.tag}") or _starts_daemon(container)
+        )
+
+    @cached_property
     def commands(self) -> tuple[ContainerCommand, ...]:
         """Commands and arguments, exec probes and exec hooks of all containers."""
         return tuple(command for at, container in self.containers for command in _commands(at, container))
@@ -73,7 +90,7 @@ class WorkloadView:
         """Lines of the ConfigMaps that its pods use (of itself, for a ConfigMap) that depend on Docker in one way."""
         if self.ground.config_uses:
             workload = self.workload
-            names = (workload.name,) if workload.kind == CONFIG_MAP else sorted(workload.config_maps)
+            names = (workload.name,) if workload.configures else sorted(workload.config_maps)
             for name in names:
                 yield from (found for found in self.ground.config_uses.get((workload.namespace, name), ()) if found.use is use)
 
@@ -84,6 +101,7 @@ class Sign:
 
     evidence: str
     at: Pointer = ("spec",)
+    confidence: Confidence = Confidence.SEEN
 
 
 Locate = Callable[[Pointer], Place]
@@ -113,8 +131,11 @@ class WorkloadRule(Rule):
         return self.look(view) if self.applies(view.ground) else ()
 
     def see(self, view: NodeView) -> Iterable[Seen]:
-        """What it sees in each live pod of a node, told by owner."""
-        return by_owner(view, ((pod, sign.evidence) for pod, workload in view.pod_views for sign in self.signs(workload)))
+        """What it sees in each live pod of a node, told by owner and confidence."""
+        hits = [(pod, sign) for pod, workload in view.pod_views for sign in self.signs(workload)]
+        for confidence in Confidence if hits else ():
+            some = ((pod, sign.evidence) for pod, sign in hits if sign.confidence is confidence)
+            yield from (replace(seen, confidence=confidence) for seen in by_owner(view, some))
 
 
 def workload_rule(
@@ -151,24 +172,34 @@ def pod_views(view: NodeView) -> tuple[tuple[Pod, WorkloadView], ...]:
     return tuple((pod, WorkloadView(pod_workload(pod), ground)) for pod in live(view))
 
 
-def check_workload(view: WorkloadView, rules: Iterable[Rule], locate: Locate | None = None) -> tuple[Finding, ...]:
+def check_workload(
+    view: WorkloadView, rules: Iterable[Rule], locate: Locate | None = None, most: Confidence = Confidence.SEEN
+) -> tuple[Finding, ...]:
     """Every finding of every rule about workloads, heaviest first, then by code, place and evidence.
 
-    With `locate` each sign is a finding of its own, with its place in the file; without it the signs of one rule are one finding.
+    With `locate` each sign is a finding of its own, with its place in the file; without it the signs of one rule and one confidence are.
+    `most` is the highest confidence that any of them gets.
     """
-    seeing = ((rule, tuple(rule.signs(view))) for rule in rules if isinstance(rule, WorkloadRule))
+    seeing = ((rule, tuple(_at_most(rule.signs(view), most))) for rule in rules if isinstance(rule, WorkloadRule))
     found = [finding for rule, signs in seeing if signs for finding in _findings(rule, signs, view, locate)]
     return tuple(sorted(found, key=_order)) if found else ()
+
+
+def _at_most(signs: Iterable[Sign], most: Confidence) -> Iterable[Sign]:
+    if most is Confidence.SEEN:
+        return signs
+    return (sign if sign.confidence.rank >= most.rank else replace(sign, confidence=most) for sign in signs)
 
 
 def _findings(rule: WorkloadRule, signs: tuple[Sign, ...], view: WorkloadView, locate: Locate | None) -> Iterator[Finding]:
     workload, values = view.workload, values_of(view.ground.target)
     if locate:
         for sign in dict.fromkeys(signs):
-            yield rule.finding(Seen(workload.title, sign.evidence), values, location=locate(sign.at))
-    else:
-        evidence = "; ".join(dict.fromkeys(sign.evidence for sign in signs))
-        yield rule.finding(Seen(workload.title, evidence), values, location=workload.place)
+            yield rule.finding(Seen(workload.title, sign.evidence, confidence=sign.confidence), values, location=locate(sign.at))
+        return
+    for confidence in Confidence:
+        if said := dict.fromkeys(sign.evidence for sign in signs if sign.confidence is confidence):
+            yield rule.finding(Seen(workload.title, "; ".join(said), confidence=confidence), values, location=workload.place)
 
 
 def _order(finding: Finding) -> tuple[int, str, str, int, int, str]:
@@ -184,20 +215,30 @@ def image_name(image: str) -> ImageName:
     return ImageName("library" if group in ("", "docker.io", "index.docker.io") else group, last, tag)
 
 
+def _starts_daemon(container: PodContainer) -> bool:
+    words = (*(container.command or ()), *(container.args or ()))
+    return any("dockerd" in word for word in words) and not DAEMONS.isdisjoint(programs(words))
+
+
 def _commands(at: Pointer, container: PodContainer) -> Iterator[ContainerCommand]:
-    for what, words in (("command", container.command), ("args", container.args)):
+    whole = (*(container.command or ()), *(container.args or ()))
+    if not container.command and whole[:1] == ("-c",):  # the entrypoint of the image is a shell
+        whole = ("sh", *whole)
+    for what, words, argv in (("command", container.command, () if container.args else whole), ("args", container.args, whole)):
         if words:
-            yield ContainerCommand(container.name, what, " ".join(words), (*at, what))
+            yield ContainerCommand(container.name, what, " ".join(words), (*at, what), argv)
     for name, key, probe in (
         ("liveness probe", "livenessProbe", container.liveness_probe),
         ("readiness probe", "readinessProbe", container.readiness_probe),
         ("startup probe", "startupProbe", container.startup_probe),
     ):
         if probe and probe.exec and probe.exec.command:
-            yield ContainerCommand(container.name, name, " ".join(probe.exec.command), (*at, key, "exec", "command"))
+            yield _started(container, name, probe.exec.command, (*at, key, "exec", "command"))
     if container.lifecycle:
         for key, hook in (("postStart", container.lifecycle.post_start), ("preStop", container.lifecycle.pre_stop)):
             if hook and hook.exec and hook.exec.command:
-                yield ContainerCommand(
-                    container.name, f"{key} hook", " ".join(hook.exec.command), (*at, "lifecycle", key, "exec", "command")
-                )
+                yield _started(container, f"{key} hook", hook.exec.command, (*at, "lifecycle", key, "exec", "command"))
+
+
+def _started(container: PodContainer, what: str, words: tuple[str, ...], at: Pointer) -> ContainerCommand:
+    return ContainerCommand(container.name, what, " ".join(words), at, words)

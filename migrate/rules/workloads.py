@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from migrate.facts.pod import PodContainer
+from migrate.facts.docker_names import SOCKET as SOCKET_IN_TEXT
+from migrate.facts.docker_names import in_data, is_program, is_socket, may_be_data_root
+from migrate.facts.env_value import HOST
 from migrate.facts.texts import CALL, called
-from migrate.facts.workload import Pointer
-from migrate.rules import Severity
+from migrate.rules import Confidence, Severity
 from migrate.rules.ground import Ground
+from migrate.rules.mounts import HostMount
 from migrate.rules.pods import privileged, within
+from migrate.rules.programs import commands
+from migrate.rules.settings import leads_to_node
 from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 SOCKETS = ("/run/docker.sock", "/run/dockershim.sock", "/run/cri-dockerd.sock", "/run/docker/containerd/containerd.sock", "/run/docker")
 SOCKET_PARENTS = frozenset({"/", "/var", "/run"})
 DOCKER_PLACES = ("/var/lib/dockershim", "/var/lib/cri-dockerd", "/etc/docker", "/usr/bin/docker", "/root/.docker")
-CLIENT_VARIABLES = frozenset({"DOCKER_HOST", "DOCKER_SOCK", "DOCKER_SOCKET", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"})
 STORES = ("/var/lib/docker", "/home/rootless/.local/share/docker")
 TOOLS = frozenset(
     {
@@ -26,21 +29,18 @@ TOOLS = frozenset(
     }
 )
 TOOL_NAMES = frozenset({"library/docker", "docker/compose", "docker/docker"})
-SOCKET_LINE = re.compile(r"(?:/var)?/run/(?:docker|dockershim|cri-dockerd)\.sock\b|\bDOCKER_(?:HOST|SOCK|SOCKET)\b")
-PARENT_LINE = re.compile(r"\bpath[\"']?\s*:\s*[\"']?(?:/var)?/(?:run|var)?/?[\"']?\s*(?:#.*)?$")
+SOCKET_LINE = re.compile(SOCKET_IN_TEXT.pattern + r"|\bDOCKER_(?:HOST|SOCK|SOCKET)\b")
 DATA_LINE = re.compile(r"/var/lib/docker(?:shim)?(?![\w-])|(?<![\w/])/etc/docker\b")
-TOOL_LINE = re.compile(r"\bimage[\"']?\s*:\s*[\"']?\S*(?:\bdind\b|watchtower|portainer|docker-gc)\S*")
+TOOL_LINE = re.compile(r"\bimage[\"']?\s*:\s*[\"']?\S{0,300}?(?:\bdind\b|watchtower|portainer|docker-gc)\S{0,300}")
 
 
-@workload_rule(
-    "D2C301", "docker-socket-mounted", Severity.BLOCKER, acceptable=True, words=("hostPath", "DOCKER_"), lines=(SOCKET_LINE, PARENT_LINE)
-)
+@workload_rule("D2C301", "docker-socket-mounted", Severity.BLOCKER, acceptable=True, words=("hostPath", "DOCKER_"), lines=(SOCKET_LINE,))
 def docker_socket_mounted(view: WorkloadView) -> Iterator[Sign]:
     """A workload uses Docker's socket.
 
     Why: nothing serves it once Docker is stopped: builds, agents and CI runners fail. For a hostPath without a type the kubelet even
     creates an empty directory at the socket's path, which later prevents Docker from starting. A mount of /, /var, /run or /var/run
-    includes the socket.
+    includes the socket, but many that mount it (node-exporter) never use Docker: this is a warning and does not block the node.
 
     Remedy: Move it to something that needs no Docker (builds: BuildKit, Buildah or a kaniko fork; agents: their CRI option), keep it on
     nodes that stay on Docker, or accept that it fails on this node:
@@ -57,7 +57,7 @@ def docker_data_mounted(view: WorkloadView) -> Iterator[Sign]:
     """A workload reads Docker's own files.
 
     Why: nothing below the data root changes any more: a log agent that follows /var/lib/docker/containers reports nothing, a metrics agent
-    finds no containers. Log files are below /var/log/pods.
+    finds no containers, a docker program that is mounted finds no daemon. Log files are below /var/log/pods.
 
     Remedy: Mount /var/log for logs or the target's socket for metrics, and parse the CRI format:
 
@@ -65,7 +65,9 @@ def docker_data_mounted(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: kubernetes.io, Check whether dockershim removal affects you; grafana/helm-charts issue 936; loki issue 2180.
     """
-    yield from (Sign(mount.how, mount.at) for mount in view.mounts if _docker_data(view.ground, mount.path))
+    for mount in view.mounts:
+        if confidence := _docker_data(view.ground, mount):
+            yield Sign(mount.how, mount.at, confidence)
 
 
 @workload_rule("D2C303", "docker-tool-in-pod", Severity.WARNING, words=("docker", *sorted(TOOLS)), lines=(CALL, TOOL_LINE))
@@ -81,7 +83,7 @@ def docker_tool_in_pod(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: kubernetes.io, Check whether dockershim removal affects you; docs.gitlab.com, Use Docker to build Docker images.
     """
-    if not any(_socket_uses(view)) and not own_daemons(view):
+    if not any(_socket_uses(view)) and not view.own_daemons:
         yield from _tool_signs(view)
 
 
@@ -100,7 +102,7 @@ def docker_in_docker(view: WorkloadView) -> Iterator[Sign]:
     Sources: docs.gitlab.com, Use Docker to build Docker images; containerd v1.6.20 pkg/cri/server/container_create.go (image volumes);
     cri-o crio.conf(5), image_volumes.
     """
-    for at, container in own_daemons(view):
+    for at, container in view.own_daemons:
         kept = [mount.name for mount in container.volume_mounts or () if mount.mount_path.rstrip("/") in STORES]
         store = f"its store is on volume {kept[0]}" if kept else "its store is on no volume of the pod"
         power = "privileged" if privileged(container) else "not privileged"
@@ -110,41 +112,41 @@ def docker_in_docker(view: WorkloadView) -> Iterator[Sign]:
 def _socket_uses(view: WorkloadView) -> Iterator[Sign]:
     sockets = {*SOCKETS, *view.ground.sockets} if view.mounts else ()
     for mount in view.mounts:
-        itself = any(within(mount.path, socket) for socket in sockets)
+        itself = any(within(mount.path, socket) for socket in sockets) or _socket_mount(mount)
         if itself or mount.path in SOCKET_PARENTS or any(within(socket, mount.path) for socket in sockets):
             parent = "" if itself else ", a parent of Docker's socket"
             no_type = "" if mount.typed else "; without a type the kubelet makes a directory there when the socket is gone"
-            yield Sign(mount.how + (parent or no_type), mount.at)
+            yield Sign(mount.how + (parent or no_type), mount.at, Confidence.SEEN if itself else Confidence.COULD_REACH)
     for at, container in view.containers:
-        if container.env:
-            found = sorted((entry.name, index) for index, entry in enumerate(container.env) if entry.name in CLIENT_VARIABLES)
-            if found and not own_daemons(view):
-                names = ", ".join(name for name, _ in found)
-                yield Sign(f"container {container.name} has {names} in its environment", (*at, "env", found[0][1]))
+        for index, entry in enumerate(container.env or ()):
+            if entry.name != HOST or view.own_daemons:
+                continue
+            where = (*at, "env", index)
+            if not entry.value:
+                yield Sign(f"container {container.name} has DOCKER_HOST, whose value is not known", where, Confidence.COULD_REACH)
+            elif leads_to_node(view, container, entry.value):
+                yield Sign(f"container {container.name} has DOCKER_HOST {entry.value}, which is the node", where)
+
+
+def _socket_mount(mount: HostMount) -> bool:
+    """Whether a mount is of a socket of Docker, by its path on the host or, unless that is another runtime's, in a container."""
+    other = mount.path.endswith(("/containerd.sock", "/crio.sock"))
+    return is_socket(mount.path) or (not other and any(map(is_socket, mount.inside)))
 
 
 def of_docker(ground: Ground, path: str) -> bool:
     """Whether a path of the host is Docker's own, a socket or data: what D2C301 and D2C302 speak of."""
-    return any(within(path, place) for place in (*SOCKETS, *ground.sockets, *ground.data_roots, *DOCKER_PLACES))
+    places = (*SOCKETS, *ground.sockets, *ground.data_roots, *DOCKER_PLACES)
+    return is_socket(path) or is_program(path) or in_data(path) or any(within(path, place) for place in places)
 
 
-def _docker_data(ground: Ground, path: str) -> bool:
+def _docker_data(ground: Ground, mount: HostMount) -> Confidence | None:
+    path = mount.path
+    own = any(within(path, place) for place in (*ground.data_roots, *DOCKER_PLACES))
+    if own or in_data(path) or any(map(is_program, (path, *mount.inside))):
+        return Confidence.SEEN
     parent = path not in SOCKET_PARENTS and any(within(root, path) for root in ground.data_roots)
-    return parent or any(within(path, place) for place in (*ground.data_roots, *DOCKER_PLACES))
-
-
-def own_daemons(view: WorkloadView) -> tuple[tuple[Pointer, PodContainer], ...]:
-    """The containers that are a Docker daemon inside the pod (docker:dind, or dockerd as command)."""
-    return tuple(
-        (at, container)
-        for at, container, image in view.images
-        if (image.last in ("docker", "dind") and "dind" in f"{image.last}:{image.tag}") or _starts_daemon(container)
-    )
-
-
-def _starts_daemon(container: PodContainer) -> bool:
-    words = container.command or container.args or ("",)
-    return words[0].rpartition("/")[2] in ("dockerd", "dockerd-entrypoint.sh")
+    return Confidence.COULD_REACH if parent or may_be_data_root(path) else None
 
 
 def _tool_signs(view: WorkloadView) -> Iterator[Sign]:
@@ -152,6 +154,8 @@ def _tool_signs(view: WorkloadView) -> Iterator[Sign]:
         if image.last in TOOLS or image.path in TOOL_NAMES:
             yield Sign(f"container {container.name} has image {container.image}", (*at, "image"))
     for command in view.commands:
-        if "docker" in command.text and (found := CALL.search(command.text)):
+        if "docker" in command.text:
             where = "" if command.what in ("command", "args") else f" in its {command.what}"
-            yield Sign(f"container {command.container} calls `{called(found)}`{where}", command.at)
+            calls = (CALL.match(" ".join(words)) for words in commands(command.argv))
+            for call in dict.fromkeys(called(found) for found in calls if found):
+                yield Sign(f"container {command.container} calls `{call}`{where}", command.at)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from migrate.errors import ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable, Refused, StalePlan, VerificationFailed
-from migrate.facts.model import NodeFacts
-from migrate.node import fixed_files
-from migrate.plan.inputs import inputs, moved
-from migrate.plan.install import forbidding
-from migrate.plan.model import SEGMENTS, Segment, alone, dump_plan
+from collections.abc import Callable
+
+from migrate.errors import ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable, Refused, VerificationFailed
+from migrate.formats import FormatError, toml_doc
+from migrate.plan.mark import RUN_ANNOTATION, Mark, mark_of
+from migrate.plan.model import SEGMENTS, Segment
 from migrate.plan.state import INSTALLED, MIGRATED, NEEDS_ATTENTION, NodeState
-from migrate.plan.steps import HOST, size
+from migrate.plan.steps import HOST, ValidateFiles
 from migrate.program.journal import Progress
 from migrate.program.order import undone_alone
-from migrate.program.render import NotAsPlanned, render
-from migrate.rules import Finding, NodeView, accept, check
-from migrate.rules.table import RULES
-from migrate.run.bundle import bundle_data
 from migrate.run.perform import perform_all
+from migrate.run.preflight import lay
 from migrate.run.remote import LOST
 from migrate.run.rollback import roll_back
 from migrate.run.work import COMPLETE, Overtaken, Stopped, Work
-from migrate.sources.table import origin_of
-from migrate.targets.compose import compose
 
-BUDGET_SECONDS = 60.0  # for so long a budget that allows no disruption is waited for: it is so for a moment after other pods moved
-BUDGET_POLL = 2.0
+PREPARE = "prepare"
+DUMP = "config-dump"  # in RUN/: what the runtime makes of the planned files (migrate/node/steps.sh)
 
 
 class SegmentFailed(Exception):
@@ -35,18 +30,23 @@ class LeftForAttention(Exception):
     """The node was told to stop where it fails, and did; the text says why."""
 
 
-def apply(work: Work, *, on_failure: str = "rollback") -> NodeState:
-    """Bring one node to the target, or continue to; `on_failure` is `rollback` or `stop`.
+def apply(work: Work, keep: Callable[[], None] = lambda: None, *, on_failure: str = "rollback") -> NodeState:
+    """Bring one node to the target, or continue to; `on_failure` is `rollback` or `stop`, `keep` keeps the plan on this machine.
 
     Raises Refused and its kinds before anything is changed, Interrupted when the user stopped it before the switch. Everything later is a
     NodeState: `migrated`, `installed`, `rolled back` (exit code 5), `needs attention` (6), or `lost` (4).
     """
     progress = work.progress()
-    if (ended := _ended(work, progress)) is not None:
+    if (ended := settled(work, progress)) is not None:
         return ended
+    if progress.direction == "rollback":
+        return roll_back(work, work.why(progress), exit_code=5)
     work.say("node.start", "continues" if progress.begun else "begins")
-    if not progress.begun:
-        _lay(work)
+    if progress.begun:
+        keep()
+    else:
+        refuse_held(work)
+        lay(work, keep)
     work.remote.patience = LOST
     try:
         notes = [note for segment in SEGMENTS for note in _segment(work, segment, on_failure)]
@@ -71,14 +71,39 @@ def apply(work: Work, *, on_failure: str = "rollback") -> NodeState:
     return _migrated(work, notes) if work.plan.moves else _installed(work)
 
 
-def _ended(work: Work, progress: Progress) -> NodeState | None:
-    """How the node stands already when nothing is left to apply; None when there is."""
+def refuse_held(work: Work) -> None:
+    """A node that another run holds is not touched: its mark is looked at before anything is laid. Raises Refused."""
+    mark = mark_of(work.cluster.read_node(work.node))
+    if isinstance(mark, str) or (mark is not None and mark.run != work.run):
+        run = mark.run if isinstance(mark, Mark) else mark
+        host = work.plan.host
+        raise work.refuse(
+            f"run {run} holds this node, and is not finished: {RUN_ANNOTATION}={mark}",
+            "a node that no other run holds",
+            f"docker2cri status {host}; then docker2cri rollback {host}, or docker2cri release {host} --reason TEXT",
+        )
+
+
+def settled(work: Work, progress: Progress) -> NodeState | None:
+    """How the node stands already when nothing is left to do; None when there is. Raises Refused for a run that is over."""
+    if doubt := work.doubt(progress):
+        return work.state(
+            NEEDS_ATTENTION,
+            6,
+            "journal-broken",
+            doubt,
+            now="left as it is",
+            expected="a journal that tells all that happened",
+            next=f"docker2cri rollback {work.plan.host}, which undoes whatever may have happened",
+        )
+    if progress.released is not None:
+        raise work.refuse(f"this plan was released on this node: {progress.released}", "a plan that was made afterwards", work.again)
     if not work.plan.moves and progress.direction == "forward" and "prepare" in progress.finished:
         return _installed(work)
     if progress.direction == "rollback":
         if progress.rolled_back and not work.marked():
             raise work.refuse("this plan was rolled back on this node", "a plan that was made afterwards", work.again)
-        return roll_back(work, work.why(progress), exit_code=5)
+        return None
     if progress.attention is not None:
         return _left(work, progress.attention)
     if COMPLETE in progress.notes and not work.marked():
@@ -99,64 +124,6 @@ def _installed(work: Work) -> NodeState:
     return work.state(INSTALLED, 0, "installed", seen, now=now, next=work.move)
 
 
-def _lay(work: Work) -> None:
-    """Look again, refuse what moved since the plan, and lay the program onto the node."""
-    work.segment = "preflight"
-    work.say("step.start", "reads the node again")
-    facts = work.facts()
-    if gone := moved(work.plan.inputs, inputs(facts, [step.path for step in work.plan.files])):
-        lines = "\n".join(f"{item.what}: planned {item.planned}, now {item.now}\n{item.diff}" for item in gone)
-        count = f"{len(gone)} input{'s' if len(gone) > 1 else ''} changed since it was made"
-        raise _stale(work, f"plan is stale: {count}\n{lines}")
-    _refuse_new_blockers(work, facts)
-    changes, refused = compose(work.target, facts, origin_of(facts)) if work.plan.moves else ((), ())
-    if refused:
-        raise work.refuse(f"{refused[0].path}: {refused[0].reason}", "files that can be edited with certainty", "fix the file, plan again")
-    try:
-        written = dict(work.target.bundle.written)
-        program = render(work.plan, changes, work.run, fixed_files(work.target.node_part, work.source.node_part), written=written)
-    except NotAsPlanned as wrong:
-        raise _stale(work, str(wrong)) from wrong
-    bundle = next((step.bundle for step in work.plan.installs if step.bundle), None)
-    data = bundle_data(bundle) if bundle else b""
-    work.remote.lay(program, dump_plan(alone(work.plan, work.target.name)).encode())
-    if bundle is not None:
-        work.say("step.start", f"pushes {bundle.path} ({size(bundle.size)})")
-        work.remote.push(data, "bundle.tar.gz")
-
-
-def _stale(work: Work, seen: str) -> StalePlan:
-    return StalePlan(node=work.plan.host, seen=seen, expected="the node as it was planned", next=work.again)
-
-
-def _refuse_new_blockers(work: Work, facts: NodeFacts) -> None:
-    begun = work.clock.monotonic()
-    while blocking := _new_blockers(work, facts):
-        waited = work.clock.monotonic() - begun
-        if waited < BUDGET_SECONDS and all(finding.transient for finding in blocking):
-            if work.interrupt.wished.is_set():
-                raise Interrupted(
-                    node=work.plan.host,
-                    seen="interrupted before anything was done",
-                    expected="a PodDisruptionBudget that allows a disruption",
-                    next="the same command again",
-                )
-            seen = "; ".join(dict.fromkeys(finding.evidence for finding in blocking))
-            work.say("wait", f"waits for a budget: {seen}", data={"seconds": round(waited, 1), "bound": BUDGET_SECONDS})
-            work.clock.sleep(BUDGET_POLL)
-            continue
-        lines = "\n".join(f"{finding.code} {finding.subject}: {finding.evidence}" for finding in blocking)
-        raise work.refuse(f"blockers that the plan does not know:\n{lines}", "the findings that were planned with", work.again)
-
-
-def _new_blockers(work: Work, facts: NodeFacts) -> list[Finding]:
-    cluster = work.cluster.read()
-    view = NodeView(facts, cluster.node(work.node), cluster.pods_on(work.node), cluster, work.target)
-    reasons = {finding.code: finding.accepted for finding in work.plan.findings if finding.accepted is not None}
-    found = accept(check(view, RULES), reasons)
-    return [finding for finding in found if finding.blocks] if work.plan.moves else list(forbidding(found))
-
-
 def _segment(work: Work, segment: Segment, on_failure: str) -> list[str]:
     """Perform one segment where it acts; what the user should know of how its steps ended."""
     steps = work.plan.of(segment.name)
@@ -166,6 +133,8 @@ def _segment(work: Work, segment: Segment, on_failure: str) -> list[str]:
     try:
         if segment.where == HOST:
             _on_the_node(work, segment, on_failure)
+            if segment.name == PREPARE and not work.switching(work.progress()):
+                _find_planned_values(work)
             return []
         if work.past(segment.name, work.progress()):
             return []
@@ -195,6 +164,22 @@ def _on_the_node(work: Work, segment: Segment, on_failure: str) -> None:
     if now.attention is not None and now.direction == "forward":
         raise LeftForAttention(why or now.attention)
     raise SegmentFailed(why or (now.direction == "rollback" and work.why(now)) or work.remote.result("forward"))
+
+
+def _find_planned_values(work: Work) -> None:
+    """Raises SegmentFailed where the runtime makes something else of its files than was planned, before anything is disturbed."""
+    step = next((step for step in work.plan.of(PREPARE) if isinstance(step, ValidateFiles)), None)
+    if step is None or not step.values:
+        return
+    try:
+        dump = toml_doc.load((work.remote.kept(DUMP) or b"").decode("utf-8", "replace"))
+    except FormatError as wrong:
+        raise SegmentFailed(f"what {work.target.title} makes of its files cannot be read: {wrong}") from wrong
+    for planned in step.values:
+        value = list(planned.value) if isinstance(planned.value, tuple) else planned.value
+        if not work.target.holds(dump, planned.key, value):
+            said = f"{work.target.title} does not take {'.'.join(planned.key)} = {value!r} from its files"
+            raise SegmentFailed(f"{said}; look with: {work.target.program} config dump")
 
 
 def _unverified(work: Work, why: str, on_failure: str) -> NodeState:

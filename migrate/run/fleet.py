@@ -4,9 +4,10 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
-from migrate.errors import MigrateError, UnexpectedError, UsageError
+from migrate.errors import MigrateError, UsageError, contained
 
 
 class HasName(Protocol):
@@ -41,25 +42,9 @@ def map_hosts(targets: Sequence[_N], fn: Callable[[_N], _T], *, forks: int = 20)
                 index, target = todo.get_nowait()
             except queue.Empty:
                 return
-            done.put((index, _attempt(target, fn)))
+            done.put((index, contained(target.name, partial(fn, target))))
 
     for number in range(min(max(1, forks), len(targets))):
         threading.Thread(target=work, name=f"node-worker-{number}", daemon=True).start()
     results = dict(done.get() for _ in targets)
     return {target.name: results[index] for index, target in enumerate(targets)}
-
-
-def _attempt(target: _N, fn: Callable[[_N], _T]) -> _T | MigrateError:
-    try:
-        return fn(target)
-    except MigrateError as error:
-        return error
-    except Exception as error:
-        unexpected = UnexpectedError(
-            node=target.name,
-            seen=f"unexpected {type(error).__name__}: {error}",
-            expected="no defect of this program",
-            next="repeat with --debug and report the text",
-        )
-        unexpected.__cause__ = error
-        return unexpected

@@ -13,7 +13,6 @@ from migrate.run.fleet import map_hosts
 from migrate.run.ports import Host, HostTarget
 from migrate.run.ssh.text import readable
 
-PROBE_SECONDS = 120.0
 PROBE_LIMIT = 32 * 1024 * 1024  # bytes; a busy node's answer is some 300 KiB, a command's output is cut at 4 MiB
 
 
@@ -24,7 +23,7 @@ def probe(host: Host) -> Capture:
     """
     marker = f"d2c-{secrets.token_hex(16)}"  # new for every run: nothing that a node stored earlier can look like a frame
     script = render_probe(resources.files("migrate.node").joinpath("probe.sh").read_text(encoding="utf-8"), marker)
-    result = host.run(script.encode(), timeout=PROBE_SECONDS, limit=PROBE_LIMIT)
+    result = host.run(script.encode(), limit=PROBE_LIMIT)
     try:
         return decode(result.stdout, marker, host.name)
     except BrokenAnswer as wrong:

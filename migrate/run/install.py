@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from migrate.errors import MigrateError, UsageError
@@ -13,11 +13,11 @@ from migrate.facts.transaction import Transaction
 from migrate.plan.install import Lacking, NotInstallable, by_bundle, by_packages, install_plan, lacking, without
 from migrate.plan.model import NodePlan
 from migrate.plan.steps import InstallRuntime
-from migrate.rules import NodeView
+from migrate.rules import Finding, NodeView
 from migrate.rules.judge import Inspected
-from migrate.run.bundle import Bundle
+from migrate.run.bundle import Bundle, read_bundle
 from migrate.run.fleet import map_hosts
-from migrate.run.ports import HostTarget
+from migrate.run.ports import Host, HostTarget
 from migrate.run.session import Look
 from migrate.run.ssh.connect import Connector
 
@@ -56,6 +56,23 @@ def install_plans(seen: Look, found: Sequence[Inspected], sources: Sources, *, f
             steps += more
         plans[host] = install_plan(views[host], findings[host], steps, refused)
     return plans
+
+
+def install_again(view: NodeView, findings: tuple[Finding, ...], plan: NodePlan, connect: Callable[[], Host]) -> NodePlan:
+    """What would be planned for a node now that lacks something, from where the plan took it.
+
+    Raises UsageError for a tarball that cannot be used, and what `connect` raises.
+    """
+    wanted = lacking(view)
+    if wanted is None:
+        return install_plan(view, findings, ())
+    bundles = tuple(read_bundle(step.bundle.path, (view.target.bundle,), step.bundle.sha256) for step in plan.installs if step.bundle)
+    steps, rest, refused = _from_bundles(view, wanted, bundles)
+    if rest and not refused:
+        asked = any(step.bundle is None for step in plan.installs)
+        more, refused = _rest(view, rest, _transaction(connect, rest) if asked else None)
+        steps += more
+    return install_plan(view, findings, steps, refused)
 
 
 Begun = tuple[list[InstallRuntime], Lacking | None, list[NotInstallable]]
@@ -100,8 +117,12 @@ def _ask(targets: Sequence[HostTarget], wanted: Mapping[str, Lacking], forks: in
     connector = Connector()
 
     def ask(target: HostTarget) -> Transaction | Unreadable:
-        with connector.open(target) as host:
-            done = host.run(question(wanted[target.name].packages).encode(), timeout=ASK_SECONDS)
-        return transaction(done.stdout.decode("utf-8", "replace"), done.rc)
+        return _transaction(lambda: connector.open(target), wanted[target.name])
 
     return map_hosts(targets, ask, forks=forks)
+
+
+def _transaction(connect: Callable[[], Host], wanted: Lacking) -> Transaction | Unreadable:
+    with connect() as host:
+        done = host.run(question(wanted.packages).encode(), timeout=ASK_SECONDS)
+    return transaction(done.stdout.decode("utf-8", "replace"), done.rc)

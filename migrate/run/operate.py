@@ -1,76 +1,44 @@
-"""A run over nodes: one after the other or a few at once, each to a NodeState. It ends at the first that is not migrated or installed."""
+"""A run over nodes, stage after stage, each to a NodeState. It ends at the first that is not migrated or installed."""
 
 from __future__ import annotations
 
 import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from typing import TypeVar
 
-from migrate.errors import (
-    Blocked,
-    ClusterUnreachable,
-    Interrupted,
-    MigrateError,
-    NodeUnreachable,
-    Refused,
-    StalePlan,
-    UsageError,
-    VerificationFailed,
-)
+from migrate.errors import MigrateError, UsageError
+from migrate.facts.cluster import Node
 from migrate.plan.events import Event
-from migrate.plan.model import NodePlan, Plan, load_plan
-from migrate.plan.state import (
-    FAILED,
-    INSTALLED,
-    INTERRUPTED,
-    MIGRATED,
-    REFUSED,
-    SKIPPED,
-    UNREACHABLE,
-    UNTOUCHED,
-    NodeState,
-    Reason,
-)
+from migrate.plan.fleet import windows
+from migrate.plan.model import Plan
+from migrate.plan.state import FAILED, INSTALLED, MIGRATED, NodeState, Reason
 from migrate.run.apply import apply
 from migrate.run.clock import SystemClock
+from migrate.run.ends import blocked, failure, never_planned, nothing, skipped
+from migrate.run.health_gate import GATE, HealthGate
 from migrate.run.hold import held
+from migrate.run.identify import ANOTHER_CA, another_ca, identify
 from migrate.run.kube.client import connect as connect_cluster
+from migrate.run.kube.lists import KubeCluster
+from migrate.run.kube.port import ActingCluster
 from migrate.run.kube.writes import acting
+from migrate.run.owned import Job, certain_node, job_of
 from migrate.run.ports import Host, HostTarget
+from migrate.run.release import release
 from migrate.run.remote import Remote
 from migrate.run.rollback import rollback
 from migrate.run.runs import RunFolder, run_of
 from migrate.run.session import Access, targets_named
 from migrate.run.ssh.connect import Connector
 from migrate.run.standing import standing, verified
+from migrate.run.window import slide
 from migrate.run.work import Interrupt, Work
 from migrate.targets.table import target_named
 
+T = TypeVar("T")
 DONE = (MIGRATED, INSTALLED)  # the next node may begin, where the exit code is 0 too
-# Why a node's work ended with an error, most special first: the error, the state, the reason's code
-ENDS: tuple[tuple[type[MigrateError], str, str], ...] = (
-    (StalePlan, REFUSED, "stale-plan"),
-    (Refused, REFUSED, "refused"),
-    (Interrupted, INTERRUPTED, "interrupted"),
-    (NodeUnreachable, UNREACHABLE, "unreachable"),
-    (ClusterUnreachable, FAILED, "api-unreachable"),
-    (Blocked, FAILED, "blocked"),
-    (VerificationFailed, FAILED, "not-verified"),
-    (UsageError, FAILED, "usage"),
-    (MigrateError, FAILED, "error"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One node's plan in one run; `target` is the runtime's name."""
-
-    node: NodePlan
-    run: str
-    target: str
 
 
 def jobs_of(plan: Plan, names: Sequence[str]) -> list[Job]:
@@ -80,7 +48,7 @@ def jobs_of(plan: Plan, names: Sequence[str]) -> list[Job]:
         expected = f"nodes among {', '.join(sorted(known - {''}))}"
         raise UsageError(seen=f"{', '.join(missing)}: not in the plan", expected=expected, next="docker2cri plan")
     chosen = [node for node in plan.nodes if not names or node.host in names or node.node in names]
-    return [Job(node, run_of(plan), plan.target) for node in chosen]
+    return [Job(node, run_of(plan), plan.target, cluster=plan.cluster) for node in chosen]
 
 
 class Operator:
@@ -100,35 +68,44 @@ class Operator:
         Also the state of each node that no run owns or that could not be read.
         """
         self._targets = targets_named(self._access, names)
+        cluster = _once(lambda: acting(self._cluster(), lambda event: None))
+        nodes = _once(lambda: cluster().every_node())
         jobs, others = [], []
         for name, target in self._targets.items():
-            found = self._owner(name, target)
+            found = self._owner(name, target, cluster, nodes)
             if isinstance(found, Job):
                 jobs.append(found)
             else:
                 others.append(found)
         return jobs, tuple(others)
 
-    def apply(self, plan: Plan, jobs: Sequence[Job], *, serial: int = 1, on_failure: str = "rollback") -> tuple[NodeState, ...]:
-        """Bring nodes to the target, `serial` at a time; no node begins after one that is not done, or after an interrupt."""
-        ready = [job for job in jobs if job.node.steps]
-        states = {job.node.host: _blocked(job) for job in jobs if not job.node.steps}
+    def apply(self, plan: Plan, jobs: Sequence[Job], *, serial: int | None = None, on_failure: str = "rollback") -> tuple[NodeState, ...]:
+        """Bring nodes to the target, stage after stage as planned; `serial` at once where that is asked for.
+
+        No node begins after one that is not done, after an interrupt, or while the cluster is not as well as it was before the run.
+        """
+        ready = {job.node.host: job for job in jobs if job.node.steps}
+        states = {job.node.host: nothing(job) if job.node.nothing else blocked(job) for job in jobs if not job.node.steps}
         if ready:
-            self._reach(ready)
-            RunFolder(run_of(plan)).keep_plan(plan)
-        why = ""
-        for begin in range(0, len(ready), serial):
-            wave = ready[begin : begin + serial]
-            why = why or self._interrupted()
-            if why:
-                states |= {job.node.host: _skipped(job, why) for job in wave}
-                continue
-            with ThreadPoolExecutor(len(wave)) as pool:
-                ended = pool.map(lambda job: self._ended(job, lambda work: apply(work, on_failure=on_failure)), wave)
-                states |= {state.node: state for state in ended}
-            if not all(_done(states[job.node.host]) for job in wave):
-                why = self._interrupted() or "earlier-node-failed"
+            self._reach(list(ready.values()))
+        folder, gate = RunFolder(run_of(plan)), self._gate(len(ready))
+
+        def brought(job: Job) -> NodeState:
+            return self._ended(job, lambda work: apply(work, lambda: folder.keep_plan(plan), on_failure=on_failure))
+
+        def ended(state: NodeState) -> str:
+            return "" if _done(state) else self._interrupted() or "earlier-node-failed"
+
+        stages = [([ready[host] for host in hosts], at_once) for hosts, at_once in windows(plan.stages, list(ready), serial)]
+        came, left, why = slide(stages, brought, ended, lambda under_way: self._interrupted() or gate.closed(under_way))
+        states |= {state.node: state for state in came}
+        states |= {job.node.host: gate.refused(job) if why == GATE else skipped(job, why) for job in left}
         return tuple(states[job.node.host] for job in jobs)
+
+    def _gate(self, nodes: int) -> HealthGate:
+        """What is asked before each node; one node alone is judged by its own preflight."""
+        read = _once(lambda: self._cluster()) if nodes > 1 else None
+        return HealthGate((lambda: read().read()) if read else None, self._clock, self._tell, self._interrupt)
 
     def rollback(self, jobs: Sequence[Job], overwrite: Iterable[str] = ()) -> tuple[NodeState, ...]:
         """Roll nodes back, one after the other; one that cannot be rolled back does not keep the next from it, an interrupt does."""
@@ -136,56 +113,56 @@ class Operator:
             self._reach(ready)
         allowed = frozenset(overwrite)
         return tuple(
-            self._unless_interrupted(job, lambda work: rollback(work, allowed)) if job.node.steps else _never_planned(job) for job in jobs
+            self._unless_interrupted(job, lambda work: rollback(work, allowed)) if job.node.steps else never_planned(job) for job in jobs
         )
+
+    def release(self, names: Sequence[str], reason: str, *, force: bool) -> tuple[NodeState, ...]:
+        """Let nodes go as they stand, whatever run holds them; a plan is not needed."""
+        self._targets = targets_named(self._access, names)
+        return tuple(self._released(name, target, reason, force) for name, target in self._targets.items())
+
+    def _released(self, name: str, target: HostTarget, reason: str, force: bool) -> NodeState:
+        try:
+            node = certain_node(name, target, (cluster := acting(self._cluster(), lambda event: None)).every_node())
+            return self._told(release(node, name, cluster, lambda run: self._remote(name, run, target), reason, force=force))
+        except MigrateError as wrong:
+            return self._told(failure(name, "", wrong))
 
     def verify(self, jobs: Sequence[Job]) -> tuple[NodeState, ...]:
         """Verify that nodes and their workloads run on the runtime that their run left them on."""
         self._reach(jobs)
         return tuple(self._unless_interrupted(job, verified, hold=False) for job in jobs)
 
-    def status(self, jobs: Sequence[Job]) -> tuple[NodeState, ...]:
-        """How nodes stand by their own journals and the API."""
+    def status(self, jobs: Sequence[Job], looking: Callable[[Work], NodeState] | None = None) -> tuple[NodeState, ...]:
+        """How nodes stand by their own journals and the API, or as `looking`, which changes nothing, tells it."""
         self._reach(jobs)
-        return tuple(self._state(job, standing, hold=False) for job in jobs)
+        return tuple(self._state(job, looking or standing, hold=False) for job in jobs)
 
-    def _owner(self, name: str, target: HostTarget) -> Job | NodeState:
-        """The job of the run that owns a node, else the node's state."""
-        run = ""
-        remote = Remote(name, run, self._opener(target), self._clock)
+    def _owner(
+        self, name: str, target: HostTarget, cluster: Callable[[], ActingCluster], nodes: Callable[[], Sequence[Node]]
+    ) -> Job | NodeState:
+        """The job of the run that holds a node, else the node's state."""
         try:
-            run = remote.latest()
-            if not run:
-                return NodeState(node=name, state=UNTOUCHED, exit_code=0, reason=Reason(code="no-run", seen="no run owns this node"))
-            remote.close()
-            remote = Remote(name, run, self._opener(target), self._clock)
-            plan = load_plan((remote.kept("plan.json") or b"").decode("utf-8", "replace"))
-            return Job(plan.nodes[0], run, plan.target)
+            return job_of(name, target, lambda run: self._remote(name, run, target), cluster, nodes)
         except MigrateError as wrong:
-            return failure(name, run, wrong)
-        except ValueError as wrong:
-            reason = Reason(
-                code="plan-unreadable",
-                seen=f"the plan of run {run} on the node cannot be used: {wrong}",
-                expected="the plan as docker2cri wrote it",
-                next="docker2cri status PLAN, with the plan file that was applied",
-            )
-            return NodeState(node=name, state=FAILED, exit_code=4, reason=reason, run=run)
-        finally:
-            remote.close()
+            return failure(name, "", wrong)
+
+    def _cluster(self) -> KubeCluster:
+        return connect_cluster(kubeconfig=self._access.kubeconfig, context=self._access.context, environ=os.environ, clock=self._clock)
 
     def _interrupted(self) -> str:
         return "interrupted" if self._interrupt.wished.is_set() else ""
 
     def _unless_interrupted(self, job: Job, act: Callable[[Work], NodeState], *, hold: bool = True) -> NodeState:
-        return _skipped(job, "interrupted") if self._interrupt.wished.is_set() else self._ended(job, act, hold=hold)
+        return skipped(job, "interrupted") if self._interrupt.wished.is_set() else self._ended(job, act, hold=hold)
 
     def _ended(self, job: Job, act: Callable[[Work], NodeState], *, hold: bool = True) -> NodeState:
         """One node's state after it was acted on, told as an event too."""
-        state = self._state(job, act, hold=hold)
-        seen = state.reason.seen.partition("\n")[0]
-        at = self._clock.now().timestamp()
-        self._tell(Event(at=at, type="node.end", run=job.run, node=state.node, text=seen, status=state.state))
+        return self._told(self._state(job, act, hold=hold))
+
+    def _told(self, state: NodeState) -> NodeState:
+        at, seen = self._clock.now().timestamp(), state.reason.seen.partition("\n")[0]
+        self._tell(Event(at=at, type="node.end", run=state.run, node=state.node, text=seen, status=state.state))
         return state
 
     def _state(self, job: Job, act: Callable[[Work], NodeState], *, hold: bool) -> NodeState:
@@ -194,7 +171,11 @@ class Operator:
         try:
             work = self._work(job)
             try:
+                if hold:
+                    identify(work)
                 with held(work) if hold else nullcontext():
+                    for told in (*work.told, *([ANOTHER_CA] if hold and another_ca(work) else ())):
+                        work.say("note", told)
                     return act(work)
             finally:
                 work.remote.close()
@@ -213,19 +194,24 @@ class Operator:
         target = target_named(job.target)
         if target is None:
             raise UsageError(seen=f"the plan is for {job.target}", expected="a target that this version knows", next="docker2cri --version")
-        cluster = connect_cluster(kubeconfig=self._access.kubeconfig, context=self._access.context, environ=os.environ, clock=self._clock)
         work = Work(
             plan=job.node,
             run=job.run,
             target=target,
             connect=self._opener(self._targets[job.node.host]),
-            cluster=acting(cluster, lambda event: work.hear(event)),
+            cluster=acting(self._cluster(), lambda event: work.hear(event)),
             clock=self._clock,
             tell=self._tell,
             folder=RunFolder(job.run),
             interrupt=self._interrupt,
+            recorded=job.recorded,
+            planned_in=job.cluster,
+            told=job.told,
         )
         return work
+
+    def _remote(self, name: str, run: str, target: HostTarget) -> Remote:
+        return Remote(name, run, self._opener(target), self._clock)
 
     def _opener(self, target: HostTarget) -> Callable[[], Host]:
         return lambda: self._connector.open(target)
@@ -236,33 +222,22 @@ class Operator:
             self._targets = targets_named(self._access, wanted)
 
 
-def failure(node: str, run: str, wrong: MigrateError) -> NodeState:
-    """The state of a node whose work ended with an error."""
-    state, code = next((state, code) for kind, state, code in ENDS if isinstance(wrong, kind))
-    reason = Reason(code=code, seen=wrong.seen, expected=wrong.expected, next=wrong.next)
-    return NodeState(node=node, state=state, exit_code=wrong.exit_code, reason=reason, run=run)
+def _once(make: Callable[[], T]) -> Callable[[], T]:
+    """What `make` gives, or raises, asked for once: an API that is away is not waited for again for each node."""
+    found: list[T | MigrateError] = []
+
+    def given() -> T:
+        if not found:
+            try:
+                found.append(make())
+            except MigrateError as wrong:
+                found.append(wrong)
+        if isinstance(found[0], MigrateError):
+            raise found[0]
+        return found[0]
+
+    return given
 
 
 def _done(state: NodeState) -> bool:
     return state.state in DONE and state.exit_code == 0
-
-
-def _blocked(job: Job) -> NodeState:
-    codes = ", ".join(dict.fromkeys(refusal.code for refusal in job.node.refusals))
-    reason = Reason(
-        code="blockers",
-        seen=f"the plan has blockers for it{f': {codes}' if codes else ''}",
-        expected="a plan without blockers",
-        next=f"docker2cri inspect {job.node.host}, which tells what each asks for; then a new plan",
-    )
-    return NodeState(node=job.node.host, state=REFUSED, exit_code=3, reason=reason, run=job.run)
-
-
-def _never_planned(job: Job) -> NodeState:
-    reason = Reason(code="no-steps", seen="the plan has no steps for it, so there is nothing to roll back")
-    return NodeState(node=job.node.host, state=UNTOUCHED, exit_code=0, reason=reason, run=job.run)
-
-
-def _skipped(job: Job, code: str) -> NodeState:
-    seen = "skipped: the run was interrupted" if code == "interrupted" else "skipped: an earlier node failed"
-    return NodeState(node=job.node.host, state=SKIPPED, exit_code=0, reason=Reason(code=code, seen=seen), run=job.run)

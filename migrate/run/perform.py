@@ -7,10 +7,11 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from migrate.errors import ClusterUnreachable, NodeUnreadable, Restored, VerificationFailed
-from migrate.facts.cluster import ClusterFacts
+from migrate.errors import ClusterUnreachable, NodeUnreadable, VerificationFailed
+from migrate.facts.cluster import CRI_SOCKET, ClusterFacts
+from migrate.facts.live import LiveNode
 from migrate.plan.drain import classify
-from migrate.plan.mark import Mark, mark_of
+from migrate.plan.mark import Mark, mark_of, record_of
 from migrate.plan.steps import (
     Annotate,
     ApiStep,
@@ -20,6 +21,7 @@ from migrate.plan.steps import (
     Drain,
     DrainPolicy,
     RecordWorkloads,
+    SmokeTest,
     Step,
     Uncordon,
     VerifyNode,
@@ -27,17 +29,19 @@ from migrate.plan.steps import (
     WaitVolumesDetached,
     describe,
 )
+from migrate.rules import Allow
+from migrate.run.control import excused_checks, smoke_test
 from migrate.run.kube.drain import drain
 from migrate.run.kube.verify import verify_node, verify_workloads
 from migrate.run.kube.volumes import wait_volumes_detached
-from migrate.run.work import COMPLETE, Work
+from migrate.run.work import COMPLETE, StepFailed, Work
 from migrate.sources.table import origin_of
-from migrate.verify.judge import Before, snapshot
+from migrate.verify.judge import Before
 from migrate.verify.network import reach_of, remembered
+from migrate.verify.snapshot import snapshot
 
-
-class StepFailed(Restored):
-    """A step through the API was not done; the node is rolled back for it."""
+# pods under these accepted findings are required afterwards as all others are
+COME_BACK = (Allow.LEAVE_RETURNING, Allow.KILL)
 
 
 def perform(work: Work, step: ApiStep) -> str | None:
@@ -48,10 +52,12 @@ def perform(work: Work, step: ApiStep) -> str | None:
     match step:
         case RecordWorkloads():
             _record(work)
+        case SmokeTest():
+            smoke_test(work, step)
         case Cordon():
             _cordon(work)
-        case Uncordon():
-            stays = work.cluster.uncordon(work.node, work.run)
+        case Uncordon(on=on):
+            stays = work.cluster.uncordon(work.node, work.run, migrated=on == "apply" and work.plan.moves)
             return f"it stays cordoned: {stays}" if stays else None
         case Drain(policy=policy):
             drain(work.cluster, work.node, policy, work.clock, work.hear)
@@ -76,9 +82,14 @@ def _record(work: Work) -> None:
     """Record what runs. It is recorded before the mark is set, and never after: then the node may be half empty."""
     facts = work.cluster.read()
     if work.marked() is None:
-        accepted = {finding.subject for finding in work.plan.findings if finding.accepted is not None}
+        excused = (found for found in work.plan.findings if found.accepted is not None and found.allows not in COME_BACK)
+        accepted = {finding.subject for finding in excused}
         decisions = classify(facts.pods_on(work.node), facts, _policy(work))
-        work.keep_before(_with_the_nodes_own(work, facts, snapshot(facts, work.node, decisions, accepted)))
+        taken = snapshot(facts, work.node, decisions, accepted)
+        before = _with_the_nodes_own(work, facts, taken)
+        for note in before.notes:
+            work.say("note", note)
+        work.keep_before(replace(before, smoke_failed=work.before().smoke_failed))
 
 
 def _policy(work: Work) -> DrainPolicy:
@@ -94,17 +105,36 @@ def _with_the_nodes_own(work: Work, cluster: ClusterFacts, before: Before) -> Be
 
 
 def _cordon(work: Work) -> None:
-    """Cordon the node with this run's mark, which says how it was found."""
+    """Cordon the node with this run's mark, which says how it was found; what an earlier mark of this run recorded stays."""
     node = work.cluster.read_node(work.node)
-    mark = mark_of(node)
-    work.cluster.cordon(work.node, work.run, mark.cordoned_before if isinstance(mark, Mark) else node.spec.unschedulable)
+    known = record_of(node)
+    found = known if known is not None and known.run == work.run else _mark(work, node)
+    held = isinstance(mark_of(node), Mark)
+    work.cluster.cordon(work.node, found if held else replace(found, cordoned_before=node.spec.unschedulable))
+
+
+def _mark(work: Work, node: LiveNode) -> Mark:
+    """The mark of this run on a node that has none of it."""
+    smoked = (planned.step for planned in work.plan.steps if isinstance(planned.step, VerifyNode))
+    return Mark(
+        run=work.run,
+        cordoned_before=node.spec.unschedulable,
+        source=work.source.name,
+        target=work.target.name,
+        cri_socket=node.metadata.annotation(CRI_SOCKET),
+        drain=_policy(work),
+        image=next((step.image for step in smoked), ""),
+        smoke_failed=work.before().smoke_failed,
+    )
 
 
 def _verified_node(work: Work, step: VerifyNode) -> None:
     """What cannot be seen is not verified: an API or a node that does not say is a failure here."""
     says = work.asked(step.prefix)
     try:
-        passed = verify_node(work.cluster, work.before(), step.prefix, says, step.image, work.run, work.clock, work.hear, step.timeout)
+        before = work.before()
+        excused = excused_checks(work, before, step)
+        passed = verify_node(work.cluster, before, step.prefix, says, step.image, work.run, work.clock, work.hear, step.timeout, excused)
     except (NodeUnreadable, ClusterUnreachable) as wrong:
         raise VerificationFailed(
             node=work.node, seen=f"the node cannot be verified: {wrong.seen}", expected=wrong.expected, next=wrong.next

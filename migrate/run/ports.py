@@ -25,8 +25,8 @@ class Host(Protocol):
     def name(self) -> str:
         """The node's name in the inventory."""
 
-    def run(self, script: bytes, *, timeout: float = COMMAND_TIMEOUT, limit: int = OUTPUT_LIMIT) -> CommandResult:
-        """Run a POSIX sh script as root; `timeout` in seconds for all of it, `limit` in bytes for each stream.
+    def run(self, script: bytes, *, timeout: float | None = None, limit: int = OUTPUT_LIMIT) -> CommandResult:
+        """Run a POSIX sh script as root; `timeout` in seconds for all of it (None: as the target says), `limit` in bytes for each stream.
 
         The script reaches `/bin/sh -s` on standard input and starts only when it has arrived whole; its own standard input is empty.
         A longer answer or a late one is an error (NodeUnreadable, NodeTimeout), never a shorter result.
@@ -90,12 +90,16 @@ class Backend(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Time limits in seconds; an error names the one that ran out. `silence`: no output and no answer to a keepalive for so long."""
+    """Time limits in seconds; an error names the one that ran out.
+
+    `silence`: no output and no answer to a keepalive for so long. `command`: all of a script that has no limit of its own.
+    """
 
     connect: float = 10.0
     banner: float = 30.0
     auth: float = 30.0
     silence: float = 30.0
+    command: float = COMMAND_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from migrate.errors import HostKeyRefused, NodeUnreachable, NodeUnreadable, NoSudo, Refused
+from migrate.plan.mark import RUN_NAME
 from migrate.program.journal import Entry, parse
 from migrate.program.render import NodeProgram
 from migrate.run.ports import Clock, CommandResult, Host
@@ -24,6 +25,17 @@ POLL = 5.0  # seconds that one question waits on the node for news
 CLAIM = 60  # seconds that an operator's claim lasts without being renewed
 LOST = 600.0  # seconds of broken connections before the operator gives up; the node goes on, its guard decides
 AGAIN = 2.0  # seconds between two attempts to connect
+
+# Who holds a claim that still counts, as $holder; $now in seconds since the boot. Not the time of day: a clock that is set back would keep
+# a dead operator's claim for as long; a claim from after now is none of this boot's clock.
+_HOLDER = f"""
+    now=$(sed 's/[^0-9].*//' /proc/uptime) holder=
+    [ ! -e {CLAIMS}/claim ] || read -r at holder <{CLAIMS}/claim || :
+    case ${{at:-x}} in
+        *[!0-9]* | 0?* | ??????????*) holder= ;;
+        *) [ "$at" -le "$now" ] && [ $((now - at)) -lt {CLAIM} ] || holder= ;;
+    esac
+"""
 
 T = TypeVar("T")
 Lost = Callable[[str, float, float], None]  # why there is no connection, since how many seconds, given up after how many
@@ -85,13 +97,20 @@ class Remote:
                 self._clock.sleep(AGAIN)
 
     def owner(self) -> str:
-        """The run that owns the node now, empty for none."""
-        return self._word(f"cat {ROOT}/current 2>/dev/null")
+        """The run that owns the node now, empty for none. Raises NodeUnreadable as `latest`."""
+        return self._run_named(self._word(f"cat {ROOT}/current 2>/dev/null"))
 
     def latest(self) -> str:
-        """The run that owns the node, else the one that last did something on it; empty for none."""
+        """The run that owns the node, else the one that last did something on it; empty for none.
+
+        Raises NodeUnreadable for a word that is no name of a run: it becomes a part of paths, here and there.
+        """
         newest = f"ls -t {ROOT}/*/journal 2>/dev/null | head -n 1 | sed 's|/journal$||; s|.*/||'"
-        return self._word(f"cat {ROOT}/current 2>/dev/null || {newest}")
+        return self._run_named(self._word(f"cat {ROOT}/current 2>/dev/null || {newest}"))
+
+    def machine_id(self) -> str:
+        """The machine's own ID, empty where it has none (machine-id(5); the second path is that of D-Bus)."""
+        return self._word("cat /etc/machine-id 2>/dev/null || cat /var/lib/dbus/machine-id 2>/dev/null")
 
     def lay(self, program: NodeProgram, plan: bytes) -> None:
         """Put the program's files and the plan onto the node; a program of the same run that lies there already is left as it is.
@@ -167,6 +186,10 @@ class Remote:
         """Run a short verb (status, renew, disarm, mark, pause) and wait for it."""
         return self._ask(shlex.join(["sh", f"{self.home}/program.sh", verb, *arguments]))
 
+    def script(self, text: str) -> CommandResult:
+        """Run a script of the operator's own, whatever it ends with."""
+        return self._ask(text)
+
     def result(self, verb: str) -> str:
         """How a verb's unit ended, as its exit code and a sentence; what is known when it did not end by itself (a reboot, a kill)."""
         unit = f"docker2cri-{verb}.service"
@@ -179,15 +202,15 @@ class Remote:
     def claim(self, me: str, dead: str = "") -> str | None:
         """Take or renew the operator's claim on this node; who holds it instead, or None when it is ours.
 
-        `me` is an Identity. A claim that was not renewed for CLAIM seconds by the node's clock is free, and so is that of `dead`.
+        `me` is an Identity. A claim that was not renewed for CLAIM seconds is free, and so is that of `dead`.
         """
         script = f"""
             umask 077; mkdir -p {CLAIMS}
+            command -v flock >/dev/null || {{ echo 'the program flock does not exist; install util-linux' >&2; exit 1; }}
             exec 8>>{CLAIMS}/lock
             flock -w 5 8 || {{ echo another operator that takes it just now; exit 0; }}
-            now=$(date +%s)
-            if [ -e {CLAIMS}/claim ] && read -r at holder <{CLAIMS}/claim && [ "$holder" != {shlex.quote(me)} ] \\
-                && [ "$holder" != {shlex.quote(dead)} ] && [ $((now - at)) -lt {CLAIM} ]; then
+            {_HOLDER}
+            if [ -n "$holder" ] && [ "$holder" != {shlex.quote(me)} ] && [ "$holder" != {shlex.quote(dead)} ]; then
                 printf '%s\\n' "$holder"
                 exit 0
             fi
@@ -197,8 +220,7 @@ class Remote:
 
     def holder(self) -> str:
         """Who holds the claim now, empty when nobody does."""
-        fresh = f"[ $(($(date +%s) - at)) -lt {CLAIM} ]"
-        return self._word(f'[ -e {CLAIMS}/claim ] && read -r at holder <{CLAIMS}/claim && {fresh} && printf %s "$holder"')
+        return self._word(f'{_HOLDER}\nprintf %s "$holder"')
 
     def release(self, me: str) -> None:
         """Give the claim back, if it is ours."""
@@ -247,6 +269,16 @@ class Remote:
                 next=f"look on the node: df /var/lib; systemctl --version; then docker2cri status {self.node}",
             )
         return done
+
+    def _run_named(self, word: str) -> str:
+        if word and not RUN_NAME.fullmatch(word):
+            raise NodeUnreadable(
+                node=self.node,
+                seen=f"{ROOT}/current names {readable(word.encode())[:200]!r}, which is no run",
+                expected="the name of a run, as docker2cri wrote it",
+                next=f"look on the node: ls -l {ROOT}; cat {ROOT}/current",
+            )
+        return word
 
     def _word(self, script: str) -> str:
         return self._ask(f"{script} || :").stdout.decode("utf-8", "replace").strip()

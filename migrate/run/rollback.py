@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 
 from migrate.errors import ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable, VerificationFailed
 from migrate.facts.redact import mask
 from migrate.plan.inputs import unified
+from migrate.plan.mark import record_of
 from migrate.plan.model import PlannedStep
 from migrate.plan.state import MIGRATED, NEEDS_ATTENTION, ROLLED_BACK, NodeState
 from migrate.plan.steps import ApiStep, HostStep, WriteFile
+from migrate.program.journal import Progress
 from migrate.program.order import rollback_of, undone_alone
 from migrate.run.perform import perform_all
 from migrate.run.remote import LOST
@@ -18,20 +21,50 @@ from migrate.run.work import Overtaken, Stopped, Work
 
 
 def rollback(work: Work, overwrite: frozenset[str] = frozenset()) -> NodeState:
-    """Roll a node back because it was asked for. Everything is looked at before something is done.
+    """Roll a node back because it was asked for. Everything is looked at before something is done; raises as `looked_at`."""
+    found = looked_at(work, overwrite)
+    return found if isinstance(found, NodeState) else roll_back(work, found, exit_code=0)
+
+
+def looked_at(work: Work, overwrite: frozenset[str] = frozenset()) -> NodeState | str:
+    """How a node stands that there is nothing to roll back on, else why one is rolled back that is half-way (empty: it was asked for).
 
     Raises Refused when a file is neither as planned nor as before (unless it is in `overwrite`), and when there is nothing to return to.
     """
     progress = work.progress()
-    if progress.rolled_back:
+    doubt = work.doubt(progress)
+    if progress.rolled_back and not doubt:
         if not work.marked():
             return work.state(ROLLED_BACK, 0, "nothing-to-do", "nothing to do: it is rolled back")
-        return roll_back(work, work.why(progress), exit_code=0)
-    if progress.last is None and work.remote.owner() != work.run:
+        return work.why(progress)
+    if progress.last is None and not doubt and not work.marked() and work.remote.owner() != work.run:
         return work.state(ROLLED_BACK, 0, "nothing-to-do", "nothing to do: this run never touched it")
+    if progress.released is not None:
+        raise work.refuse(
+            f"run {work.run} was released: {progress.released}",
+            "a node that a run holds",
+            f"on the node, after a drain: sh {work.remote.home}/restore.sh --force",
+        )
+    _refuse_pods(work, progress)
     _refuse_other_kubelet(work)
     _refuse_changed_files(work, overwrite)
-    return roll_back(work, "", exit_code=0)
+    return ""
+
+
+def _refuse_pods(work: Work, progress: Progress) -> None:
+    """Pods leave as this machine recorded or as the mark says: a plan file and the node's word are no proof that it was applied here."""
+    if work.lines and not work.switching(progress):
+        return
+    node = work.cluster.read_node(work.node)
+    mark = record_of(node)
+    told = work.recorded and (work.folder.drained(work.plan.host) or (mark is not None and mark.run == work.run))
+    if not told and not node.spec.unschedulable:
+        drain = f"kubectl drain {work.node} --ignore-daemonsets, then the same command"
+        raise work.refuse(
+            f"neither a record on this machine nor a mark of run {work.run} on the Node says how its pods may leave",
+            "a node that is cordoned and drained, for its own rollback",
+            drain if work.recorded else f"{drain}; or docker2cri rollback PLAN {work.plan.host}",
+        )
 
 
 def _refuse_other_kubelet(work: Work) -> None:
@@ -67,7 +100,7 @@ def _refuse_changed_files(work: Work, overwrite: frozenset[str]) -> None:
             planned_text, text = (mask((side or b"").decode("utf-8", "replace")) for side in (after, data))
             changed.append((step.path, unified(planned_text, text, f"{step.path} (planned)", f"{step.path} (now)")))
     if changed:
-        paths = " ".join(f"--overwrite {path}" for path, _ in changed)
+        paths = " ".join(f"--overwrite {shlex.quote(path)}" for path, _ in changed)
         raise work.refuse(
             f"edited since it was planned: {', '.join(path for path, _ in changed)}\n" + "\n".join(diff for _, diff in changed),
             "files as the plan left them, or as they were before",
@@ -91,15 +124,17 @@ def roll_back(work: Work, why: str, *, exit_code: int, code: str = "") -> NodeSt
         if why and progress.direction == "rollback":  # the node did it first, and knows the reason
             why = work.why(progress)
         work.say("note", f"rolls back: {why or 'asked for'}")
-        steps = rollback_of(work.plan, progress)
+        if doubt := work.doubt(progress):
+            work.say("note", f"{doubt}; whatever may have happened is undone")
+        steps = rollback_of(work.plan, None if doubt else progress)
         drained = [planned.step for planned in steps if planned.segment == "rejoin"]
         if drained and (kept := _drained_again(work, drained, why, len(steps))) is not None:
             return kept
-        if why and progress.attention is not None and progress.direction == "rollback":  # the node has just tried by itself
+        if why and progress.attention is not None and progress.direction == "rollback" and not doubt:  # the node has just tried by itself
             return _unfinished(work, why, f"the rollback stopped: {progress.attention}")
-        if not progress.rolled_back and (failed := _on_the_node(work, steps, why)) is not None:
+        if (doubt or not progress.rolled_back) and (failed := _on_the_node(work, steps, why, force=bool(doubt))) is not None:
             return failed
-        return _rejoin(work, steps, why, exit_code, code, switched=work.switching(progress))
+        return _rejoin(work, steps, why, exit_code, code, switched=bool(doubt) or work.switching(progress))
     except Interrupted:
         raise
     except NodeUnreachable as wrong:
@@ -142,14 +177,17 @@ def _as_it_was(work: Work) -> None:
     perform_all(work, undone_alone(work.plan, "rejoin", rollback=True))
 
 
-def _on_the_node(work: Work, steps: Sequence[PlannedStep], why: str) -> NodeState | None:
-    """Run the node's own rollback and follow it; None when the node is rolled back, else that it needs attention."""
+def _on_the_node(work: Work, steps: Sequence[PlannedStep], why: str, *, force: bool) -> NodeState | None:
+    """Run the node's own rollback and follow it; None when the node is rolled back, else that it needs attention.
+
+    `force`: the node was drained before, though its journal may not tell that pods had come.
+    """
     progress = work.progress()
-    work.remote.start("rollback", *(("--force",) if progress.uncordoning else ()))
+    work.remote.start("rollback", *(("--force",) if progress.uncordoning or force else ()))
     for _ in work.entries("rollback", progress.last.seq if progress.last else 0):
         pass
     now = work.progress()
-    if now.rolled_back:
+    if now.rolled_back and not now.doubt:
         return None
     undo = now.undo_failed
     reason = now.attention or (undo.text if undo else None) or work.remote.result("rollback")
@@ -175,6 +213,8 @@ def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, 
             expected="as many pods of each owner Ready as before",
             next=f"docker2cri verify {work.plan.host}",
         )
+    if switched and not work.recorded:
+        return _by_itself(work, notes)
     ran = f"it runs on {source} as before and is verified" if switched else f"it never left {source}"
     now = "; ".join([ran, *notes, *(work.plan.may_differ if not work.plan.moves else ())])
     code = code or work.cause(work.progress())
@@ -182,6 +222,18 @@ def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, 
         return work.state(ROLLED_BACK, 0, code, f"{_then(why)}{now}")
     expected = f"a node on {work.target.title}"
     return work.state(ROLLED_BACK, exit_code, code, why, now=now, expected=expected, next=f"fix what was seen, then: {work.again}")
+
+
+def _by_itself(work: Work, notes: Sequence[str]) -> NodeState:
+    """The node says that it is rolled back; what ran on it before, nobody recorded."""
+    return work.state(
+        ROLLED_BACK,
+        8,
+        "not-recorded",
+        "; ".join(["it is rolled back by its own journal; neither a plan here nor a mark on the Node says what to verify", *notes]),
+        expected=f"a person who looks whether it is Ready with its pods on {work.source_title}",
+        next=f"kubectl get pods -A -o wide --field-selector spec.nodeName={work.node}; then kubectl uncordon {work.node}",
+    )
 
 
 def _then(why: str) -> str:
@@ -196,5 +248,6 @@ def _unfinished(work: Work, why: str, reason: str, now: str = "cordoned, and lef
         f"{_then(why)}{reason}",
         now=now,
         expected=f"a node that is verified on {work.source_title}",
-        next=f"fix what was seen (on the node: sh {work.remote.home}/program.sh status), then: docker2cri rollback {work.plan.host}",
+        next=f"fix what was seen (on the node: sh {work.remote.home}/program.sh status), then: docker2cri rollback {work.plan.host}; "
+        f"or docker2cri release {work.plan.host} --reason TEXT, when a person has looked",
     )

@@ -9,8 +9,8 @@ import msgspec
 
 from migrate.errors import UsageError
 from migrate.plan.model import Plan, dump_plan, load_plan
-from migrate.run.store import put
-from migrate.verify.judge import Before
+from migrate.run.store import file_named, put
+from migrate.verify.judge import Before, decode_before
 
 
 def home() -> Path:
@@ -25,11 +25,11 @@ def run_of(plan: Plan) -> str:
 
 
 class RunFolder:
-    """One run's folder, 0700; files in it are written whole."""
+    """One run's folder, 0700; files in it are written whole. Raises UsageError for a run or a node that is no name of a file."""
 
     def __init__(self, run: str, base: Path | None = None) -> None:
         self.run = run
-        self.path = (base or home()) / run
+        self.path = (base or home()) / file_named(run)
 
     def keep_plan(self, plan: Plan) -> None:
         """Keep the plan that is applied."""
@@ -37,17 +37,21 @@ class RunFolder:
 
     def keep_before(self, node: str, before: Before) -> None:
         """Keep what ran on a node before it was emptied."""
-        self._put(f"{node}.before.json", msgspec.json.encode(before))
+        self._put(f"{file_named(node)}.before.json", msgspec.json.encode(before))
 
     def plan(self) -> Plan | None:
         """The plan of the run, None when this machine never applied it. Raises ValueError for a file that is none."""
         path = self.path / "plan.json"
         return load_plan(path.read_text("utf-8")) if path.exists() else None
 
+    def drained(self, node: str) -> bool:
+        """Whether this machine began to empty the node in this run: what ran there is recorded before."""
+        return (self.path / f"{file_named(node)}.before.json").exists()
+
     def before(self, node: str) -> Before | None:
         """What ran on the node before, None when this machine never saw it."""
-        path = self.path / f"{node}.before.json"
-        return msgspec.json.decode(path.read_bytes(), type=Before) if path.exists() else None
+        path = self.path / f"{file_named(node)}.before.json"
+        return decode_before(path.read_bytes()) if path.exists() else None
 
     def _put(self, name: str, data: bytes) -> None:
         try:

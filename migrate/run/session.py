@@ -6,13 +6,15 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from migrate.errors import ClusterUnreachable, MigrateError, UsageError
+from migrate.errors import ClusterUnreachable, MigrateError, UsageError, contained
 from migrate.facts.capture import Capture
 from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.match import HostWithoutNode, Matched, NodeWithoutHost, machine, match
 from migrate.facts.model import NodeFacts
+from migrate.facts.names import is_host_name, is_object_name
 from migrate.facts.node import facts_from
 from migrate.rules import NodeView
 from migrate.run.gather import gather_nodes
@@ -120,8 +122,17 @@ def _read_cluster(access: Access, *, config_maps: bool = False) -> ClusterFacts:
 
 
 def host_of(node: Node) -> InventoryHost:
-    """A node of the cluster as a host to reach."""
-    addresses = {known.type: known.address for known in reversed(node.status.addresses or ())}
+    """A node of the cluster as a host to reach; a kubelet writes its own addresses, and one that is none is passed over.
+
+    Raises ClusterUnreachable for a name that no API server gives.
+    """
+    if not is_object_name(node.name):
+        raise ClusterUnreachable(
+            seen=f"the API names a node {node.name!r}",
+            expected="names as Kubernetes allows them",
+            next="look at what answers as API server",
+        )
+    addresses = {known.type: known.address for known in reversed(node.status.addresses or ()) if is_host_name(known.address)}
     address = addresses.get("InternalIP") or addresses.get("Hostname") or node.name
     return InventoryHost(node.name, address=address, where="the cluster")
 
@@ -188,7 +199,8 @@ def _joined(
     *,
     named: bool,
 ) -> Look:
-    read = {host: facts_from(capture) for host, capture in captures.items() if isinstance(capture, Capture)}
+    parsed = {host: contained(host, partial(facts_from, capture)) for host, capture in captures.items() if isinstance(capture, Capture)}
+    read = {host: facts for host, facts in parsed.items() if isinstance(facts, NodeFacts)}
     unread = {host.name for host in hosts} - read.keys()
     matches = (
         match([machine(facts, [targets[host].address] if host in targets else []) for host, facts in read.items()], cluster.nodes)
@@ -200,13 +212,14 @@ def _joined(
     machines = []
     for host in hosts:
         reading = captures[host.name]
-        if isinstance(reading, MigrateError):
-            machines.append(
-                Machine(host.name, error=reading, node=cluster.node(host.name) if cluster else None, target=targets.get(host.name))
-            )
+        kept = reading if isinstance(reading, Capture) else None  # also of one that is not understood: to be reported
+        result = parsed[host.name] if isinstance(reading, Capture) else reading
+        if isinstance(result, MigrateError):
+            by_name = cluster.node(host.name) if cluster else None
+            machines.append(Machine(host.name, kept, error=result, node=by_name, target=targets.get(host.name)))
             continue
         node = cluster.node(node_of[host.name]) if cluster and host.name in node_of else None
-        machines.append(Machine(host.name, reading, read[host.name], node, lost.get(host.name), targets.get(host.name)))
+        machines.append(Machine(host.name, kept, result, node, lost.get(host.name), targets.get(host.name)))
     unclaimed = [single for single in matches if isinstance(single, NodeWithoutHost) and single.node not in unread]
     return Look(tuple(machines), cluster, cluster_error, () if named else tuple(node.message for node in unclaimed))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from migrate.errors import MigrateError, VerificationFailed
+from migrate.errors import MigrateError, Refused, VerificationFailed
 from migrate.plan.mark import Mark
 from migrate.plan.state import (
     FAILED,
@@ -12,6 +12,7 @@ from migrate.plan.state import (
     MIGRATED,
     NEEDS_ATTENTION,
     PREPARED,
+    RELEASED,
     ROLLED_BACK,
     ROLLING_BACK,
     SWITCHED,
@@ -22,6 +23,7 @@ from migrate.plan.state import (
 from migrate.plan.steps import Step, VerifyNode, VerifyWorkloads
 from migrate.program.journal import Progress
 from migrate.program.order import rollback_of
+from migrate.run.identify import identify
 from migrate.run.identity import Identity
 from migrate.run.perform import perform
 from migrate.run.work import COMPLETE, Work
@@ -29,7 +31,17 @@ from migrate.run.work import COMPLETE, Work
 
 def verified(work: Work) -> NodeState:
     """Look whether the node and its workloads are on the runtime that the run left it on; exit code 8 when they are not."""
+    identify(work)
     progress = work.progress()
+    if not work.recorded:
+        return work.state(
+            FAILED,
+            8,
+            "not-recorded",
+            f"neither a plan on this machine nor a mark of run {work.run} on the Node says what to verify",
+            expected="the plan that was applied, or the Node's own mark",
+            next=f"docker2cri verify PLAN {work.plan.host}",
+        )
     migrated = progress.direction == "forward" and "switch" in progress.finished
     runtime = work.target.title if migrated else work.source_title
     steps: tuple[Step, ...] = work.plan.of("rejoin") if migrated else tuple(planned.step for planned in rollback_of(work.plan))
@@ -52,34 +64,54 @@ def verified(work: Work) -> NodeState:
 def standing(work: Work) -> NodeState:
     """Where one node stands, why, and the next command; exit code 6 for one that waits for a person."""
     progress = work.progress()
-    if progress.last is None:
-        return work.state(UNTOUCHED, 0, "not-begun", "the plan is laid on the node and nothing has begun")
+    told = work.told_by_program()
+    doubt = told.get("doubt", "") or progress.doubt
     details = {}
     try:
+        identify(work)
         mark = work.marked()
+    except Refused:
+        raise
     except MigrateError as wrong:
         mark, details["api"] = None, f"not read: {wrong.seen}"
-    told = dict(line.split("=", 1) for line in work.remote.verb("status").stdout.decode("utf-8", "replace").splitlines() if "=" in line)
     if told.get("holder"):
         details["acts"] = told["holder"]
     holder = work.remote.holder()
     if holder and not Identity.dead(holder):
         details["operator"] = Identity.words(holder)
     details |= {name: told.get(name, "unknown") for name in ("guard", "gate", "docker", "generation", "last")}
-    return replace(_stands(work, progress, mark), details=details)
+    details |= {"plan": "; ".join(work.told)} if work.told else {}
+    return replace(_stands(work, progress, mark, doubt, there=bool(told)), details=details)
 
 
-def _stands(work: Work, progress: Progress, mark: Mark | None) -> NodeState:
+def _stands(work: Work, progress: Progress, mark: Mark | None, doubt: str, *, there: bool) -> NodeState:
+    """`doubt` is Work.doubt, `there` whether the node has the run's program."""
     host, target, source = work.plan.host, work.target.title, work.source_title
     back, on = f"docker2cri rollback {host}", "docker2cri apply with the same plan, which continues"
     either, why = f"{on}; or {back}", work.why(progress)
+    leave = f"docker2cri release {host} --reason TEXT, when a person has looked"
+    if progress.released is not None:
+        if mark is not None:
+            seen = f"released on the node ({progress.released}) and still marked by this run"
+            return work.state(
+                NEEDS_ATTENTION, 6, "not-uncordoned", seen, next=f"docker2cri release {host} --reason TEXT, which uncordons it"
+            )
+        return work.state(RELEASED, 0, "released", f"released: {progress.released}")
+    if mark is not None and not there:
+        seen = f"the Node is marked by run {work.run}, and nothing of that run lies on the machine"
+        return work.state(NEEDS_ATTENTION, 6, "record-missing", seen, expected=f"{work.remote.home} on the machine", next=leave)
+    if doubt:
+        return work.state(NEEDS_ATTENTION, 6, "journal-broken", doubt, next=f"{back}, which undoes whatever may have happened; or {leave}")
+    if progress.last is None and mark is None:
+        return work.state(UNTOUCHED, 0, "not-begun", "the plan is laid on the node and nothing has begun")
     if progress.rolled_back:
         if mark is not None:
             seen = f"rolled back on the node and still cordoned by this run ({why})"
-            return work.state(NEEDS_ATTENTION, 6, "not-uncordoned", seen, next=f"{back}, which verifies and uncordons it")
+            next_command = f"{back}, which verifies and uncordons it; or {leave}"
+            return work.state(NEEDS_ATTENTION, 6, "not-uncordoned", seen, next=next_command)
         return work.state(ROLLED_BACK, 0, work.cause(progress), f"rolled back ({why})")
     if progress.attention is not None:
-        return work.state(NEEDS_ATTENTION, 6, "left", progress.attention, next=back)
+        return work.state(NEEDS_ATTENTION, 6, "left", progress.attention, next=f"{back}; or {leave}")
     if progress.direction == "rollback":
         return work.state(ROLLING_BACK, 0, work.cause(progress), f"the rollback is not finished ({why})", next=f"{back}, which continues")
     if mark is None and COMPLETE in progress.notes:

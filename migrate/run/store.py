@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from migrate.errors import UsageError
 from migrate.facts import cluster
 from migrate.facts.capture import Capture, dump, load
 from migrate.facts.cluster import ClusterFacts
+from migrate.facts.names import is_file_name
 
 CAPTURE = ".capture.json"
 CLUSTER = "cluster.json"
@@ -22,12 +23,21 @@ def save(directory: Path, captures: Iterable[Capture], facts: ClusterFacts | Non
 
     Each file is there whole or not at all. Raises UsageError with the path that could not be written.
     """
-    texts = {capture.host + CAPTURE: dump(capture) for capture in captures}
+    texts = {file_named(capture.host) + CAPTURE: dump(capture) for capture in captures}
     if facts is not None:
         texts[CLUSTER] = cluster.dump_cluster(facts)
-    for name in texts:
-        if "/" in name or name.startswith("."):
-            raise UsageError(seen=f"{name!r} is no file name", expected="host names without `/`", next="rename the host in the inventory")
+    return put_all(directory, texts)
+
+
+def file_named(name: str) -> str:
+    """The name of a host or a run where it becomes that of a file; raises UsageError for one that leads elsewhere."""
+    if not is_file_name(name):
+        raise UsageError(seen=f"{name!r} is no file name", expected="names without `/`", next="rename the host in the inventory")
+    return name
+
+
+def put_all(directory: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
+    """Write these files of one directory, 0600, each whole or not at all; the paths written. Raises UsageError."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, text in texts.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from migrate.formats.listing import few
 from migrate.run.kube.events import (
     ApiAway,
     DrainBegins,
@@ -32,12 +33,13 @@ def words(event: Event) -> str:
         case PodGone(pod=pod, seconds=seconds):
             return f"{pod} is gone after {seconds:.1f} s"
         case DrainWaits(budgets=budgets, held=held, ending=ending):
-            parts = [*map(str, budgets), *map(str, held), *([f"ending: {', '.join(ending)}"] if ending else [])]
+            parts = [few(map(str, each), joint="; ") for each in (budgets, held) if each]
+            parts += [f"ending: {few(ending)}"] if ending else []
             return f"drain waits: {'; '.join(parts) or 'for the watch'}"
         case VolumesWait(volumes=volumes):
-            return f"waits for volumes: {', '.join(volumes)}"
+            return f"waits for volumes: {few(volumes)}"
         case VerifyWaits(phase=phase, reasons=reasons):
-            return f"verification of the {phase}: {'; '.join(reasons)}"
+            return f"verification of the {phase}: {few(reasons, joint='; ')}"
         case _:
             assert_never(event)
 

@@ -9,19 +9,25 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
+from msgspec.structs import replace
 
-from migrate.errors import MigrateError, NodeUnreachable, Refused
+from migrate.errors import MigrateError, NodeUnreachable, NodeUnreadable, Refused, Restored
+from migrate.facts.cluster import ClusterIdentity
 from migrate.facts.model import NodeFacts
 from migrate.facts.node import facts_from
+from migrate.plan.again import accepted_in, limits_of
+from migrate.plan.build import build_plan
 from migrate.plan.events import Event
 from migrate.plan.mark import Mark, mark_of
 from migrate.plan.model import SEGMENTS, NodePlan
 from migrate.plan.state import LOST, NodeState, Reason
-from migrate.plan.steps import acts, describe, reverse
+from migrate.plan.steps import WaitForCri, acts, describe, reverse
 from migrate.program.journal import Entry, Progress, fold
 from migrate.program.order import HostLine, begun_in, host_lines
+from migrate.rules import Finding, NodeView
 from migrate.run import told
 from migrate.run.gather import probe
+from migrate.run.install import install_again
 from migrate.run.kube.events import Event as ApiEvent
 from migrate.run.kube.evidence import Asked, NodeSays
 from migrate.run.kube.port import ActingCluster
@@ -31,7 +37,7 @@ from migrate.run.runs import RunFolder
 from migrate.sources import Source
 from migrate.sources.table import SOURCES, source_named
 from migrate.targets import Target
-from migrate.verify.judge import Before
+from migrate.verify.judge import Before, decode_before
 
 CAUSES = {  # what began a rollback, by the journal's word
     "asked": "a rollback was asked for",
@@ -49,6 +55,10 @@ class Overtaken(Exception):
     """The node rolled itself back while this operator was away: its guard fired, or it was booted."""
 
 
+class StepFailed(Restored):
+    """A step through the API was not done; the node is rolled back for it."""
+
+
 class Interrupt:
     """Ctrl-C as a wish: it is honoured between steps before the switch, and after the node is finished or rolled back inside it."""
 
@@ -59,7 +69,8 @@ class Interrupt:
 @dataclass
 class Work:
     """Everything that acts on one node; `connect` opens a new connection to it. `stoppable`: the user's wish to stop is heeded;
-    `overtaken` is set by the thread that holds the node.
+    `overtaken` is set by the thread that holds the node; `recorded`, `planned_in` (a Job's `cluster`) and `told`
+    are those of its Job.
     """
 
     plan: NodePlan
@@ -74,6 +85,9 @@ class Work:
     segment: str = ""
     stoppable: bool = False
     overtaken: Exception | None = None
+    recorded: bool = True
+    planned_in: ClusterIdentity | None = None
+    told: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.remote = Remote(self.plan.host, self.run, self.connect, self.clock, self._lost)
@@ -87,7 +101,7 @@ class Work:
     @property
     def again(self) -> str:
         """The command that makes a new plan, with what was accepted in this one."""
-        accepted = {finding.code: finding.accepted for finding in self.plan.findings if finding.accepted is not None}
+        accepted = accepted_in(self.plan)
         options = "".join(f" --accept {shlex.quote(f'{code}={reason}')}" for code, reason in accepted.items())
         sources = {f"{step.bundle.path}@sha256:{step.bundle.sha256}" if step.bundle else "packages" for step in self.plan.installs}
         options += "".join(f" --install {shlex.quote(source)}" for source in sorted(sources))
@@ -115,6 +129,15 @@ class Work:
         """Where the node's own journal says that it stands."""
         return fold(self.remote.journal())
 
+    def told_by_program(self) -> dict[str, str]:
+        """What the node program says of itself (`status`), empty where it does not lie there."""
+        text = self.remote.verb("status").stdout.decode("utf-8", "replace")
+        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+    def doubt(self, progress: Progress) -> str:
+        """Why the journal may tell less than what happened: it is broken, or the machine shows more; empty for a whole one."""
+        return self.told_by_program().get("doubt", "") or progress.doubt
+
     def why(self, progress: Progress) -> str:
         """Why the node was rolled back, or failed on apply, by its own journal; empty when it was neither."""
         if progress.failed is not None:
@@ -140,8 +163,8 @@ class Work:
         return mark if isinstance(mark, Mark) and mark.run == self.run else None
 
     def switching(self, progress: Progress) -> bool:
-        """Whether a step of the switch has begun: only then was the node itself changed."""
-        return begun_in(self.lines, progress, "switch")
+        """Whether a step of the switch has begun, or may have, where the lines are not known: only then was the node itself changed."""
+        return not self.lines or begun_in(self.lines, progress, "switch")
 
     def past(self, segment: str, progress: Progress) -> bool:
         """Whether a step on the node of a later segment has begun."""
@@ -149,10 +172,23 @@ class Work:
         return begun_in(self.lines, progress, *names[names.index(segment) + 1 :])
 
     def before(self) -> Before:
-        """What ran on the node before it was emptied, from this machine's record or the node's; nothing required when nobody kept it."""
+        """What ran on this node before it was emptied, from the node's record or this machine's; nothing required when nobody kept it.
+
+        Raises NodeUnreadable for a record that is none, where this machine has no other.
+        """
         data = self.remote.kept("before.json")
-        kept = msgspec.json.decode(data, type=Before) if data else self.folder.before(self.plan.host)
-        return kept or Before(node=self.node, kubelet="")
+        try:
+            kept = decode_before(data) if data else self.folder.before(self.plan.host)
+        except ValueError as wrong:
+            kept = self.folder.before(self.plan.host) if data else None
+            if kept is None:
+                raise NodeUnreadable(
+                    node=self.plan.host,
+                    seen=f"{self.remote.home}/before.json cannot be used: {wrong}",
+                    expected="what ran there before, as docker2cri wrote it",
+                    next=f"look on the node: less {self.remote.home}/before.json",
+                ) from wrong
+        return replace(kept, node=self.node) if kept else Before(node=self.node, kubelet="")
 
     def keep_before(self, before: Before) -> None:
         """Keep it on the node, and here too."""
@@ -167,9 +203,17 @@ class Work:
         with self.connect() as host:
             return facts_from(probe(host))
 
+    def plan_again(self, view: NodeView, findings: tuple[Finding, ...]) -> NodePlan:
+        """What would be planned now, with the limits and from the sources of this plan."""
+        if self.plan.moves:
+            return build_plan(view, findings, limits_of(self.plan))
+        return install_again(view, findings, self.plan, self.connect)
+
     def asked(self, prefix: str) -> NodeSays:
         """The node as verification asks it."""
-        return Asked(self.remote.trying, prefix)
+        socket = next((planned.step.socket for planned in self.plan.steps if isinstance(planned.step, WaitForCri)), self.target.socket)
+        elsewhere = prefix == self.target.prefix and self.target.addressed and socket != self.target.socket
+        return Asked(self.remote.trying, prefix, f"{self.target.addressed}={shlex.quote(socket)}" if elsewhere else "")
 
     def say(
         self,

@@ -43,9 +43,10 @@ class Source:
     asked for.
 
     What it is on a node: `version` of its daemon, None where it is not known; `data_root`; `images` of its store, `standalone` containers
-    that the kubelet did not make, both empty also where the daemon was not asked; `configured`, the files that it reads; `sandbox_image`
-    and `cgroup_driver`, None where nobody knows; `cni`, the folders of configurations and plugins in force; `network`, its network
-    plugin and what set it; `unread`, why what a plan needs of it is not known, None where all is.
+    that the kubelet did not make, both empty also where the daemon was not asked; `keeps_digests`, whether images have the digests of their
+    registries there; `configured`, the files that it reads; `sandbox_image` and `cgroup_driver`, None where nobody knows;
+    `running_sandbox_images`, the names of those that run, the most frequent first; `cni`, the folders of configurations and plugins in
+    force; `network`, its network plugin and what set it; `unread`, why what a plan needs of it is not known, None where all is.
     """
 
     name: str
@@ -69,9 +70,11 @@ class Source:
     version: Callable[[NodeFacts], str | None]
     data_root: Callable[[NodeFacts], str]
     images: Callable[[NodeFacts], tuple[Image, ...]]
+    keeps_digests: Callable[[NodeFacts], bool]
     standalone: Callable[[NodeFacts], tuple[Container, ...]]
     configured: Callable[[NodeFacts], tuple[str, ...]]
     sandbox_image: Callable[[NodeFacts], str | None]
+    running_sandbox_images: Callable[[NodeFacts], tuple[str, ...]]
     cgroup_driver: Callable[[NodeFacts], str | None]
     cni: Callable[[NodeFacts], tuple[str, tuple[str, ...]]]
     network: Callable[[NodeFacts], Setting]

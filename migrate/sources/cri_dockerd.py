@@ -20,7 +20,7 @@ CNI_IS_DEFAULT = version.Version(0, 2, 5)
 def _sandbox_image(facts: NodeFacts) -> str | None:
     """What the running sandboxes use, else its own flag. The kubelet's flag is not for it, its default follows its build."""
     flag = facts.cri_dockerd.flags.get("pod-infra-container-image") if isinstance(facts.cri_dockerd, CriDockerd) else None
-    return docker.running_sandbox_image(facts) or flag or None
+    return docker.sandbox_image(facts, flag or None)
 
 
 def _network(facts: NodeFacts) -> Setting:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from migrate.facts.model import Container, Docker, Image, Kubelet, NodeFacts
 from migrate.sources import Labels
 
@@ -36,6 +38,11 @@ def images(facts: NodeFacts) -> tuple[Image, ...]:
     return docker.images if (docker := of(facts)) else ()
 
 
+def keeps_digests(facts: NodeFacts) -> bool:
+    """Whether its store is that of a containerd."""
+    return docker.keeps_digests if (docker := of(facts)) else False
+
+
 def standalone(facts: NodeFacts) -> tuple[Container, ...]:
     """Containers that the kubelet did not make."""
     return docker.standalone if (docker := of(facts)) else ()
@@ -46,12 +53,17 @@ def configured(facts: NodeFacts) -> tuple[str, ...]:
     return ("/etc/docker/daemon.json",) if of(facts) else ()
 
 
-def running_sandbox_image(facts: NodeFacts) -> str | None:
-    """The image of the sandboxes that run, where all have the same: it outranks whatever flags say. One by ID alone has no name."""
+def sandbox_image(facts: NodeFacts, flag: str | None) -> str | None:
+    """The image of the sandboxes that run, which outranks whatever a flag says: of several the flag's, else the most frequent."""
+    named = running_sandbox_images(facts)
+    return flag if flag in named or not named else named[0]
+
+
+def running_sandbox_images(facts: NodeFacts) -> tuple[str, ...]:
+    """The images of the sandboxes that run, by name, the most frequent first."""
     docker = of(facts)
-    names = {container.image for container in docker.containers if container.sandbox and container.running} if docker else set()
-    named = {name for name in names if not name.startswith("sha256:")}
-    return named.pop() if len(named) == 1 else None
+    names = Counter(container.image for container in docker.containers if container.sandbox and container.running) if docker else Counter()
+    return tuple(name for name, _ in names.most_common() if not name.startswith("sha256:"))
 
 
 def cgroup_driver(facts: NodeFacts) -> str | None:

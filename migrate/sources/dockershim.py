@@ -13,7 +13,7 @@ from migrate.sources import Socket, Source, docker
 def _sandbox_image(facts: NodeFacts) -> str | None:
     """What the running sandboxes use, else the kubelet's flag."""
     flag = facts.kubelet.flag("pod-infra-container-image") if isinstance(facts.kubelet, Kubelet) else None
-    return docker.running_sandbox_image(facts) or (flag.value if flag else None) or None
+    return docker.sandbox_image(facts, (flag.value if flag else None) or None)
 
 
 def _network(facts: NodeFacts) -> Setting:
@@ -44,9 +44,11 @@ DOCKERSHIM = Source(
     version=docker.version,
     data_root=docker.data_root,
     images=docker.images,
+    keeps_digests=docker.keeps_digests,
     standalone=docker.standalone,
     configured=docker.configured,
     sandbox_image=_sandbox_image,
+    running_sandbox_images=docker.running_sandbox_images,
     cgroup_driver=docker.cgroup_driver,
     cni=lambda facts: (facts.cni.config_dir, facts.cni.bin_dirs),
     network=_network,

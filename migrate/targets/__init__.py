@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
 
 from migrate.facts.model import NodeFacts
 from migrate.facts.origin import Origin
 from migrate.formats.version import Version
 from migrate.targets.bundle import Layout
 from migrate.targets.docker_keys import Key
+from migrate.targets.releases import Release, Retired
 
 JOIN = "+"  # between a target's name and those of its options: `crio+own-defaults`
 
@@ -21,8 +24,9 @@ class Edit:
     `rewrite` makes the new text from the old one (None when the file does not exist) and answers the same text, or None for a file that
     need not exist, to leave it alone; it raises FormatError for a file that it cannot edit with certainty.
     `why` stands beside the diff; `base` is where the old text comes from when the file itself does not exist yet (a packaged unit file
-    that a copy in /etc overrides); `mode` is for a file that is new. `early` files are put before the node is disturbed: the runtime
-    needs them for its first start.
+    that a copy in /etc overrides); `mode` is for a file that is new; `instead` is what to do where the file is in a place that is not
+    written; `values` must be found in what the runtime makes of its files afterwards. `early` files are put before the node is disturbed:
+    the runtime needs them for its first start.
     """
 
     name: str
@@ -32,6 +36,30 @@ class Edit:
     base: str | None = None
     mode: str = "644"
     early: bool = False
+    instead: str = ""
+    values: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A setting that the target has of its own and keeps, though Docker was told, or did, something else.
+
+    `docker_key` is the key of Docker's that is not carried for that, empty for what Docker does by itself; `value` stands in `path`, and
+    `otherwise` is what comes of it. `lost` tells that something depends on Docker's value.
+    """
+
+    docker_key: str
+    name: str
+    value: Any
+    path: str
+    otherwise: str
+    lost: bool = True
+
+    @property
+    def told(self) -> str:
+        """It as a sentence, without secrets."""
+        value = str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
+        return f"{self.name} = {value} in {self.path} stays: {self.otherwise}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +70,17 @@ class TargetOption:
     asked: str
     help: str
     made: Callable[[Target], Target]
+
+
+@dataclass(frozen=True, slots=True)
+class Pinning:
+    """How a target keeps images from the kubelet's garbage collection: by a label of each image, or by a drop-in at `file`.
+
+    `own` are the patterns that its files have already, as they stand between the quotes of a TOML string: the drop-in repeats them.
+    """
+
+    file: str = ""
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +106,15 @@ class Target:
 
     What it does otherwise than Docker: `low_ports_from` is its first version that lets any process bind ports below 1024 and ping, None
     for none; `default_capabilities_dropped` are those that Docker gives and it does not; `takes_short_names` tells that an image name
-    without a registry means Docker Hub; `own_defaults` are limits of its own that the plan leaves in force: what, and what comes of it.
+    without a registry means Docker Hub; `takes_digests` that images can be copied into its store with their digests; `own_defaults` are
+    limits of its own that the plan leaves in force: what, and what comes of it.
     `docker_keys` tell what becomes of each key that Docker was told, those of another name are unknown.
+    `situated` is the target as one node has it: where it listens and keeps its data there. `state` is where it keeps what runs; `addressed`
+    is the variable by which its programs find another socket than their default; `reads` are the files that it makes its configuration of,
+    the main one first, empty where that does not matter; `holds` tells whether a planned value is in a dump of it, `stays` what it has
+    of its own that the plan leaves. `pinning` tells how its version keeps images from the kubelet's garbage collection, None where it
+    cannot, and `pins_since` which versions can. `ends` are the last days on which its project supports a release, `retired` the settings in
+    its files that some release no longer reads.
     `hosts` is the folder that gets a hosts.toml for each registry, None where it reads Docker's own certs.d. `leaves` is what of it a
     rollback does not take away; `layer` tells what serves the kubelet in it, where it is more than that, and `shim` what holds each
     container: its name, and how the runtime speaks to it.
@@ -111,9 +157,24 @@ class Target:
     low_ports_from: tuple[int, int] | None = None
     default_capabilities_dropped: frozenset[str] = frozenset()
     takes_short_names: bool = True
+    takes_digests: bool = True
     own_defaults: Callable[[NodeFacts], tuple[tuple[str, str], ...]] = lambda facts: ()
     leaves: tuple[str, ...] = ()
     layer: str = ""
+    state: str = ""
+    addressed: str = ""
+    situated: Callable[[Target, NodeFacts], Target] = lambda target, facts: target
+    reads: Callable[[NodeFacts], tuple[str, ...]] = lambda facts: ()
+    holds: Callable[[Mapping[str, Any], tuple[str, ...], Any], bool] = lambda dump, key, value: True
+    stays: Callable[[NodeFacts], tuple[Stay, ...]] = lambda facts: ()
+    pinning: Callable[[NodeFacts], Pinning | None] = lambda facts: None
+    pins_since: str = ""
+    ends: Mapping[Release, date] = field(default_factory=dict)
+    retired: tuple[Retired, ...] = ()
+
+    def on(self, facts: NodeFacts) -> Target:
+        """The target as this node has it."""
+        return self.situated(self, facts)
 
 
 def with_options(target: Target, chosen: Collection[str]) -> Target:

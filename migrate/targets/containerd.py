@@ -5,29 +5,36 @@ Sources: containerd docs/cri/config.md, docs/hosts.md, RELEASES.md; behaviour of
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from migrate.facts.model import Containerd, Docker, NodeFacts
+from migrate.facts.containerd_config import merged, merges_deep
+from migrate.facts.model import Containerd, NodeFacts
 from migrate.facts.origin import Origin
-from migrate.formats import FormatError, toml_doc, version
+from migrate.formats import FormatError, version
+from migrate.formats.nested import at
 from migrate.formats.version import Version
-from migrate.targets import Edit, Target
+from migrate.targets import Edit, Pinning, Stay, Target
 from migrate.targets.bundles import CONTAINERD_BUNDLE
+from migrate.targets.containerd_base_spec import PATH, base_spec_edit
+from migrate.targets.containerd_carried import RUNC, carried, handlers, stays
+from migrate.targets.containerd_files import Values, config_edits, files_of, holds, schema
 from migrate.targets.containerd_keys import CONTAINERD_KEYS
-from migrate.targets.host import host_edits
+from migrate.targets.containerd_releases import CONTAINERD_ENDS, CONTAINERD_RETIRED
+from migrate.targets.containerd_schema import CRI_V2, IMAGES_V3, sections
+from migrate.targets.docker_runtimes import docker_runtimes
+from migrate.targets.host import host_edits, host_stays
 from migrate.targets.hosts_toml import hosts_edits
 from migrate.targets.kubelet import kubelet_edits
 from migrate.targets.registries import registries
+from migrate.targets.ulimits import ulimits
 
 SOCKET = "/run/containerd/containerd.sock"
 ENDPOINT = f"unix://{SOCKET}"
 UNIT = "containerd.service"
 CERTS = "/etc/containerd/certs.d"
-RUNC = "io.containerd.runc.v2"
-CRI_V2 = "io.containerd.grpc.v1.cri"
-RUNTIME_V3 = "io.containerd.cri.v1.runtime"
-IMAGES_V3 = "io.containerd.cri.v1.images"
 
 
 def installed(facts: NodeFacts) -> str | None:
@@ -55,109 +62,82 @@ def edits(facts: NodeFacts, origin: Origin) -> tuple[Edit, ...]:
     if not isinstance(found, Containerd):
         return ()
     why = "CRI on, the kubelet's cgroup driver and sandbox image, Docker's registries, runtimes and port behaviour"
-    config = Edit("runtime-config", found.config_path, why, lambda text: _config(text, facts, origin, found))
+    deep = merges_deep(version.parse(found.version).release)
+
+    def wanted(files: dict[str, Mapping[str, Any]]) -> tuple[int, Values]:
+        number = schema(found, files)
+        return number, _changes(facts, origin, found, merged(list(files.values()), deep=deep), number)
+
+    endpoint = f"unix://{found.socket}"
+    config = config_edits(facts, found, why, deep=deep, wanted=wanted)
+    named = any(value == PATH for edit in config for value in edit.values.values())
     return (
-        config,
+        *([base_spec_edit(ulimits(facts))] if named else []),
+        *config,
         *hosts_edits(facts, config_path(found)),
-        *host_edits(facts, ENDPOINT, UNIT),
-        *kubelet_edits(facts, origin, ENDPOINT, UNIT),
+        *host_edits(facts, endpoint, UNIT),
+        *kubelet_edits(facts, origin, endpoint, UNIT),
     )
-
-
-def schema(found: Containerd, values: Mapping[str, Any] | None) -> int:
-    """The schema to write: the file's own, 2 for a header-less file without plugin tables, the newest that all can read for a new file.
-
-    Raises FormatError for a version 3 file under containerd 1.x: 1.6 ignores it silently, 1.7 refuses it.
-    """
-    major = version.parse(found.version).major
-    if values is None:
-        return 3 if major >= 2 else 2
-    declared = int(values.get("version", 1))
-    if declared >= 3 and major < 2:
-        raise FormatError("containerd config", f"containerd {found.version} cannot read `version = {declared}`; write it as version 2")
-    return 2 if declared == 1 and not values.get("plugins") else declared
-
-
-def sections(number: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where a schema keeps the CRI plugin's runtime keys and its image keys."""
-    if number >= 3:
-        return ("plugins", RUNTIME_V3), ("plugins", IMAGES_V3)
-    name = CRI_V2 if number == 2 else "cri"
-    return ("plugins", name), ("plugins", name)
-
-
-def _config(text: str | None, facts: NodeFacts, origin: Origin, found: Containerd) -> str:
-    values = toml_doc.load(text) if text is not None else None
-    number = schema(found, values)
-    changes = _changes(facts, origin, found, values or {}, number)
-    return toml_doc.edit(text or "", {path: value for path, value in changes.items() if _at(values or {}, path) != value})
 
 
 def _changes(facts: NodeFacts, origin: Origin, found: Containerd, values: Mapping[str, Any], number: int) -> dict[tuple[str, ...], Any]:
     runtime, images = sections(number)
-    runc = (*runtime, "containerd", "runtimes", "runc")
-    systemd = origin.cgroup_driver == "systemd"
-    changes: dict[tuple[str, ...], Any] = {}
-    if number >= 2:
-        changes[("version",)] = int(values.get("version", number)) if int(values.get("version", 1)) >= 2 else number
-    changes |= _cri_on(values, number)
-    # SystemdCgroup alone would blank runtime_type in containerd 1.6
-    changes[(*runc, "runtime_type")] = RUNC
-    changes[(*runc, "options", "SystemdCgroup")] = systemd
+    changes: Values = {}
+    for handler in handlers(values, number, docker_runtimes(facts).own):
+        # SystemdCgroup alone would blank runtime_type in containerd 1.6
+        changes[(*handler, "runtime_type")] = at(values, (*handler, "runtime_type")) or RUNC
+        changes[(*handler, "options", "SystemdCgroup")] = origin.cgroup_driver == "systemd"
+    if number < 3 and at(values, (*runtime, "systemd_cgroup")):
+        # with a shim of version 2 the CRI plugin would not load
+        changes[(*runtime, "systemd_cgroup")] = False
     if origin.sandbox_image:
         changes[(*images, "pinned_images", "sandbox") if number >= 3 else (*images, "sandbox_image")] = origin.sandbox_image
     if registries(facts):
         changes |= _config_path(values, found, images)
-    changes |= _cni(origin, found, runtime, number)
-    changes |= _runtimes(facts, runtime, systemd)
-    changes |= _docker_habits(facts, found, runtime, images, values)
-    return changes
-
-
-def _cri_on(values: Mapping[str, Any], number: int) -> dict[tuple[str, ...], Any]:
-    """`disabled_plugins` without CRI; what else stands there is turned into the names that version 2 demands, or refused."""
-    disabled = values.get("disabled_plugins")
-    if not isinstance(disabled, list):
-        return {}
-    kept = [name for name in disabled if name not in ("cri", CRI_V2, RUNTIME_V3, IMAGES_V3)]
-    if number >= 2 and any("." not in str(name) for name in kept):
-        raise FormatError("containerd config", f"disabled_plugins {kept} are short names, which `version = 2` refuses; write the full ones")
-    return {("disabled_plugins",): kept} if kept != disabled else {}
+    changes |= _cni(origin, found, values, runtime, number)
+    return changes | carried(facts, found, values, number)
 
 
 def config_path(found: Containerd) -> str:
     """The folder of hosts.toml files: what is configured already (its first entry), else /etc/containerd/certs.d."""
     loaded = found.loaded if isinstance(found.loaded, Mapping) else {}
     for plugin in (CRI_V2, IMAGES_V3):
-        value = _at(loaded, ("plugins", plugin, "registry", "config_path"))
+        value = at(loaded, ("plugins", plugin, "registry", "config_path"))
         if value:
             return str(value).split(":")[0]
     return CERTS
 
 
 def _config_path(values: Mapping[str, Any], found: Containerd, images: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
-    own = _at(values, (*images, "registry")) or {}
+    own = at(values, (*images, "registry")) or {}
     inline = [name for name in ("mirrors", "configs") if own.get(name)]
     tls = any("tls" in registry for registry in (own.get("configs") or {}).values() if isinstance(registry, Mapping))
     if "mirrors" in inline or tls:
         message = f"its registry.{inline[0]} and config_path exclude each other: CRI would not load; move it to hosts.toml files first"
         raise FormatError("containerd config", message)
-    return {} if own.get("config_path") else {(*images, "registry", "config_path"): config_path(found)}
+    path = own.get("config_path")
+    # from 2.1 on images are pulled by the transfer service, which takes a list of folders for one folder's name
+    listed = version.parse(found.version).major >= 2 and ":" in str(path)
+    return {} if path and not listed else {(*images, "registry", "config_path"): config_path(found)}
 
 
-def _cni(origin: Origin, found: Containerd, runtime: tuple[str, ...], number: int) -> dict[tuple[str, ...], Any]:
+def _cni(origin: Origin, found: Containerd, values: Mapping[str, Any], runtime: tuple[str, ...], number: int) -> dict[tuple[str, ...], Any]:
     """The CNI folders in force where containerd would use others (Debian's package says /usr/lib/cni).
 
-    containerd before 2.1 takes one plugin folder only.
+    containerd before 2.1 takes one plugin folder only. From 2.1 to 2.3 `bin_dir` comes before the default of `bin_dirs`, and CRI does not
+    load with another one beside it (internal/cri/config/config.go, ValidateRuntimeConfig); 2.4 reads it from files of version 2 alone.
     """
-    loaded = _at(found.loaded, (*runtime, "cni")) if isinstance(found.loaded, Mapping) else None
-    in_force: Mapping[str, Any] = loaded if isinstance(loaded, Mapping) else {"conf_dir": "/etc/cni/net.d", "bin_dir": "/opt/cni/bin"}
+    loaded = at(found.loaded, (*runtime, "cni")) if isinstance(found.loaded, Mapping) else None
+    in_force: dict[str, Any] = dict(loaded) if isinstance(loaded, Mapping) else {"conf_dir": "/etc/cni/net.d", "bin_dir": "/opt/cni/bin"}
+    own = at(values, (*runtime, "cni"))
+    if number < 3 or not isinstance(loaded, Mapping):
+        in_force |= own if isinstance(own, Mapping) else {}
     changes: dict[tuple[str, ...], Any] = {}
     if in_force.get("conf_dir") != origin.cni_config_dir:
         changes[(*runtime, "cni", "conf_dir")] = origin.cni_config_dir
     folders = list(origin.cni_bin_dirs)
     if "bin_dirs" in in_force and number >= 3:
-        if in_force["bin_dirs"] != folders:
+        if ([in_force["bin_dir"]] if in_force.get("bin_dir") else in_force["bin_dirs"]) != folders:
             changes[(*runtime, "cni", "bin_dirs")] = folders
     elif len(folders) > 1:
         raise FormatError("containerd config", f"--cni-bin-dir has several folders ({', '.join(folders)}); this containerd takes one")
@@ -166,40 +146,17 @@ def _cni(origin: Origin, found: Containerd, runtime: tuple[str, ...], number: in
     return changes
 
 
-def _runtimes(facts: NodeFacts, runtime: tuple[str, ...], systemd: bool) -> dict[tuple[str, ...], Any]:
-    """Docker's extra runtimes (`runtimes`, `default-runtime`) as runtimes of the runc shim; their arguments are a rule's finding."""
-    settings = facts.daemon_settings
-    changes: dict[tuple[str, ...], Any] = {}
-    extra = settings.get("runtimes")
-    for name, runtime_table in sorted(extra.items()) if isinstance(extra, Mapping) else ():
-        if isinstance(runtime_table, Mapping) and runtime_table.get("path") and name != "runc":
-            where = (*runtime, "containerd", "runtimes", str(name))
-            changes[(*where, "runtime_type")] = RUNC
-            changes[(*where, "options", "BinaryName")] = str(runtime_table["path"])
-            changes[(*where, "options", "SystemdCgroup")] = systemd
-    default = settings.get("default-runtime")
-    if isinstance(default, str) and default not in ("runc", "io.containerd.runc.v2"):
-        changes[(*runtime, "containerd", "default_runtime_name")] = default
-    return changes
-
-
-def _docker_habits(
-    facts: NodeFacts, found: Containerd, runtime: tuple[str, ...], images: tuple[str, ...], values: Mapping[str, Any]
-) -> dict[tuple[str, ...], Any]:
-    """Ports below 1024 and ping for non-root processes as Docker 20.10 and later allows them, and its download limit.
-
-    containerd 1.6 and 1.7 have the options off, 2.0 on (docs/containerd-2.0.md).
-    """
-    changes: dict[tuple[str, ...], Any] = {}
-    docker = version.known(facts.docker.version) if isinstance(facts.docker, Docker) else None
-    if version.parse(found.version).major < 2 and docker and docker.release >= (20, 10):
-        for key in ("enable_unprivileged_ports", "enable_unprivileged_icmp"):
-            if _at(values, (*runtime, key)) is None:
-                changes[(*runtime, key)] = True
-    downloads = facts.daemon_settings.get("max-concurrent-downloads")
-    if isinstance(downloads, int) and _at(values, (*images, "max_concurrent_downloads")) is None:
-        changes[(*images, "max_concurrent_downloads")] = downloads
-    return changes
+def _stays(facts: NodeFacts) -> tuple[Stay, ...]:
+    """What its files say already and keep; nothing where they cannot be read (a rule says so)."""
+    found = facts.containerd
+    if not isinstance(found, Containerd):
+        return ()
+    try:
+        files = files_of(facts, found)
+        deep = merges_deep(version.parse(found.version).release)
+        return (*stays(facts, found, files, schema(found, files), deep=deep), *host_stays(facts, UNIT))
+    except FormatError:
+        return ()
 
 
 def _package(facts: NodeFacts) -> str:
@@ -210,15 +167,31 @@ def _package(facts: NodeFacts) -> str:
     return "containerd" if "containerd" in names or facts.os.id in ("debian", "ubuntu") else "containerd.io"
 
 
-def _at(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    current: Any = values
-    for key in path:
-        if not isinstance(current, Mapping) or key not in current:
-            return None
-        current = current[key]
-    return current
+def _situated(target: Target, facts: NodeFacts) -> Target:
+    """containerd where it listens and keeps its data on this node."""
+    found = facts.containerd
+    if not isinstance(found, Containerd):
+        return target
+    ctr = "ctr" if found.socket == SOCKET else f"ctr -a {shlex.quote(found.socket)}"
+    return replace(
+        target, socket=found.socket, endpoint=f"unix://{found.socket}", data_root=found.root, state=found.state, look=f"{ctr} {_TASKS}"
+    )
 
 
+def pinning(facts: NodeFacts) -> Pinning | None:
+    """By a label of the image, which its CRI plugin passes on since 1.6.22 and 1.7.3 (pkg/cri/store/image at these versions)."""
+    found = version.known(installed(facts) or "")
+    if found is None or found.release < (1, 6):
+        return None
+    return None if found.patch < {(1, 6): 22, (1, 7): 3}.get(found.release, 0) else Pinning()
+
+
+def _configured(facts: NodeFacts) -> tuple[str, ...]:
+    found = facts.containerd
+    return (found.config_path, *found.imports) if isinstance(found, Containerd) else ()
+
+
+_TASKS = "-n k8s.io tasks ls"
 CONTAINERD = Target(
     name="containerd",
     title="containerd",
@@ -232,10 +205,10 @@ CONTAINERD = Target(
     minimum=Version(1, 6, 0),
     read=lambda facts: facts.containerd,
     installed=installed,
-    configured=lambda facts: (facts.containerd.config_path,) if isinstance(facts.containerd, Containerd) else (),
+    configured=_configured,
     stored=lambda facts: frozenset(facts.containerd.images) if isinstance(facts.containerd, Containerd) else frozenset(),
     containers=lambda facts: facts.containerd.tasks if isinstance(facts.containerd, Containerd) else 0,
-    look="ctr -n k8s.io tasks ls",
+    look=f"ctr {_TASKS}",
     decisive=("containerd version", "containerd config dump", f"systemctl show {UNIT}"),
     program="containerd",
     packages="containerd.io containerd",
@@ -256,4 +229,14 @@ CONTAINERD = Target(
     copies=2,  # its layers as they came, and unpacked
     low_ports_from=(2, 0),
     layer="its CRI plugin, namespace k8s.io",
+    state="/run/containerd",
+    addressed="CONTAINERD_ADDRESS",
+    situated=_situated,
+    reads=_configured,
+    holds=holds,
+    stays=_stays,
+    pinning=pinning,
+    pins_since="1.6.22 and 1.7.3",
+    ends=CONTAINERD_ENDS,
+    retired=CONTAINERD_RETIRED,
 )

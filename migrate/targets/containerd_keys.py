@@ -17,7 +17,9 @@ CONTAINERD_KEYS: Mapping[str, Key] = {
     **COMMON,
     "registry-mirrors": Key(Fate.CARRIED, "becomes certs.d/docker.io/hosts.toml, in the same order, Docker Hub last"),
     "insecure-registries": Key(Fate.CARRIED, "each host becomes a hosts.toml that tries HTTPS unverified, then HTTP"),
-    "default-ulimits": Key(Fate.CARRIED, "becomes limits of containerd.service, which containers inherit"),
+    "default-ulimits": Key(
+        Fate.CARRIED, "becomes rlimits of base_runtime_spec, from which containers are made; containerd keeps its own limits"
+    ),
     "proxies": _PROXY,
     **dict.fromkeys(PROXIES, _PROXY),
     "runtimes": Key(Fate.CARRIED, "each becomes an entry below containerd.runtimes"),

@@ -12,21 +12,26 @@ from typing import Any
 
 from migrate.facts.model import Crio, Docker, NodeFacts, Unreadable
 from migrate.facts.origin import Origin
-from migrate.formats import toml_doc, version
+from migrate.formats import FormatError, toml_doc, version
+from migrate.formats.nested import at
 from migrate.formats.version import Version
-from migrate.targets import Edit, Target, TargetOption
+from migrate.targets import Edit, Stay, Target, TargetOption
 from migrate.targets.bundles import CRIO_BUNDLE
 from migrate.targets.containers import DATA_ROOT, containers_edits
+from migrate.targets.crio_drop_in import OWN, drop_in, pinning
 from migrate.targets.crio_keys import CRIO_KEYS
-from migrate.targets.host import host_edits
+from migrate.targets.docker_runtimes import docker_runtimes
+from migrate.targets.host import host_edits, host_stays
 from migrate.targets.kubelet import kubelet_edits
+from migrate.targets.ulimits import KEY, readable_ulimits, ulimits
 
 # A kubelet before 1.29 finds CRI-O's statistics by this very path (kubernetes PR 118704)
 SOCKET = "/var/run/crio/crio.sock"
 ENDPOINT = f"unix://{SOCKET}"
 UNIT = "crio.service"
 FOLDERS = ("/etc/crio/", "/etc/containers/")
-DROP_IN = "/etc/crio/crio.conf.d/99-docker2cri.conf"
+DROP_IN = f"/etc/crio/crio.conf.d/99-{OWN}.conf"
+ULIMITS = ("crio", "runtime", "default_ulimits")
 # moby oci/caps/defaults.go; CRI-O leaves out the last five (internal/config/capabilities)
 CRIO_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE", "KILL")
 LOST_CAPABILITIES = ("NET_RAW", "SYS_CHROOT", "MKNOD", "AUDIT_WRITE", "SETFCAP")
@@ -90,12 +95,20 @@ def edits(facts: NodeFacts, origin: Origin, *, keep_docker_defaults: bool = True
     if facts.crio is None:
         return ()
     changes = _changes(facts, origin, version.parse(facts.crio.version), keep_docker_defaults)
+    own = drop_in(facts, facts.crio, changes)
     why = "the kubelet's cgroup driver and sandbox image, Docker's runtimes" + (", capabilities and limits" if keep_docker_defaults else "")
     prepared = (
-        Edit("runtime-config", DROP_IN, why, partial(_set, changes), early=True),
+        Edit("runtime-config", own, why, partial(_set, changes), early=True, values=changes),
         *containers_edits(facts),
     )
-    return (*prepared, *host_edits(facts, ENDPOINT, UNIT), *kubelet_edits(facts, origin, ENDPOINT, UNIT))
+    endpoint = f"unix://{facts.crio.socket}"
+    return (*prepared, *host_edits(facts, endpoint, UNIT), *kubelet_edits(facts, origin, endpoint, UNIT))
+
+
+def holds(dump: Mapping[str, Any], key: tuple[str, ...], value: Any) -> bool:
+    """Whether a value is in what `crio config` prints, which leaves out what is at its default."""
+    found = at(dump, key)
+    return found is None or bool(found == value)
 
 
 def _set(changes: Changes, text: str | None) -> str:
@@ -112,7 +125,7 @@ def _changes(facts: NodeFacts, origin: Origin, found: Version, keep: bool) -> Ch
     changes |= _runtimes(facts)
     if origin.sandbox_image:
         changes[("crio", "image", "pause_image")] = origin.sandbox_image
-    changes |= _network(facts, origin)
+    changes |= _network(facts, origin) | _ulimits(facts)
     if keep:
         changes |= _docker_defaults(facts, found)
     return changes
@@ -133,21 +146,19 @@ def _docker_defaults(facts: NodeFacts, found: Version) -> Changes:
 
 
 def _runtimes(facts: NodeFacts) -> Changes:
-    """runc as under Docker (CRI-O 1.31 and later would take crun), and Docker's extra runtimes; their arguments are a rule's finding."""
+    """runc as under Docker (CRI-O 1.31 and later would take crun), and Docker's extra runtimes; their arguments are a rule's finding.
+
+    Raises FormatError for a default that is a shim and has no entry yet.
+    """
     runtime = ("crio", "runtime")
-    settings = facts.daemon_settings
-    default = settings.get("default-runtime")
-    name = default if isinstance(default, str) and default != "io.containerd.runc.v2" else "runc"
-    changes: Changes = {(*runtime, "default_runtime"): name}
-    extra = settings.get("runtimes")
-    found = (
-        {str(key): table for key, table in extra.items() if isinstance(table, Mapping) and table.get("path")}
-        if isinstance(extra, Mapping)
-        else {}
-    )
-    for key in sorted({"runc", *found}):
+    dockers = docker_runtimes(facts)
+    loaded = facts.crio.loaded if facts.crio and isinstance(facts.crio.loaded, Mapping) else {}
+    if dockers.shim and dockers.shim not in loaded.get("crio", {}).get("runtime", {}).get("runtimes", {}):
+        raise FormatError("crio.conf", f"Docker's default runtime {dockers.shim} is a shim and has no entry below runtimes: add it by hand")
+    changes: Changes = {(*runtime, "default_runtime"): dockers.default or dockers.shim or "runc"}
+    for key, path in sorted({"runc": "", **dockers.own}.items()):
         where = (*runtime, "runtimes", key)
-        changes[(*where, "runtime_path")] = str(found[key]["path"]) if key in found else ""
+        changes[(*where, "runtime_path")] = path
         changes[(*where, "runtime_type")] = "oci"
     return changes
 
@@ -160,6 +171,28 @@ def _network(facts: NodeFacts, origin: Origin) -> Changes:
     if isinstance(name, str) and name:
         changes[(*network, "cni_default_network")] = name
     return changes
+
+
+def _ulimits(facts: NodeFacts) -> Changes:
+    """Docker's limits of containers beside those that CRI-O has of its own; without them containers inherit CRI-O's."""
+    own = _own_ulimits(facts)
+    more = [limit.text for limit in ulimits(facts) if limit.name not in own]
+    return {ULIMITS: [*own.values(), *more]} if more else {}
+
+
+def _own_ulimits(facts: NodeFacts) -> dict[str, str]:
+    loaded = facts.crio.loaded if facts.crio else None
+    listed = at(loaded, ULIMITS)
+    return {str(text).partition("=")[0]: str(text) for text in listed} if isinstance(listed, list) else {}
+
+
+def _stays(facts: NodeFacts) -> tuple[Stay, ...]:
+    """The limits of containers and the proxies that CRI-O has of its own."""
+    own = _own_ulimits(facts)
+    path = facts.crio.config_path if facts.crio else ""
+    pairs = [(own[limit.name], limit.text) for limit in readable_ulimits(facts) if limit.name in own]
+    kept = [Stay(KEY, ".".join(ULIMITS), mine, path, f"Docker's is {dockers}") for mine, dockers in pairs if mine != dockers]
+    return (*kept, *host_stays(facts, UNIT))
 
 
 def _low_ports_under_docker(facts: NodeFacts) -> bool:
@@ -175,6 +208,14 @@ def _with_own_defaults(target: Target) -> Target:
         default_capabilities_dropped=frozenset(LOST_CAPABILITIES),
         own_defaults=own_defaults,
     )
+
+
+def _situated(target: Target, facts: NodeFacts) -> Target:
+    """CRI-O where it listens and keeps its images on this node."""
+    if facts.crio is None:
+        return target
+    endpoint = f"unix://{facts.crio.socket}"
+    return replace(target, socket=facts.crio.socket, endpoint=endpoint, data_root=facts.crio.root, look=f"crictl -r {endpoint} ps")
 
 
 OWN_DEFAULTS = TargetOption(
@@ -220,5 +261,12 @@ CRIO = Target(
     tools=(("skopeo", "skopeo"), ("crictl", "cri-tools")),
     temporary="/var/tmp",  # skopeo 1.9.3 takes no other, whatever TMPDIR says (observed; containers/image internal/tmpdir)
     takes_short_names=False,
+    takes_digests=False,
+    state="/var/run/crio",
+    situated=_situated,
+    holds=holds,
+    stays=_stays,
+    pinning=pinning,
+    pins_since="1.28",
     leaves=("the empty iptables chain KUBE-HOSTPORTS and the jumps to it stay until the next boot",),
 )

@@ -17,7 +17,7 @@ CRIO_KEYS: Mapping[str, Key] = {
     **COMMON,
     "registry-mirrors": Key(Fate.CARRIED, "becomes mirrors of docker.io in registries.conf.d, in the same order, Docker Hub last"),
     "insecure-registries": Key(Fate.CARRIED, "each host becomes a [[registry]] with insecure = true in registries.conf.d"),
-    "default-ulimits": Key(Fate.CARRIED, "becomes limits of crio.service, which containers inherit"),
+    "default-ulimits": Key(Fate.CARRIED, "becomes default_ulimits; CRI-O keeps its own limits"),
     "proxies": _PROXY,
     **dict.fromkeys(PROXIES, _PROXY),
     "runtimes": Key(Fate.CARRIED, "each becomes an entry below crio.runtime.runtimes"),

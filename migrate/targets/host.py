@@ -5,37 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from migrate.facts.model import Docker, NodeFacts
-from migrate.formats import unit_file, yaml_doc
-from migrate.targets import Edit
-from migrate.targets.registries import daemon_proxies, proxy_lines
+from migrate.facts.model import NodeFacts
+from migrate.facts.redact import mask
+from migrate.formats import FormatError, unit_file, yaml_doc
+from migrate.targets import Edit, Stay
+from migrate.targets.proxies import docker_proxies, unit_proxies
 
 CRICTL = "/etc/crictl.yaml"
 MODULES = ("overlay", "br_netfilter")
 # dockerd set these at each start (libnetwork); Kubernetes needs them (kubernetes.io container-runtimes page)
 SYSCTLS = ("net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables", "net.ipv4.ip_forward")
-LIMITS = {
-    "core": "LimitCORE",
-    "cpu": "LimitCPU",
-    "data": "LimitDATA",
-    "fsize": "LimitFSIZE",
-    "locks": "LimitLOCKS",
-    "memlock": "LimitMEMLOCK",
-    "msgqueue": "LimitMSGQUEUE",
-    "nice": "LimitNICE",
-    "nofile": "LimitNOFILE",
-    "nproc": "LimitNPROC",
-    "rss": "LimitRSS",
-    "rtprio": "LimitRTPRIO",
-    "rttime": "LimitRTTIME",
-    "sigpending": "LimitSIGPENDING",
-    "stack": "LimitSTACK",
-}
 
 
 def host_edits(facts: NodeFacts, endpoint: str, unit: str) -> tuple[Edit, ...]:
-    """crictl.yaml, boot-time modules and sysctls, and the runtime unit's proxy and limits drop-ins. Raises FormatError."""
-    return (*_kernel_edits(facts), _crictl_edit(endpoint), *_proxy_edit(facts, unit), *_limits_edit(facts, unit))
+    """crictl.yaml, boot-time modules and sysctls, and the runtime unit's proxy drop-in. Raises FormatError."""
+    return (*_kernel_edits(facts), _crictl_edit(endpoint), *_proxy_edit(facts, unit))
 
 
 def _kernel_edits(facts: NodeFacts) -> tuple[Edit, ...]:
@@ -58,43 +42,36 @@ def _crictl_edit(endpoint: str) -> Edit:
 
 
 def _proxy_edit(facts: NodeFacts, unit: str) -> tuple[Edit, ...]:
-    lines = proxy_lines(facts, "docker.service")
-    told = daemon_proxies(facts)
-    variables = {name: value for name, value, _ in lines} | dict(told)
-    own = {name for name, _, _ in proxy_lines(facts, unit)}
-    missing = {name: value for name, value in variables.items() if name not in own}
+    own = {variable.kind for variable in unit_proxies(facts, unit)}
+    missing = [variable for variable in docker_proxies(facts) if variable.kind not in own]
     if not missing:
         return ()
-    content = unit_file.render_dropin({"Service": [("Environment", _assignment(name, value)) for name, value in missing.items()]})
-    given = facts.docker.told("proxies") if isinstance(facts.docker, Docker) else None
-    source = ", ".join(dict.fromkeys((*(place.path for _, _, place in lines), *([given.where] if told and given else ()))))
+    lines = [("Environment", _assignment(variable.name, variable.value)) for variable in missing]
+    content = unit_file.render_dropin({"Service": lines})
+    source = ", ".join(dict.fromkeys(variable.place.path if variable.place else variable.where for variable in missing))
     why = f"pulls went through the proxy of {source}; {unit} does not inherit it"
     # as readable as the file it comes from: a proxy URL may hold a password
-    modes = {facts.files[place.path].mode for _, _, place in lines if place.path in facts.files}
+    files = [facts.files.get(variable.place.path) if variable.place else None for variable in missing]
+    mode = min(file.mode if file else "600" for file in files)
     path = f"/etc/systemd/system/{unit}.d/docker2cri-proxy.conf"
-    return (Edit("proxy", path, why, lambda text: content, mode=min(modes, default="600")),)
+    return (Edit("proxy", path, why, lambda text: content, mode=mode),)
+
+
+def host_stays(facts: NodeFacts, unit: str) -> tuple[Stay, ...]:
+    """The proxies that the runtime's unit has of its own."""
+    try:
+        own = {variable.kind: variable for variable in unit_proxies(facts, unit)}
+        docker = docker_proxies(facts)
+    except FormatError:  # its edit is refused
+        return ()
+    pairs = [(variable, own[variable.kind]) for variable in docker if variable.kind in own]
+    return tuple(
+        Stay(variable.name, mine.name, mask(mine.value), mine.where, f"Docker's is {mask(variable.value)}")
+        for variable, mine in pairs
+        if mine.value != variable.value
+    )
 
 
 def _assignment(name: str, value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{name}={escaped}"'
-
-
-def _limits_edit(facts: NodeFacts, unit: str) -> tuple[Edit, ...]:
-    ulimits = facts.daemon_settings.get("default-ulimits")
-    if not isinstance(ulimits, Mapping):
-        return ()
-    lines = []
-    for name, limit in sorted(ulimits.items()):
-        if name in LIMITS and isinstance(limit, Mapping):
-            soft, hard = (_limit(limit.get(key, limit.get(key.lower()))) for key in ("Soft", "Hard"))
-            lines.append((LIMITS[name], f"{soft}:{hard}"))
-    if not lines:
-        return ()
-    content = unit_file.render_dropin({"Service": lines})
-    why = f"containers had these limits from Docker's default-ulimits; under CRI they inherit {unit}'s"
-    return (Edit("ulimits", f"/etc/systemd/system/{unit}.d/docker2cri-limits.conf", why, lambda text: content),)
-
-
-def _limit(value: Any) -> str:
-    return "infinity" if value in (-1, None) else str(int(value))

@@ -13,7 +13,8 @@ from typing import Any
 from migrate.facts.kubelet_table import BOOLEANS, DOCKERSHIM_FLAGS, DOCKERSHIM_LAST, gone, knows_field
 from migrate.facts.model import Kubelet, NodeFacts, Place
 from migrate.facts.origin import Origin
-from migrate.formats import env_file, flags, quantity, unit_file, version, words, yaml_doc
+from migrate.formats import FormatError, env_file, flags, quantity, unit_file, version, words, yaml_doc
+from migrate.formats.number import whole
 from migrate.targets import Edit
 
 HARD_TIES = ("Requires", "Requisite", "BindsTo", "PartOf")
@@ -89,11 +90,14 @@ def _flag_edits(facts: NodeFacts, kubelet: Kubelet, change: FlagChange) -> tuple
 
 
 def home_of(kubelet: Kubelet, name: str) -> Place:
-    """Where a flag is written: where it wins now, else in the variable that installers keep for it, else on the command line itself."""
+    """Where a flag is written: where it wins now, else in the variable that installers keep for it, else in the last one that holds flags,
+    else on the command line itself.
+    """
     if flag := kubelet.flag(name):
         return flag.place
     known = {place.variable: place for place in kubelet.variables}
-    return next((known[name] for name in PREFERRED_VARIABLES if name in known), kubelet.start)
+    others = [place for place in kubelet.variables if any(flag.place == place for flag in kubelet.flags)]
+    return next((known[name] for name in PREFERRED_VARIABLES if name in known), others[-1] if others else kubelet.start)
 
 
 def _why_flags(kubelet: Kubelet, change: FlagChange) -> str:
@@ -175,7 +179,10 @@ def _log_rotation(facts: NodeFacts, kubelet: Kubelet) -> dict[tuple[str, ...], A
         changes[("containerLogMaxSize",)] = quantity.as_quantity(quantity.docker_size(str(options["max-size"])))
     if "max-file" in options and kubelet.setting("container-log-max-files", "containerLogMaxFiles").place is None:
         # the kubelet refuses fewer than 2, Docker allows 1
-        changes[("containerLogMaxFiles",)] = max(2, int(str(options["max-file"])))
+        files = whole(options["max-file"])
+        if files is None:
+            raise FormatError("quantity", f"log-opts max-file {str(options['max-file'])[:40]!r} is no number")
+        changes[("containerLogMaxFiles",)] = max(2, files)
     return changes
 
 

@@ -1,18 +1,21 @@
-"""Docker's registry settings as a target needs them: mirrors of Docker Hub, insecure registries, certificate authorities, proxies."""
+"""Docker's registry settings as a target needs them: mirrors of Docker Hub, insecure registries, certificate authorities."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from migrate.facts.model import Docker, NodeFacts, Place
-from migrate.formats import FormatError, env_file, image_ref, unit_file
+from migrate.facts.model import Docker, NodeFacts
+from migrate.formats import FormatError, image_ref
+from migrate.formats.nested import at, table
+from migrate.targets.proxies import Differing
 
 DOCKER_CERTS = "/etc/docker/certs.d/"
 HUB = "docker.io"
 HUB_SERVER = "https://registry-1.docker.io"
-PROXY_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+ALWAYS_INSECURE = frozenset({"127.0.0.0/8", "::1/128"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Registry:
 def registries(facts: NodeFacts) -> tuple[Registry, ...]:
     """What Docker on this node does differently from its defaults, by registry.
 
+    What the daemon reports comes first; what its file and flags add to it follows, as it would with Docker's next start.
     `registry-mirrors` hold for Docker Hub only; a mirror without a scheme is https; an insecure entry that is a CIDR names no registry, so
     the registries of images on this node inside it stand for it (Docker 20.10 registry/config.go; 127.0.0.0/8 is always insecure).
     Certificates are those of /etc/docker/certs.d/NAME, by which Docker also knows a mirror of that name.
@@ -40,11 +44,10 @@ def registries(facts: NodeFacts) -> tuple[Registry, ...]:
         return ()
     settings = facts.daemon_settings
     found: dict[str, Registry] = {}
-    mirrors = tuple(url if "://" in url else f"https://{url}" for url in _texts(settings, "registry-mirrors"))
-    if mirrors:
+    if mirrors := tuple(dict.fromkeys((*(_reported_mirrors(docker) or ()), *_mirrors(settings)))):
         found[HUB] = Registry(HUB, mirrors)
-    for entry in _texts(settings, "insecure-registries"):
-        for name in _inside(entry, docker) if "/" in entry else (entry,):
+    for entry in dict.fromkeys((*_texts(settings, "insecure-registries"), *(_reported_insecure(docker) or ()))):
+        for name in _inside(entry, docker) if is_range(entry) else (insecure_host(entry),):
             found[name] = Registry(name, insecure=True)
     for path, _ in sorted(facts.files.items()):
         if path.startswith(DOCKER_CERTS) and path.endswith(".crt"):
@@ -58,6 +61,24 @@ def registries(facts: NodeFacts) -> tuple[Registry, ...]:
     return tuple(found.values())
 
 
+def is_range(entry: str) -> bool:
+    """Whether an entry of `insecure-registries` is a range of addresses, as dockerd takes it (moby registry/config.go)."""
+    try:
+        ipaddress.ip_network(_without_scheme(entry), strict=False)
+    except ValueError:
+        return False
+    return "/" in _without_scheme(entry)
+
+
+def insecure_host(entry: str) -> str:
+    """The `host[:port]` of an entry of `insecure-registries`: dockerd takes a scheme away, with a warning."""
+    return _without_scheme(entry).partition("/")[0]
+
+
+def _without_scheme(entry: str) -> str:
+    return re.sub(r"\Ahttps?://", "", entry, flags=re.IGNORECASE).rstrip("/")
+
+
 def half_pairs(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
     """Client certificates without their key and keys without their certificate, as (registry, path)."""
     whole = {path for registry in registries(facts) for pair in registry.clients for path in pair}
@@ -68,37 +89,43 @@ def _named(path: str) -> str:
     return path.removeprefix(DOCKER_CERTS).partition("/")[0]
 
 
-def proxy_lines(facts: NodeFacts, unit: str) -> tuple[tuple[str, str, Place], ...]:
-    """The proxy variables of a unit as (name, value, place), those in force last; empty when there are none. Raises FormatError.
-
-    Files named by EnvironmentFile= come after the unit's own Environment= and win over it, later ones over earlier (systemd.exec(5)).
-    """
-    found = facts.unit(unit)
-    if found is None:
-        return ()
-    texts = [(path, facts.files[path].text) for path in found.files if path in facts.files]
-    lines = (
-        [
-            (variable.name, variable.value, Place(variable.path, variable.line))
-            for variable in unit_file.environment(unit_file.merge(texts[0], texts[1:]))
-        ]
-        if texts
-        else []
-    )
-    for path in found.environment_files:
-        # a file without them may be as odd as it likes
-        if (file := facts.files.get(path)) and any(name in file.text for name in PROXY_NAMES):
-            lines += [(variable.name, variable.value, Place(path, variable.line)) for variable in env_file.parse(file.text)]
-    return tuple(line for line in lines if line[0] in PROXY_NAMES)
+def differing_registries(facts: NodeFacts) -> Iterator[Differing]:
+    """Where the daemon reports other mirrors or insecure registries than its file and flags give it."""
+    docker = facts.docker
+    if not isinstance(docker, Docker):
+        return
+    settings = facts.daemon_settings
+    told = _mirrors(settings)
+    reports = _reported_mirrors(docker)
+    if reports is not None and reports != told:
+        yield _differing(docker, "registry-mirrors", told, reports)
+    insecure = _reported_insecure(docker)
+    entries = tuple(_without_scheme(entry) for entry in _texts(settings, "insecure-registries"))
+    if insecure is not None and set(insecure) != set(entries) - ALWAYS_INSECURE:
+        yield _differing(docker, "insecure-registries", entries, insecure)
 
 
-def daemon_proxies(facts: NodeFacts) -> tuple[tuple[str, str], ...]:
-    """`proxies` of daemon.json, or dockerd's flags of these names (Docker 23 and later), as environment variables, which they override."""
-    proxies = facts.daemon_settings.get("proxies")
-    if not isinstance(proxies, Mapping):
-        return ()
-    names = (("http-proxy", "HTTP_PROXY"), ("https-proxy", "HTTPS_PROXY"), ("no-proxy", "NO_PROXY"))
-    return tuple((variable, str(proxies[key])) for key, variable in names if key in proxies)
+def _differing(docker: Docker, key: str, told: Sequence[str], reports: Sequence[str]) -> Differing:
+    given = docker.told(key)
+    return Differing(key, ", ".join(told), given.where if given else "", ", ".join(reports))
+
+
+def _mirrors(settings: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(url if "://" in url else f"https://{url}" for url in _texts(settings, "registry-mirrors"))
+
+
+def _reported_mirrors(docker: Docker) -> tuple[str, ...] | None:
+    mirrors = at(docker.info, ("RegistryConfig", "Mirrors"))
+    return tuple(str(url).rstrip("/") for url in mirrors) if isinstance(mirrors, list) else None
+
+
+def _reported_insecure(docker: Docker) -> tuple[str, ...] | None:
+    config = table(docker.info, "RegistryConfig")
+    ranges = config.get("InsecureRegistryCIDRs")
+    if not config or not isinstance(ranges, list):
+        return None
+    hosts = [str(name) for name, index in table(config, "IndexConfigs").items() if at(index, ("Secure",)) is False]
+    return (*hosts, *(str(each) for each in ranges if str(each) not in ALWAYS_INSECURE))
 
 
 def _texts(settings: Mapping[str, object], key: str) -> tuple[str, ...]:
@@ -108,7 +135,7 @@ def _texts(settings: Mapping[str, object], key: str) -> tuple[str, ...]:
 
 def _inside(cidr: str, docker: Docker) -> tuple[str, ...]:
     try:
-        network = ipaddress.ip_network(cidr, strict=False)
+        network = ipaddress.ip_network(_without_scheme(cidr), strict=False)
     except ValueError:
         return ()
     names = set()

@@ -23,3 +23,8 @@ def target_named(name: str) -> Target | None:
         return with_options(found, chosen) if found else None
     except ValueError:
         return None
+
+
+def runtime_title(runtime: str) -> str:
+    """What people call the runtime of a kubelet's endpoint; the name itself where no target is that runtime."""
+    return next((target.title for target in TARGETS if target.runtime == runtime), runtime)

@@ -8,17 +8,18 @@ that runs in the new runtime, or at least is none of those that ran before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
 
-from migrate.facts.api import Metadata
+from migrate.facts.api import decode
 from migrate.facts.cluster import ClusterFacts, Node, Owner
 from migrate.facts.live import LiveNode, LivePod
+from migrate.facts.names import is_namespace
 from migrate.facts.pod import Pod
 from migrate.facts.resolve import resolve
-from migrate.plan.drain import EVICT, PodDecision
+from migrate.formats.listing import few
+from migrate.formats.rfc3339 import seconds
 from migrate.verify.network import Reach
 
 HOSTNAME = "kubernetes.io/hostname"
@@ -26,10 +27,13 @@ HOPELESS = ("ErrImageNeverPull", "InvalidImageName")  # waiting reasons that do 
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
-    """A pod that stays with the node and was Ready: its name when it is static, else its DaemonSet (`DaemonSet ops/portal`)."""
+    """A pod that stays with the node and was Ready: its name, its topmost owner (`DaemonSet ops/portal`), and its controller, by which
+    another pod takes its place (empty for a static one).
+    """
 
     pod: str
     owner: str
+    controller: str = ""
 
 
 class EvictedWorkload(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +49,7 @@ class Before(msgspec.Struct, frozen=True, kw_only=True):
     """What has to be so again. `containers` are the container IDs of the node's pods, `notes` what is not required, and why.
 
     `excused` are owners and pods under accepted findings, `driver` is the kubelet's cgroup driver (empty when it is not known), `reach`
-    what answered on the node.
+    what answered on the node, `smoke_failed` the checks of the smoke pod that failed before anything was disturbed (None: nobody tried).
     """
 
     node: str
@@ -57,15 +61,28 @@ class Before(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     driver: str = ""
     reach: Reach = Reach()
+    smoke_failed: tuple[str, ...] | None = None
+
+
+def decode_before(data: bytes) -> Before:
+    """A record that was kept; raises ValueError for one that is none, or whose namespaces are none (msgspec.DecodeError is one)."""
+    before = decode(data, Before)
+    if wrong := [name for name in namespaces(before) if not is_namespace(name)]:
+        raise ValueError(f"{wrong[0][:100]!r} is no namespace")
+    return before
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What the node says of itself: when its kubelet started (seconds since the epoch, by the node's clock) and the IDs of the containers
     that run in the runtime to be seen (without prefix), None where it was not asked.
+
+    `restarts` counts how often systemd had to start the kubelet again, `ended` is the last error that it logged before it ended.
     """
 
     kubelet_started: float
     running: frozenset[str] | None = None
+    restarts: int = 0
+    ended: str = ""
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,40 +106,6 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 Verdict: TypeAlias = Pending | Passed | Failed
 
 
-def snapshot(facts: ClusterFacts, node: str, decisions: Iterable[PodDecision], accepted: Iterable[str] = ()) -> Before:
-    """What to compare with, taken before the first pod is evicted; `decisions` as classified, `accepted` the subjects of accepted findings.
-
-    Not required afterwards: pods that were not Ready, finished ones, those under accepted findings, and evicted pods that nobody owns.
-    """
-    subjects, actions = frozenset(accepted), {decision.pod: decision.action for decision in decisions}
-    expected, evicted, notes, excused = [], [], [], []
-    for pod in facts.pods_on(node):
-        owner = owner_of(facts, pod)
-        if pod.finished or pod.metadata.deletion_timestamp is not None:
-            continue
-        if {f"Pod {pod.key}", owner, facts.owner_of(pod.metadata)} & subjects:
-            excused += [pod.key, owner]
-            notes.append(f"{pod.key} is not required: a finding on it was accepted")
-        elif not pod.ready:
-            notes.append(f"{pod.key} is not required: it was not Ready before")
-        elif actions.get(pod.key) != EVICT:
-            expected.append(Expected(pod=pod.key, owner=owner))
-        elif pod.metadata.controller is None:
-            notes.append(f"{pod.key} is not required: nothing owns it")
-        else:
-            evicted.append((owner, pod))
-    here = facts.node(node)
-    return Before(
-        node=node,
-        kubelet=here.status.node_info.kubelet_version if here else "",
-        expected=tuple(expected),
-        workloads=tuple(_workloads(facts, here, evicted)),
-        containers=tuple(sorted(container for pod in facts.pods_on(node) for container in _ids(pod))),
-        excused=tuple(dict.fromkeys(excused)),
-        notes=tuple(notes),
-    )
-
-
 def owner_of(facts: ClusterFacts, pod: Pod) -> str:
     """Who has to have the pod back: its topmost owner, the Job where that is a CronJob, `Pod ...` for a static or bare pod."""
     if pod.mirror or (controller := pod.metadata.controller) is None:
@@ -138,11 +121,8 @@ def judge_node(before: Before, node: LiveNode | None, pods: Iterable[LivePod], e
     reasons = [*_node_reasons(node, evidence, prefix)]
     hopeless: list[str] = []
     for expected in before.expected:
-        found = [
-            pod
-            for pod in here
-            if pod.key == expected.pod or (expected.owner.startswith("DaemonSet ") and _daemonset(pod) == expected.owner)
-        ]
+        itself = [pod for pod in here if pod.key == expected.pod and not pod.finished]
+        found = itself or [pod for pod in here if expected.controller and controller_of(pod) == expected.controller]
         lacks = [_lack(pod, before, evidence, prefix) for pod in found]
         if not found:
             reasons.append(
@@ -153,8 +133,9 @@ def judge_node(before: Before, node: LiveNode | None, pods: Iterable[LivePod], e
         elif all(lacks):
             reasons.append(f"{found[0].key}: {lacks[0]}")
             hopeless += [f"{pod.key}: {pod.trouble}" for pod in found if any(word in pod.trouble for word in HOPELESS)]
-    excused = [pod for pod in here if {pod.key, _daemonset(pod)} & set(before.excused) and not pod.ready]
-    notes = (*before.notes, *(f"{pod.key} is not Ready: {pod.trouble}" for pod in excused))
+    excused = [pod for pod in here if {pod.key, controller_of(pod)} & set(before.excused) and not pod.ready]
+    troubled = few((f"{pod.key}: {pod.trouble}" for pod in excused), joint="; ")
+    notes = (*before.notes, *([f"not Ready and not required: {troubled}"] if excused else ()))
     return Failed(reasons=tuple(hopeless)) if hopeless else _verdict(reasons, notes)
 
 
@@ -170,7 +151,7 @@ def judge_workloads(before: Before, facts: ClusterFacts, node: LiveNode | None, 
     for workload in before.workloads:
         reasons += _workload_reasons(workload, facts, before.node)
     for pod in pods:
-        old = [container for container in _ids(pod) if not container.startswith(prefix)]
+        old = [container for container in container_ids(pod) if not container.startswith(prefix)]
         excused = {pod.key, owner_of(facts, pod)} & set(before.excused)
         if old and not pod.finished and not pod.leaving and not excused:
             reasons.append(f"{pod.key} runs on another runtime: {old[0][:24]}")
@@ -188,12 +169,15 @@ def _verdict(reasons: list[str], notes: tuple[str, ...]) -> Verdict:
 
 def _node_reasons(node: LiveNode, evidence: Evidence, prefix: str) -> Iterator[str]:
     version = node.status.node_info.container_runtime_version
+    if evidence.restarts and (node.ready != "True" or not version.startswith(prefix)):
+        times = "once" if evidence.restarts == 1 else f"{evidence.restarts} times"
+        yield f"the kubelet ended and systemd started it again {times}; its last error: {evidence.ended or 'none in its journal'}"
     beat = next((condition.last_heartbeat_time for condition in node.status.conditions or () if condition.type == "Ready"), None)
     if not version.startswith(prefix):
         yield f"the node reports {version or 'no runtime'}, not {prefix}"
     if node.ready != "True":
         yield _not_ready(node)
-    elif beat is None or seconds(beat) < int(evidence.kubelet_started):
+    elif beat is None or _seconds(beat) < int(evidence.kubelet_started):
         yield "the node's Ready is older than the start of its kubelet"
 
 
@@ -206,7 +190,7 @@ def _not_ready(node: Node) -> str:
 
 def _lack(pod: LivePod, before: Before, evidence: Evidence, prefix: str) -> str:
     """What a pod lacks to be back, empty when nothing."""
-    ids = [*_ids(pod)]
+    ids = [*container_ids(pod)]
     if not ids or not all(container.startswith(prefix) for container in ids):
         return pod.trouble or f"no container of {prefix} yet"
     if evidence.running is not None and not all(container.removeprefix(prefix) in evidence.running for container in ids):
@@ -231,58 +215,34 @@ def _workload_reasons(workload: EvictedWorkload, facts: ClusterFacts, node: str)
     wanted = workload.ready if replicas is None else min(workload.ready, replicas)
     ready = [pod for pod in pods if pod.ready]
     if len(ready) < wanted:
-        others = ", ".join(f"{pod.metadata.name} {pod.status.phase} on {pod.spec.node_name or 'no node'}" for pod in pods if not pod.ready)
+        others = few(f"{pod.metadata.name} {pod.status.phase} on {pod.spec.node_name or 'no node'}" for pod in pods if not pod.ready)
         yield f"{workload.owner}: {len(ready)} of {wanted} pods Ready" + (f" ({others})" if others else "")
     here = sum(1 for pod in ready if pod.spec.node_name == node)
     if here < min(workload.here, wanted):
         yield f"{workload.owner}: {here} of {min(workload.here, wanted)} pods that can run on this node only are Ready"
 
 
-def _workloads(facts: ClusterFacts, node: Node | None, evicted: Iterable[tuple[str, Pod]]) -> Iterator[EvictedWorkload]:
-    ours: dict[str, list[Pod]] = {}
-    for owner, pod in evicted:
-        ours.setdefault(owner, []).append(pod)
-    ready: dict[str, int] = {}
-    for pod in facts.pods:
-        if pod.ready and not pod.finished:
-            owner = owner_of(facts, pod)
-            ready[owner] = ready.get(owner, 0) + 1
-    for owner, pods in sorted(ours.items()):
-        here = sum(1 for pod in pods if node is not None and _pinned(facts, node, pod))
-        yield EvictedWorkload(owner=owner, namespace=pods[0].metadata.namespace, ready=ready[owner], here=here)
-
-
-def _pinned(facts: ClusterFacts, node: Node, pod: Pod) -> bool:
-    """Whether the pod can run on this node only: a volume on its disk, or a node selector that no other node meets."""
-    claims = (volume.persistent_volume_claim for volume in pod.spec.volumes or ())
-    volumes = [facts.claimed_volume(pod.metadata.namespace, claim.claim_name) for claim in claims if claim]
-    if any(volume is not None and (volume.spec.local or volume.spec.host_path) for volume in volumes):
-        return True
-    selector = pod.spec.node_selector or {}
-    return bool(selector) and not any(_meets(other.metadata, selector) for other in facts.nodes if other.name != node.name)
-
-
-def _meets(metadata: Metadata, selector: dict[str, str]) -> bool:
-    labels = metadata.labels or {}
-    return all(labels.get(key) == value for key, value in selector.items())
-
-
-def _daemonset(pod: Pod) -> str:
-    owner = pod.metadata.controller
-    return f"DaemonSet {pod.metadata.namespace}/{owner.name}" if owner and owner.kind == "DaemonSet" else ""
+def controller_of(pod: Pod) -> str:
+    """The controller by which another pod takes its place, `ReplicaSet shop/web`; empty for a static or bare pod."""
+    owner = None if pod.mirror else pod.metadata.controller
+    return f"{owner.kind} {pod.metadata.namespace}/{owner.name}" if owner else ""
 
 
 def _named(owner: Owner) -> str:
     return f"{owner.kind} {owner.metadata.namespace}/{owner.metadata.name}"
 
 
-def _ids(pod: Pod) -> Iterator[str]:
+def container_ids(pod: Pod) -> Iterator[str]:
+    """The IDs of its containers, each with the prefix of its runtime."""
     return (status.container_id for status in pod.status.container_statuses or () if status.container_id)
 
 
-def seconds(text: str) -> float:
-    """Seconds since the epoch of an RFC 3339 time; raises ValueError."""
-    return datetime.fromisoformat(text).timestamp()
+def _seconds(beat: str) -> float:
+    """When a heartbeat was; one that is no time was never."""
+    try:
+        return seconds(beat)
+    except ValueError:
+        return 0.0
 
 
 resolve(Before)

@@ -5,13 +5,14 @@ Both are looked at before and after in the same way, from the node itself; what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from migrate.facts.cluster import Node
 from migrate.facts.model import Kubelet, NodeFacts
 from migrate.facts.pod import Pod
+from migrate.formats.listing import few
 
 ANY = ("", "0.0.0.0", "::")
 DOMAIN = "cluster.local"  # what kubeadm sets where nobody says otherwise
@@ -67,14 +68,22 @@ def host_ports(pod: Pod, node: Node | None) -> Iterator[Port]:
 
 def remembered(looked: Reach, network: Network) -> tuple[Reach, tuple[str, ...]]:
     """What answered, which is what has to answer again; and what is not required, and why."""
-    why = "it did not answer before" if network.tool else "the node has neither bash nor socat nor nc to connect with"
-    notes = [f"hostPort {port} is not required: {why}" for port in looked.ports if port not in network.open]
+    closed = [str(port) for port in looked.ports if port not in network.open]
+    toolless = "not looked at (the node has neither bash nor socat nor nc to connect with)"
+    told = ("hostPort did", "hostPorts did", "not answer before") if network.tool else ("hostPort is", "hostPorts are", toolless)
+    notes = [*not_required(closed, *told)]
     if looked.resolver is None:
         notes.append("DNS is not checked: the kubelet names no clusterDNS")
     elif not network.resolves:
         notes.append(f"DNS is not checked: {looked.resolver.address} did not resolve {looked.resolver.name} before")
     kept = tuple(port for port in looked.ports if port in network.open)
     return Reach(ports=kept, resolver=looked.resolver if network.resolves else None), tuple(notes)
+
+
+def not_required(names: Sequence[str], one: str, more: str, what: str) -> Iterator[str]:
+    """What was not as it should be before, in one line, where there is any: `2 pods were not ready before; not required: a, b`."""
+    if names:
+        yield f"{len(names):,} {one if len(names) == 1 else more} {what}; not required: {few(names)}"
 
 
 def required(reach: Reach, pods: Iterable[Pod], node: Node | None) -> Reach:

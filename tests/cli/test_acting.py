@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -10,6 +11,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from rich.console import Console
 
 from migrate import __version__
 from migrate.cli import act
@@ -24,7 +27,7 @@ from .test_commands import PROGRAM
 
 TOLD = Event(at=1.0, type="wait", run="r", node="w1", segment="rejoin", text="verify A: not yet", data={"seconds": 3.0, "bound": 120})
 ENDED = NodeState(node="w1", state=MIGRATED, exit_code=0, reason=Reason(code="verified", seen="verified"))
-REACH = ReachOptions(None, None, None, None, (), None, "paramiko", None, False, None)
+REACH = ReachOptions(None, None, None, None, (), None, "paramiko", None, False, None, 120)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +97,28 @@ def test_events_on_standard_output_leave_it_open(capsys: pytest.CaptureFixture[s
         show.tell(TOLD)
     print("{}")
     assert [line.get("type") for line in lines(capsys.readouterr().out)] == ["version", "wait", None]
+
+
+HOSTILE = "[/x] [red]x[/red] \x1b]0;title\x07\x1b]52;c;cm0gLXJm\x07\x9b31m\u202epassword: Planted-Pa55\rok"
+HARMLESS = "[/x] [red]x[/red] password: REDACTED"
+
+
+def test_what_a_node_says_is_neither_markup_nor_an_order_nor_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "events"
+    path.write_text("of a run before")
+    path.chmod(0o644)
+    event = Event(at=1.0, type="step.start", node="w1[bold]", segment="[x]", text=HOSTILE, data={"cause": HOSTILE})
+    with Show(str(path), live=True) as show:
+        show.tell(event)
+        console = Console(file=io.StringIO(), width=200, force_terminal=True)
+        console.print(show._table())
+        show.tell(replace(event, type="node.end", status=HOSTILE))
+    drawn = console.file.getvalue()  # type: ignore[attr-defined]
+    assert drawn.split() == ["w1[bold]", "[x]", *drawn.split()[2:3], *HARMLESS.split()]
+    assert path.stat().st_mode & 0o777 == 0o600
+    told = [line for line in lines(path.read_text("utf-8")) if line["type"] != "version"]
+    assert [(line["text"], line["data"]) for line in told] == [(HARMLESS, {"cause": HARMLESS})] * 2
+    assert all(letter not in capsys.readouterr().err for letter in ("Planted", "\x9b", "\u202e", "\x07"))
 
 
 def test_events_that_cannot_be_written_are_refused_before_anything_is_done(tmp_path: Path) -> None:

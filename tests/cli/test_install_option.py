@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -9,11 +10,18 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from migrate.cli.act import _question
-from migrate.run.operate import Job
+from migrate.cli.question import question
+from migrate.plan.again import strays
+from migrate.plan.model import load_plan
+from migrate.plan.steps import Drain, InstallRuntime, StopPods
+from migrate.run.install import install_again
+from migrate.run.owned import Job
+from migrate.run.ports import Host
 from tests.node.scratch import planned
 from tests.node.test_install import PLAN
+from tests.plan.test_install import view
 
 from .test_commands import offline
 
@@ -75,6 +83,49 @@ def test_a_tarball_that_nobody_vouches_for_is_refused(tmp_path: Path, name: str)
 
 def test_what_is_asked_before_it_is_applied() -> None:
     install, move = Job(PLAN, "r", "crio"), Job(planned("crio")[0], "r", "crio")
-    assert _question([install], "CRI-O") == "Install on lab-w1 what a move to CRI-O needs?"
-    assert _question([move], "CRI-O") == "Move lab-w8 to CRI-O?"
-    assert _question([move, install], "CRI-O") == "Move lab-w8 to CRI-O, and install on lab-w1 what a move to CRI-O needs?"
+    assert question([install], "CRI-O") == "Install on lab-w1 what a move to CRI-O needs?"
+    assert question([move], "CRI-O") == "Move lab-w8 to CRI-O?"
+    assert question([move, install], "CRI-O") == "Move lab-w8 to CRI-O, and install on lab-w1 what a move to CRI-O needs?"
+
+
+def test_what_was_chosen_is_told_before_it_is_asked() -> None:
+    plan = planned("crio")[0]
+    accepted = dataclasses.replace(plan.findings[0], code="D2C104", accepted="moved next week")
+    steps = []
+    for one in plan.steps:
+        step = one.step
+        if isinstance(step, Drain):
+            step = replace(step, policy=replace(step.policy, force=True, timeout=30))
+        if isinstance(step, StopPods):
+            step = replace(step, timeout=50, kill=True)
+        steps.append(replace(one, step=step))
+    bold = replace(plan, findings=(accepted,), steps=tuple(steps))
+    jobs = [Job(bold, "r", "crio"), Job(replace(bold, host="w2"), "r", "crio"), Job(replace(plan, host="w3"), "r", "crio")]
+    assert question(jobs, "CRI-O") == (
+        "accepted D2C104 (moved next week): lab-w8, w2\ndrain with --force: lab-w8, w2\n"
+        "containers that have not ended after 50 s are killed: lab-w8, w2\n"
+        "drain 30 s (default 600 s): lab-w8, w2\nstop 50 s (default 600 s): lab-w8, w2\n"
+        "Move lab-w8, w2, w3 to CRI-O?"
+    )
+
+
+def test_an_installation_is_planned_again_from_the_same_tarball(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    offline("plan", "lab-w1", "--to", "crio", "--install", summed(tarball(tmp_path)), "--out", str(plan))
+    (node,) = load_plan(plan.read_text()).nodes
+    seen, found = view()
+
+    def nobody() -> Host:
+        raise AssertionError("no package manager is asked for a tarball")
+
+    fresh = install_again(seen, found, node, nobody)
+    assert strays(node, fresh, seen.facts) == ()
+    (one,) = node.steps
+    assert isinstance(one.step, InstallRuntime)
+    assert one.step.bundle is not None
+    evil = dataclasses.replace(one.step.bundle.files[0], path="/etc/cron.d/evil")
+    bundle = replace(one.step.bundle, files=(evil, *one.step.bundle.files[1:]))
+    edited = replace(node, steps=(replace(one, step=replace(one.step, bundle=bundle)),))
+    (line,) = strays(edited, install_again(seen, found, edited, nobody), seen.facts)
+    assert line.startswith("prepare: `install CRI-O: 5 files of ")
+    assert "/etc/cron.d/evil" in line

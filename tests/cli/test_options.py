@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import pytest
 
 from migrate.cli import cli
 from migrate.cli.act import Acting
+from migrate.cli.docker_options import DockerOptions
 from migrate.cli.options import Judging, ReachOptions
 from migrate.cli.output import ReportForm
+from migrate.cli.plan import NO_CLUSTER
 from migrate.cli.saying import Saying
 from migrate.errors import UsageError
+from migrate.facts.cluster import ClusterIdentity
+from migrate.limits import Limits
 from migrate.plan.build import build_plan
-from migrate.plan.limits import Limits
-from migrate.plan.model import NodePlan
+from migrate.plan.model import NodePlan, load_plan
 from migrate.report.write import FORMS
 from migrate.rules import Finding, NodeView
 from migrate.run.ports import HostTarget
-from migrate.run.session import ReadingOptions
+from migrate.run.session import Look, ReadingOptions, _offline
 from tests.captured import BUNDLE
 from tests.cli.test_commands import run
 from tests.cli.test_states import FakeOperator, typed
@@ -32,30 +36,47 @@ from tests.cli.test_states import live as live
 from tests.cli.test_states import saved as saved
 
 CLI = Path(__file__).resolve().parents[2] / "migrate" / "cli"
-VALUES = (ReachOptions, ReadingOptions, Judging, Limits, Saying, Acting)
+VALUES = (DockerOptions, ReachOptions, ReadingOptions, Judging, Limits, Saying, Acting)
 ANYWHERE = {"help", "debug"}
 REACH = {
     *("inventory", "kubeconfig", "context", "user", "key_files", "ssh_config", "ssh_backend", "host_key_checking"),
-    *("ask_become_pass", "become_password_file"),
+    *("ask_become_pass", "become_password_file", "command_timeout"),
 }
-REPORT = {"form", "out", "no_headers", "show_info", "fail_on", "waive", "waivers", "color"}
+REPORT = {"min_confidence", "form", "out", "no_headers", "show_info", "fail_on", "waive", "waivers", "color"}
+DOCKER = {"docker_names", "docker_cert_path"}
 TARGET = {"target", "crio_defaults"}
 JUDGE = TARGET | {"accept", "next_kubernetes"}
 HAS = {
-    "inspect": REACH | REPORT | JUDGE | {"forks", "config_maps", "offline", "with_files"},
-    "scan": REPORT | TARGET | {"live", "kubeconfig", "context", "all_workloads", "values"},
+    "inspect": REACH | REPORT | JUDGE | DOCKER | {"sizes"} | {"forks", "config_maps", "offline", "with_files"},
+    "scan": REPORT
+    | TARGET
+    | {
+        "live",
+        "kubeconfig",
+        "context",
+        "all_workloads",
+        "values",
+        "sets",
+        "kube_version",
+        "no_render",
+        "exclude",
+        "gitignore",
+        "kubernetes",
+    },
     "plan": REACH
     | JUDGE
-    | {"forks", "config_maps", "offline", "color", "form", "out", "install", "no_diff", "checked"}
-    | {"guard", "drain_timeout", "verify_timeout", "cri_timeout"},
-    "apply": REACH | {"form", "yes", "events", "serial", "on_failure"},
-    "rollback": REACH | {"form", "yes", "events", "overwrite"},
+    | {"forks", "config_maps", "offline", "color", "form", "out", "install", "no_diff", "max_in_flight", "checked"}
+    | {"guard", "drain_timeout", "stop_timeout", "verify_timeout", "cri_timeout"},
+    "apply": REACH | {"form", "yes", "events", "check", "digest", "serial", "on_failure"},
+    "release": REACH | {"form", "yes", "events", "reason", "force"},
+    "rollback": REACH | {"form", "yes", "events", "check", "overwrite"},
     "status": REACH | {"form"},
     "verify": REACH | {"form"},
-    "capture": REACH | {"forks", "config_maps", "out"},
+    "capture": REACH | DOCKER | {"sizes"} | {"forks", "config_maps", "out"},
     "report": REPORT | {"comparing", "anonymize", "key"},
-    "explain": REACH | TARGET | {"forks", "offline", "color"},
+    "explain": REACH | TARGET | DOCKER | {"forks", "offline", "color"},
     "schema": set(),
+    "rbac": set(),
 }
 
 
@@ -78,6 +99,9 @@ def test_commands_about_live_nodes_refuse_other_options(command: str, option: st
         (("plan", "--check", "p", "--to", "crio"), "--to", "plan --check"),
         (("plan", "--check", "p", "--guard", "60"), "--guard", "plan --check"),
         (("explain", "D2C301", "--forks", "3"), "--forks", "explain D2C301"),
+        (("inspect", "--docker", "default", "--forks", "3"), "--forks", "inspect --docker"),
+        (("capture", "--docker", "default", "--out", "x", "--config-maps"), "--config-maps", "capture --docker"),
+        (("explain", "stack", "--docker", "default", "--to", "crio"), "--to", "explain stack --docker"),
         (("explain", "--user", "x"), "--user", "explain"),
         (("scan", "x", "--context", "x"), "--context", "scan PATH"),
         (("scan", "--live", "--values", "x"), "--values", "scan --live"),
@@ -186,9 +210,9 @@ def test_limits_come_into_the_plan_by_their_options(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("migrate.plan.build.build_plan", spied)
     typed("plan", "lab-w1", "--from", str(BUNDLE))
-    given = ("--guard", "60", "--drain-timeout", "70", "--verify-timeout", "80", "--cri-timeout", "9")
+    given = ("--guard", "60", "--drain-timeout", "70", "--stop-timeout", "75", "--verify-timeout", "80", "--cri-timeout", "9")
     typed("plan", "lab-w1", "--from", str(BUNDLE), *given)
-    assert made == [Limits(), Limits(guard=60, drain=70, verify_node=80, verify_workloads=80, cri=9)]
+    assert made == [Limits(), Limits(guard=60, drain=70, stop=75, verify_node=80, verify_workloads=80, cri=9)]
 
 
 FORM = "text|json"
@@ -285,3 +309,16 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     )
     code = f"import sys, migrate.cli; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("uid", ["", "8e6b9a3e"])
+def test_a_plan_that_names_no_cluster_is_told_when_it_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uid: str) -> None:
+    def live(access: object, names: Sequence[str], *given: object) -> Look:
+        seen = _offline(str(BUNDLE), names)
+        assert seen.cluster is not None
+        return dataclasses.replace(seen, cluster=msgspec.structs.replace(seen.cluster, identity=ClusterIdentity(uid=uid)))
+
+    monkeypatch.setattr("migrate.run.session.look", live)
+    done = typed("plan", "lab-w1", "--out", str(tmp_path / "plan.json"))
+    assert (str(NO_CLUSTER) in done.stderr) is (uid == "")
+    assert load_plan((tmp_path / "plan.json").read_text()).cluster.uid == uid

@@ -87,7 +87,7 @@ def test_what_is_not_there_is_usage(tmp_path: Path) -> None:
     assert run("no-such-file", cwd=tmp_path) == (
         2,
         "",
-        "no-such-file: no such file or folder\n  expected: files, folders, or - for standard input\n  next: ls no-such-file\n",
+        "no-such-file: no such file or folder\n  expected: files, folders, or - for standard input\n  next: ls .\n",
     )
 
 
@@ -115,6 +115,24 @@ def test_a_document_over_16_mib_is_said_and_the_next_one_judged(tmp_path: Path) 
     assert [found["location"]["line"] for found in json.loads(out)["findings"]] == [17_009]
 
 
+def test_a_list_from_a_pipe_that_breaks_off_is_judged_up_to_there() -> None:
+    one = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "x" * 900_000}]}}
+    volumes = [{"name": "s", "hostPath": {"path": "/var/run/docker.sock"}}]
+    text = json.dumps({"apiVersion": "v1", "items": [one, {**one, "spec": {"volumes": volumes, "containers": []}}, one, one]}, indent=4)
+    line = text[: text.index("docker.sock")].count("\n") + 1
+    code, out, err = run("-", "-o", "json", stdin=text)
+    assert (code, err) == (3, "")
+    assert [found["location"]["line"] for found in json.loads(out)["findings"]] == [line]
+    code, out, err = run("-", "-o", "json", stdin=text[:-200])
+    assert code == 3
+    assert [found["location"]["line"] for found in json.loads(out)["findings"]] == [line]
+    at = text.rindex("{", 0, text.rindex('"apiVersion"'))
+    assert err == (
+        f"<stdin>:{text[:at].count(chr(10)) + 1}: a List that breaks off; its last item was not judged\n"
+        "  expected: a file that can be read\n  next: kubectl get all,cm -A -o json | docker2cri scan -\n"
+    )
+
+
 def test_links_are_not_followed_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "repo").mkdir()
     (tmp_path / "other").mkdir()
@@ -124,7 +142,16 @@ def test_links_are_not_followed_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "repo" / "gone.yaml").symlink_to(tmp_path / "nowhere")
     (tmp_path / "repo" / ".git").mkdir()
     (tmp_path / "repo" / ".git" / "a.yaml").write_text(SOCKET)
-    assert run("repo", cwd=tmp_path)[0] == 0
+    code, out, err = run("repo", "-o", "json", cwd=tmp_path)
+    assert code == 4
+    assert err == (
+        "repo: nothing in it could be read: it has no file of a kind that is read\n"
+        "  expected: a file that can be read\n  next: ls -l repo\n"
+    )
+    assert json.loads(out)["not_checked"][1:3] == [
+        {"what": "1 path", "reason": "a folder of a tool: repo/.git"},
+        {"what": "3 paths", "reason": "a link to a folder or to nothing, which is not followed: repo/gone.yaml, repo/loop, repo/other"},
+    ]
 
 
 def test_bytes_that_are_no_text_are_a_finding() -> None:
@@ -172,14 +199,24 @@ def test_a_waiver_of_no_rule_is_told() -> None:
 
 def test_a_chart_without_helm_is_judged_by_its_text() -> None:
     report = document("chart", cwd=FIXTURES)
+    who = "DaemonSet {{ .Release.Name }}-agent"
+    nobody = "which no container mounts"
+    no_type = "; without a type the kubelet makes a directory there when the socket is gone"
     assert said(report) == [
-        "chart/values.yaml:1:1 D2C301 chart chart: its text has `/var/run/docker.sock`",
-        "chart/templates/daemonset.yaml:21:13 D2C302 chart chart: its text has `/var/lib/docker`",
-        "chart/templates/daemonset.yaml:14:13 D2C304 chart chart: its text has `privileged: true`",
-        "chart/templates/daemonset.yaml:9:7 D2C305 chart chart: its text has `hostPID: true`",
+        f"chart/templates/daemonset.yaml:18:13 D2C301 {who}: hostPath /var/run/docker.sock (no type), {nobody}{no_type}",
+        f"chart/templates/daemonset.yaml:21:13 D2C302 {who}: hostPath /var/lib/docker (no type), {nobody}",
+        f"chart/templates/daemonset.yaml:14:13 D2C304 {who}: container agent is privileged",
+        "chart/values.yaml:1:1 D2C318 file values.yaml: socket: /var/run/docker.sock",
         "chart/Chart.yaml:1:1 D2C702 chart chart: helm is not installed",
     ]
-    assert report["notes"] == ["chart: by its text, helm is not installed"]
+    assert not_checked(report)["1 chart"] == "read by its files, helm is not installed: chart"
+    other = document("chart", "--set", "socket=/srv/x", "--no-render", cwd=FIXTURES)
+    assert [found["code"] for found in other["findings"]] == ["D2C302", "D2C304", "D2C318"]
+    assert not_checked(other)["1 chart"] == "read by its files, --no-render was given: chart"
+
+
+def not_checked(report: dict[str, Any]) -> dict[str, str]:
+    return {told["what"]: told["reason"] for told in report["not_checked"]}
 
 
 def test_a_chart_is_rendered_where_helm_is(helm: str, tmp_path: Path) -> None:
@@ -192,7 +229,8 @@ def test_a_chart_is_rendered_where_helm_is(helm: str, tmp_path: Path) -> None:
         f"chart/templates/daemonset.yaml:21 D2C302 {who}: hostPath /var/lib/docker (no type), {nobody} (as rendered)",
         f"chart/templates/daemonset.yaml:14 D2C304 {who}: container agent is privileged (as rendered)",
     ]
-    assert report["notes"] == ["chart: helm template"]
+    assert report["notes"] == []
+    assert not_checked(report)["1 chart"] == "rendered with the default values and those given: other values may make something else: chart"
     (tmp_path / "values.yaml").write_text("socket: /srv/x\n")
     values = document("chart", "--values", str(tmp_path / "values.yaml"), cwd=FIXTURES, path=helm)
     assert [found["code"] for found in values["findings"]] == ["D2C302", "D2C304"]
@@ -203,10 +241,10 @@ def test_a_chart_that_helm_refuses_is_judged_by_its_text(helm: str, tmp_path: Pa
     (chart / "templates").mkdir(parents=True)
     for name in ("Chart.yaml", "values.yaml", "broken"):
         (chart / name).write_text("name: agent\n")
-    (chart / "templates" / "x.yaml").write_text("spec:\n  hostPID: true\n")
+    (chart / "templates" / "x.yaml").write_text("kind: Pod\nspec:\n  hostPID: true\n")
     report = document("chart", cwd=tmp_path, path=helm)
     assert said(report) == [
-        "chart/templates/x.yaml:2:3 D2C305 chart chart: its text has `hostPID: true`",
+        "chart/templates/x.yaml:3:3 D2C305 Pod (no name): hostPID",
         "chart/Chart.yaml:1:1 D2C702 chart chart: `helm template` failed: "
         "Error: parse error at (agent/templates/x.yaml:3): hunter2: token=REDACTED",
     ]
@@ -225,7 +263,7 @@ def _found(name: str) -> bool:
 def test_a_kustomization_is_built_and_only_what_is_new_is_told(tmp_path: Path) -> None:
     report = document("kustomize", cwd=FIXTURES, path=os.environ["PATH"])
     assert said(report) == ["kustomize/overlay/kustomization.yaml D2C305 Deployment web: hostPID (as built)"]
-    assert report["notes"] == ["kustomize/base: kubectl kustomize", "kustomize/overlay: kubectl kustomize"]
+    assert not_checked(report)["2 kustomizations"] == "built: told is what its files do not show already: kustomize/base, kustomize/overlay"
     (tmp_path / "kustomization.yaml").write_text("resources: [https://127.0.0.1:1/x]\n")
     [finding] = document(str(tmp_path), path=os.environ["PATH"])["findings"]
     assert finding["code"] == "D2C702"
@@ -301,3 +339,169 @@ def test_sarif_has_file_and_line(tmp_path: Path) -> None:
     [result] = json.loads(out)["runs"][0]["results"]
     place = result["locations"][0]["physicalLocation"]
     assert (code, place["artifactLocation"]["uri"], place["region"]["startLine"], place["region"]["startColumn"]) == (3, "a.yaml", 7, 18)
+
+
+def test_sarif_names_each_place_and_says_where_a_waiver_stands() -> None:
+    cases = FIXTURES / "cases"
+    [relative] = json.loads(run("20/waiver.yaml", "-o", "sarif", cwd=cases)[1])["runs"]
+    [absolute] = json.loads(run(str(cases / "20/waiver.yaml"), "-o", "sarif", "--waive", "D2C301=x")[1])["runs"]
+    assert [result["suppressions"][0]["kind"] for result in relative["results"]] == ["inSource", "inSource"]
+    assert len({result["partialFingerprints"]["finding/v1"] for result in relative["results"]}) == 2
+    for found, expected in ((relative, "20/waiver.yaml"), (absolute, f"file://{cases}/20/waiver.yaml")):
+        assert {result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in found["results"]} == {expected}
+
+
+def test_a_comment_waiver_that_matches_nothing_is_told() -> None:
+    unused = "20/unused-waiver.sh:4: the waiver of D2C716 matches no finding: remove it"
+    assert document("20", cwd=FIXTURES / "cases")["notes"] == [unused]
+    waived_info = "#!/bin/sh\ndocker ps # docker2cri: ignore D2C712 a build machine\n"
+    assert document("-", stdin=waived_info)["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "level", "named"), [("1.21", "restricted", "1.21"), ("v1.22.5", "baseline", "1.22"), ("", "baseline", "1.37")]
+)
+def test_pod_security_levels_are_of_a_version(asked: str, level: str, named: str) -> None:
+    context = "securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, seccompProfile: {type: RuntimeDefault}}"
+    text = POD + f"  containers: [{{name: a, image: 'registry.example/a:1', {context}}}]\n"
+    report = document("-", "--all-workloads", *(["--kubernetes", asked] if asked else []), stdin=text)
+    assert ([workload["pod_security"] for workload in report["workloads"]], report["pod_security_version"]) == ([level], named)
+
+
+def test_no_version_is_usage() -> None:
+    assert run("-", "--kubernetes", "2") == (
+        2,
+        "",
+        "--kubernetes 2: no version of Kubernetes\n  expected: 1.NN, as 1.24\n  next: --kubernetes 1.24\n",
+    )
+
+
+def test_paths_are_left_out_on_request(tmp_path: Path) -> None:
+    for name in ("a.yaml", "vendor/b.yaml", "build/c.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(SOCKET)
+    (tmp_path / ".gitignore").write_text("/build/\n")
+    report = document(".", "--exclude", "vendor/", "--gitignore", cwd=tmp_path)
+    assert [found["location"]["path"] for found in report["findings"]] == ["./a.yaml"]
+    assert report["files_read"] == 1
+    assert [told["reason"] for told in report["not_checked"][:2]] == [
+        "a .gitignore leaves it out: ./build",
+        "--exclude leaves it out: ./vendor",
+    ]
+
+
+CHART = "apiVersion: v2\nname: web\nversion: 0.1.0\n"
+FLUENT = """apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-fluent
+data:
+  fluent-bit.conf: |
+    [INPUT]
+        Path /var/log/containers/*.log
+        Parser docker
+  rules.yml: |
+    - expr: sum(container_memory_usage_bytes{name=~"k8s_.*"})
+  clean.sh: |
+    docker system prune -f
+"""
+PROBE = """apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          image: "nginx:{{ .Values.image.tag }}"
+          livenessProbe:
+            httpGet: {path: /, port: 80}
+"""
+POLICY = (
+    "apiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nmetadata:\n  name: {{ .Release.Name }}\n"
+    "spec:\n  privileged: true\n  hostPID: true\n"
+)
+DEFINITION = (
+    "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec:\n  description: 'The docker image''s CMD is used'\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "values", "expected"),
+    [
+        (PROBE, "image: {tag: 1.0.0}\ningress:\n  path: /\n", []),
+        (POLICY, "image:\n  tag: 1.0.0  # Tag of the docker image to run\n", []),
+        (DEFINITION, "", []),
+        (
+            FLUENT,
+            "logParser: docker\n",
+            [
+                "web/templates/a.yaml:9:9 D2C314 ConfigMap {{ .Release.Name }}-fluent: fluent-bit.conf:3: Parser docker",
+                "web/templates/a.yaml:13:5 D2C315 ConfigMap {{ .Release.Name }}-fluent: clean.sh:1: docker system",
+                'web/templates/a.yaml:11:5 D2C316 ConfigMap {{ .Release.Name }}-fluent: rules.yml:1: name=~"k8s_.*',
+            ],
+        ),
+    ],
+)
+def test_a_chart_is_read_with_its_structure(template: str, values: str, expected: list[str], tmp_path: Path) -> None:
+    (tmp_path / "web" / "templates").mkdir(parents=True)
+    (tmp_path / "web" / "Chart.yaml").write_text(CHART)
+    (tmp_path / "web" / "values.yaml").write_text(values)
+    (tmp_path / "web" / "templates" / "a.yaml").write_text(template)
+    assert said(document("web", "--no-render", cwd=tmp_path)) == expected
+
+
+def test_what_helm_is_given_and_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "Chart.yaml").write_text(CHART)
+    program = tmp_path / "bin" / "helm"
+    for script, told in (
+        ('echo "$@" >&2; exit 1', "template release web --values v.yaml --set a=b --kube-version 1.24"),
+        (f"echo {'way ' * 400} the reason >&2; exit 1", "... " + "way " * 72 + "the reason"),
+        (
+            "echo 'Error: An error occurred while checking for chart dependencies. You may need to run "
+            "`helm dependency build` to fetch missing "
+            "dependencies: found in Chart.yaml, but missing in charts/ directory: b, a' >&2; exit 1",
+            "dependencies are missing in charts/ (helm dependency build): a, b",
+        ),
+    ):
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        (tmp_path / "v.yaml").write_text("{}")
+        options = ("--values", "v.yaml", "--set", "a=b", "--kube-version", "1.24")
+        [finding] = document("web", *options, cwd=tmp_path, path=f"{tmp_path}/bin:/usr/bin:/bin")["findings"]
+        assert finding["evidence"] == f"`helm template` failed: {told}"
+
+
+def test_values_that_are_not_there_are_usage(tmp_path: Path) -> None:
+    assert run(".", "--values", "gone.yaml", cwd=tmp_path) == (
+        2,
+        "",
+        "--values gone.yaml: no such file\n  expected: a file of values\n  next: ls gone.yaml\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (
+            "etcd.service.j2",
+            "[Unit]\nRequires=docker.service\n[Service]\nExecStart=/usr/bin/docker run {{ name }}\n",
+            ["2:1 D2C716", "4:1 D2C716"],
+        ),
+        (
+            "pod.yaml.j2",
+            "{% if x %}\n" + SOCKET + "{% endif %}\n" + PRIVILEGED.replace("apiVersion", "---\napiVersion"),
+            ["8:18 D2C301", "16:64 D2C304"],
+        ),
+        ("run.sh.tmpl", "#!/bin/sh\ndocker run --privileged {{ .Image }}\n", ["2:12 D2C710"]),
+        ("pod.yaml", SOCKET.replace("name: s", "name: {{ .x }}y"), ["7:18 D2C301"]),
+    ],
+)
+def test_templates_outside_of_charts(name: str, text: str, expected: list[str], tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    found = document(".", cwd=tmp_path)["findings"]
+    assert [f"{one['location']['line']}:{one['location']['column']} {one['code']}" for one in found] == expected
+    assert {one["location"]["path"] for one in found} == {f"./{name}"}

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from migrate.cli import cli
-from migrate.errors import MigrateError
+from migrate.errors import MigrateError, Refused
+from migrate.plan.events import Event
 from migrate.plan.model import dump_plan
 from migrate.plan.state import MIGRATED, NEEDS_ATTENTION, SKIPPED, UNTOUCHED, NodeState, Reason
-from migrate.report.state_json import schema
+from migrate.report.schemas import state_schema
 from migrate.run import operate
-from migrate.run.operate import Job
+from migrate.run.owned import Job
 from migrate.run.runs import RunFolder
 from tests.report.schema import problems
 from tests.run.test_operate import plan
@@ -57,11 +59,11 @@ class FakeOperator:
         self.asked.append(("jobs_on", tuple(names)))
         return [], self.others
 
-    def apply(self, made: object, jobs: Sequence[Job], *, serial: int, on_failure: str) -> tuple[NodeState, ...]:
+    def apply(self, made: object, jobs: Sequence[Job], *, serial: int | None = None, on_failure: str = "rollback") -> tuple[NodeState, ...]:
         self.asked.append(("apply", ([job.node.host for job in jobs], serial, on_failure)))
         return tuple(self.states)
 
-    def rollback(self, jobs: Sequence[Job], overwrite: Sequence[str]) -> tuple[NodeState, ...]:
+    def rollback(self, jobs: Sequence[Job], overwrite: Sequence[str] = ()) -> tuple[NodeState, ...]:
         self.asked.append(("rollback", ([job.node.host for job in jobs], tuple(overwrite))))
         return tuple(self.states)
 
@@ -69,7 +71,7 @@ class FakeOperator:
         self.asked.append(("verify", [job.node.host for job in jobs]))
         return tuple(self.states)
 
-    def status(self, jobs: Sequence[Job]) -> tuple[NodeState, ...]:
+    def status(self, jobs: Sequence[Job], looking: object = None) -> tuple[NodeState, ...]:
         self.asked.append(("status", [job.node.host for job in jobs]))
         return tuple(self.states)
 
@@ -113,7 +115,7 @@ def test_apply_says_a_line_for_each_node_and_the_reasons_as_messages(fake: type[
 def test_json_is_as_its_schema_says_and_alone_on_standard_output(fake: type[FakeOperator], saved: str, command: str) -> None:
     done = typed(command, saved, *(["--yes"] if command in ("apply", "rollback") else []), "-o", "json")
     told = json.loads(done.stdout)
-    assert list(problems(told, json.loads(schema()))) == []
+    assert list(problems(told, json.loads(state_schema()))) == []
     assert (told["format"], told["command"], told["exit_code"], done.return_value) == ("docker2cri.state/v1", command, 6, 6)
     assert [(node["node"], node["state"], node["exit_code"]) for node in told["nodes"]] == [
         ("w1", "migrated", 0),
@@ -187,3 +189,36 @@ def test_a_run_whose_record_cannot_be_used_is_told(fake: type[FakeOperator]) -> 
         typed("rollback", "0123456789ab", "--yes")
     assert str(refused.value).startswith(f"the record of run 0123456789ab in {folder.path} cannot be used: it is no docker2cri plan")
     assert str(refused.value).endswith("\n  expected: the plan that was applied\n  next: name the nodes, or the plan file")
+
+
+def test_nodes_that_something_was_done_to_are_told_in_json(fake: type[FakeOperator], saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the events of their steps; a node that was only looked at is not changed."""
+
+    def init(self: Any, access: object, tell: Any, interrupt: object) -> None:
+        for node, segment in (("w1", "prepare"), ("w2", "preflight")):
+            tell(Event(at=1.0, type="step.start", node=node, segment=segment, text="a step"))
+        tell(Event(at=1.0, type="wait", node="w3", segment="drain", text="waits"))
+
+    monkeypatch.setattr(FakeOperator, "__init__", init)
+    told = json.loads(typed("apply", saved, "--yes", "-o", "json").stdout)
+    assert [node.get("changed", False) for node in told["nodes"]] == [True, False, False]
+
+
+@pytest.mark.parametrize("command", ["apply", "rollback"])
+def test_check_asks_nothing_and_only_looks(fake: type[FakeOperator], saved: str, command: str) -> None:
+    fake.states = tuple(replace(VERIFIED, node=node, changed=node == "w2") for node in ("w1", "w2", "w3"))
+    done = typed(command, saved, "--check", "-o", "json")
+    assert [asked[0] for asked in fake.asked] == ["status", command]
+    assert fake.asked[0][1] == ["w1", "w2", "w3"]
+    assert [node.get("changed", False) for node in json.loads(done.stdout)["nodes"]] == [False, True, False]
+
+
+def test_apply_refuses_another_plan_than_the_one_that_was_approved(fake: type[FakeOperator], saved: str) -> None:
+    with pytest.raises(Refused) as refused:
+        typed("apply", saved, "--yes", "--digest", "sha256:ffff")
+    assert str(refused.value) == (
+        f"{saved} holds the plan sha256:0123456789abcdef\n  expected: the plan that was approved: sha256:ffff\n"
+        "  next: docker2cri apply with the file of that plan; or approve this one, then --digest sha256:0123456789abcdef"
+    )
+    assert fake.asked == []
+    assert typed("apply", saved, "--yes", "--digest", "sha256:0123456789abcdef").return_value == 6

@@ -323,7 +323,7 @@ def _worker(name: str) -> Node:
 
 def _alone(change: Callable[[], None]) -> None:
     """Change the lab, after whoever changes it now."""
-    with only_one(PATIENCE):
+    with only_one(patience=PATIENCE):
         change()
 
 

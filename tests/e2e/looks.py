@@ -24,7 +24,7 @@ LISTING = f"""
 """
 UNITS = """
     systemctl list-unit-files --no-legend --no-pager
-    for unit in kubelet.service docker.socket docker.service containerd.service crio.service; do
+    for unit in kubelet.service docker.socket docker.service cri-docker.socket cri-docker.service containerd.service crio.service; do
         systemctl show -p Id,ActiveState,SubState --value $unit | tr '\\n' ' '; echo
     done
 """

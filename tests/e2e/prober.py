@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +82,13 @@ class Users:
 
     def __init__(self) -> None:
         self.seen = Seen(())
+
+
+def seen_in(probed: Iterable[Users], chapters: Mapping[str, float], chapter: str = "") -> Seen:
+    """All that these users saw, or what they saw in one chapter: from its beginning (monotonic clock) to that of the next."""
+    everything = Seen(tuple(one for each in probed for one in each.seen.requests))
+    names = [*chapters]
+    return everything.between(chapters[chapter], chapters[names[names.index(chapter) + 1]]) if chapter else everything
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from tests.e2e.looks import Look, look, on
-from tests.e2e.prober import Seen, Users, users
+from tests.e2e.prober import Seen, Users, seen_in, users
 from tests.e2e.tool import Ran, Tool
 from tests.lab import cluster
 from tests.lab.cache import only_one
@@ -51,9 +51,7 @@ class Story:
 
     def seen(self, chapter: str = "") -> Seen:
         """All that users saw, or what they saw in one chapter."""
-        everything = Seen(tuple(one for each in self.probed for one in each.seen.requests))
-        names = [*self.at]
-        return everything.between(self.at[chapter], self.at[names[names.index(chapter) + 1]]) if chapter else everything
+        return seen_in(self.probed, self.at, chapter)
 
     def message(self, command: str) -> str:
         """What a command said on standard error, without the lines that tell how it goes on."""
@@ -101,7 +99,7 @@ def tidy(lab: Lab, known: dict[str, str]) -> None:
         if runtime(lab, node).startswith("docker://") and lab.ssh(node, "test -e /var/lib/docker2cri/current")[0] == 1:
             lab.inside(node, "sh", "-c", TIDY, "sh", known[node])
         else:
-            with only_one(PATIENCE):
+            with only_one(patience=PATIENCE):
                 cluster.reset(lab.node(node))
     lab.kubectl("apply", "-f", str(HERE / "manifests"))
     lab.kubectl("-n", "shop", "rollout", "restart", "deployment/web")

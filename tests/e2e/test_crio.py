@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.looks import CRICTL, Look, look, on
-from tests.e2e.prober import EVERY, Seen, Users, users
+from tests.e2e.prober import EVERY, Seen, Users, seen_in, users
 from tests.e2e.story import runtime, shop
 from tests.e2e.tool import Ran, Tool, recap
 from tests.lab import cluster, crio
@@ -51,9 +51,7 @@ class Story:
 
     def seen(self, chapter: str) -> Seen:
         """What users saw in a chapter."""
-        everything = Seen(tuple(one for each in self.probed for one in each.seen.requests))
-        names = [*self.at]
-        return everything.between(self.at[chapter], self.at[names[names.index(chapter) + 1]])
+        return seen_in(self.probed, self.at, chapter)
 
 
 def worker() -> Node:
@@ -64,7 +62,7 @@ def worker() -> Node:
 def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """A worker made again with CRI-O installed, the workloads on it, and all that is done with it; then it is taken away."""
     lab.kubectl("delete", "namespace", SPACE, "habits", "--ignore-not-found")  # of a run that was killed: the lab waits for all workloads
-    with only_one(PATIENCE):
+    with only_one(patience=PATIENCE):
         cluster.reset(worker())
         crio.install(worker())
     whole = Lab(cluster.members())
@@ -81,7 +79,7 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]
     finally:
         for space in (SPACE, "habits"):
             whole.kubectl("delete", "namespace", space, "--wait=false", "--ignore-not-found")
-        with only_one(PATIENCE):
+        with only_one(patience=PATIENCE):
             cluster.dismiss(worker())
 
 

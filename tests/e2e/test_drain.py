@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from migrate.errors import Blocked
 from migrate.plan.drain import classify
-from migrate.plan.mark import RUN_ANNOTATION
+from migrate.plan.mark import RUN_ANNOTATION, Mark
 from migrate.plan.steps import DrainPolicy
 from migrate.run.clock import SystemClock
 from migrate.run.kube.client import connect
@@ -24,12 +24,13 @@ from migrate.run.kube.drain import DrainFailed, drain
 from migrate.run.kube.events import DrainWaits, Event, PodEvicted
 from migrate.run.kube.evidence import Asked
 from migrate.run.kube.port import Accepted, Gone, Never, NotNow
-from migrate.run.kube.smoke import smoke
+from migrate.run.kube.smoke import Smoked, smoke
 from migrate.run.kube.verify import verify_workloads
 from migrate.run.kube.volumes import wait_volumes_detached
 from migrate.run.kube.writes import ActingKube, acting
 from migrate.run.ports import CommandResult
-from migrate.verify.judge import Evidence, Passed, judge_node, snapshot
+from migrate.verify.judge import Evidence, Passed, judge_node
+from migrate.verify.snapshot import snapshot
 from tests.lab.fixtures import Lab
 from tests.lab.spec import BUSYBOX, PAUSE
 
@@ -96,7 +97,7 @@ def apply(lab: Lab, manifest: dict[str, object]) -> None:
 
 @contextmanager
 def cordoned(cluster: ActingKube) -> Iterator[None]:
-    cluster.cordon(NODE, RUN, before=False)
+    cluster.cordon(NODE, Mark(run=RUN, cordoned_before=False))
     try:
         yield
     finally:
@@ -221,7 +222,7 @@ def only_ours(watch):  # type: ignore[no-untyped-def]
 def test_whose_cordon_it_is(lab: Lab, cluster: ActingKube) -> None:
     lab.kubectl("cordon", NODE)
     try:
-        cluster.cordon(NODE, RUN, before=True)
+        cluster.cordon(NODE, Mark(run=RUN, cordoned_before=True))
         assert cluster.uncordon(NODE, RUN) == "it was found cordoned"
         assert cluster.read_node(NODE).spec.unschedulable
     finally:
@@ -240,8 +241,7 @@ def test_whose_cordon_it_is(lab: Lab, cluster: ActingKube) -> None:
 
 def test_the_smoke_pod(lab: Lab, cluster: ActingKube, events: list[Event]) -> None:
     said = Asked(inside(lab), "docker://")
-    assert smoke(cluster, NODE, PAUSE, "docker://", "cgroupfs", said, RUN, CLOCK, events.append, 60) == Passed()
+    assert smoke(cluster, NODE, PAUSE, "docker://", "cgroupfs", said, RUN, CLOCK, events.append, 60) == Smoked({})
     wrong = smoke(cluster, NODE, PAUSE, "docker://", "systemd", said, RUN, CLOCK, events.append, 60)
-    assert isinstance(wrong, Passed)
-    assert "smoke pod: its cgroup is /kubepods/besteffort/pod" in wrong.notes[0]
+    assert wrong.failed["cgroup"].startswith("its cgroup is /kubepods/besteffort/pod")
     assert cluster.read_pod("kube-system", f"docker2cri-smoke-{NODE}") is None

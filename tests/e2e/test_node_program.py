@@ -89,9 +89,10 @@ class Worker:
         return self.sh(LISTING).splitlines()
 
     def pods_up(self, prefix: str, seconds: int = 90) -> float:
-        """Seconds until the API tells every pod of this node ready with container IDs of a runtime."""
+        """Seconds until every pod of this node is ready with running containers of a runtime; after a boot the API tells the old ones."""
         begun = time.monotonic()
         seen: list[tuple[str, bool, str]] = []
+        running = "docker ps -q --no-trunc" if prefix == "docker://" else "ctr -n k8s.io tasks ls | awk '$3 == \"RUNNING\" { print $1 }'"
         while time.monotonic() - begun < seconds:
             where = f"spec.nodeName={self.name},status.phase!=Succeeded,status.phase!=Failed"
             pods = json.loads(self.lab.kubectl("get", "pods", "-A", "--field-selector", where, "-o", "json"))["items"]
@@ -102,7 +103,9 @@ class Worker:
                 for one in pod["status"].get("containerStatuses", [{"ready": False}])
             ]
             if seen and all(ready and container.startswith(prefix) for _, ready, container in seen):
-                return time.monotonic() - begun
+                living = self.sh(f"{running} 2>/dev/null; true").split()
+                if all(container.removeprefix(prefix) in living for _, _, container in seen):
+                    return time.monotonic() - begun
             time.sleep(0.3)
         raise AssertionError(f"pods are not ready as {prefix} after {seconds} s: {seen}")
 

@@ -82,7 +82,8 @@ def test_a_kubelet_starts_with_the_flags_on_a_containerd_with_the_file(
     script = f"""
         set -e
         cd {SCRATCH}
-        sed -e 's#^version = 2#version = 2\\nroot = "{SCRATCH}/root"\\nstate = "{SCRATCH}/state"#' etc/containerd/config.toml > config.toml
+        sed -e 's#^version = 2#version = 2\\nroot = "{SCRATCH}/root"\\nstate = "{SCRATCH}/state"#' \\
+            -e 's#"/etc/containerd/docker2cri-base#"{SCRATCH}/etc/containerd/docker2cri-base#' etc/containerd/config.toml > config.toml
         printf '[grpc]\\naddress = "{SCRATCH}/containerd.sock"\\n' >> config.toml
         sed -e 's/^\\(healthzPort\\|port\\|readOnlyPort\\): .*//' -e '/^authentication:/,/^cgroupDriver/{{/^cgroupDriver/!d}}' \\
             var/lib/kubelet/config.yaml > config.yaml

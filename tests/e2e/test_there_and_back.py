@@ -113,7 +113,7 @@ def test_a_file_edited_after_the_move_makes_rollback_refuse_with_the_diff(story:
         f"lab-w1: edited since it was planned: {EDITED}\n"
         f"--- {EDITED} (planned)\n"
         f"+++ {EDITED} (now)\n"
-        "@@ -19,3 +19,4 @@\n"
+        "@@ -20,3 +20,4 @@\n"
         '       config_path = "/etc/containerd/certs.d"\n'
         '   [plugins."io.containerd.internal.v1.opt"]\n'
         '     path = "/var/lib/containerd/opt"\n'

@@ -66,6 +66,23 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7\nq83vEjRWeJCrze\n-----
         ("got eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJlIn0.c2lnbmF0dXJl here", "got REDACTED here"),
         (PEM, "-----BEGIN RSA PRIVATE KEY-----\nREDACTED\nREDACTED\n-----END RSA PRIVATE KEY-----\n"),
         ("client-key-data: LS0tLS1CRUdJTg==", "client-key-data: REDACTED"),
+        # lists of values
+        ('{"token": ["abc", "d e"], "x": [1]}', '{"token": ["REDACTED", "REDACTED"], "x": [1]}'),
+        ('[host."r".header]\n  x-auth-token = ["abc", \'def\']\n', '[host."r".header]\n  x-auth-token = ["REDACTED", \'REDACTED\']\n'),
+        ("tokens:\n  - abc\n  - 'd e'\nnext:\n- f\n", "tokens:\n  - REDACTED\n  - 'REDACTED'\nnext:\n- f\n"),
+        ("passwords: [abc, def]", "passwords: [REDACTED, REDACTED]"),
+        # environment, connection strings, logins without a scheme
+        ("STRIPE_KEY=sk_live_1\nTLS_KEY=/etc/tls/server.key", "STRIPE_KEY=REDACTED\nTLS_KEY=/etc/tls/server.key"),
+        ('{"name":"STRIPE_KEY","value":"sk_live_1"}', '{"name":"STRIPE_KEY","value":"REDACTED"}'),
+        ("Server=db;Uid=app;Pwd=Pa55;", "Server=db;Uid=app;Pwd=REDACTED;"),
+        ("AccountName=a;AccountKey=abc/d==;EndpointSuffix=x", "AccountName=a;AccountKey=REDACTED"),
+        ("app:Pa55word@tcp(db:3306)/x", "REDACTED:REDACTED@tcp(db:3306)/x"),
+        ("dsn app:Pa55word@db.example:5432/x", "dsn REDACTED:REDACTED@db.example:5432/x"),
+        ("https://x.blob/y?sv=1&sig=abcdef%2Bgh", "https://x.blob/y?sv=1&sig=REDACTED"),
+        # a proxy command
+        ("sshpass -p Pa55 ssh -W h:22 jump", "sshpass -p REDACTED ssh -W h:22 jump"),
+        ("exec sshpass -pPa55 ssh -W h:22 jump", "exec sshpass -pREDACTED ssh -W h:22 jump"),
+        ("SSHPASS=Pa55 sshpass -e ssh jump", "SSHPASS=REDACTED"),
     ],
 )
 def test_planted_secrets_come_out(text: str, masked: str) -> None:
@@ -90,6 +107,12 @@ def test_planted_secrets_come_out(text: str, masked: str) -> None:
         "kubelet.service loaded active running kubelet: The Kubernetes Node Agent",
         "PWD=/root SHELL=/bin/sh",
         "passthrough = true\nbypass: 3\n",
+        '{"Plugins":{"Authorization":["img-authz"]}}',
+        "services:\n  web:\n    secrets:\n      - db_password\nsecrets: [a, b]\n",
+        "image: registry.lab/team/web:v1@sha256:0123456789abcdef",
+        "mailto:joe@example.org user@1000.service git@example.org:x/y",
+        "key: node-role.kubernetes.io/master",
+        "certs:\n- tls.crt: x\n",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:

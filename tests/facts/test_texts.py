@@ -60,6 +60,11 @@ FLUENTD = """<source>
         (FLUENTD, [(5, "@type json")]),
         ("pipeline_stages:\n  - docker: {}\n", [(2, "- docker: {}")]),
         ("pipeline_stages:\n  - cri: {}\n", []),
+        ("pipeline_stages:\n- match:\n    stages:\n    - docker: {}\n- match:\n    stages:\n    - cri:\n", []),
+        (
+            "multilineParser: docker\nmultilineParser: docker, cri\ndockerMode: On\n",
+            [(1, "multilineParser: docker"), (3, "dockerMode: On")],
+        ),
         ("services:\n  - docker:\n", []),
         ("filebeat.inputs:\n- type: docker\n  containers.ids: '*'\n", [(2, "- type: docker")]),
         ("type: docker\n", []),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -193,3 +194,16 @@ def test_a_machine_without_a_manager_says_so(shell: tuple[str, ...], tmp_path: P
     script = question(["cri-o"]).replace("/var/lib/dpkg/status", str(tmp_path / "status"))
     ran = run(shell, script, tmp_path)
     assert (ran.returncode, ran.stdout, ran.stderr) == (OWNED_BY_NONE, "", "")
+
+
+@pytest.mark.parametrize(
+    "digits", ["٣" * 4401, "1" * 4401, "²", "٣"], ids=["thousands of another script", "thousands", "superscript", "another script"]
+)
+def test_a_sum_that_is_no_number_of_packages_is_none(digits: str) -> None:
+    lines = [name for name in NAMES if name.startswith(("apt-", "dnf-", "yum-"))]
+    for name in lines:
+        text = re.sub(
+            r"(?m)(^|\( *\+|\s)\d+( upgraded|  ?Packages?\b| Dependent)", rf"\g<1>{digits}\2", (FIXTURES / name).read_text("utf-8")
+        )
+        found = transaction(text, code_of(name))
+        assert text == (FIXTURES / name).read_text("utf-8") or isinstance(found, Unreadable) or found.problem, name

@@ -111,6 +111,24 @@ def test_setting_changes_only_the_value_in_force(text, value, result):
     assert env_file.set_value(text, "A", value) == result
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "result"),
+    [
+        ('A="--a \\\n--b=1 \\\n--c"\nB=2\n', "--a --c", 'A="--a \\\n--c"\nB=2\n'),
+        ('A="--a \\\n--b=1 \\\n--c"\n', "--a --b=1", 'A="--a \\\n--b=1"\n'),
+        ('A="--a \\\n--b=1 \\\n--c"\n', "--a --b=2 --c", 'A="--a \\\n--b=2 \\\n--c"\n'),
+        ('A="--a \\\n--c"\n', '--a --c --d="x y"', 'A="--a \\\n--c \\\n--d=\\"x y\\""\n'),
+        ("A=--a \\\n  --b \\\n  --c\n", "--a   --c --d", "A=--a \\\n  --c \\\n--d\n"),
+        ("A='--a\n --b\n --c'\n", "--a\n --c", "A='--a\n --c'\n"),
+        ('A="--a "\'--b\'" --c"\n', "--a --c", 'A="--a --c"\n'),
+        ('A="--a --b --c"\n', "--a --c --d", 'A="--a --c --d"\n'),
+    ],
+)
+def test_a_value_over_several_lines_keeps_those_that_do_not_change(text, value, result):
+    assert env_file.set_value(text, "A", value) == result
+    assert env_file.get(result, "A") == value
+
+
 def test_setting_refuses_what_it_cannot_write():
     with pytest.raises(FormatError, match="control character"):
         env_file.set_value("", "A", "x\ny")

@@ -230,6 +230,13 @@ def _has(values, path):
     return _get(values, path) is not None
 
 
+def test_what_is_there_changes_before_tables_are_added():
+    text = '[plugins]\n  [plugins."cri"]\n    [plugins."cri".cni]\n      bin_dir = "/usr/lib/cni"\n'
+    tables = {("plugins", "cri", "runtimes", name, *key): "x" for name in ("runc", "gpu") for key in (("type",), ("options", "driver"))}
+    changes = {**tables, ("plugins", "cri", "cni", "bin_dir"): "/opt/cni/bin"}
+    assert toml_doc.load(toml_doc.edit(text, changes))["plugins"]["cri"]["cni"] == {"bin_dir": "/opt/cni/bin"}
+
+
 def test_changes_leave_their_input_alone():
     before = toml_doc.load(DEBIAN)
     kept = deepcopy(before)

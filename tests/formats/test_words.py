@@ -89,3 +89,10 @@ def test_quoted_words_are_read_back_by_both(given_words):
 def test_a_control_character_is_not_quoted():
     with pytest.raises(FormatError):
         words.quote("a\nb")
+
+
+def test_what_no_process_starts_with_is_refused() -> None:
+    """A line of 64 KiB and a variable of 64 KiB would become gigabytes."""
+    for line, value in (("$A " * 20_000, "b " * 30_000), ("${A} " * 20_000, "b" * 60_000), ("${A}" * 20_000, "b" * 60_000)):
+        with pytest.raises(FormatError, match=r"becomes more than 2 MiB with its variables; no process starts with that"):
+            words.expand(words.split(f"/bin/x {line}"), {"A": value})

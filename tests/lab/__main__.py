@@ -1,13 +1,13 @@
-"""`python3 -m tests.lab up|down|status|check|reset NODE|dismiss NODE|zoo NODE|crio NODE|logs DIR`."""
+"""`python3 -m tests.lab up|down|status|check|reset NODE|dismiss NODE|zoo NODE|crio NODE|cri-dockerd NODE|containerd [NODE]|logs DIR`."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from . import cluster, crio, images, logs, machine, nodes, zoo
+from . import cluster, containerd, cri_dockerd, crio, images, logs, machine, nodes, zoo
 from .cache import only_one
 from .shell import LabError
-from .spec import ACCESS, MOST_WORKERS, Node, asked_workers
+from .spec import ACCESS, CONTROLS, MOST_WORKERS, PLACE, Node, asked_workers
 from .spec import nodes as members_of
 
 
@@ -15,7 +15,10 @@ def main() -> int:
     """Do what the command line asks; 0 when done, 1 with the reason on stderr when not."""
     parser = argparse.ArgumentParser(prog="python3 -m tests.lab", description="A Kubernetes 1.23 cluster on dockershim, in containers.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="bring the lab up from whatever is there (LAB_WORKERS=N for more than two workers)")
+    commands.add_parser(
+        "up",
+        help="bring the lab up from whatever is there (LAB_WORKERS=N for more workers, LAB_CONTROL_PLANES=3 for another lab beside it)",
+    )
     commands.add_parser("down", help="remove its containers, volumes and network; what was built is kept")
     commands.add_parser("status", help="say what runs; 1 when the lab is not whole")
     commands.add_parser("check", help="say what this machine lacks, and change nothing")
@@ -25,6 +28,14 @@ def main() -> int:
     zoo_command.add_argument("node")
     zoo_command.add_argument("--idle", action="store_true", help="install only")
     commands.add_parser("crio", help="install CRI-O of LAB_CRIO_DIR on a worker, and leave it stopped").add_argument("node")
+    commands.add_parser("cri-dockerd", help="put cri-dockerd of LAB_CRI_DOCKERD_DIR between a worker's kubelet and Docker").add_argument(
+        "node"
+    )
+    containerd_command = commands.add_parser(
+        "containerd", help="build a release of containerd, and put it under a worker's containerd.service"
+    )
+    containerd_command.add_argument("node", nargs="?")
+    containerd_command.add_argument("--version", choices=[*containerd.RELEASES], default="2.3")
     commands.add_parser("logs", help="collect journals, containers and events").add_argument("folder", type=Path)
     asked = parser.parse_args()
     try:
@@ -45,6 +56,12 @@ def main() -> int:
                     zoo.populate(worker(asked.node), running=not asked.idle)
                 elif asked.command == "crio":
                     crio.install(worker(asked.node))
+                elif asked.command == "cri-dockerd":
+                    cri_dockerd.install(worker(asked.node))
+                elif asked.command == "containerd" and asked.node is None:
+                    print(f"lab: {containerd.build(asked.version)}")
+                elif asked.command == "containerd":
+                    containerd.install(worker(asked.node), asked.version)
                 elif asked.command == "dismiss":
                     cluster.dismiss(worker(asked.node))
                 else:
@@ -57,10 +74,10 @@ def main() -> int:
 
 def worker(name: str) -> Node:
     """The worker of that name, which need not exist yet."""
-    for node in members_of(MOST_WORKERS)[1:]:
+    for node in members_of(MOST_WORKERS)[len(CONTROLS) :]:
         if node.name == name:
             return node
-    raise LabError(f"{name} is not a worker's name; workers are lab-w1 to lab-w{MOST_WORKERS}")
+    raise LabError(f"{name} is not a worker's name; workers are {PLACE.name}-w1 to {PLACE.name}-w{MOST_WORKERS}")
 
 
 def status() -> int:

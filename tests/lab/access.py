@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import keys
 from .shell import attempt, run
-from .spec import ACCESS, CONTROL, Node
+from .spec import ACCESS, CONTROLS, Node
 
 
 def write_access(members: Sequence[Node], kubeconfig: str, binaries: Path) -> None:
@@ -48,8 +48,8 @@ def _inventory(members: Sequence[Node]) -> str:
         return f"[{name}]\n" + "".join(f"{node.name} ansible_host={node.ip}\n" for node in nodes) + "\n"
 
     return (
-        group("control_plane", [node for node in members if node == CONTROL])
-        + group("workers", [node for node in members if node != CONTROL])
+        group("control_plane", [node for node in members if node in CONTROLS])
+        + group("workers", [node for node in members if node not in CONTROLS])
         + f"[all:vars]\nansible_user=root\nansible_ssh_private_key_file={ACCESS}/id_ed25519\n"
         + f"ansible_ssh_common_args=-o UserKnownHostsFile={ACCESS}/known_hosts -o IdentitiesOnly=yes\n"
     )

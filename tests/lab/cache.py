@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .shell import LabError, run
-from .spec import CACHE
+from .spec import CACHE, PLACE
+
+WORKING = f"lock{PLACE.suffix}"  # held by a command that changes this lab
+BUILDING = "building"  # held while the things are built that all labs share
 
 
 def recipe(*parts: str | Path) -> str:
@@ -25,21 +28,26 @@ def recipe(*parts: str | Path) -> str:
     return digest.hexdigest()[:12]
 
 
+def place(name: str, key: str) -> Path:
+    """Where a thing of that name and recipe lies in the cache once it is built."""
+    return CACHE / f"{name}-{key}"
+
+
 def built(name: str, key: str, make: Callable[[Path], None]) -> Path:
     """The folder NAME-KEY in the cache, made by `make` in a folder beside it and renamed when whole; older keys are dropped."""
-    place = CACHE / f"{name}-{key}"
-    if not place.exists():
+    folder = place(name, key)
+    if not folder.exists():
         for left in (CACHE / "draft").glob(f"{name}.*"):
             _clear(left)
         # A killed run's children may still write into theirs, so each run has its own.
         draft = CACHE / "draft" / f"{name}.{os.getpid()}"
         draft.mkdir(parents=True)
         make(draft)
-        draft.rename(place)
+        draft.rename(folder)
         for older in CACHE.glob(f"{name}-" + "[0-9a-f]" * 12):
-            if older != place:
+            if older != folder:
                 shutil.rmtree(older)
-    return place
+    return folder
 
 
 def _clear(folder: Path) -> None:
@@ -51,10 +59,10 @@ def _clear(folder: Path) -> None:
 
 
 @contextmanager
-def only_one(patience: float = 0.0) -> Iterator[None]:
-    """Hold the lab's lock: two commands that change the lab never run at once. It is waited for, `patience` seconds at most."""
+def only_one(name: str = WORKING, patience: float = 0.0) -> Iterator[None]:
+    """Hold one of the locks: two commands that change a lab never run at once. It is waited for, `patience` seconds at most."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
+    with (CACHE / name).open("w") as lock:
         end = time.monotonic() + patience
         while True:
             try:

@@ -7,14 +7,31 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import access, images, keys, machine, nodes
+from . import access, balancer, images, keys, machine, nodes
+from .cache import BUILDING, only_one
 from .shell import Clock, LabError, attempt, run, together, until
-from .spec import ACCESS, CACHE, CONTROL, GATEWAY, HERE, LABEL, MOST_WORKERS, NETWORK, PORTAL, REGISTRY, SUBNET, Node
+from .spec import (
+    ACCESS,
+    CONTROL,
+    CONTROLS,
+    GATEWAY,
+    HERE,
+    JOINED,
+    LABEL,
+    MOST_WORKERS,
+    NETWORK,
+    PLACE,
+    PORTAL,
+    REGISTRY,
+    SUBNET,
+    Node,
+)
 from .spec import nodes as members_of
 
 INIT = ("kubeadm", "init", "--config=/etc/kubernetes/kubeadm-init.yaml", "--ignore-preflight-errors=all", "--skip-phases=addon/coredns")
 JOIN = ("kubeadm", "join", "--config=/etc/kubernetes/kubeadm-join.yaml", "--ignore-preflight-errors=all")
 EVERYONE = members_of(MOST_WORKERS)
+AUTHORITIES = "ca.crt ca.key sa.key sa.pub front-proxy-ca.crt front-proxy-ca.key etcd/ca.crt etcd/ca.key"
 
 
 def up(workers: int) -> None:
@@ -23,27 +40,33 @@ def up(workers: int) -> None:
     clock.phase("packages")
     machine.install_packages()
     clock.phase("dockerd")
+    machine.room_for_watchers()
     machine.start_dockerd()
-    clock.phase("Kubernetes, node root, packages")
-    binaries, _, _ = together(lambda build: build(), (images.kubernetes, images.root, images.debs))
-    clock.phase("node image")
-    image = images.node_image()
-    clock.phase("workload images")
-    archives = images.workload_images()
+    with only_one(BUILDING, 600):
+        clock.phase("Kubernetes, node root, packages")
+        binaries, _, _ = together(lambda build: build(), (images.kubernetes, images.root, images.debs))
+        clock.phase("node image")
+        image = images.node_image()
+        clock.phase("workload images")
+        archives = images.workload_images()
+        shared = images.shared_images() if len(CONTROLS) > 1 else None
     clock.phase("network, registry")
     keys.user_key()
     _network()
     nodes.start_registry(archives / "registry.tar")
+    if shared:
+        balancer.start(shared / "balancer.tar")
     wanted = members(workers)
-    if nodes.whole(CONTROL):
+    if all(nodes.whole(node) for node in CONTROLS):
         try:
-            _nodes_up(wanted, image, archives, binaries, clock)
+            _nodes_up(wanted, image, archives, shared, binaries, clock)
         except LabError as error:
             print(f"lab: what an earlier run left does not come up, so all of it is made again. It said: {error}", file=sys.stderr)
             nodes.forget(CONTROL)
-    if not nodes.whole(CONTROL):
+    # a control plane that half joined is a member of etcd that its others wait for
+    if not all(nodes.whole(node) for node in CONTROLS):
         together(nodes.remove, EVERYONE)
-        _nodes_up(wanted, image, archives, binaries, clock)
+        _nodes_up(wanted, image, archives, shared, binaries, clock)
     clock.phase("everything ready")
     wait_ready(wanted, binaries)
     print(f"lab: up in {clock.total():.0f} s: {', '.join(node.name for node in wanted)}; {ACCESS}/ tells how to reach them", flush=True)
@@ -56,9 +79,9 @@ def refuse_if_lacking() -> None:
         raise LabError("this machine lacks what the lab needs; nothing was started:\n" + "\n".join(f"  - {item}" for item in missing))
 
 
-def members(asked: int = 2) -> tuple[Node, ...]:
-    """The control plane and the workers that are asked for, and with them every other that exists, whatever its state."""
-    return tuple(node for node in EVERYONE if node.n <= asked or nodes.state(node) != "absent")
+def members(asked: int = PLACE.workers) -> tuple[Node, ...]:
+    """The control planes and the workers that are asked for, and with them every other that exists, whatever its state."""
+    return tuple(node for node in EVERYONE if node in members_of(asked) or nodes.state(node) != "absent")
 
 
 def _network() -> None:
@@ -70,7 +93,7 @@ def _network() -> None:
     run("docker", "network", "create", "--label", LABEL, "--subnet", SUBNET, "--gateway", GATEWAY, NETWORK)
 
 
-def _nodes_up(wanted: Sequence[Node], image: str, archives: Path, binaries: Path, clock: Clock) -> None:
+def _nodes_up(wanted: Sequence[Node], image: str, archives: Path, shared: Path | None, binaries: Path, clock: Clock) -> None:
     clock.phase("nodes booted")
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     started = [node for node in wanted if nodes.state(node) != "running"]
@@ -79,7 +102,7 @@ def _nodes_up(wanted: Sequence[Node], image: str, archives: Path, binaries: Path
     together(lambda node: nodes.create(node, image), fresh)
     together(nodes.boot, wanted)
     clock.phase("images loaded")
-    together(lambda node: _furnish(node, archives), fresh)
+    together(lambda node: _furnish(node, archives, shared), fresh)
     clock.phase("control plane")
     if CONTROL in fresh:
         nodes.inside(CONTROL, *INIT)
@@ -88,8 +111,12 @@ def _nodes_up(wanted: Sequence[Node], image: str, archives: Path, binaries: Path
     if CONTROL in fresh:
         _assign_pods(CONTROL, binaries)
         nodes.mark_whole(CONTROL)
+    for node in CONTROLS[1:]:  # one after the other: each is a new member of etcd
+        if node in fresh:
+            _share_authorities(node)
+            _join(node, binaries)
     clock.phase("workers joined")
-    together(lambda node: _join(node, binaries), [node for node in fresh if node != CONTROL])
+    together(lambda node: _join(node, binaries), [node for node in fresh if node not in CONTROLS])
     wait_nodes(wanted, binaries)
     clock.phase("workloads")
     _workloads(wanted, binaries)
@@ -102,14 +129,20 @@ def _api_up(binaries: Path) -> bool:
     return attempt(binaries / "kubectl", "--kubeconfig", ACCESS / "kubeconfig", "get", "--raw", "/readyz", timeout=5)[0] == 0
 
 
-def _furnish(node: Node, archives: Path) -> None:
+def _furnish(node: Node, archives: Path, shared: Path | None = None) -> None:
     """What a booted node gets before it joins: keys, images, and from the control plane the push of the registry's one image."""
     nodes.authorize(node)
+    nodes.load(node, archives / ("control.tar" if node in CONTROLS else "worker.tar"))
+    if node in CONTROLS and shared:
+        nodes.load(node, shared / "etcd.tar")
     if node == CONTROL:
-        nodes.load(node, archives / "control.tar")
         nodes.inside(node, "docker", "push", "-q", PORTAL)
-    else:
-        nodes.load(node, archives / "worker.tar")
+
+
+def _share_authorities(node: Node) -> None:
+    """Give a further control plane what all of them share (kubernetes.io, "Manual certificate distribution")."""
+    packed = nodes.inside(CONTROL, "sh", "-c", f"tar -C /etc/kubernetes/pki -c {AUTHORITIES} | base64 -w 0")
+    nodes.inside(node, "sh", "-c", "mkdir -p /etc/kubernetes/pki && base64 -d | tar -C /etc/kubernetes/pki -x", stdin=packed.encode())
 
 
 def _join(node: Node, binaries: Path) -> None:
@@ -133,7 +166,9 @@ def _assign_pods(node: Node, binaries: Path) -> None:
 
 
 def _workloads(wanted: Sequence[Node], binaries: Path) -> None:
-    access.kubectl(binaries, "apply", "-f", str(HERE / "manifests"))
+    # a claim of theirs is bound to the first worker by its name
+    texts = [file.read_text().replace("lab-w1", f"{PLACE.name}-w1") for file in sorted((HERE / "manifests").glob("*.yaml"))]
+    access.kubectl(binaries, "apply", "-f", "-", stdin="\n---\n".join(texts).encode())
     for node in wanted:
         if node.role == "dirty":
             nodes.inside(node, "sh", "-s", stdin=(HERE / "standalone.sh").read_bytes())
@@ -178,7 +213,7 @@ def unready(binaries: Path) -> list[str]:
 
 def reset(node: Node) -> None:
     """Make one worker again, or for the first time, and join it: nothing of an earlier test is left on it."""
-    if node == CONTROL or not nodes.whole(CONTROL):
+    if node in CONTROLS or not nodes.whole(CONTROL):
         raise LabError(f"{node.name} cannot be reset: only a worker of a lab that is up can (`make lab` for all of it)")
     clock = Clock()
     clock.phase(f"{node.name} removed")
@@ -210,9 +245,10 @@ def down() -> None:
     """Remove the lab's containers, volumes and network; the cache and dockerd stay."""
     machine.start_dockerd()
     together(nodes.remove, EVERYONE)
+    balancer.remove()
     if nodes.exists("container", REGISTRY):
         run("docker", "rm", "--force", REGISTRY)
     if nodes.exists("network", NETWORK):
         run("docker", "network", "rm", NETWORK)
     shutil.rmtree(ACCESS, ignore_errors=True)
-    shutil.rmtree(CACHE / "joined", ignore_errors=True)
+    shutil.rmtree(JOINED, ignore_errors=True)

@@ -12,7 +12,7 @@ import pytest
 from . import access, cluster, logs, machine, nodes
 from .cache import only_one
 from .shell import LabError, attempt
-from .spec import ACCESS, CHECKOUT, HERE, MOST_WORKERS, Node
+from .spec import ACCESS, CHECKOUT, CONTROLS, HERE, MOST_WORKERS, PLACE, Node
 from .spec import nodes as members_of
 
 PATIENCE = 600.0  # seconds that another lab command is waited for
@@ -56,7 +56,7 @@ def missing() -> str:
         return f"the lab is not up: {ACCESS} is missing (`make lab` brings it up)"
     if not machine.docker_answers():
         return "the lab is not up: no dockerd answers (`make lab` starts one)"
-    for node in members_of(2):  # those besides come and go with the tests that take them
+    for node in members_of(PLACE.workers):  # those besides come and go with the tests that take them
         if nodes.state(node) != "running" or not nodes.whole(node):
             return f"the lab is not whole: {node.name} is {nodes.state(node)} (`make lab` mends it)"
     code, said = attempt(ACCESS / "kubectl", "--kubeconfig", ACCESS / "kubeconfig", "get", "--raw", "/readyz", timeout=10)
@@ -86,17 +86,17 @@ def lab_node(lab: Lab) -> Generator[Callable[[str], Node]]:
     extra: list[Node] = []
 
     def give(name: str = "lab-w3") -> Node:
-        node = next((node for node in members_of(MOST_WORKERS)[1:] if node.name == name), None)
+        node = next((node for node in members_of(MOST_WORKERS) if node not in CONTROLS and node.name == name), None)
         if node is None:
-            raise LabError(f"{name} is not a worker's name; workers are lab-w1 to lab-w{MOST_WORKERS}")
-        with only_one(PATIENCE):
+            raise LabError(f"{name} is not a worker's name; workers are {PLACE.name}-w1 to {PLACE.name}-w{MOST_WORKERS}")
+        with only_one(patience=PATIENCE):
             cluster.reset(node)
-        if node.n > 2:
+        if node.n > PLACE.workers:
             extra.append(node)
         return node
 
     yield give
-    with only_one(PATIENCE):
+    with only_one(patience=PATIENCE):
         for node in extra:
             cluster.dismiss(node)
 

@@ -1,7 +1,10 @@
 """Everything that is built: Kubernetes, the node image, and the images that run on the nodes."""
 
+import hashlib
+import lzma
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from .cache import built, recipe
@@ -18,6 +21,8 @@ NODE_PACKAGES = (
     "conntrack,ethtool,socat,ebtables,kmod,ca-certificates,skopeo,conmon,less"
 )
 DEBS = ("etcd-server", "docker-registry")
+# what only a lab with several control planes needs: its load balancer, and etcdctl, which kubeadm's image of etcd has too
+SHARED_DEBS = ("etcd-client", "haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
 REGISTRY_CONFIG = """\
 version: 0.1
 log: {level: warn}
@@ -62,17 +67,36 @@ def crictl() -> Path | None:
 
 def debs() -> Path:
     """The folder with a tree per Debian package that the lab takes a binary from without installing it."""
+    return built("debs", recipe(*DEBS), lambda draft: _unpack(draft, DEBS))
+
+
+def _unpack(draft: Path, packages: Sequence[str]) -> None:
+    run("apt-get", "update", "-qq")
+    for package in packages:
+        work = draft / "download"
+        work.mkdir(parents=True)
+        run("sh", "-c", 'cd "$1" && apt-get download -q "$2"', "sh", work, package)
+        run("dpkg", "-x", *work.glob("*.deb"), draft / package)
+        shutil.rmtree(work)
+
+
+def newer_docker(release: str = "trixie") -> Path:
+    """The folder with the tree of docker.io of a later Debian; its daemon runs here, beside this Debian's containerd and runc."""
 
     def make(draft: Path) -> None:
-        run("apt-get", "update", "-qq")
-        for package in DEBS:
-            work = draft / "download"
-            work.mkdir()
-            run("sh", "-c", 'cd "$1" && apt-get download -q "$2"', "sh", work, package)
-            run("dpkg", "-x", *work.glob("*.deb"), draft / package)
-            shutil.rmtree(work)
+        index = draft / "Packages.xz"
+        run("curl", "-sSf", "--max-time", "300", "-o", index, f"{MIRROR}/dists/{release}/main/binary-amd64/Packages.xz")
+        stanzas = lzma.decompress(index.read_bytes()).decode().split("\n\n")
+        (stanza,) = (one for one in stanzas if one.startswith("Package: docker.io\n"))
+        fields = dict(re.findall(r"^(Filename|SHA256): (\S+)$", stanza, re.MULTILINE))
+        deb = draft / "docker.deb"
+        run("curl", "-sSf", "--max-time", "600", "-o", deb, f"{MIRROR}/{fields['Filename']}")
+        assert hashlib.sha256(deb.read_bytes()).hexdigest() == fields["SHA256"], f"{fields['Filename']}: another sum than the index has"
+        run("dpkg", "-x", deb, draft / "docker.io")
+        index.unlink()
+        deb.unlink()
 
-    return built("debs", recipe(*DEBS), make)
+    return built(f"docker-{release}", recipe(release), make) / "docker.io"
 
 
 def node_image() -> str:
@@ -131,6 +155,31 @@ def workload_images() -> Path:
     return built("images", recipe("1", pause, binaries.name, packages.name, base.name), make)
 
 
+def shared_images() -> Path:
+    """The folder with the archives that a lab with several control planes has besides: `balancer.tar`, and `etcd.tar` with etcdctl."""
+    packages, base = debs(), root()
+
+    def make(draft: Path) -> None:
+        _unpack(draft / "debs", SHARED_DEBS)
+        tree, own = draft / "tree", draft / "debs"
+        _put(tree, own / "etcd-client/usr/bin/etcdctl", "usr/local/bin/etcdctl")
+        _libraries(tree, run("ldd", own / "etcd-client/usr/bin/etcdctl"), Path("/"))
+        etcd = _binary(tree, packages / "etcd-server/usr/bin/etcd", f"k8s.gcr.io/etcd:{ETCD}")
+        system = _unpacked(tree, base)
+        for package in SHARED_DEBS:
+            run("cp", "-a", f"{own / package / 'usr'}/.", system / "usr")
+        _put(tree, system / "usr/sbin/haproxy", "usr/sbin/haproxy")
+        _libraries(tree, run("chroot", system, "ldd", "/usr/sbin/haproxy"), system)
+        shutil.rmtree(system)
+        balancer = _import(tree, f"{LABEL}/balancer", 'ENTRYPOINT ["/usr/sbin/haproxy"]')
+        run("docker", "save", "-o", draft / "etcd.tar", etcd)
+        run("docker", "save", "-o", draft / "balancer.tar", balancer)
+        run("docker", "rmi", etcd, balancer)
+        shutil.rmtree(own)
+
+    return built("shared", recipe("1", *SHARED_DEBS, packages.name, base.name), make)
+
+
 def _import(tree: Path, tag: str, *changes: str) -> str:
     """Make an image of one layer from `tree`, then empty it for the next one."""
     tar = tree.with_suffix(".tar")
@@ -168,10 +217,7 @@ def _binary(tree: Path, binary: Path, tag: str, texts: dict[str, str] | None = N
 
 def _proxy_image(tree: Path, base: Path, binaries: Path) -> str:
     """kube-proxy wants iptables (the variant the node uses, with its extensions), conntrack and a shell."""
-    with (base / "root.tar").open("rb") as tar:
-        system = tree.with_name("system")
-        system.mkdir()
-        run("tar", "-C", system, "-xf", "-", stdin=tar)
+    system = _unpacked(tree, base)
     tools = ("usr/sbin/xtables-nft-multi", "usr/sbin/conntrack")
     for tool in tools:
         _put(tree, system / tool, tool)
@@ -184,6 +230,15 @@ def _proxy_image(tree: Path, base: Path, binaries: Path) -> str:
     shutil.rmtree(system)
     _applets(tree)
     return _kube_image(tree, binaries, "kube-proxy")
+
+
+def _unpacked(tree: Path, base: Path) -> Path:
+    """The node's system, beside `tree`."""
+    system = tree.with_name("system")
+    system.mkdir()
+    with (base / "root.tar").open("rb") as tar:
+        run("tar", "-C", system, "-xf", "-", stdin=tar)
+    return system
 
 
 def _applets(tree: Path) -> None:

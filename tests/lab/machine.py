@@ -23,6 +23,8 @@ PACKAGES = {
     "openssh-client": "/usr/bin/ssh-keygen",
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
 }
+# another package may have put a program there that needs libraries (busybox in place of busybox-static)
+STATIC = frozenset({"busybox-static"})
 CAPABILITIES = """
 CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW
 IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG
@@ -31,6 +33,7 @@ MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE
 ROOM_GIB = 15
 ROOM_ONCE_BUILT_GIB = 5
 MEMORY_GIB = 6
+WATCHERS = 8192
 CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
 
 
@@ -75,7 +78,17 @@ def _modules() -> bool:
 
 
 def _uninstalled() -> list[str]:
-    return [package for package, file in PACKAGES.items() if not Path(file).exists()]
+    return [package for package, file in PACKAGES.items() if not Path(file).exists() or (package in STATIC and not is_static(Path(file)))]
+
+
+def is_static(program: Path) -> bool:
+    """Whether an ELF program of 64 bits asks for no loader (PT_INTERP): the lab's images have no libraries (elf(5))."""
+    data = program.read_bytes()
+    if data[:5] != b"\x7fELF\x02":
+        return False
+    offset, size, count = int.from_bytes(data[32:40], "little"), *(int.from_bytes(data[at : at + 2], "little") for at in (54, 56))
+    kinds = [int.from_bytes(data[at : at + 4], "little") for at in range(offset, offset + size * count, size or 1)]
+    return bool(kinds) and 3 not in kinds
 
 
 def install_packages() -> None:
@@ -88,7 +101,15 @@ def install_packages() -> None:
     run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted, env=env, timeout=1200)
     still = _uninstalled()
     if still:
-        raise LabError(f"apt-get installed {', '.join(wanted)}, yet these are not in place: {', '.join(PACKAGES[name] for name in still)}")
+        places = ", ".join(PACKAGES[name] for name in still)
+        raise LabError(f"apt-get installed {', '.join(wanted)}, yet these are not in place, or not static: {places}")
+
+
+def room_for_watchers() -> None:
+    """Allow the inotify instances that many nodes on one kernel need: a kubelet that gets none ends."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text()) < WATCHERS:
+        limit.write_text(f"{WATCHERS}\n")
 
 
 def docker_answers() -> bool:

@@ -7,7 +7,25 @@ from pathlib import Path
 from . import keys
 from .machine import capabilities
 from .shell import attempt, run, until
-from .spec import CACHE, CONTROL, ETCD, HERE, KUBERNETES, LABEL, NETWORK, REGISTRY, REGISTRY_IP, USERS, VOLUMES, Node
+from .spec import (
+    CACHE,
+    CONTROLS,
+    ENDPOINT,
+    ETCD,
+    HERE,
+    JOINED,
+    KUBERNETES,
+    LABEL,
+    MOST_WORKERS,
+    NETWORK,
+    PLACE,
+    REGISTRY,
+    REGISTRY_IP,
+    USERS,
+    VOLUMES,
+    Node,
+)
+from .spec import nodes as members_of
 
 AUTHORIZE = """
 key=$(cat)
@@ -17,6 +35,12 @@ for user in "$@"; do
   chown "$user:" "$keys"
   chmod 600 "$keys"
 done
+"""
+# three members on two busy cores elect a leader again and again by etcd's defaults (100 ms and 1000 ms)
+PATIENT = """\
+    extraArgs:
+      heartbeat-interval: "500"
+      election-timeout: "5000"
 """
 
 
@@ -54,7 +78,7 @@ def forget(node: Node) -> None:
 
 
 def _mark(node: Node) -> Path:
-    return CACHE / "joined" / node.name
+    return JOINED / node.name
 
 
 def remove(node: Node) -> None:
@@ -104,10 +128,14 @@ def create(node: Node, image: str) -> None:
 
 
 def _files(node: Node, tree: Path) -> None:
-    """Lay out what this node has of its own: node/all, then node/ROLE, with @NAMES@ filled in; its host key; the users' keys."""
+    """Lay out what this node has of its own: node/all, node/ROLE, for a further control plane node/joined, with @NAMES@; its host key."""
     values = {"NODE": node.name, "IP": node.ip, "N": str(node.n), "ROLE": node.role}
-    values |= {"CONTROL": CONTROL.ip, "KUBERNETES": KUBERNETES, "ETCD": ETCD}
-    for part in ("all", node.role):
+    values |= {"ENDPOINT": ENDPOINT, "KUBERNETES": KUBERNETES, "ETCD": ETCD, "NET": PLACE.net}
+    shared = len(CONTROLS) > 1
+    values["SHARED"] = f'controlPlaneEndpoint: "{ENDPOINT}:6443"\n' if shared else ""
+    values["PATIENT"] = PATIENT if shared else ""
+    values["ROUTES"] = "\n".join(f"{one.pods} {one.ip}" for one in members_of(MOST_WORKERS))
+    for part in ("all", node.role, *(["joined"] if node in CONTROLS[1:] else [])):
         for source in sorted((HERE / "node" / part).rglob("*")):
             if source.is_file():
                 target = tree / source.relative_to(HERE / "node" / part)

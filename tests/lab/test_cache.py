@@ -1,12 +1,14 @@
 """What is built is whole or absent, and made again when its recipe changes. No lab is needed."""
 
+import os
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from . import cache, keys, spec
+from . import cache, keys, machine, spec
 from .shell import LabError, attempt, run, until
 from .spec import nodes
 
@@ -73,9 +75,9 @@ def test_one_that_waits_gets_the_lock_when_the_other_has_ended() -> None:
     held.__enter__()
     threading.Timer(0.3, held.__exit__, (None, None, None)).start()
     begun = time.monotonic()
-    with cache.only_one(10):
+    with cache.only_one(patience=10):
         assert 0.2 < time.monotonic() - begun < 5
-    with cache.only_one(), pytest.raises(LabError, match="another lab command is at work"), cache.only_one(0.3):
+    with cache.only_one(), pytest.raises(LabError, match="another lab command is at work"), cache.only_one(patience=0.3):
         pass
 
 
@@ -104,6 +106,17 @@ def test_a_number_of_workers_that_cannot_be_is_refused(asked: str, monkeypatch: 
         spec.asked_workers()
 
 
+def test_three_control_planes_are_another_lab_beside_the_usual_one() -> None:
+    told = "from tests.lab.spec import *; from tests.lab.spec import nodes; "
+    told += "print(NETWORK, SUBNET, ENDPOINT, ACCESS.name, JOINED.name, *(f'{n.name}:{n.ip}:{n.pods}' for n in nodes(1)))"
+    for planes, said in {
+        "1": "docker2cri-lab 10.213.0.0/24 10.213.0.10 .lab joined lab-cp1:10.213.0.10:10.244.0.0/24 lab-w1:10.213.0.11:10.244.1.0/24",
+        "3": "docker2cri-lab-ha 10.214.0.0/24 10.214.0.4 .lab-ha joined-ha ha-cp1:10.214.0.10:10.244.0.0/24 "
+        "ha-cp2:10.214.0.19:10.244.9.0/24 ha-cp3:10.214.0.20:10.244.10.0/24 ha-w1:10.214.0.11:10.244.1.0/24",
+    }.items():
+        assert attempt(sys.executable, "-c", told, env=os.environ | {"LAB_CONTROL_PLANES": planes}) == (0, f"{said}\n")
+
+
 def test_commands_give_their_code_words_and_limits() -> None:
     assert attempt("sh", "-c", "cat; echo err >&2; exit 3", stdin=b"in\n") == (3, "in\nerr\n")
     assert attempt("no-such-command") == (127, "no-such-command: not installed")
@@ -112,3 +125,16 @@ def test_commands_give_their_code_words_and_limits() -> None:
         run("sh", "-c", "exit 2")
     with pytest.raises(LabError, match="the sky is green: not so after 0 s"):
         until("the sky is green", 0.01, lambda: False, every=0.01)
+
+
+def test_a_busybox_that_needs_libraries_counts_as_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = b"\x7fELF\x02" + bytes(27) + (64).to_bytes(8, "little") + bytes(14) + (56).to_bytes(2, "little") + (2).to_bytes(2, "little")
+    for name, kinds in {"static": (1, 1), "dynamic": (1, 3)}.items():
+        table = b"".join(kind.to_bytes(4, "little") + bytes(52) for kind in kinds)
+        (tmp_path / name).write_bytes(header + bytes(64 - len(header)) + table)
+    (tmp_path / "script").write_text("#!/bin/sh\n")
+    found = {name: machine.is_static(tmp_path / name) for name in ("static", "dynamic", "script")}
+    assert found == {"static": True, "dynamic": False, "script": False}
+    for name, missing in {"static": [], "dynamic": ["busybox-static"]}.items():
+        monkeypatch.setattr(machine, "PACKAGES", {"busybox-static": str(tmp_path / name)})
+        assert machine._uninstalled() == missing

@@ -91,7 +91,7 @@ def test_kinds_and_places(text: str, seen: str) -> None:
     [
         pod("spec: {}\n", "Service"),
         pod("spec: {volumes: [{hostPath: {path: /run/docker.sock}}]}\n", "Secret"),
-        "spec: {volumes: [{name: a, hostPath: {path: /run/docker.sock}}]}\n",
+        "spec: {volumes: [{name: a, hostPath: {path: /run/other.sock}}]}\n",
         "docker: privileged\n",
         "# docker\n---\n# privileged\n",
         "",
@@ -119,3 +119,103 @@ def test_lists_inside_of_lists_end() -> None:
     assert [line[:14] for line in said(scanned(text))] == ["6:41 D2C301 Po"]
     deep = "{kind: List, items: [" * 6 + "{kind: Pod, spec: {hostPID: true}}" + "]}" * 6
     assert said(scanned(deep)) == ["1:64 D2C700 List: Lists inside of Lists, more than 3 deep"]
+
+
+VOLUMES = "volumeMounts: [{name: d, mountPath: /d}], volumes: [{name: d, hostPath: {path: /run/docker.sock}}]"
+OTEL = f"image: a/b:1, {VOLUMES}, config: {{a: {{runtime: docker}}}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        (
+            f"apiVersion: opentelemetry.io/v1beta1\nkind: OpenTelemetryCollector\nmetadata: {{name: o}}\nspec: {{{OTEL}}}\n",
+            ["4:95 D2C301 OpenTelemetryCollector o", "4:135 D2C318 OpenTelemetryCollector o"],
+        ),
+        (
+            "apiVersion: litmuschaos.io/v1alpha1\nkind: ChaosEngine\nmetadata: {name: c}\nspec:\n  components:\n    env:\n"
+            "      - {name: CONTAINER_RUNTIME, value: docker}\n      - {name: OTHER, value: docker}\n",
+            ["7:35 D2C318 ChaosEngine c"],
+        ),
+        (
+            "apiVersion: controlplane.cluster.x-k8s.io/v1beta1\nkind: KubeadmControlPlane\nmetadata: {name: k}\nspec:\n"
+            "  kubeadmConfigSpec:\n    preKubeadmCommands: [docker pull x]\n    description: docker pull x\n",
+            ["6:26 D2C315 KubeadmControlPlane k"],
+        ),
+        ("groups: [{rules: [{expr: 'sum(a{container_label_x=\"y\"})'}]}]\n", ["1:20 D2C316 file x.yaml"]),
+        ('{"panels": [{"targets": [{"expr": "a{name=~\\"k8s_.*\\"}"}]}]}\n', ["1:27 D2C316 file x.yaml"]),
+        ("- {op: add, value: {name: s, hostPath: {path: /run/docker.sock}}}\n", ["1:41 D2C301 file x.yaml"]),
+        ("agent: {containerRuntime: docker, image: {repository: a, tag: b}}\n", ["1:9 D2C318 file x.yaml"]),
+        ("apiVersion: a/v1\nkind: Odd\nspec: {description: 'run docker with runtime: docker', status: {runtime: docker}}\n", []),
+    ],
+)
+def test_shapes_and_values_of_other_kinds(text: str, seen: list[str]) -> None:
+    found = said(scanned(text), "D2C301", "D2C315", "D2C316", "D2C318")
+    assert [": ".join(line.split(": ")[:1]) for line in found] == seen
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "body:\n  - placeholder: |\n      docker run x\n  - text: |\n      docker kill x\n      docker rm x\n",
+        'shapes: {"Properties$command": "as docker run does"}\n',
+        "swagger: '2.0'\npaths: {a: {LogPath: /var/lib/docker/containers/x, runtime: docker}}\n",
+        "config: {mounts: [{source: /var/lib/docker/containers/x}]}\n",
+        "apiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nspec: {allowedHostPaths: [{pathPrefix: /var/lib/docker/containers}]}\n",
+        "apiVersion: a/v1\nkind: HostPaths\nspec: {allowedHostPaths: [{path: /var/run/docker.sock}]}\n",
+    ],
+)
+def test_data_and_prose_set_nothing(text: str) -> None:
+    assert said(scanned(text)) == []
+
+
+def test_a_script_is_one_also_where_no_kind_is_named() -> None:
+    text = "runcmd: [docker pull x]\nwrite_files:\n  - content: |\n      #!/bin/sh\n      docker ps\n"
+    assert said(scanned(text)) == [
+        "1:10 D2C315 file x.yaml: runcmd: docker pull",
+        "5:7 D2C315 file x.yaml: write_files.content:2: docker ps",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("phases: {build: {commands: [docker build .]}}\n", ["1:29 D2C712 job phases: calls `docker build`"]),
+        (
+            "jobs:\n- plan:\n  - privileged: true\n    config: {run: {args: [docker ps]}}\n",
+            ["3:5 D2C710 jobs: privileged: true", "4:27 D2C712 jobs: calls `docker ps`"],
+        ),
+        (
+            "parameters: []\nsteps:\n- task: Docker@2\n- script: docker run --privileged x\n",
+            ["3:9 D2C712 steps: task Docker@2", "4:22 D2C710 steps: `docker run --privileged`"],
+        ),
+        ("commands: {b: {steps: [setup_remote_docker]}}\n", ["1:24 D2C714 job commands: step setup_remote_docker"]),
+        (
+            "kind: pipeline\ntype: docker\nsteps:\n- {name: b, image: 'docker:dind', commands: [docker ps]}\n",
+            ["4:20 D2C714 steps: image docker:dind", "4:46 D2C712 steps: calls `docker ps`"],
+        ),
+        ("steps: [{name: gcr.io/cloud-builders/docker, args: [build]}]\n", ["1:16 D2C712 steps: name gcr.io/cloud-builders/docker"]),
+        (
+            "- hosts: all\n  tasks:\n  - {name: a, shell: docker run --privileged x}\n  - {community.docker.docker_image: {name: x}}\n"
+            "  - {service: {name: docker, state: restarted}}\n",
+            [
+                "3:33 D2C710 step 1: `docker run --privileged`",
+                "4:6 D2C712 step 1: module community.docker.docker_image",
+                "5:6 D2C716 step 1: service: docker restarted",
+            ],
+        ),
+        ("- {name: a, ansible.builtin.command: docker stop x}\n", ["1:38 D2C712 step 1: calls `docker stop`"]),
+        (
+            "web: {image: x, links: [db], volumes: ['/run/docker.sock:/s']}\ndb: {image: y}\n",
+            ["1:40 D2C711 service web: mounts /run/docker.sock"],
+        ),
+        (
+            "services:\n  a: {image: x, environment: [DOCKER_HOST=tcp://d:2375]}\n  d: {image: y, environment: {DOCKER_HOST: tcp://e:2375}}\n",
+            ["2:31 D2C714 service a: DOCKER_HOST is tcp://d", "3:31 D2C713 service d: sets DOCKER_HOST"],
+        ),
+        ("web: {image: x, ports: [80], replicas: 2}\n# docker\n", []),
+        ("services: [docker]\nsteps: [{text: docker ps}]\n", []),
+    ],
+)
+def test_ci_files_and_compose_files_of_any_name(text: str, seen: list[str]) -> None:
+    assert [line for line in said(scanned(text)) if "D2C718" not in line] == seen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import grp
+import hashlib
 import os
 import pwd
 import re
@@ -21,7 +22,7 @@ from migrate.facts.match import Matched, machine, match
 from migrate.node import fixed_files
 from migrate.plan.build import build_plan
 from migrate.plan.model import NodePlan, PlannedStep
-from migrate.plan.steps import CarryImage, FileState, ReleaseAddresses, StandaloneContainer, StopStandalone, WriteFile
+from migrate.plan.steps import CarryImage, FileState, StandaloneContainer, StopKubelet, StopStandalone, WriteFile
 from migrate.program.journal import Entry, Progress, fold, parse
 from migrate.program.render import NodeProgram, render
 from migrate.rules.judge import judge
@@ -106,10 +107,10 @@ def planned(name: str = "containerd") -> tuple[NodePlan, tuple[FileChange, ...]]
         step = one.step
         if isinstance(step, WriteFile):
             step = replace(step, before=_owned(step.before), after=_owned(step.after))
-        steps.append(replace(one, step=step))
-        if isinstance(step, ReleaseAddresses) and step.sandboxes == "source":
+        if isinstance(step, StopKubelet):
             running = tuple(StandaloneContainer(id=key, name=name, timeout=1) for key, (name, _, runs) in STANDALONE.items() if runs)
             steps.append(PlannedStep(segment="switch", step=StopStandalone(containers=running, why="accepted")))
+        steps.append(replace(one, step=step))
     return replace(plan, steps=tuple(steps)), tuple(dataclasses.replace(change, owner=OWNER) for change in changes)
 
 
@@ -179,6 +180,7 @@ class Scratch:
             (self.root / directory).mkdir(parents=True)
         for directory in ("etc/systemd/system/multi-user.target.wants", "etc/modules-load.d", "etc/sysctl.d"):
             (self.root / directory).mkdir(parents=True, exist_ok=True)
+        self.write("/etc/machine-id", f"{self.plan.machine_id}\n".encode())
         self.write("/proc/filesystems", b"nodev\toverlay\n")
         for knob in ("net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables"):
             self.write(f"/proc/sys/{knob}", b"1\n")
@@ -213,6 +215,12 @@ class Scratch:
                 data = text.replace('\nmain "$@"', f'\n{KILL}\n{self.simulated}\nmain "$@"').encode()
             self.write(f"/var/lib/docker2cri/{RUN}/{file.path}", data, int(file.mode, 8))
 
+    def steps(self, before: str, after: str) -> None:
+        """Lay other steps: a text in them is another, and their sum is right."""
+        text = (self.run / "steps").read_text().replace(before, after)
+        (self.run / "steps").write_text(text)
+        (self.run / "steps.sha256").write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n")
+
     def step(self, kind: str) -> str:
         """The first step of a kind, as the program names it: `28 runtime-restart`."""
         return next(f"{line.index} {line.kind}" for line in self.program.lines if line.kind == kind)
@@ -240,7 +248,9 @@ class Scratch:
     def verb(self, *argv: str, kill_at: int = 0) -> Ended:
         """Run a verb of the node program; `kill_at` is the journal point at which it is killed."""
         command = [*self.shell, str(self.run / "program.sh"), *argv]
-        done = subprocess.run(command, env=self.environment(kill_at), text=True, capture_output=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, env=self.environment(kill_at), text=True, errors="replace", capture_output=True, timeout=120, check=False
+        )
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def reboot(self) -> None:
@@ -274,7 +284,7 @@ class Scratch:
 
     def tree(self) -> dict[str, tuple[str, str]]:
         """Every path of the node outside the run's own folder, volatile and simulated parts: (mode, content)."""
-        apart = re.compile(r"(\.state|\.tools|run|var/lib/docker2cri|var/lib/cni|proc|sys)(/|$)")
+        apart = re.compile(r"(\.state|\.tools|\.operator|run|var/lib/docker2cri|var/lib/cni|proc|sys)(/|$)")
         found = {}
         for path in sorted(self.root.rglob("*")):
             name = path.relative_to(self.root).as_posix()

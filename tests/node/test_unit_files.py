@@ -9,7 +9,7 @@ import pytest
 from tests.node.scratch import RUN, SHELLS, Scratch
 
 UNIT = b"[Unit]\nDescription=containerd\n[Service]\nExecStart=/usr/bin/containerd\n"
-LIMITS = "/etc/systemd/system/containerd.service.d/docker2cri-limits.conf"
+PROXY = "/etc/systemd/system/containerd.service.d/docker2cri-proxy.conf"
 
 
 @pytest.fixture(params=SHELLS)
@@ -21,7 +21,7 @@ def node(request: pytest.FixtureRequest, tmp_path: Path) -> Scratch:
 
 def planned(node: Scratch, text: bytes) -> None:
     """Another text for a drop-in of the plan."""
-    index = next(line.index for line in node.program.lines if line.kind == "file" and line.arguments[0] == LIMITS)
+    index = next(line.index for line in node.program.lines if line.kind == "file" and line.arguments[0] == PROXY)
     node.write(f"/var/lib/docker2cri/{RUN}/files/{index}.after", text)
 
 
@@ -30,7 +30,7 @@ def planned(node: Scratch, text: bytes) -> None:
     [
         (
             b"[Service]\nUnknownLimit=1\n",
-            "containerd.service.d/docker2cri-limits.conf: Unknown key 'UnknownLimit' in section [Service], ignoring.",
+            "containerd.service.d/docker2cri-proxy.conf: Unknown key 'UnknownLimit' in section [Service], ignoring.",
         ),
         (b"[Service]\nExecStart=/bin/true\n", "containerd.service: Service has more than one ExecStart= setting"),
     ],
@@ -55,7 +55,7 @@ def test_what_it_says_already_of_the_units_as_they_are_does_not_count(node: Scra
 
 
 def test_a_planned_drop_in_is_read_in_the_place_of_the_one_that_is_there(node: Scratch) -> None:
-    node.write(LIMITS, b"[Service]\nUnknownKey=1\n")
+    node.write(PROXY, b"[Service]\nUnknownKey=1\n")
     planned(node, b"[Service]\nUnknownOther=1\n")
     assert "Unknown key 'UnknownOther'" in node.verb("forward", "prepare").out
     planned(node, b"[Service]\nLimitNOFILE=1\n")

@@ -102,7 +102,7 @@ def ways(kind: type) -> Iterator[str]:
 
 
 # steps that are planned for one direction only, by the plan's author
-ON_APPLY = {"carry", "validate", "kernel", "pods-stop", "runtime-restart", "cri-wait"}
+ON_APPLY = {"carry", "pull", "validate", "kernel", "pods-stop", "runtime-restart", "cri-wait"}
 ON_ROLLBACK = {"pods-wait", "pods-remove", "runtime-restore"}
 
 
@@ -119,7 +119,7 @@ def test_a_planted_kind_makes_mypy_name_every_place(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "migrate")
     steps = tmp_path / "migrate/plan/steps.py"
     text = steps.read_text("utf-8")
-    for last, name in (("    | StartKubelet\n)", "PlantedHost"), (" | Disarm | Complete\n)", "PlantedApi")):
+    for last, name in (("    | StartKubelet\n)", "PlantedHost"), ("    | Complete\n)", "PlantedApi")):
         assert last in text
         text = text.replace(last, last.replace("\n)", f" | {name}\n)"))
         made = f'class {name}(_Step, frozen=True, kw_only=True):\n    """New."""\n\n\n'

@@ -30,10 +30,38 @@ def test_a_torn_last_line_never_happened(torn: str) -> None:
     assert parse(THERE + torn) == parse(THERE)
 
 
-@pytest.mark.parametrize("line", ["nonsense", "7 1 x begin 3 file", "7 1 1.0 began 3 file", "7 1 1.0 begin three file", "7 1 1.0 begin 3"])
-def test_a_whole_line_that_is_no_entry_is_said(line: str) -> None:
-    with pytest.raises(ValueError, match="line 7 of the journal is no entry"):
-        parse(f"{THERE}{line}\n")
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("nonsense", "", "7 1 x begin 3 file", "7 1 1.0 began 3 file", "7 1 1.0 begin three file", "7 1 1.0 begin 3"),
+        *("08 1 1.0 begin 3 file", "6 1 1.0 begin 3 file", "999999999 1 1.0 begin 3 file", f"{'9' * 5000} 1 1.0 begin 3 file"),
+        *(
+            "7 abc 1.0 begin 3 file",
+            "7 1 1.0 begin ² file",
+            "7 1 1.0 begin 007 file",
+            "7 1 1.0 note - - a\x0bb",
+            "\0\0\0",
+            "7 1 1.0 note - - x\r",
+        ),
+    ],
+)
+def test_a_whole_line_that_is_no_entry_is_passed_over_and_said(line: str) -> None:
+    entries = parse(f"{THERE}{line}\n7 1 1795506248.20 done 3 kubelet-stop\n")
+    assert [entry for entry in entries if entry.event != "broken"] == list(parse(f"{THERE}7 1 1795506248.20 done 3 kubelet-stop\n"))
+    progress = fold(entries)
+    assert progress.doubt.startswith("line 7 of the journal is no entry: ")
+    assert progress.done == frozenset((1, 2, 3))
+
+
+def test_what_was_in_doubt_is_undone_from_what_there_is() -> None:
+    text = f"{THERE}7 1 1.00 rolled-back - -\n8 2 1.00 broken - - the journal was broken\n"
+    assert (fold(parse(text)).rolled_back, fold(parse(text)).doubt) == (False, "the journal was broken")
+    again = fold(parse(f"{text}9 2 1.00 undo-begin - rollback asked\n10 2 1.00 rolled-back - -\n"))
+    assert (again.rolled_back, again.doubt) == (True, "")
+
+
+def test_a_node_that_a_person_let_go() -> None:
+    assert fold(parse(f"{THERE}7 1 1.00 needs-attention - - it failed\n8 1 1.00 released - - looked at\n")).released == "looked at"
 
 
 def test_where_a_node_stands_inside_switch() -> None:

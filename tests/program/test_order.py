@@ -22,14 +22,14 @@ def begun(upto: str, **more: object) -> Progress:
 DRAIN_AGAIN = ["record the workloads", "cordon", "drain", "wait until volumes are detached"]
 SWITCH_STARTS = [
     "stop the kubelet",
-    "stop and remove the pods' containers in containerd",
+    "stop and remove the pods' containers in containerd (killed after 600 s)",
     "release the addresses of stopped sandboxes in lab",
 ]
 SWITCH_ENDS = [
     "restart containerd.service, as it was found",
     "start docker.socket, docker.service, wait until Docker answers",
-    "start standalone containers forwarder, shell",
     "start the kubelet",
+    "start standalone containers forwarder, shell",
     "wait until the pods run in Docker again",
     "remove staged files",
     "disarm the guard",
@@ -58,8 +58,9 @@ def test_before_the_guard_is_disarmed_no_pod_can_have_come() -> None:
 
 
 def test_what_has_not_begun_is_not_rolled_back() -> None:
-    assert told(begun("kubelet-stop"))[:4] == [
+    assert told(begun("kubelet-stop"))[:5] == [
         "start the kubelet",
+        "start standalone containers forwarder, shell",
         "wait until the pods run in Docker again",
         "remove staged files",
         "disarm the guard",

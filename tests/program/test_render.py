@@ -26,10 +26,10 @@ switch both stage
 switch apply validate
 switch apply kernel
 switch rollback pods-wait
+switch both standalone
 switch both kubelet-stop
 switch apply pods-stop
 switch apply addresses
-switch both standalone
 switch both source-stop
 switch rollback runtime-restore
 switch both file
@@ -55,7 +55,8 @@ def test_the_lines_of_a_captured_node() -> None:
     assert "".join(f"{line.segment} {line.way} {line.kind}\n" for line in lines) == KINDS
     assert [line.index for line in lines] == list(range(1, len(lines) + 1))
     by_kind = {line.kind: line for line in lines}
-    assert by_kind["cri-wait"].line == "29\tswitch\tapply\tcri-wait\t/run/containerd/containerd.sock\t60\t/etc/containerd/config.toml\n"
+    waits = "29\tswitch\tapply\tcri-wait\t/run/containerd/containerd.sock\t60\t/etc/containerd/config.toml"
+    assert by_kind["cri-wait"].line == f"{waits}\t/var/lib/containerd\t/run/containerd\n"
     assert by_kind["runtime-restore"].arguments == ("containerd.service", "active")
     assert lines[1].arguments[:2] == ("lab/agnhost:2.33", "docker.io/lab/agnhost:2.33")
     assert [line.arguments for line in lines if isinstance(line.step, ReleaseAddresses)] == [("source",), ("target",)]
@@ -77,7 +78,7 @@ def test_the_files_of_a_run() -> None:
     assert program.directory == f"{HOME}/run-1"
     assert len(files) == len(program.files)
     assert {path for path in files if not path.startswith("files/")} == {
-        *("program.sh", "restore.sh", "README", "steps", "units/gate.conf", "units/stopped.conf"),
+        *("program.sh", "restore.sh", "README", "steps", "steps.sha256", "units/gate.conf", "units/stopped.conf"),
         *("units/docker2cri-guard.service", "units/docker2cri-guard.timer", "units/docker2cri-boot.service"),
     }
     assert {file.mode for path, file in files.items() if not path.endswith(".sh")} == {"600"}

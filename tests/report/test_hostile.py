@@ -127,7 +127,7 @@ def check(text: str) -> None:
     root = ElementTree.fromstring(told["junit"])
     assert [child.tag for child in root] == ["testsuite"] * len(root)
     rows = list(csv.reader(io.StringIO(told["csv"])))
-    assert {len(row) for row in rows} == {16}
+    assert {len(row) for row in rows} == {17}
     assert [cell for row in rows for cell in row if re.match(r"\s*[=+\-@\t\r＝＋－＠]", cell)] == []
     assert load_report(told["json"]) == plain(report)
     assert yaml_read.load(told["yaml"]) == json.loads(told["json"])

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from migrate.report.build import build_report, plan_report
-from migrate.report.model import FORMAT, Report, dump_report, load_report, schema
+from migrate.report.model import FORMAT, Report, dump_report, load_report
+from migrate.report.schemas import report_schema as schema
 from migrate.report.write import write_report
 from migrate.rules import Severity
 from migrate.rules.judge import Inspected

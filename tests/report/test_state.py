@@ -6,8 +6,8 @@ import json
 
 from migrate.plan.model import dump_plan
 from migrate.plan.state import STATES, NodeState, Reason
-from migrate.report.schemas import FILES, SCHEMAS
-from migrate.report.state_json import schema, state_json
+from migrate.report.schemas import FILES, SCHEMAS, state_schema
+from migrate.report.state_json import state_json
 from migrate.report.state_text import COLORS, state_table
 from migrate.report.style import Style
 from tests.report.schema import problems
@@ -35,7 +35,7 @@ def test_every_coloured_state_is_a_state() -> None:
 
 
 def test_the_schema_knows_the_states_and_no_other() -> None:
-    told = json.loads(schema())
+    told = json.loads(state_schema())
     assert list(problems(json.loads(state_json("status", 0, [standing(state) for state in STATES])), told)) == []
     broken = json.loads(state_json("status", 0, [standing("old")]))
     broken["format"] = "docker2cri.state/v2"

@@ -204,6 +204,11 @@ def node(**given: Any) -> Node:
     return msgspec.convert(document, Node)
 
 
+W2 = msgspec.structs.replace(
+    node(labels={"kubernetes.io/hostname": "w2"}), metadata=Metadata(name="w2", labels={"kubernetes.io/hostname": "w2"})
+)
+
+
 def owned(kind: str, name: str) -> tuple[OwnerReference, ...]:
     """The controller reference of a pod."""
     return (OwnerReference(kind=kind, name=name, controller=True),)
@@ -261,15 +266,18 @@ OWNERS = (
 
 
 def view(*pods: Pod, of: NodeFacts | None = None, the_node: Node | None = None, **given: Any) -> NodeView:
-    """The healthy worker with these pods (one of `web` when none are given); `budgets`, `owners`, `volumes`, or `cluster` as a whole."""
+    """The healthy worker with these pods (one of `web` when none are given), beside another node with a pod of `web`.
+
+    `budgets`, `owners`, `volumes`, `others` (the other nodes), or `cluster` as a whole.
+    """
     the_node = the_node or node()
     on_node = pods or (pod(),)
     volumes: tuple[PersistentVolume, ...] = given.pop("volumes", ())
     cluster = ClusterFacts(
         server="v1.23.17",
         taken=1_700_000_000,
-        nodes=(the_node,),
-        pods=on_node,
+        nodes=(the_node, *given.pop("others", (W2,))),
+        pods=(*on_node, pod("web-9", nodeName="w2")),
         budgets=given.pop("budgets", ()),
         owners=given.pop("owners", OWNERS),
         volumes=volumes,

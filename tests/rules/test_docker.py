@@ -7,7 +7,7 @@ import pytest
 from migrate.facts.model import HostUse, Listener, Package, Unreadable
 from migrate.rules import NodeView, check
 from migrate.rules.daemon_keys import shown
-from migrate.rules.docker import standalone_container
+from migrate.rules.docker import SNAP, standalone_container
 from tests.rules import make
 from tests.rules.case import Case
 
@@ -47,10 +47,19 @@ CASES = (
         (
             (
                 "docker.service",
-                "neither the unit nor dockerd exists, but kubelet v1.23.17: no --container-runtime is given and its default is docker",
+                "systemd has no such unit, and no program dockerd is in the folders of programs, but kubelet v1.23.17: no "
+                "--container-runtime is given and its default is docker",
             ),
         ),
     ),
+    Case("D2C110", "a snap is D2C125", make.view(of=make.facts(docker=None, units={SNAP: make.unit(SNAP)}))),
+    Case(
+        "D2C125",
+        "the snap alone",
+        make.view(of=make.facts(docker=None, units={SNAP: make.unit(SNAP)})),
+        ((SNAP, "ActiveState active; it is Docker's snap, and systemd has no docker.service"),),
+    ),
+    Case("D2C125", "a snap beside Docker of a package", units(**{SNAP: make.unit(SNAP)})),
     Case("D2C110", "unreadable is D2C101", make.view(of=make.facts(docker=Unreadable("docker", "x")))),
     Case(
         "D2C111",
@@ -214,13 +223,13 @@ CASES = (
             ),
             (
                 "log-opts",
-                'daemon.json: log-opts = {"max-size": "1m", "compress": "true"}: compress, labels, env and tag have no effect '
-                "(the kubelet compresses by itself)",
+                'daemon.json: log-opts = {"max-size": "1m", "compress": "true"}: containerLogMaxSize = 10M (/var/lib/kubelet/config.yaml) '
+                "of the kubelet stays; compress, labels, env and tag have no effect (the kubelet compresses by itself)",
             ),
             ("debug", "daemon.json: debug = true: containerd's own log level is set in its [debug] table"),
         ),
     ),
-    Case("D2C119", "rotation and defaults", told(log_opts={"max-size": "1m"}, storage_driver="overlay2", debug=False)),
+    Case("D2C119", "rotation and defaults", told(log_opts={"max-size": "10m"}, storage_driver="overlay2", debug=False)),
     Case(
         "D2C120",
         "unlimited",

@@ -40,6 +40,24 @@ def docker(**given_: Any) -> NodeView:
     return node(docker=make.docker(**given_))
 
 
+def proxy(environment: str, info: dict[str, str] | None) -> NodeView:
+    """docker.service with this Environment=, and a daemon that reports this."""
+    unit = make.unit("docker.service", files=(UNIT,))
+    text = f"[Service]\nEnvironment={environment}\n".encode()
+    files = {UNIT: PathReading("file", "644", "root:root", len(text), 0, None, text)}
+    return node(docker=make.docker(info=info), units={"docker.service": unit}, files=files)
+
+
+CONFIG = "/etc/containerd/config.toml"
+
+
+def configured(text: str, daemon_json: dict[str, Any] | None = None) -> NodeView:
+    """containerd with this file, of version 2."""
+    data = f"version = 2\n{text}".encode()
+    files = {CONFIG: PathReading("file", "644", "root:root", len(data), 0, None, data)}
+    return node(files=files, docker=make.docker(daemon_json=daemon_json or {}))
+
+
 def limits(then: dict[str, tuple[str, str]] | None, *now: ProcessLimits, daemon_json: Any = None, **more: Any) -> NodeView:
     running = {} if then is None else {"containerd.service": ProcessLimits(1, then)}
     return node(pod_limits=now, unit_limits=running, docker=make.docker(daemon_json=daemon_json), **more)
@@ -71,22 +89,128 @@ CASES = (
     Case("D2C168", "a capture that did not ask", make.view()),
     Case(
         "D2C160",
-        "from nowhere that was read",
-        docker(info={**(make.docker().info or {}), "HttpsProxy": "http://proxy:3128", "HttpProxy": ""}),
-        (("HTTPS_PROXY", "docker info: HttpsProxy is set, and neither a unit's files nor daemon.json nor a flag sets it"),),
+        "its credentials are nowhere",
+        docker(info={**(make.docker().info or {}), "HttpsProxy": "http://xxxxx:xxxxx@proxy:3128", "HttpProxy": ""}),
+        (("HTTPS_PROXY", "docker info: HttpsProxy has credentials, and neither dockerd's process nor a file tells them"),),
     ),
-    Case("D2C160", "by a flag", docker(argv=("dockerd", "--http-proxy=http://p"), info={"HttpProxy": "http://p"})),
-    Case("D2C160", "in the environment file", docker(environment=(("HTTPS_PROXY", Place(ENV, 4)),), info={"HttpsProxy": "http://p"})),
+    Case("D2C160", "nothing is masked", docker(info={"HttpProxy": "http://p"})),
     Case(
         "D2C160",
-        "in a unit file, and in daemon.json",
-        docker(
-            environment=(("HTTP_PROXY", Place(UNIT, 9)),),
-            daemon_json={"proxies": {"https-proxy": "http://p"}},
-            info={"HttpProxy": "http://p", "HttpsProxy": "http://p"},
-        ),
+        "its process tells them",
+        docker(process_proxies={"https_proxy": "http://u:w@p"}, info={"HttpsProxy": "http://xxxxx:xxxxx@p"}),
     ),
     Case("D2C160", "odd proxies", docker(daemon_json={"proxies": 7}, info={"HttpProxy": ""})),
+    Case(
+        "D2C160",
+        "only systemd knows the value",
+        proxy('"HTTP_PROXY=http://%H.proxy:1"', info=None),
+        (("HTTP_PROXY", f"{UNIT}:2: %H in its value is known to systemd on the node alone"),),
+    ),
+    Case("D2C160", "the daemon reports it", proxy('"HTTP_PROXY=http://%H.proxy:1"', info={"HttpProxy": "http://w1.proxy:1"})),
+    Case(
+        "D2C126",
+        "what Docker does by itself",
+        configured('[plugins."io.containerd.grpc.v1.cri"]\nenable_unprivileged_ports = false\nenable_unprivileged_icmp = true\n'),
+        (
+            (
+                "containerd enable_unprivileged_ports",
+                f"enable_unprivileged_ports = false in {CONFIG} stays: a process that is not root binds no port below 1024",
+            ),
+        ),
+    ),
+    Case(
+        "D2C126",
+        "another default runtime",
+        configured('[plugins."io.containerd.grpc.v1.cri".containerd]\ndefault_runtime_name = "kata"\n'),
+        (
+            (
+                "containerd containerd.default_runtime_name",
+                f"containerd.default_runtime_name = kata in {CONFIG} stays: pods without a RuntimeClass run in it, not in runc",
+            ),
+        ),
+    ),
+    Case("D2C126", "nothing of its own", configured("")),
+    Case(
+        "D2C119",
+        "the target's own stays",
+        configured('[plugins."io.containerd.grpc.v1.cri"]\nmax_concurrent_downloads = 3\n', {"max-concurrent-downloads": 10}),
+        (
+            (
+                "max-concurrent-downloads",
+                "daemon.json: max-concurrent-downloads = 10: "
+                f"max_concurrent_downloads = 3 in {CONFIG} stays: so many layers are fetched at once",
+            ),
+        ),
+    ),
+    Case(
+        "D2C118",
+        "limits of a file of the admin's",
+        configured(
+            '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]\nbase_runtime_spec = "/a.json"\n',
+            {"default-ulimits": {"nofile": {"Soft": 1, "Hard": 2}}},
+        ),
+        (
+            (
+                "default-ulimits",
+                'daemon.json: default-ulimits = {"nofile": {"Soft": 1, "Hard": 2}}: '
+                f"containerd.runtimes.runc.base_runtime_spec = /a.json in {CONFIG} stays: its containers get the limits of that file, "
+                "not Docker's",
+            ),
+        ),
+    ),
+    Case(
+        "D2C127",
+        "a single percent sign",
+        proxy('"HTTPS_PROXY=http://u:Passw%40rd@p" "NO_PROXY=a%%b"', info=None),
+        (("docker.service HTTPS_PROXY", f"{UNIT}:2: systemd ignores it for a `%` that is no specifier"),),
+    ),
+    Case("D2C127", "written twice", proxy('"HTTPS_PROXY=http://u:Passw%%40rd@p"', info=None)),
+    Case(
+        "D2C117",
+        "registries, runtimes and proxies",
+        docker(
+            daemon_json={
+                "registry-mirrors": ["https://new"],
+                "insecure-registries": ["http://a:1", "10.0.0.0/8"],
+                "runtimes": {"kata": {"path": "/new"}, "same": {"path": "/same"}},
+                "proxies": {"http-proxy": "http://u:w@new:1", "https-proxy": "http://u:w@same:1/"},
+            },
+            info={
+                "HttpProxy": "http://xxxxx:xxxxx@old:1",
+                "HttpsProxy": "http://xxxxx:xxxxx@same:1",
+                "NoProxy": "",
+                "Runtimes": {"kata": {"path": "/old"}, "same": {"path": "/same"}, "runc": {"path": "runc"}},
+                "RegistryConfig": {
+                    "Mirrors": ["https://old/"],
+                    "InsecureRegistryCIDRs": ["127.0.0.0/8", "10.0.0.0/8"],
+                    "IndexConfigs": {"docker.io": {"Secure": True}, "b": {"Secure": False}},
+                },
+            },
+        ),
+        (
+            ("HTTP_PROXY", "daemon.json sets http://REDACTED:REDACTED@new:1, docker info reports http://xxxxx:xxxxx@old:1"),
+            ("insecure-registries", "daemon.json sets a:1, 10.0.0.0/8, docker info reports b, 10.0.0.0/8"),
+            ("registry-mirrors", "daemon.json sets https://new, docker info reports https://old"),
+            ("runtimes kata", "daemon.json sets /new, docker info reports /old"),
+        ),
+    ),
+    Case(
+        "D2C117",
+        "a mirror from nowhere",
+        docker(daemon_json={}, info={"RegistryConfig": {"Mirrors": ["https://m/"], "InsecureRegistryCIDRs": ["127.0.0.0/8"]}}),
+        (("registry-mirrors", "nothing that was read sets it, docker info reports https://m"),),
+    ),
+    Case(
+        "D2C117",
+        "a proxy that the daemon has not",
+        proxy('"HTTP_PROXY=http://p:1"', info={"HttpProxy": ""}),
+        (("HTTP_PROXY", f"{UNIT}:2 sets http://p:1, docker info reports none"),),
+    ),
+    Case(
+        "D2C117",
+        "the same mirror",
+        docker(daemon_json={"registry-mirrors": ["https://m"]}, info={"RegistryConfig": {"Mirrors": ["https://m/"]}}),
+    ),
     Case(
         "D2C161",
         "two halves",
@@ -211,18 +335,23 @@ CASES = (
         "old plugins",
         node(cni=cni("0.4.0", speaks={"loopback": OLD, "bridge": (*OLD, "0.3.1"), "portmap": (*OLD, "0.3.1", "0.4.0")})),
         (
-            ("plugin bridge", "/opt/cni/bin/bridge speaks 0.1.0, 0.2.0, 0.3.1; it is called with 0.4.0"),
-            ("plugin loopback", "/opt/cni/bin/loopback speaks 0.1.0, 0.2.0; it is called with 0.3.1"),
+            ("plugin bridge", "in /opt/cni/bin: speaks 0.1.0, 0.2.0, 0.3.1; it is called with 0.4.0"),
+            ("plugin loopback", "in /opt/cni/bin: speaks 0.1.0, 0.2.0; it is called with 0.3.1"),
         ),
     ),
     Case(
         "D2C523",
         "containerd 1.6.2",
         node(cni=cni("0.3.1", speaks={"loopback": (*OLD, "0.3.1", "0.4.0")}), containerd=make.containerd(version="1.6.2")),
-        (("plugin loopback", "/opt/cni/bin/loopback speaks 0.1.0, 0.2.0, 0.3.1, 0.4.0; it is called with 1.0.0"),),
+        (("plugin loopback", "in /opt/cni/bin: speaks 0.1.0, 0.2.0, 0.3.1, 0.4.0; it is called with 1.0.0"),),
     ),
     Case("D2C523", "containerd 1.6.20", node(cni=cni("", speaks={"loopback": ("0.3.1",), "bridge": ("0.3.0",)}))),
-    Case("D2C523", "another folder", node(cni=cni("0.3.1", speaks={"loopback": OLD}, bin_dirs=("/usr/lib/cni",)))),
+    Case(
+        "D2C523",
+        "another folder",
+        node(cni=cni("0.3.1", speaks={"loopback": OLD}, bin_dirs=("/usr/lib/cni",))),
+        (("plugin loopback", "in /usr/lib/cni: speaks 0.1.0, 0.2.0; it is called with 0.3.1"),),
+    ),
 )
 
 
@@ -312,7 +441,11 @@ def test_every_setting_has_a_verdict() -> None:
         ),
         KeyVerdict("proxies", '{"https-proxy": "http://REDACTED:REDACTED@p"}', "dockerd --https-proxy", Fate.CARRIED, KEYS["proxies"].text),
         KeyVerdict(
-            "HTTPS_PROXY", "http://REDACTED:REDACTED@proxy:3128", f"{DROP_IN}:2", Fate.CARRIED, "becomes a drop-in of containerd.service"
+            "HTTPS_PROXY",
+            "http://REDACTED:REDACTED@proxy:3128",
+            f"{DROP_IN}:2",
+            Fate.CHANGED,
+            "Docker has another one now, which becomes a drop-in of containerd.service",
         ),
         KeyVerdict("NO_PROXY", ".cluster.local", f"{ENV}:3", Fate.CARRIED, "becomes a drop-in of containerd.service"),
         KeyVerdict(
@@ -335,6 +468,33 @@ def test_every_setting_has_a_verdict() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("keys", "kubelet", "verdict", "note"),
+    [
+        ({"runtimes": {"docker-runc": {"path": "/usr/libexec/docker/docker-runc-current"}}}, {}, Fate.NOT_NEEDED, "it is a part of Docker"),
+        ({"default-runtime": "docker-runc"}, {}, Fate.NOT_NEEDED, "it is a part of Docker"),
+        ({"runtimes": {"docker-runc": {"path": "docker-runc"}, "kata": {"path": "/k"}}}, {}, Fate.CARRIED, "each becomes an entry"),
+        ({"log-opts": {"max-size": "5m"}}, {"containerLogMaxSize": "1Mi"}, Fate.CHANGED, "containerLogMaxSize = 1Mi ("),
+        ({"log-opts": {"max-size": "5m"}}, {"containerLogMaxFiles": 9}, Fate.CARRIED, "max-size and max-file become"),
+    ],
+)
+def test_carried_is_what_the_planned_files_carry(keys: dict[str, Any], kubelet: dict[str, Any], verdict: Fate, note: str) -> None:
+    (found, *_) = verdicts(make.facts(docker=make.docker(daemon_json=keys), kubelet=make.kubelet(config=kubelet)), CONTAINERD)
+    assert found.verdict == verdict
+    assert found.note.startswith(note)
+
+
+@pytest.mark.parametrize(
+    ("info", "verdict"),
+    [({"HttpProxy": "http://a:1"}, Fate.CARRIED), ({"HttpProxy": "http://b:1"}, Fate.CHANGED), ({"HttpProxy": ""}, Fate.NOT_NEEDED)],
+)
+def test_a_variable_is_carried_where_the_daemon_has_it(info: dict[str, str], verdict: Fate) -> None:
+    view = proxy('"HTTP_PROXY=http://a:1"', info)
+    docker_ = make.docker(daemon_json={}, argv=("dockerd",), info=info, environment=(("HTTP_PROXY", Place(UNIT, 2)),))
+    (found,) = verdicts(replace(view.facts, docker=docker_), CONTAINERD)
+    assert (found.key, found.verdict) == ("HTTP_PROXY", verdict)
+
+
 def test_cri_o_has_verdicts_of_its_own() -> None:
     target = replace(CONTAINERD, name="crio", title="CRI-O", prefix="cri-o://", unit="crio.service", docker_keys=CRIO, hosts=None)
     found = {one.key: (one.verdict, one.note) for one in verdicts(told(), target)}
@@ -342,7 +502,7 @@ def test_cri_o_has_verdicts_of_its_own() -> None:
     assert found["bip"] == (Fate.NOT_NEEDED, KEYS["bip"].text)
     assert found["insecure-registries"] == (Fate.CARRIED, CRIO["insecure-registries"].text)
     assert found["runtimes"][1].endswith("kata is a shim (io.containerd.kata.v2): add it to the runtimes of CRI-O by hand")
-    assert found["HTTPS_PROXY"] == (Fate.CARRIED, "becomes a drop-in of crio.service")
+    assert found["NO_PROXY"] == (Fate.CARRIED, "becomes a drop-in of crio.service")
     assert found["CA certificate"] == (Fate.CARRIED, "CRI-O reads /etc/docker/certs.d by itself")
     assert "containerd" not in "".join(note for _, note in found.values()).replace("io.containerd.kata.v2", "")
     assert set(CRIO) <= set(KEYS)

@@ -40,6 +40,14 @@ CASES = (
     Case("D2C201", "unreadable is D2C101", make.view(of=make.facts(kubelet=Unreadable("kubelet", "x")))),
     Case("D2C202", "unknown", at(UNKNOWN), (("endpoint unix:///run/x.sock", "kubelet v1.23.17: endpoint unix:///run/x.sock"),)),
     Case("D2C202", "dockershim", make.view()),
+    Case("D2C202", "a kubelet without a version is D2C101", at(UNKNOWN, kubelet=make.kubelet(version=""))),
+    Case(
+        "D2C212",
+        "by the Node",
+        make.view(of=make.facts(kubelet=make.kubelet(program="/opt/bin/kubelet", reported=True))),
+        (("kubelet", "the Node reports v1.23.17; /opt/bin/kubelet was not asked"),),
+    ),
+    Case("D2C212", "asked", make.view()),
     Case("D2C202", "no kubelet is D2C201", at(UNKNOWN, kubelet=None)),
     Case(
         "D2C203",
@@ -213,5 +221,5 @@ def test_flags_shown_hold_no_secret() -> None:
 
 def test_a_node_off_docker_is_asked_nothing_else() -> None:
     """Its pods may be bare and its Docker broken: there is nothing to migrate, so nothing blocks."""
-    view = make.view(make.pod("alone", owner=None), of=make.facts(endpoint=CONTAINERD, docker=None))
-    assert [one.code for one in check(view, RULES)] == ["D2C203"]
+    view = make.view(make.pod("alone", owner=None), node=None, of=make.facts(endpoint=CONTAINERD, docker=None))
+    assert {one.code for one in check(view, RULES)} == {"D2C203", "D2C609"}

@@ -135,9 +135,10 @@ def test_a_rule_that_is_badly_made_is_refused(code: str, slug: str, docstring: s
         node_rule(code, slug, Severity.INFO)(see)
 
 
-def test_only_blockers_can_be_acceptable() -> None:
+def test_only_blockers_can_be_acceptable_and_what_allows_something() -> None:
     with pytest.raises(ValueError, match="only blockers are accepted"):
         node_rule("D2C123", "x", Severity.WARNING, acceptable=True)(made_up.look)
+    assert node_rule("D2C123", "x", Severity.WARNING, acceptable=True, allows=Allow.KILL)(made_up.look).acceptable
     with pytest.raises(ValueError, match="only what is accepted allows something"):
         node_rule("D2C123", "x", Severity.BLOCKER, allows=Allow.FORCE)(made_up.look)
 

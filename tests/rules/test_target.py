@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from migrate.facts.capture import PathReading
-from migrate.facts.model import Cni, Endpoint, Image, Unreadable
+from migrate.facts.model import Cni, CriDockerd, Endpoint, Image, Kernel, Place, Unreadable
 from migrate.rules import NodeView
 from tests.rules import make
 from tests.rules.case import Case
@@ -16,6 +16,7 @@ from tests.rules.case import Case
 GIB = make.GIB
 WEB = "registry.example/web"
 PINNED = f"{WEB}@sha256:{'a' * 64}"
+OTHER = f"{WEB}@sha256:{'f' * 64}"
 BUILT = Image("sha256:built", ("local/tool:latest",), (), GIB)
 
 
@@ -56,6 +57,24 @@ def said(free: str, reserve: str, size: str = "100.0", need: str = "2.0 GiB (twi
 
 
 HOSTS = {"/etc/containerd/config.toml": PathReading("file", "644", "root:root", data=b"version = 3\n")}
+ON_CONTAINERD = Endpoint("containerd", "unix:///run/containerd/containerd.sock", "kubelet v1.23.17: endpoint given")
+ON_CONTAINERD_KUBELET = make.kubelet(
+    flags=tuple(
+        make.flag(name, value)
+        for name, value in (("container-runtime", "remote"), ("container-runtime-endpoint", "unix:///run/containerd/containerd.sock"))
+    )
+)
+SET = {"overlay": "x", "br_netfilter": "x"}
+SYSCTLS = dict.fromkeys(("net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables", "net.ipv4.ip_forward"), ("1", "x"))
+CONFIG_WHY = "CRI on, the kubelet's cgroup driver and sandbox image, Docker's registries, runtimes and port behaviour"
+
+
+def shim(flags: dict[str, str | None], version: str = "0.3.4", kubelet: str | None = None) -> NodeView:
+    """A kubelet that reaches Docker through cri-dockerd with these flags; `kubelet` is the kubelet's own idle --network-plugin."""
+    found = CriDockerd(version, flags, Place("/proc/411/cmdline"))
+    return make.view(of=replace(plugin(kubelet).facts, endpoint=Endpoint("cri-dockerd", "unix:///run/c.sock", "x"), cri_dockerd=found))
+
+
 CASES = (
     Case(
         "D2C401",
@@ -104,9 +123,10 @@ CASES = (
     Case(
         "D2C402",
         "forbidden to pull, by digest",
-        image(PINNED, "Never"),
-        (("Deployment shop/web", f"container web: {PINNED} with imagePullPolicy Never: the digest is not kept (pod web-1)"),),
+        image(OTHER, "Never"),
+        (("Deployment shop/web", f"container web: {OTHER} with imagePullPolicy Never is not in Docker's store (pod web-1)"),),
     ),
+    Case("D2C402", "forbidden to pull, by a digest that the plan pulls", image(PINNED, "Never")),
     Case("D2C402", "in Docker's store, without its tag", image("local/tool", "Never", docker=make.docker(images=(BUILT,)))),
     Case("D2C402", "may be pulled", image("local/none:1")),
     Case("D2C402", "there already", image("local/none:1", "Never", containerd=make.containerd(images=("docker.io/local/none:1",)))),
@@ -125,14 +145,36 @@ CASES = (
         plugin("kubenet"),
         (("--network-plugin", f"{make.FLAGS_FILE}:1 (KUBELET_KUBEADM_ARGS): --network-plugin=kubenet"),),
     ),
-    Case("D2C501", "none", plugin(None), (("--network-plugin", "no file of the kubelet gives it, and its default is docker0"),)),
+    Case("D2C501", "none", plugin(None), (("--network-plugin", "it is not given, and the default of dockershim is docker0"),)),
     Case("D2C501", "cni", plugin("cni")),
     Case(
         "D2C501",
-        "cri-dockerd has no such flag",
-        make.view(of=replace(plugin(None).facts, endpoint=Endpoint("cri-dockerd", "unix:///run/c.sock", "x"))),
+        "cri-dockerd's own flag, the kubelet's is idle",
+        shim({"network-plugin": ""}, kubelet="cni"),
+        (("--network-plugin", "/proc/411/cmdline: --network-plugin="),),
     ),
+    Case("D2C501", "cri-dockerd with CNI by its own flag", shim({"network-plugin": "cni"}, kubelet=None)),
+    Case(
+        "D2C501",
+        "an old cri-dockerd without the flag",
+        shim({}, "0.2.3"),
+        (("--network-plugin", "it is not given, and the default of cri-dockerd is docker0"),),
+    ),
+    Case("D2C501", "a later one without it", shim({}, "0.3.4")),
+    Case("D2C501", "unread is D2C211", shim({}, "")),
     Case("D2C502", "none", cni(config=None, files=()), (("/etc/cni/net.d", "no *.conf, *.conflist or *.json among 0 files"),)),
+    Case("D2C502", "in a folder that was not read", cni(config_dir="/opt/net.d", config=None, files=(), unread=("/opt/net.d",))),
+    Case("D2C503", "in a folder that was not read", cni(bin_dirs=("/opt/kube/bin",), plugins=(), unread=("/opt/kube/bin",))),
+    Case(
+        "D2C213",
+        "both kinds",
+        cni(config_dir="/opt/net.d", bin_dirs=("/opt/kube/bin",), unread=("/opt/net.d", "/opt/kube/bin")),
+        (
+            ("/opt/net.d", "--cni-conf-dir names it, and this capture does not hold it"),
+            ("/opt/kube/bin", "--cni-bin-dir names it, and this capture does not hold it"),
+        ),
+    ),
+    Case("D2C213", "all was read", make.view()),
     Case("D2C502", "unreadable is D2C101", cni(config=Unreadable("/etc/cni/net.d/10.conf", "not JSON"))),
     Case(
         "D2C503",
@@ -209,6 +251,29 @@ CASES = (
     ),
     Case("D2C606", "what D2C101 says", make.view(of=make.facts(files=HOSTS, unreadable=(Unreadable("/etc/containerd/config.toml", "x"),)))),
     Case("D2C606", "sure", make.view()),
+    Case("D2C609", "on Docker", make.view()),
+    Case(
+        "D2C609",
+        "moved by hand",
+        make.view(of=make.facts(endpoint=ON_CONTAINERD, docker=None, kernel=Kernel({}, SET, SYSCTLS), kubelet=ON_CONTAINERD_KUBELET)),
+        (
+            ("/etc/containerd/config.toml", f"a migration writes it: {CONFIG_WHY}"),
+            ("/etc/crictl.yaml", "a migration writes it: without it crictl tries dockershim's socket first (cri-tools docs/crictl.md)"),
+            (
+                make.FLAGS_FILE,
+                "a migration writes it: kubelet v1.23.17: --container-runtime=remote, "
+                "--container-runtime-endpoint=unix:///run/containerd/containerd.sock",
+            ),
+        ),
+    ),
+    Case("D2C610", "as the Node reports", make.view()),
+    Case(
+        "D2C610",
+        "the Node reports another",
+        make.view(of=make.facts(endpoint=ON_CONTAINERD)),
+        (("Node w1", f"it reports docker://20.10.24; {ON_CONTAINERD.evidence}"),),
+    ),
+    Case("D2C610", "no Node", make.view(node=None, of=make.facts(endpoint=ON_CONTAINERD))),
 )
 
 

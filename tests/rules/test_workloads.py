@@ -120,8 +120,28 @@ CASES = (
         "D2C301",
         "by environment",
         env("PATH", "DOCKER_HOST"),
-        (("Deployment shop/web", "container web has DOCKER_HOST in its environment (pod web-1)"),),
+        (("Deployment shop/web", "container web has DOCKER_HOST, whose value is not known (pod web-1)"),),
     ),
+    Case(
+        "D2C301",
+        "by an address of the node",
+        one(
+            container={
+                "env": [
+                    {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}},
+                    {"name": "DOCKER_HOST", "value": "tcp://$(IP):2375"},
+                ]
+            }
+        ),
+        (("Deployment shop/web", "container web has DOCKER_HOST tcp://$(IP):2375, which is the node (pod web-1)"),),
+    ),
+    Case(
+        "D2C301",
+        "loopback in the node's network",
+        one(hostNetwork=True, container={"env": [{"name": "DOCKER_HOST", "value": "tcp://127.0.0.1:2375"}]}),
+        (("Deployment shop/web", "container web has DOCKER_HOST tcp://127.0.0.1:2375, which is the node (pod web-1)"),),
+    ),
+    Case("D2C301", "loopback of the pod", one(container={"env": [{"name": "DOCKER_HOST", "value": "tcp://127.0.0.1:2375"}]})),
     Case("D2C301", "a daemon of its own in the pod", env("DOCKER_HOST", more=[{"name": "dind", "image": "docker:20.10-dind"}])),
     Case(
         "D2C301",

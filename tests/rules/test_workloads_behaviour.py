@@ -11,6 +11,7 @@ from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.workload import Workload, pod_workload
 from migrate.rules import NodeView
 from migrate.rules.ground import Ground
+from migrate.rules.programs import programs
 from migrate.rules.table import RULES
 from migrate.rules.workload_rule import WorkloadView, check_workload
 from migrate.targets import with_options
@@ -215,3 +216,28 @@ def test_where_nothing_is_known_of_the_cluster_low_ports_are_told() -> None:
     pod = {"container": {"securityContext": {"runAsUser": 7}, "ports": [{"containerPort": 53}]}}
     assert found("D2C504", Ground(CONTAINERD), **pod) == ["container web: runAsUser 7, containerPort 53"]
     assert found("D2C504", Ground(CRIO, runtime=(1, 30)), **pod) == ["container web: runAsUser 7, containerPort 53"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "started"),
+    [
+        (("redis-cli", "ping"), ["redis-cli"]),
+        (("/bin/ping", "-c1", "db"), ["ping"]),
+        (("sh", "-c", "mysqladmin ping -h localhost"), ["mysqladmin"]),
+        (("sh", "-ec", "X=1 ping a && exec sudo -u b mtr c; echo 'ping d; ping e' # ping f"), ["ping", "exec", "sudo", "mtr", "echo"]),
+        (("bash", "-c", 'if ping -c1 a; then echo "$(nmap b)"; fi | (fping c)'), ["ping", "nmap", "echo", "fi", "fping"]),
+        (("timeout", "-s", "KILL", "5", "ping", "a"), ["timeout", "ping"]),
+        (("sh", "-c", "bash -c 'docker ps'"), ["docker"]),
+        (("sh", "/run.sh", "ping"), ["sh"]),
+        (("tini", "--", "sshd"), ["tini", "sshd"]),
+        (("sh", "-c"), ["sh"]),
+        ((), []),
+    ],
+)
+def test_programs_that_a_command_starts(argv: tuple[str, ...], started: list[str]) -> None:
+    assert list(programs(argv)) == started
+
+
+def test_a_long_script_is_read_in_no_time() -> None:
+    for text in ('"' * 20_000, "$(" * 20_000, "'a" * 20_000, "\\" * 20_000, "x" * 20_000, "sh -c '" * 3_000):
+        list(programs(("sh", "-c", text)))

@@ -46,10 +46,56 @@ def said(*evidence: str) -> tuple[tuple[str, str], ...]:
 DATADOG = "older versions need DD_CRI_SOCKET_PATH=/run/containerd/containerd.sock and the socket mounted; metrics docker.* change"
 CASES = (
     Case(
-        "D2C301",
+        "D2C317",
         "another host's daemon by TLS",
         web(env=[{"name": "DOCKER_TLS_VERIFY"}, {"name": "DOCKER_CERT_PATH"}]),
         said("container web has DOCKER_CERT_PATH, DOCKER_TLS_VERIFY in its environment"),
+    ),
+    Case(
+        "D2C317",
+        "of the pod itself",
+        web(env=[{"name": "DOCKER_HOST", "value": "tcp://user:Pw@localhost:2375/x?y=z"}]),
+        said("container web has DOCKER_HOST tcp://localhost:2375"),
+    ),
+    Case("D2C317", "with a daemon of its own", one(container={"env": [{"name": "DOCKER_HOST", "value": "tcp://localhost"}]}, more=[DIND])),
+    Case(
+        "D2C318",
+        "by variables and arguments",
+        web(
+            command=["agent", "--cri=dockershim"],
+            args=["--container-runtime", "docker", "--endpoint=unix:///var/run/docker.sock", "--name=docker"],
+            env=[
+                {"name": "EXECUTOR", "value": "Docker"},
+                {"name": "SOCKET", "value": "npipe:////./pipe/docker_engine"},
+                {"name": "A", "value": "docker"},
+            ],
+        ),
+        said(
+            "container web has EXECUTOR=Docker",
+            "container web has SOCKET=//./pipe/docker_engine",
+            "container web is started with --container-runtime docker",
+            "container web is started with /var/run/docker.sock",
+        ),
+    ),
+    Case(
+        "D2C318",
+        "a socket on a volume of the pod",
+        one(
+            volumes=[{"name": "v", "emptyDir": {}}],
+            container={
+                "volumeMounts": [{"name": "v", "mountPath": "/var/run"}],
+                "args": ["--endpoint=unix:///run/docker.sock"],
+                "env": [{"name": "DOCKER_HOST", "value": "unix:///var/run/docker.sock"}],
+            },
+        ),
+    ),
+    Case(
+        "D2C318",
+        "a socket that is mounted is D2C301",
+        one(
+            volumes=[{"name": "v", "hostPath": {"path": "/var/run/docker.sock"}}],
+            container={"volumeMounts": [{"name": "v", "mountPath": "/s"}], "env": [{"name": "A", "value": "/var/run/docker.sock"}]},
+        ),
     ),
     Case(
         "D2C303",
@@ -67,6 +113,7 @@ CASES = (
         image("docker.io/docker:24-cli"),
         said("container web has image docker.io/docker:24-cli"),
     ),
+    Case("D2C303", "with a daemon that a script starts", one(container={"command": ["sh", "-c", "dockerd & docker ps"]})),
     Case("D2C303", "with a daemon of its own", one(container={"args": ["docker ps"]}, more=[DIND])),
     Case("D2C303", "an image of a registry named docker", image("docker.example:5000/team/app:1")),
     Case("D2C303", "a script that is named so", web(command=["/opt/docker/start", "docker-entrypoint.sh", "docker"])),

@@ -31,6 +31,7 @@ class Acting:
     answers: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     streams: dict[str, queue.Queue[Any]] = field(default_factory=dict)  # path -> events of its watches
     watched: list[tuple[str, str]] = field(default_factory=list)  # (path, resourceVersion) of each watch that was opened
+    asked: list[tuple[str, str]] = field(default_factory=list)  # every request that came
     got: list[tuple[str, str, Any]] = field(default_factory=list)  # every write that came
     exec_frames: tuple[bytes, ...] = ()
     meddle: Any = None  # called before a PATCH is judged: somebody else writes
@@ -110,6 +111,7 @@ def serving(server: Acting) -> Iterator[Acting]:
         protocol_version = "HTTP/1.1"
 
         def _handle(self) -> None:
+            server.asked.append((self.command, self.path))
             if server.deaf:
                 self.close_connection = True
                 return None

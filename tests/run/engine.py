@@ -13,22 +13,26 @@ from msgspec.structs import replace
 
 from migrate.errors import NodeUnreachable
 from migrate.facts.api import Condition
-from migrate.facts.cluster import ClusterFacts, Owner
+from migrate.facts.cluster import ClusterFacts, NodeAddress, Owner
 from migrate.facts.live import ContainerState, LiveContainer, LiveNode, LivePod, Waiting
 from migrate.facts.model import NodeFacts
 from migrate.plan.events import Event
+from migrate.plan.mark import Mark
+from migrate.plan.model import NodePlan
 from migrate.plan.state import NodeState
+from migrate.rules import Finding, NodeView
 from migrate.run.kube.evidence import Asked, NodeSays
 from migrate.run.kube.writes import PATIENCE
-from migrate.run.ports import COMMAND_TIMEOUT, OUTPUT_LIMIT, CommandResult
+from migrate.run.ports import OUTPUT_LIMIT, CommandResult
 from migrate.run.runs import RunFolder
 from migrate.run.work import Interrupt, Work
 from migrate.verify.network import Network, Reach
 from tests import captured
-from tests.fakes import Behaviour, FakeClock, FakeCluster, FakeWatch, _ready
+from tests.fakes import IDENTITY, Behaviour, FakeClock, FakeCluster, FakeWatch, _ready
 from tests.node.scratch import PODS, RUN, STUBS, Scratch
 
 NODE = "lab-w1"
+ADDRESS = "10.0.0.1"
 SYSTEMCTL = f"""#!/bin/sh
 # units of ours run to their end in the foreground
 case "$1 $2 $3" in 'show -p SubState') echo SubState=dead ;; *) exec {STUBS.parent}/named systemctl "$@" ;; esac
@@ -76,11 +80,12 @@ class ScratchHost:
     away: list[int]  # how many calls more are not answered
     name: str = NODE
 
-    def run(self, script: bytes, *, timeout: float = COMMAND_TIMEOUT, limit: int = OUTPUT_LIMIT) -> CommandResult:
+    def run(self, script: bytes, *, timeout: float | None = None, limit: int = OUTPUT_LIMIT) -> CommandResult:
         if self.away[0] > 0:
             self.away[0] -= 1
             raise NodeUnreachable(node=self.name, seen="the connection ended", expected="an answer", next="look")
         text = script.decode().replace("/var/lib/docker2cri", f"{self.scratch.root}/var/lib/docker2cri")
+        text = text.replace("/etc/machine-id", f"{self.scratch.root}/etc/machine-id")
         text = text.replace("/run/docker2cri-operator", f"{self.scratch.root}/.operator")
         acts = next((word for word in ("systemd-run", "base64 -d", "disarm", "mark", "pause") if word in text), None)
         if acts:
@@ -123,6 +128,11 @@ class NodeCluster(FakeCluster):
         self.scratch = scratch
         self.add_node(NODE, cordoned=False)
         self.add_node("other")
+        node, plan = self.nodes[NODE], scratch.plan  # it is the node that the plan was made for
+        info = replace(node.status.node_info, machine_id=plan.machine_id)
+        address = (NodeAddress(type="InternalIP", address=ADDRESS),)
+        status = replace(node.status, node_info=info, addresses=address)
+        self.nodes[NODE] = replace(node, metadata=replace(node.metadata, uid=plan.uid), status=status)
         for pod in PODS:
             owner = f"DaemonSet ops/{pod}"
             self.owners.append(Owner(metadata=_named(pod), kind="DaemonSet"))
@@ -183,11 +193,11 @@ class NodeCluster(FakeCluster):
         self.boundaries.here(f"after {what}")
         return result
 
-    def cordon(self, node: str, run: str, before: bool) -> None:
-        self._act("cordon", lambda: FakeCluster.cordon(self, node, run, before))
+    def cordon(self, node: str, mark: Mark) -> None:
+        self._act("cordon", lambda: FakeCluster.cordon(self, node, mark))
 
-    def uncordon(self, node: str, run: str) -> str | None:
-        stays: str | None = self._act("uncordon", lambda: FakeCluster.uncordon(self, node, run))
+    def uncordon(self, node: str, run: str, *, migrated: bool = False) -> str | None:
+        stays: str | None = self._act("uncordon", lambda: FakeCluster.uncordon(self, node, run, migrated=migrated))
         return stays
 
     def annotate(self, node: str, key: str, value: str | None) -> None:
@@ -223,9 +233,13 @@ class ScratchWork(Work):
     """Work whose preflight reads the captured node that the scratch root was made of."""
 
     capture = captured.capture_of()
+    honest: NodePlan | None = None  # what would be planned now, where that is not the plan itself
 
     def facts(self) -> NodeFacts:
         return captured.facts(self.capture)
+
+    def plan_again(self, view: NodeView, findings: tuple[Finding, ...]) -> NodePlan:
+        return self.honest or self.plan
 
     def asked(self, prefix: str) -> NodeSays:
         return ScratchSays(self.remote.trying, prefix)
@@ -275,6 +289,7 @@ class World:
             tell=self.told.append,
             folder=RunFolder(RUN, self.state),
             interrupt=Interrupt(),
+            planned_in=IDENTITY,
         )
         return work
 

@@ -7,19 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from migrate.errors import Interrupted, Refused
+from migrate.facts.api import Condition
 from migrate.plan.events import Event
 from migrate.plan.state import NodeState
 from migrate.run.apply import apply
 from migrate.run.rollback import rollback
 from migrate.run.standing import standing
 from migrate.run.work import Work
-from tests.fakes import _ready
+from tests.fakes import Behaviour, _ready
 from tests.run.engine import NODE, Killed, World, ended
 
 FULL = os.environ.get("FULL") == "1"
-THERE = 24  # boundaries of an apply, and of a rollback after it
+THERE = 28  # boundaries of an apply, and of a rollback after it
 BACK = 12
 GUARD = "rolled back automatically: no heartbeat from the operator for 600 s"
 AGAIN = f"docker2cri plan --to containerd {NODE} --out plan.json"
@@ -62,14 +64,14 @@ def test_there_and_back(world: World) -> None:
     )
 
 
-@pytest.mark.parametrize("at", some(THERE, (4, 10, 16, 21)))
+@pytest.mark.parametrize("at", some(THERE, (4, 10, 20, 25)))
 def test_killed_and_continued(world: World, at: int) -> None:
     killed(world, apply, at)
     assert apply(world.work()).state == "migrated"
     world.is_migrated()
 
 
-@pytest.mark.parametrize("at", some(THERE, (1, 7, 13, 22)))
+@pytest.mark.parametrize("at", some(THERE, (1, 9, 17, 26)))
 def test_killed_and_rolled_back(world: World, at: int) -> None:
     killed(world, apply, at)
     state = rollback(world.work())
@@ -206,6 +208,27 @@ def test_pod_that_cannot_be_evicted_comes_during_the_drain(world: World) -> None
     world.is_rolled_back()
 
 
+def test_owner_that_puts_its_pods_back_ends_the_drain(world: World) -> None:
+    world.cluster.add_owner("ReplicaSet ops/sticky", [NODE] * 3, Behaviour(tolerates=True, ready=0.5, ends=5.0))
+    came: list[float] = []
+    work = world.work()
+
+    def tell(event: Event) -> None:
+        world.told.append(event)
+        if " came to the node" in event.text:
+            came.append(world.clock.passed)
+        if event.text == "uncordon":
+            assert world.clock.passed - came[-1] < 5
+
+    work.tell = tell
+    state, code, seen = ended(apply(work))
+    assert (state, code) == ("rolled back", 5)
+    assert "ReplicaSet ops/sticky puts its pods back on the cordoned node: 4 pods were evicted, 4 came back (ops/sticky-x" in seen
+    assert len([event for event in world.told if event.text.startswith("evicted ops/sticky")]) == 4
+    assert "uncordon" in [event.text for event in world.told]
+    world.is_rolled_back()
+
+
 def exhausted(world: World, seconds: float | None) -> None:
     """The Deployment's budget allows no disruption, for so many seconds."""
     world.cluster.add_budget("shop/web", "web", max_unavailable=1, expected=2)
@@ -222,7 +245,7 @@ FULL_BUDGET = "PDB shop/web (maxUnavailable 1) allows 0 disruptions: 1 healthy, 
 def test_budget_that_is_exhausted_for_a_moment_is_waited_for(world: World) -> None:
     exhausted(world, 20.0)
     assert apply(world.work()).state == "migrated"
-    waits = [event for event in world.told if event.text == f"waits for a budget: {FULL_BUDGET}"]
+    waits = [event for event in world.told if event.text == f"waits for a budget or for room: {FULL_BUDGET}"]
     assert {(event.type, event.node, event.segment, event.data["bound"]) for event in waits} == {("wait", NODE, "preflight", 60.0)}
     assert waits[-1].data["seconds"] == pytest.approx(20, abs=2.5)
     world.is_migrated()
@@ -242,6 +265,29 @@ def test_budget_that_stays_exhausted_is_refused(world: World) -> None:
     assert not world.cordoned()
 
 
+def test_another_node_that_is_cordoned_for_a_moment_is_waited_for(world: World) -> None:
+    world.cluster.schedulable("other", False)
+    world.clock.after(20.0, lambda: world.cluster.schedulable("other", True))
+    assert apply(world.work()).state == "migrated"
+    waits = [event for event in world.told if event.text == "waits for a budget or for room: none of 1 other node: other (cordoned)"]
+    assert waits[-1].data["seconds"] == pytest.approx(20, abs=2.5)
+    world.is_migrated()
+
+
+def test_nothing_is_begun_while_every_other_node_is_not_ready(world: World) -> None:
+    other = world.cluster.nodes["other"]
+    status = replace(other.status, conditions=(Condition(type="Ready", status="Unknown"),))
+    world.cluster.nodes["other"] = replace(other, status=status)
+    with pytest.raises(Refused) as refused:
+        apply(world.work())
+    assert str(refused.value) == (
+        f"{NODE}: blockers that the plan does not know:\n"
+        f"D2C720 Node {NODE}: none of 1 other node: other (not Ready)\n"
+        f"  expected: the findings that were planned with\n  next: {AGAIN}"
+    )
+    assert not world.cordoned()
+
+
 def test_wish_to_stop_while_a_budget_is_waited_for(world: World) -> None:
     exhausted(world, None)
     work = world.work()
@@ -249,21 +295,21 @@ def test_wish_to_stop_while_a_budget_is_waited_for(world: World) -> None:
     with pytest.raises(Interrupted) as stopped:
         apply(work)
     assert str(stopped.value) == (
-        f"{NODE}: interrupted before anything was done\n"
-        "  expected: a PodDisruptionBudget that allows a disruption\n  next: the same command again"
+        f"{NODE}: interrupted before anything was done\n  expected: no blocker that passes by itself\n  next: the same command again"
     )
 
 
 def test_rolled_back_behind_the_operators_back(world: World) -> None:
     """A guard that fired leaves the cordon: `status` tells it, and the next command ends it."""
-    killed(world, apply, 13)  # within the verification of the node
+    killed(world, apply, 17)  # within the verification of the node
     assert world.scratch.verb("guard").code == 0
     assert world.cordoned()
     assert ended(standing(world.work())) == (
         "needs attention",
         6,
         f"rolled back on the node and still cordoned by this run ({GUARD})\n"
-        f"  next: docker2cri rollback {NODE}, which verifies and uncordons it",
+        f"  next: docker2cri rollback {NODE}, which verifies and uncordons it; "
+        f"or docker2cri release {NODE} --reason TEXT, when a person has looked",
     )
     state = rollback(world.work())
     assert ended(state) == ("rolled back", 0, f"{GUARD}; it runs on Docker as before and is verified")

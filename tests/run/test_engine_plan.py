@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from migrate.plan.events import Event
+from migrate.plan.mark import Mark
 from migrate.plan.model import SEGMENTS, NodePlan, PlannedStep
-from migrate.plan.steps import Annotate, KernelSettings, VerifyNode, VerifyWorkloads, WaitVolumesDetached, describe
+from migrate.plan.steps import Annotate, KernelSettings, SmokeTest, VerifyNode, VerifyWorkloads, WaitVolumesDetached, describe
 from migrate.program.journal import Progress, fold
 from migrate.program.order import host_lines, rollback_of
 from migrate.run.apply import apply
@@ -117,7 +118,7 @@ def test_rollback_by_the_node_itself_performs_the_same_steps(verb: str, world: W
     journalled = [lines[entry.index].kind for entry in entries if entry.index is not None]
     wanted = [each for each in rollback_of(world.scratch.plan, since) if _host(each)]
     assert len(journalled) == len(wanted)
-    world.cluster.cordon("lab-w1", "run-1", False)
+    world.cluster.cordon("lab-w1", Mark(run="run-1", cordoned_before=False))
     state = rollback(world.work())
     assert (state.state, state.reason.code) == ("rolled back", verb)
     assert told(world.told, "rollback") == [describe(each.step) for each in rollback_of(world.scratch.plan, since) if not _host(each)]
@@ -139,7 +140,7 @@ def test_step_through_the_api_that_is_added_is_done(segment: str, world: World) 
 
 def test_steps_that_are_removed_are_not_done(world: World) -> None:
     plan = world.scratch.plan
-    gone = (VerifyNode, VerifyWorkloads, WaitVolumesDetached)
+    gone = (SmokeTest, VerifyNode, VerifyWorkloads, WaitVolumesDetached)
     changed(world, replace(plan, steps=tuple(each for each in plan.steps if not isinstance(each.step, gone))))
     assert ended(apply(world.work()))[:2] == ("migrated", 0)
     assert told(world.told, *NAMES) == planned(world.scratch.plan)
@@ -164,8 +165,7 @@ def test_step_on_the_node_that_is_added_is_done(tmp_path: Path, world: World) ->
 
 def test_kind_that_the_node_program_does_not_know_fails_in_both_directions(world: World) -> None:
     node = world.scratch
-    steps = node.run / "steps"
-    steps.write_text(steps.read_text().replace("\tapply\tkernel\n", "\tboth\tmystery\n"))
+    node.steps("\tapply\tkernel\n", "\tboth\tmystery\n")
     assert node.verb("forward", "prepare").code == 0
     failed = node.verb("forward", "switch")
     assert (failed.code, "does not know the step mystery" in failed.out) == (6, True)

@@ -172,7 +172,9 @@ def test_api_that_stays_away_needs_attention_and_the_next_command_ends_it(world:
         )
     else:
         assert "\n  now: left as it is; whether it is cordoned is not known while the API is away\n" in ended(state)[2]
-        assert ended(state)[2].endswith(f", then: docker2cri rollback {NODE}")
+        assert ended(state)[2].endswith(
+            f", then: docker2cri rollback {NODE}; or docker2cri release {NODE} --reason TEXT, when a person has looked"
+        )
     world.cluster.down_until = 0.0
     assert standing(world.work()).exit_code == (0 if acknowledged else 6)
     if acknowledged:

@@ -26,7 +26,7 @@ class Shell:
         self.scripts: list[bytes] = []
         self.closed = 0
 
-    def run(self, script, *, timeout, limit):
+    def run(self, script, *, timeout=None, limit):
         self.scripts.append(script)
         done = subprocess.run(["sh", "-s"], input=script, capture_output=True, timeout=timeout, check=False)
         assert len(done.stdout) < limit
@@ -109,7 +109,7 @@ def test_saving_again_replaces_whole_files(tmp_path: Path) -> None:
     ("files", "seen"),
     [
         ({}, "{}: neither *.capture.json nor cluster.json in it"),
-        ({"n1.capture.json": "{"}, "{}/n1.capture.json: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ({"n1.capture.json": "{"}, "{}/n1.capture.json: JSON, line 1: Expecting property name enclosed in double quotes (column 2)"),
         ({"n1.capture.json": "[]"}, "{}/n1.capture.json: not a docker2cri capture of format 1"),
         ({"cluster.json": '{"taken": 1}'}, "{}/cluster.json: Object missing required field `server`"),
     ],

@@ -86,11 +86,9 @@ def test_ini_whole_hosts() -> None:
     hosts = by_name(parse_inventory(INI, "hosts.ini"))
     args = (("ProxyJump", "jump@bastion:2222"), ("StrictHostKeyChecking", "no"))
     assert hosts["lonely"] == InventoryHost("lonely", port=22022, where="hosts.ini:2")
-    assert hosts["cp01"] == InventoryHost(
-        "cp01", "10.0.0.1", 22022, "admin", "keys/cluster", args, True, groups=("cluster", "control"), where="hosts.ini:4"
-    )
+    assert hosts["cp01"] == InventoryHost("cp01", "10.0.0.1", 22022, "admin", "keys/cluster", args, True, where="hosts.ini:4")
     assert hosts["gpu-b"] == InventoryHost(
-        "gpu-b", None, 22022, "worker", "keys/cluster", args, False, Secret("its hard"), groups=("cluster", "workers"), where="hosts.ini:9"
+        "gpu-b", None, 22022, "worker", "keys/cluster", args, False, Secret("its hard"), where="hosts.ini:9"
     )
     assert (hosts["cp02"].port, hosts["box"].port, hosts["fd00::7"].port) == (2222, 2200, 2201)
 
@@ -114,7 +112,6 @@ def test_ini_is_what_ansible_reads(tmp_path: Path, text: str) -> None:
         assert (host.address, host.port, host.user, host.key_file, host.ssh_options, host.become, host.become_password) == (
             other.address, other.port, other.user, other.key_file, other.ssh_options, other.become, other.become_password,
         )  # fmt: skip
-        assert set(host.groups) == set(other.groups)
 
 
 def test_deeper_groups_win_then_priority_then_name() -> None:
@@ -132,8 +129,8 @@ def test_json() -> None:
         "ungrouped": ["lonely"],
     }
     assert parse_inventory(json.dumps(document), "inv.json").hosts == (
-        InventoryHost("node01", "10.0.0.1", 2222, "ops", become=True, groups=("workers",), where="inv.json: workers.hosts"),
-        InventoryHost("node02", user="ops", groups=("workers",), where="inv.json: workers.hosts"),
+        InventoryHost("node01", "10.0.0.1", 2222, "ops", become=True, where="inv.json: workers.hosts"),
+        InventoryHost("node02", user="ops", where="inv.json: workers.hosts"),
         InventoryHost("lonely", where="inv.json: ungrouped.hosts"),
     )
 
@@ -304,3 +301,30 @@ def test_reading_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             f"  next: -i {spec}, (with the comma) if {spec} is a host"
         )
     assert [host.name for host in read_inventory("hosts,").hosts] == ["hosts"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("node[1:²]\n", "the range in “node[1:²]”"),
+        ("node[1:10:²]\n", "the range in “node[1:10:²]”"),
+        ("node[1:" + "9" * 5000 + "]\n", "the range in “node[1:9"),
+        ("h" + "[a:c]" * 20 + "\n", "stands for 3486784401 hosts\n  expected: at most 100000"),
+        ("a ansible_port=" + "9" * 5000 + "\n", "the port “9999"),
+        ("a ansible_port=0x" + "f" * 5000 + "\n", "the port “0xff"),
+        ("[g]\na\n[g:vars]\nansible_group_priority=²\n", "ansible_group_priority is no number"),
+        ('{"all": ' + "[" * 100_000, "no JSON: JSON, line 1: is nested deeper than 64"),
+        ('{"all": {"vars": {"x": ' + "9" * 5000 + "}}}", "no JSON: JSON: Exceeds the limit"),
+    ],
+)
+def test_odd_numbers_and_depths_are_refused(text: str, said: str) -> None:
+    assert said in refusal(text)
+
+
+def test_a_deep_chain_and_many_ways_through_groups() -> None:
+    chain = "[g0]\nh\n" + "".join(f"[g{n}:children]\ng{n - 1}\n" for n in range(1, 5000)) + "[g4999:vars]\nansible_user=top\n"
+    assert parse_inventory(chain, "x").hosts[0].user == "top"
+    layers = "[a0]\nh\n[b0]\nh\n" + "".join(f"[{x}{n}:children]\na{n - 1}\nb{n - 1}\n" for n in range(1, 60) for x in "ab")
+    assert parse_inventory(layers + "[a59:vars]\nansible_user=top\n[a0:vars]\nansible_port=7\n", "x").hosts == (
+        InventoryHost("h", port=7, user="top", where="x:2"),
+    )

@@ -45,6 +45,8 @@ TABLE = [
     ("certificate authority beside the key", ["@cert-authority * {bad}", "[127.0.0.1]:{port} {good}"], Standing.KNOWN),
     ("certificate authority alone", ["@cert-authority * {bad}"], Standing.NEEDS_CA),
     ("comment and rubbish", ["# note", "", "[127.0.0.1]:{port}", "@odd * {bad}", "* ssh-ed25519 %%%", "* {good} c"], Standing.KNOWN),
+    ("letters beyond ASCII in a key", ["* ssh-ed25519 ﬀäÄ²", "[127.0.0.1]:{port} {good}"], Standing.KNOWN),
+    ("many stars", ["*" + "1*" * 60 + "x {bad}", "[127.0.0.1]:{port} {good}"], Standing.KNOWN),
     ("upper case", ["*.EXAMPLE,[127.0.0.1]:{port} {good}"], Standing.KNOWN),
     ("tabs", ["[127.0.0.1]:{port}\t{good}"], Standing.KNOWN),
 ]

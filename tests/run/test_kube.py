@@ -1,24 +1,30 @@
 """Reading a cluster over real HTTP, from the kubeconfig to ClusterFacts, and every way in which that fails."""
 
+import gzip
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from migrate.errors import ClusterUnreachable
 from migrate.facts.api import Metadata
-from migrate.facts.cluster import ClusterFacts, Node, Owner
+from migrate.facts.cluster import ClusterFacts, ClusterIdentity, Node, Owner
 from migrate.facts.config_use import ConfigUse, ConfigUseKind
 from migrate.facts.kubeadm import KubeadmConfig, KubeletConfigMap
 from migrate.facts.model import Unreadable
 from migrate.facts.pod import Pod
 from migrate.run.kube.client import connect
+from migrate.run.kube.who import trusted_by
 
 from .api_server import ApiServer, serving
 
@@ -101,7 +107,30 @@ def test_every_list_arrives(server: ApiServer, reading: Callable[..., ClusterFac
         Owner(kind="ReplicaSet", metadata=Metadata(name="rs1", namespace="default")),
         Owner(kind="CronJob", metadata=Metadata(name="cj1", namespace="default")),
     )
-    assert len(server.asked) == 14
+    assert len(server.asked) == 15
+
+
+def test_which_cluster_it_is(server: ApiServer, reading: Callable[..., ClusterFacts]) -> None:
+    path = "/api/v1/namespaces/kube-system"
+    server.objects[path] = {"metadata": {"name": "kube-system", "uid": "8e6b9a3e"}}
+    assert reading().identity == ClusterIdentity(uid="8e6b9a3e")
+    server.objects[path] = {"metadata": "x"}
+    assert reading().identity == ClusterIdentity()
+    server.refuse[path] = (403, "namespaces kube-system is forbidden")
+    assert reading().identity == ClusterIdentity()
+
+
+def test_a_ca_is_the_same_however_its_text_is_written(tmp_path: Path, certificate: Path) -> None:
+    crt = (certificate / "crt").read_text()
+    written = []
+    for number, text in enumerate((crt, f"# CA of the lab\n{crt}\n\n", crt.replace("\n", "\r\n"), "none", "")):
+        path = tmp_path / f"ca{number}"
+        path.write_text(text, newline="")
+        written.append(trusted_by(SimpleNamespace(ssl_ca_cert=str(path), verify_ssl=True)))
+    assert len({*written[:3]}) == 1
+    assert len(written[0]) == 64
+    assert written[3:] == ["", ""]
+    assert trusted_by(SimpleNamespace(ssl_ca_cert=str(tmp_path / "ca0"), verify_ssl=False)) == ""
 
 
 def test_config_maps_are_read_when_asked_for_and_of_them_only_lines_that_lean_on_docker(server: ApiServer, tmp_path: Path) -> None:
@@ -240,8 +269,9 @@ def test_forbidden_nodes_or_pods_are_an_error(server: ApiServer, reading: Callab
     server.refuse[f"/api/v1/{what}"] = (403, f"{what} is forbidden\x1b[2J")
     assert failure(reading) == (
         f"{server.url} answers GET /api/v1/{what} with HTTP 403: {what} is forbidden\n"
-        f"  expected: permission to list {what} in all namespaces\n"
-        f"  next: kubectl --kubeconfig {tmp_path}/config auth can-i list {what} --all-namespaces"
+        f'  expected: permission to list {what} in all namespaces: a role with apiGroups: [""], resources: ["{what}"], verbs: ["list"]\n'
+        "  next: docker2cri rbac inspect, which prints the roles; "
+        f"kubectl --kubeconfig {tmp_path}/config auth can-i list {what} --all-namespaces"
     )
 
 
@@ -365,6 +395,65 @@ def test_something_else_answers(server: ApiServer, reading: Callable[..., Cluste
         "  expected: the API server itself, no login page and no other service\n"
         f"  next: kubectl --kubeconfig {tmp_path}/config get --raw /version"
     )
+
+
+@contextmanager
+def raw(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that gives every request `answer`, as bytes on the line; gives its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def one(connected: socket.socket) -> None:
+        with connected, suppress(OSError):
+            connected.recv(65536)
+            answer(connected)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    with listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def trickle(connected: socket.socket) -> None:
+    connected.sendall(HEAD + b"\r\n")
+    while True:
+        connected.sendall(b" ")
+        time.sleep(0.02)
+
+
+def bomb(connected: socket.socket) -> None:
+    packed = gzip.compress(b" " * 4_000_000)
+    connected.sendall(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
+
+
+@pytest.mark.parametrize(("answer", "seen"), [(trickle, "an answer that was not whole after 0 s"), (bomb, "more than 1 MiB in one answer")])
+def test_an_answer_has_a_time_and_a_size(
+    answer: Callable[[socket.socket], None], seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrate.run.kube.client.BODY_SECONDS", 0.4)
+    monkeypatch.setattr("migrate.run.kube.client.BODY_BYTES", 2**20)
+    with raw(answer) as url:
+        config = kubeconfig(tmp_path / "config", url)
+        with pytest.raises(ClusterUnreachable) as caught:
+            connect(kubeconfig=str(config), context=None, environ={}, clock=Clock()).read()
+    assert (
+        str(caught.value) == f"{url}: {seen}\n  expected: the API server itself\n  next: kubectl --kubeconfig {config} get --raw /version"
+    )
+
+
+def test_pages_that_do_not_end(server: ApiServer, reading: Callable[..., ClusterFacts], tmp_path: Path) -> None:
+    body = {"kind": "PodList", "apiVersion": "v1", "metadata": {"continue": "again"}, "items": []}
+    server.objects["/api/v1/pods"] = body
+    with pytest.raises(ClusterUnreachable) as caught:
+        reading()
+    assert caught.value.seen == f"{server.url} answers GET /api/v1/pods with pages that do not end"
+    assert len([line for line in server.asked if line.startswith("/api/v1/pods")]) == 2
 
 
 def test_no_kubeconfig_anywhere(tmp_path: Path) -> None:

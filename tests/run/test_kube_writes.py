@@ -15,6 +15,7 @@ import pytest
 from migrate.errors import ClusterUnreachable, Refused
 from migrate.facts.api import Metadata
 from migrate.facts.pod import Pod
+from migrate.plan.mark import Mark
 from migrate.run.clock import SystemClock
 from migrate.run.kube import board, watch
 from migrate.run.kube.client import connect
@@ -67,7 +68,7 @@ def node(server: Acting) -> tuple[bool, str | None]:
 
 
 def test_cordon_and_mark_are_one_patch(server: Acting, cluster: ActingKube) -> None:
-    cluster.cordon("w1", "run-1", before=False)
+    cluster.cordon("w1", Mark(run="run-1", cordoned_before=False))
     assert node(server) == (True, "run-1,cordoned-before=false")
     assert [(method, body["spec"]) for method, _, body in server.got] == [("PATCH", {"unschedulable": True})]
     assert cluster.uncordon("w1", "run-1") is None
@@ -78,7 +79,7 @@ def test_cordon_and_mark_are_one_patch(server: Acting, cluster: ActingKube) -> N
 
 def test_each_is_the_same_when_done_twice(server: Acting, cluster: ActingKube) -> None:
     for _ in range(2):
-        cluster.cordon("w1", "run-1", before=False)
+        cluster.cordon("w1", Mark(run="run-1", cordoned_before=False))
     for _ in range(2):
         assert cluster.uncordon("w1", "run-1") is None
     assert len(server.got) == 2
@@ -86,14 +87,28 @@ def test_each_is_the_same_when_done_twice(server: Acting, cluster: ActingKube) -
 
 def test_a_node_found_cordoned_stays_cordoned(server: Acting, cluster: ActingKube) -> None:
     server.add_node("w1", unschedulable=True)
-    cluster.cordon("w1", "run-1", before=True)
+    cluster.cordon("w1", Mark(run="run-1", cordoned_before=True))
     assert node(server) == (True, "run-1,cordoned-before=true")
     assert cluster.uncordon("w1", "run-1") == "it was found cordoned"
     assert node(server) == (True, None)
 
 
+def test_a_migrated_node_keeps_the_mark_for_a_later_rollback(server: Acting, cluster: ActingKube) -> None:
+    migrated = "docker2cri.io/migrated"
+    mark = Mark(run="run-1", cordoned_before=False, source="dockershim", target="containerd", cri_socket="/run/dockershim.sock")
+    cluster.cordon("w1", mark)
+    assert node(server) == (True, str(mark))
+    assert cluster.uncordon("w1", "run-1", migrated=True) is None
+    assert node(server) == (False, None)
+    assert server.nodes["w1"]["metadata"]["annotations"] == {"a": "b", migrated: str(mark)}
+    cluster.cordon("w1", Mark(run="run-2", cordoned_before=False))
+    assert server.nodes["w1"]["metadata"]["annotations"] == {"a": "b", MARK: "run-2,cordoned-before=false"}
+    assert cluster.uncordon("w1", "run-2") is None
+    assert server.nodes["w1"]["metadata"]["annotations"] == {"a": "b"}
+
+
 def test_somebody_elses_cordon_in_between_is_kept(server: Acting, cluster: ActingKube) -> None:
-    cluster.cordon("w1", "run-1", before=False)
+    cluster.cordon("w1", Mark(run="run-1", cordoned_before=False))
     server.nodes["w1"]["metadata"]["managedFields"] = [owner("kubectl-cordon")]
     assert cluster.uncordon("w1", "run-1") == "kubectl-cordon cordoned it meanwhile"
     assert node(server) == (True, None)
@@ -101,20 +116,20 @@ def test_somebody_elses_cordon_in_between_is_kept(server: Acting, cluster: Actin
 
 
 def test_somebody_uncordoned_it_meanwhile(server: Acting, cluster: ActingKube) -> None:
-    cluster.cordon("w1", "run-1", before=False)
+    cluster.cordon("w1", Mark(run="run-1", cordoned_before=False))
     server.nodes["w1"]["spec"] = {}
     assert cluster.uncordon("w1", "run-1") is None
     assert node(server) == (False, None)
 
 
 def test_another_runs_mark_is_respected(server: Acting, cluster: ActingKube) -> None:
-    cluster.cordon("w1", "run-1", before=False)
+    cluster.cordon("w1", Mark(run="run-1", cordoned_before=False))
     said = (
         "w1: it is marked by another run: docker2cri.io/run=run-1,cordoned-before=false\n"
         "  expected: a node that no other run works on\n"
         "  next: docker2cri status w1"
     )
-    assert failure(lambda: cluster.cordon("w1", "run-2", before=False), Refused) == said
+    assert failure(lambda: cluster.cordon("w1", Mark(run="run-2", cordoned_before=False)), Refused) == said
     assert failure(lambda: cluster.uncordon("w1", "run-2"), Refused) == said
     server.nodes["w1"]["metadata"]["annotations"][MARK] = "by hand"
     assert failure(lambda: cluster.uncordon("w1", "run-1"), Refused).startswith(
@@ -131,7 +146,7 @@ def test_what_is_written_in_between_is_judged_again(server: Acting, cluster: Act
             found["metadata"]["annotations"]["theirs"] = "kept"
 
     server.meddle = meddle
-    cluster.cordon("w1", "run-1", before=False)
+    cluster.cordon("w1", Mark(run="run-1", cordoned_before=False))
     assert node(server) == (True, "run-1,cordoned-before=false")
     assert server.nodes["w1"]["metadata"]["annotations"]["theirs"] == "kept"
 
@@ -165,7 +180,7 @@ def test_an_api_that_comes_back_is_waited_for_and_told(server: Acting, cluster: 
             del server.answers["PATCH", "/api/v1/nodes/w1"], server.answers["GET", "/api/v1/nodes/w1"]
 
     healing = acting(cluster, heal, 20)
-    healing.cordon("w1", "run-1", before=False)
+    healing.cordon("w1", Mark(run="run-1", cordoned_before=False))
     assert node(server) == (True, "run-1,cordoned-before=false")
     told = [one for one in events if isinstance(one, ApiAway)]
     assert [one.doing for one in told] == ["reading node w1"] + ["cordoning w1"] * 3
@@ -186,25 +201,25 @@ def test_an_api_that_stays_away_is_given_up(server: Acting, cluster: ActingKube,
     ("call", "answered", "text"),
     [
         (
-            lambda cluster: cluster.cordon("w1", "r", False),
+            lambda cluster: cluster.cordon("w1", Mark(run="r", cordoned_before=False)),
             ("PATCH", "/api/v1/nodes/w1"),
             "{url} answers PATCH /api/v1/nodes/w1 with HTTP 403: no\n"
-            "  expected: permission to patch nodes\n"
-            "  next: {kubectl} auth can-i patch nodes",
+            '  expected: permission to patch nodes: a role with apiGroups: [""], resources: ["nodes"], verbs: ["patch"]\n'
+            "  next: docker2cri rbac apply, which prints the roles; {kubectl} auth can-i patch nodes",
         ),
         (
             lambda cluster: cluster.pods_on("w1"),
             ("GET", "/api/v1/pods"),
             "{url} answers GET /api/v1/pods with HTTP 403: no\n"
-            "  expected: permission to list pods\n"
-            "  next: {kubectl} auth can-i list pods --all-namespaces",
+            '  expected: permission to list pods in all namespaces: a role with apiGroups: [""], resources: ["pods"], verbs: ["list"]\n'
+            "  next: docker2cri rbac apply, which prints the roles; {kubectl} auth can-i list pods --all-namespaces",
         ),
         (
             lambda cluster: cluster.delete_pod("shop", "web"),
             ("DELETE", "/api/v1/namespaces/shop/pods/web"),
             "{url} answers DELETE /api/v1/namespaces/shop/pods/web with HTTP 403: no\n"
-            "  expected: permission to delete pods in shop\n"
-            "  next: {kubectl} auth can-i delete pods -n shop",
+            '  expected: permission to delete pods in shop: a role with apiGroups: [""], resources: ["pods"], verbs: ["delete"]\n'
+            "  next: docker2cri rbac apply, which prints the roles; {kubectl} auth can-i delete pods -n shop",
         ),
     ],
 )
@@ -229,8 +244,9 @@ def test_no_permission_to_evict(server: Acting, cluster: ActingKube) -> None:
     server.answers["POST", EVICTION] = [status(403, no)]
     assert failure(lambda: cluster.evict(POD)) == (
         f"{server.url} answers POST {EVICTION} with HTTP 403: {no}\n"
-        "  expected: permission to create pods/eviction in shop\n"
-        f"  next: {cluster.api.kubectl} auth can-i create pods/eviction -n shop"
+        '  expected: permission to create pods/eviction in shop: a role with apiGroups: [""], '
+        'resources: ["pods/eviction"], verbs: ["create"]\n'
+        f"  next: docker2cri rbac apply, which prints the roles; {cluster.api.kubectl} auth can-i create pods/eviction -n shop"
     )
 
 
@@ -518,7 +534,9 @@ def test_pods_that_may_not_be_listed_are_an_error(server: Acting, watched: Actin
         with watched.watch("w1") as view:
             view.wait(1)
 
-    assert failure(look).startswith(f"{server.url} answers GET {PODS} with HTTP 403: no\n  expected: permission to list pods\n")
+    assert failure(look).startswith(
+        f"{server.url} answers GET {PODS} with HTTP 403: no\n  expected: permission to list pods in all namespaces: a role with api"
+    )
 
 
 def test_an_old_servers_budgets(server: Acting, watched: ActingKube) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -20,14 +21,21 @@ from migrate.errors import (
     StalePlan,
     UsageError,
 )
+from migrate.facts.api import Condition
+from migrate.facts.cluster import ClusterFacts
 from migrate.plan.events import Event
-from migrate.plan.model import FORMAT, Plan, Refusal, dump_plan, sealed
-from migrate.plan.state import FAILED, INSTALLED, LOST, MIGRATED, NEEDS_ATTENTION, ROLLED_BACK, NodeState, Reason
+from migrate.plan.fleet import FleetPlan, Stage
+from migrate.plan.model import FORMAT, Plan, Refusal, sealed
+from migrate.plan.state import FAILED, INSTALLED, LOST, MIGRATED, NEEDS_ATTENTION, REFUSED, ROLLED_BACK, NodeState, Reason
 from migrate.run import operate
-from migrate.run.operate import Job, Operator, failure, jobs_of
+from migrate.run.ends import failure
+from migrate.run.health_gate import PATIENCE, HealthGate
+from migrate.run.operate import Operator, jobs_of
+from migrate.run.owned import Job
 from migrate.run.runs import RunFolder
 from migrate.run.session import Access
 from migrate.run.work import Interrupt
+from tests.fakes import FakeClock, FakeCluster
 from tests.node.scratch import planned
 
 Said = Callable[[Any], NodeState]
@@ -65,7 +73,8 @@ class World:
             self.held.append(work.plan.host)
             yield
 
-        def apply(work: Any, *, on_failure: str) -> NodeState:
+        def apply(work: Any, keep: Callable[[], None], *, on_failure: str) -> NodeState:
+            keep()
             self.asked.append(on_failure)
             return self.end(work, MIGRATED)
 
@@ -74,16 +83,20 @@ class World:
             return self.end(work, ROLLED_BACK)
 
         monkeypatch.setattr(operate, "held", held)
+        monkeypatch.setattr(operate, "identify", lambda work: None)
+        monkeypatch.setattr(operate, "another_ca", lambda work: False)
         monkeypatch.setattr(operate, "apply", apply)
         monkeypatch.setattr(operate, "rollback", rollback)
         monkeypatch.setattr(operate, "verified", lambda work: self.end(work, MIGRATED))
         monkeypatch.setattr(operate, "standing", lambda work: self.end(work, MIGRATED))
         monkeypatch.setattr(operate, "targets_named", lambda access, names: self.reached.append(list(names)) or dict.fromkeys(names))
+        self.gate = HealthGate(None, FakeClock(), self.told.append, self.interrupt)
+        monkeypatch.setattr(Operator, "_gate", lambda operator, nodes: self.gate)
         monkeypatch.setattr(RunFolder, "keep_plan", lambda folder, kept: self.kept.append(folder.run))
         monkeypatch.setattr(Operator, "_work", lambda operator, job: self.work(job))
 
     def work(self, job: Job) -> Any:
-        return SimpleNamespace(plan=job.node, remote=SimpleNamespace(close=lambda: self.closed.append(job.node.host)))
+        return SimpleNamespace(plan=job.node, told=job.told, remote=SimpleNamespace(close=lambda: self.closed.append(job.node.host)))
 
     def end(self, work: Any, usual: str) -> NodeState:
         host = work.plan.host
@@ -112,7 +125,7 @@ def test_nodes_are_applied_in_order_and_told(world: World) -> None:
         ("node.end", "w1", "said", MIGRATED),
         ("node.end", "w2", "said", MIGRATED),
     ]
-    assert (world.kept, world.reached) == ([made.digest.removeprefix("sha256:")[:12]], [["w1", "w2"]])
+    assert (world.kept, world.reached) == ([made.digest.removeprefix("sha256:")[:12]] * 2, [["w1", "w2"]])
 
 
 def test_a_node_that_lacked_something_lets_the_next_begin(world: World) -> None:
@@ -133,15 +146,114 @@ def test_nodes_after_one_that_failed_are_skipped(world: World, end: str) -> None
 
 def test_a_node_that_is_migrated_with_an_error_lets_no_other_begin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     made = plan("w1", "w2")
-    monkeypatch.setattr(operate, "apply", lambda work, on_failure: state(MIGRATED, work.plan.host, 5))
+    monkeypatch.setattr(operate, "apply", lambda work, keep, on_failure: state(MIGRATED, work.plan.host, 5))
     assert rows(world.operator.apply(made, jobs_of(made, ()))) == [("w1", MIGRATED, "said"), ("w2", "skipped", "earlier-node-failed")]
 
 
-def test_a_wave_ends_together(world: World) -> None:
+def test_a_free_slot_takes_the_next_node_and_those_under_way_end_after_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at once: w1 is slow; w2 makes place for w3, which fails; w1 ends, w4 is not begun."""
+    made, seen, done = plan("w1", "w2", "w3", "w4"), threading.Event(), operate._done
+
+    def applied(work: Any, keep: Callable[[], None], on_failure: str) -> NodeState:
+        host = work.plan.host
+        world.began.append(host)
+        if host == "w1":
+            assert seen.wait(60)
+        return state(FAILED, host, 5) if host == "w3" else state(MIGRATED, host)
+
+    def looked_at(ended: NodeState) -> bool:
+        if ended.node == "w3":
+            seen.set()
+        return done(ended)
+
+    monkeypatch.setattr(operate, "apply", applied)
+    monkeypatch.setattr(operate, "_done", looked_at)
+    assert rows(world.operator.apply(made, jobs_of(made, ()), serial=2)) == [
+        ("w1", MIGRATED, "said"),
+        ("w2", MIGRATED, "said"),
+        ("w3", FAILED, "said"),
+        ("w4", "skipped", "earlier-node-failed"),
+    ]
+    assert sorted(world.began) == ["w1", "w2", "w3"]
+
+
+def with_stages(made: Plan, *stages: tuple[tuple[str, ...], int]) -> Plan:
+    return sealed(replace(made, fleet=FleetPlan(stages=tuple(Stage(nodes=nodes, at_once=at_once) for nodes, at_once in stages))))
+
+
+def test_a_canary_that_fails_verification_stops_the_rest(world: World) -> None:
+    made = with_stages(plan("w1", "w2", "w3"), (("w2",), 1), (("w1", "w3"), 2))
+    world.ends["w2"] = ROLLED_BACK
+    assert rows(world.operator.apply(made, jobs_of(made, ()))) == [
+        ("w1", "skipped", "earlier-node-failed"),
+        ("w2", ROLLED_BACK, "said"),
+        ("w3", "skipped", "earlier-node-failed"),
+    ]
+    assert world.began == ["w2"]
+
+
+def test_stages_are_taken_in_their_order_and_asked_nodes_alone(world: World) -> None:
+    made = with_stages(plan("w1", "w2", "w3", "w4"), (("w3",), 1), (("w1", "w2"), 1))
+    assert rows(world.operator.apply(made, jobs_of(made, ("w1", "w3", "w4")))) == [(name, MIGRATED, "said") for name in ("w1", "w3", "w4")]
+    assert world.began == ["w3", "w1", "w4"]
+
+
+def gated(world: World, *readings: ClusterFacts | MigrateError) -> None:
+    """A gate that reads the cluster so, the last one again and again."""
+    left = list(readings)
+
+    def read() -> ClusterFacts:
+        found = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(found, MigrateError):
+            raise found
+        return found
+
+    world.gate = HealthGate(read, FakeClock(), world.told.append, world.interrupt)
+
+
+def nodes(*ready: str, others: tuple[str, ...] = ()) -> ClusterFacts:
+    cluster = FakeCluster(FakeClock())
+    for name in (*ready, *others):
+        cluster.add_node(name)
+    for name in others:
+        node = cluster.nodes[name]
+        cluster.nodes[name] = replace(node, status=replace(node.status, conditions=(Condition(type="Ready", status="False"),)))
+    return cluster.read()
+
+
+def test_a_gate_that_stays_red_stops_after_the_nodes_in_flight(world: World) -> None:
     made = plan("w1", "w2", "w3")
-    world.ends["w1"] = FAILED
-    ended = world.operator.apply(made, jobs_of(made, ()), serial=2)
-    assert rows(ended) == [("w1", FAILED, "said"), ("w2", MIGRATED, "said"), ("w3", "skipped", "earlier-node-failed")]
+    gated(world, nodes("w1", "w2", "w3", "w4"), nodes("w1", "w2", "w3", others=("w4",)))
+    ended = world.operator.apply(made, jobs_of(made, ()))
+    assert rows(ended) == [("w1", MIGRATED, "said"), ("w2", REFUSED, "gate"), ("w3", REFUSED, "gate")]
+    assert (ended[1].exit_code, ended[1].reason.seen, ended[1].reason.expected) == (
+        7,
+        "not begun: the cluster is not as well as before the run: node w4 is not Ready",
+        "the nodes and workloads that were well before, within 300 s",
+    )
+    waits = [event for event in world.told if event.type == "wait"]
+    assert waits[0].text == "waits for the cluster: node w4 is not Ready"
+    assert (waits[0].data["bound"], len(waits)) == (PATIENCE, 60)
+    assert world.began == ["w1"]
+
+
+def test_a_cluster_that_is_well_again_in_time_lets_the_next_begin(world: World) -> None:
+    made, away = plan("w1", "w2"), ClusterUnreachable(seen="https://api: no connection", expected="an API server", next="kubectl get nodes")
+    gated(world, nodes("w1", "w2", "w3"), away, nodes("w1", "w2", others=("w3",)), nodes("w1", "w2", "w3"))
+    assert rows(world.operator.apply(made, jobs_of(made, ()))) == [("w1", MIGRATED, "said"), ("w2", MIGRATED, "said")]
+    assert [event.text for event in world.told if event.type == "wait"] == [
+        "waits for the cluster: https://api: no connection",
+        "waits for the cluster: node w3 is not Ready",
+    ]
+
+
+def test_what_was_not_well_before_is_told_and_not_demanded(world: World) -> None:
+    made = plan("w1", "w2")
+    gated(world, nodes("w1", "w2", others=("w3",)))
+    assert rows(world.operator.apply(made, jobs_of(made, ()))) == [("w1", MIGRATED, "said"), ("w2", MIGRATED, "said")]
+    assert [event.text for event in world.told if event.type in ("note", "wait")] == [
+        "not well before the run, and not demanded: node w3 is not Ready"
+    ]
 
 
 def test_nodes_without_steps_are_refused_and_keep_no_other_from_it(world: World) -> None:
@@ -156,6 +268,16 @@ def test_when_no_node_has_steps_nothing_is_reached_or_kept(world: World) -> None
     made = plan("cp1", blocked="cp1")
     assert rows(world.operator.apply(made, jobs_of(made, ()))) == [("cp1", "refused", "blockers")]
     assert (world.reached, world.kept, world.began) == ([], [], [])
+
+
+def test_a_node_with_nothing_to_do_is_left_untouched_and_keeps_no_other_from_it(world: World) -> None:
+    made = plan("w1", "w2")
+    done = replace(made.nodes[0], steps=(), refusals=(), nothing="it runs its pods on containerd, not on Docker")
+    made = sealed(replace(made, nodes=(done, made.nodes[1])))
+    ended = world.operator.apply(made, jobs_of(made, ()))
+    assert rows(ended) == [("w1", "untouched", "nothing-to-do"), ("w2", MIGRATED, "said")]
+    assert (ended[0].exit_code, ended[0].reason.seen) == (0, "nothing to do: it runs its pods on containerd, not on Docker")
+    assert world.began == ["w2"]
 
 
 def test_an_interrupt_skips_the_rest(world: World) -> None:
@@ -233,45 +355,3 @@ def test_names_outside_of_the_plan_are_usage() -> None:
     with pytest.raises(UsageError) as wrong:
         jobs_of(plan("w1"), ["w9"])
     assert str(wrong.value) == "w9: not in the plan\n  expected: nodes among w1\n  next: docker2cri plan"
-
-
-class Node:
-    """What a node's record says: the run that owns it and that run's plan, or an error."""
-
-    def __init__(self, run: str | Exception, kept: bytes = b"") -> None:
-        self.run, self.kept = run, kept
-
-
-def test_the_runs_that_own_nodes_are_read_from_the_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = plan("w1")
-    nodes = {
-        "w1": Node("0123456789ab", dump_plan(made).encode()),
-        "w2": Node(""),
-        "w3": Node(NodeUnreachable(node="w3", seen="no route", expected="an answer", next="ping w3")),
-        "w4": Node("ba9876543210", b"{"),
-    }
-    closed = []
-
-    class FakeRemote:
-        def __init__(self, name: str, run: str, *others: object) -> None:
-            self.name = name
-
-        def latest(self) -> str:
-            run = nodes[self.name].run
-            if isinstance(run, Exception):
-                raise run
-            return run
-
-        def kept(self, file: str) -> bytes:
-            return nodes[self.name].kept
-
-        def close(self) -> None:
-            closed.append(self.name)
-
-    monkeypatch.setattr(operate, "Remote", FakeRemote)
-    monkeypatch.setattr(operate, "targets_named", lambda access, names: dict.fromkeys(nodes))
-    jobs, others = Operator(Access(), lambda event: None, Interrupt()).jobs_on(())
-    assert [(job.node.host, job.run, job.target) for job in jobs] == [("w1", "0123456789ab", "containerd")]
-    assert rows(others) == [("w2", "untouched", "no-run"), ("w3", "unreachable", "unreachable"), ("w4", FAILED, "plan-unreadable")]
-    assert [(other.exit_code, other.run) for other in others] == [(0, ""), (4, ""), (4, "ba9876543210")]
-    assert set(closed) == set(nodes)

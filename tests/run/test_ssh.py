@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from migrate.run.ssh.connect import Connector
 from .conftest import Sshd, fingerprint_of, free_port
 
 pytestmark = pytest.mark.ssh
+GREETED = 1500  # bytes of sshd: its greeting and key exchange, not yet an answer to a login
 NOISE = "ForceCommand echo noise; echo more noise >&2; eval \"$SSH_ORIGINAL_COMMAND\""  # fmt: skip
 
 
@@ -97,8 +99,15 @@ def test_command_timeout(sshd: Sshd, backend: Backend) -> None:
     assert str(caught.value) == (
         "node01: the script did not end within 1 s (command timeout); it may still run there: waiting for the disk\n"
         "  expected: an end within 1 s\n"
-        "  next: look on the node what hangs: ps -ef --forest"
+        "  next: look on the node what hangs: ps -ef --forest; a node that is only slow: repeat with a longer --command-timeout"
     )
+
+
+def test_a_script_without_a_limit_has_that_of_the_target(sshd: Sshd, backend: Backend) -> None:
+    target = replace(sshd.target(backend=backend), timeouts=Timeouts(command=0.5))
+    with Connector().open(target) as host, pytest.raises(NodeTimeout) as caught:
+        host.run(b"sleep 30")
+    assert caught.value.seen.startswith("the script did not end within 0.5 s (command timeout)")
 
 
 def test_put_and_get(sshd: Sshd, backend: Backend, tmp_path: Path) -> None:
@@ -302,6 +311,114 @@ def test_no_ssh_server(sshd: Sshd, listener: socket.socket) -> None:
         "  next: set the right port: ansible_port in the inventory, or Port in the ssh configuration"
     )
     server.join()
+
+
+def drip(connected: socket.socket) -> None:
+    """A byte every 50 ms, for ever."""
+    try:
+        while True:
+            connected.sendall(b"x")
+            time.sleep(0.05)
+    except OSError:
+        connected.close()
+
+
+def pour(connected: socket.socket) -> None:
+    """A line that does not end."""
+    try:
+        while True:
+            connected.sendall(b"x" * 8192)
+    except OSError:
+        connected.close()
+
+
+def serve(listener: socket.socket, one: Callable[[socket.socket], None]) -> int:
+    """Let every connection have `one`; gives the port."""
+
+    def accept() -> None:
+        while True:
+            try:
+                connected, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=one, args=(connected,), daemon=True).start()
+
+    listener.listen(50)
+    threading.Thread(target=accept, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
+def test_a_byte_now_and_then_is_late_all_the_same(sshd: Sshd, listener: socket.socket) -> None:
+    port = serve(listener, drip)
+    began = time.monotonic()
+    assert failure(NodeTimeout, sshd.target(port=port, timeouts=Timeouts(banner=0.6))).startswith(
+        f"node01: 127.0.0.1 port {port} is open and did not finish the SSH greeting within 0.6 s (banner timeout)\n"
+    )
+    assert time.monotonic() - began < 5
+
+
+def test_a_line_without_an_end_before_the_host_key(sshd: Sshd, listener: socket.socket) -> None:
+    port = serve(listener, pour)
+    began = time.monotonic()
+    assert failure(NodeUnreachable, sshd.target(port=port)) == (
+        f"node01: 127.0.0.1 port {port} sent more than 256 KiB before the login\n"
+        "  expected: a greeting, a key exchange and a login of some KiB\n"
+        f"  next: ssh -p {port} root@127.0.0.1 true; look what answers on that port"
+    )
+    assert time.monotonic() - began < 10
+
+
+def test_a_login_that_trickles_is_late(sshd: Sshd, listener: socket.socket) -> None:
+    def relay(connected: socket.socket) -> None:
+        far = socket.create_connection(("127.0.0.1", sshd.port))
+
+        def there() -> None:
+            while data := connected.recv(65536):
+                far.sendall(data)
+            far.close()
+
+        threading.Thread(target=there, daemon=True).start()
+        passed = 0
+        try:
+            while data := far.recv(65536):
+                for at in range(0, len(data), size := len(data) if passed < GREETED else 1):
+                    connected.sendall(data[at : at + size])
+                    time.sleep(0.1 if passed >= GREETED else 0)
+                passed += len(data)
+        except OSError:
+            connected.close()
+
+    port = serve(listener, relay)
+    target = replace(sshd.target(port=port, timeouts=Timeouts(auth=0.8)), host_key_checking=HostKeyChecking.OFF)
+    began = time.monotonic()
+    assert failure(NodeTimeout, target).startswith(
+        "node01: the login of root was neither accepted nor refused within 0.8 s (auth timeout)\n"
+    )
+    assert time.monotonic() - began < 6
+
+
+def test_late_nodes_do_not_delay_the_others(sshd: Sshd, listener: socket.socket) -> None:
+    port = serve(listener, drip)
+    late = [replace(sshd.target(port=port, timeouts=Timeouts(banner=6)), name=f"late{n}") for n in range(8)]
+    ended: dict[str, float] = {}
+    began = time.monotonic()
+
+    def work(target: HostTarget) -> None:
+        try:
+            with Connector().open(target) as host:
+                host.run(b"true")
+        finally:
+            ended[target.name] = time.monotonic() - began
+
+    results = map_hosts([*late, *(replace(sshd.target(), name=f"well{n}") for n in range(3))], work, forks=11)
+    assert all(isinstance(results[target.name], NodeTimeout) for target in late)
+    assert all(results[f"well{n}"] is None for n in range(3))
+    assert max(ended[f"well{n}"] for n in range(3)) < min(ended[target.name] for target in late)
+
+
+def test_what_a_proxy_command_says_is_bounded(sshd: Sshd) -> None:
+    target = replace(sshd.target(), proxy_command="exec sh -c 'head -c 3000000 /dev/zero | tr \\\\0 y >&2; echo no route >&2; exit 1'")
+    assert failure(NodeUnreachable, target).splitlines()[0].endswith("yyyno route")
 
 
 def test_auth_timeout(start_sshd: Callable[..., Sshd]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from migrate.errors import UsageError
 from migrate.run.inventory.read import InventoryHost
 from migrate.run.ports import Backend, HostKeyChecking, HostTarget, Secret, Timeouts
-from migrate.run.ssh.config import SshFlags, from_dump, resolve
+from migrate.run.ssh.config import SshFlags, from_dump, known, resolve
 
 HOME = {"HOME": "/home/me", "USER": "me", "SSH_AUTH_SOCK": "/run/agent"}
 CONFIG = """\
@@ -77,11 +77,13 @@ def test_inventory_beats_configuration_and_flags_beat_both(config: str) -> None:
     assert (target.host_key_checking, target.become, target.timeouts.connect) == (HostKeyChecking.OFF, True, 1.5)
 
 
-def test_jump_hosts_become_one_command(config: str) -> None:
+def test_jump_hosts_become_one_command(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("migrate.run.ssh.config._knows", lambda option: True)
+    known.cache_clear()
     target = resolve(InventoryHost("jumped"), SshFlags(config_file=config), environ=HOME)
     assert target.proxy_command == (
         f"exec ssh -F {config} -o BatchMode=yes -o StrictHostKeyChecking=yes -o ServerAliveInterval=15"
-        " -J me@a -W '[jumped]:22' ssh://b:2200"
+        " -o RemoteCommand=none -o StdinNull=no -o ForkAfterAuthentication=no -J me@a -W '[jumped]:22' ssh://b:2200"
     )
     assert (target.agent, target.identities_only, target.host_key_alias) == (None, True, "fleet")
 

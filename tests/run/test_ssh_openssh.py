@@ -8,7 +8,7 @@ import pytest
 from migrate.errors import AuthenticationRefused, HostKeyRefused, MigrateError, NodeUnreachable
 from migrate.run.inventory.read import InventoryHost
 from migrate.run.ports import Backend, HostTarget
-from migrate.run.ssh.config import SshFlags, arguments, resolve
+from migrate.run.ssh.config import NEUTRAL, SESSION, SshFlags, arguments, known, resolve
 from migrate.run.ssh.connect import Connector
 
 from .conftest import Sshd, free_port
@@ -59,12 +59,18 @@ def test_connection_refused(sshd: Sshd) -> None:
     )
 
 
+FOR_PEOPLE = "  RemoteCommand tmux attach\n  StdinNull yes\n  ForkAfterAuthentication yes\n  SessionType none\n"
+
+
+@pytest.mark.parametrize("more", ["", FOR_PEOPLE], ids=("plain", "for people"))
 @pytest.mark.parametrize("backend", [Backend.PARAMIKO, Backend.OPENSSH])
-def test_the_users_configuration_leads_through_the_bastion(start_sshd: Callable[..., Sshd], tmp_path: Path, backend: Backend) -> None:
+def test_the_users_configuration_leads_through_the_bastion(
+    start_sshd: Callable[..., Sshd], tmp_path: Path, backend: Backend, more: str
+) -> None:
     bastion, node = start_sshd(), start_sshd(host_keys=("host_rsa",))
     known = tmp_path / "known"
     known.write_text(f"[127.0.0.1]:{bastion.port} {bastion.host_key()}\nnode-alias {node.host_key('rsa')}\n")
-    common = f"  HostName 127.0.0.1\n  User root\n  IdentityFile {node.keys}/user\n  UserKnownHostsFile {known}\n"
+    common = f"  HostName 127.0.0.1\n  User root\n  IdentityFile {node.keys}/user\n  UserKnownHostsFile {known}\n{more}"
     (tmp_path / "nodes").write_text(f"Host node*\n{common}  Port {node.port}\n  HostKeyAlias node-alias\n  ProxyJump bastion\n")
     (tmp_path / "config").write_text(f"Include {tmp_path}/nodes\nHost bastion\n{common}  Port {bastion.port}\n")
     target = resolve(InventoryHost("node01"), SshFlags(config_file=str(tmp_path / "config"), backend=backend))
@@ -72,3 +78,15 @@ def test_the_users_configuration_leads_through_the_bastion(start_sshd: Callable[
         assert host.run(b"echo through").stdout == b"through\n"
     assert "Accepted publickey" in bastion.log()
     assert "Accepted publickey" in node.log()
+
+
+def test_an_ssh_that_does_not_know_an_option_is_not_given_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = tmp_path / "ssh"  # OpenSSH 7.6
+    old.write_text("#!/bin/sh\ncase $* in *StdinNull* | *Fork* | *SessionType*) exit 255 ;; esac\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    known.cache_clear()
+    try:
+        assert (known(NEUTRAL), known(SESSION)) == ((("RemoteCommand", "none"),), ())
+    finally:
+        known.cache_clear()

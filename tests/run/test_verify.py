@@ -25,11 +25,12 @@ from migrate.plan.steps import DrainPolicy
 from migrate.run.kube.events import ApiAway, Event, VerifyWaits
 from migrate.run.kube.evidence import read_cgroup, read_evidence, read_network
 from migrate.run.kube.port import Said
-from migrate.run.kube.smoke import smoke, smoke_manifest
+from migrate.run.kube.smoke import Smoked, smoke, smoke_manifest
 from migrate.run.kube.verify import verify_node, verify_workloads
 from migrate.run.ports import CommandResult
-from migrate.verify.judge import Before, Evidence, Failed, Passed, snapshot
+from migrate.verify.judge import Before, Evidence, Passed
 from migrate.verify.network import Network, Port, Reach, Resolver, query
+from migrate.verify.snapshot import snapshot
 from tests.fakes import Behaviour, FakeClock, FakeCluster
 
 NEW = "containerd://"
@@ -219,8 +220,9 @@ def test_b_fails_with_the_port_and_the_name_that_do_not_answer_any_more(scene: S
 # the smoke pod
 
 
-def smoked(scene: Scene, prefix: str = NEW) -> Passed | Failed:
-    return smoke(scene.cluster, "w1", PAUSE, prefix, scene.before.driver, scene, "run-1", scene.clock, scene.events.append, 20)
+def smoked(scene: Scene, prefix: str = NEW, *excused: str) -> Smoked:
+    driver, clock, tell = scene.before.driver, scene.clock, scene.events.append
+    return smoke(scene.cluster, "w1", PAUSE, prefix, driver, scene, "run-1", clock, tell, 20, frozenset(excused))
 
 
 def left(scene: Scene) -> bool:
@@ -236,53 +238,53 @@ def test_the_smoke_pod_needs_nothing() -> None:
 
 def test_a_smoke_pod_that_runs_and_answers_passes_and_is_taken_away(scene: Scene) -> None:
     scene._node_ready()
-    assert smoked(scene) == Passed()
+    assert smoked(scene) == Smoked({})
     assert not left(scene)
 
 
 def test_one_left_by_an_earlier_run_is_taken_away_first(scene: Scene) -> None:
     scene.cluster.create_pod(smoke_manifest("w1", PAUSE, "run-0"))
     scene._node_ready()
-    assert smoked(scene) == Passed()
+    assert smoked(scene) == Smoked({})
     assert not left(scene)
 
 
 def test_refused_by_admission_it_is_a_note(scene: Scene) -> None:
     scene.cluster.admission = "policy forbids it"
-    assert smoked(scene) == Passed(notes=("no smoke test: the API will not have pod docker2cri-smoke-w1: policy forbids it",))
+    assert smoked(scene) == Smoked({}, ("no smoke test: the API will not have pod docker2cri-smoke-w1: policy forbids it",))
 
 
 def test_changed_by_admission_it_is_a_note(scene: Scene) -> None:
     scene.cluster.pull_policy = "Always"
     note = f"no smoke test: admission changed the pod: pause of {PAUSE}, imagePullPolicy Always"
-    assert smoked(scene) == Passed(notes=(note,))
+    assert smoked(scene) == Smoked({}, (note,))
     assert not left(scene)
 
 
 def test_what_the_user_may_not_do_is_a_note(scene: Scene) -> None:
     scene._node_ready()
     scene.cluster.exec_says = Said(403, "pods is forbidden")
-    assert smoked(scene) == Passed(notes=("logs and exec are not proved: pods is forbidden",))
+    assert smoked(scene) == Smoked({}, ("smoke pod: exec is not proved: pods is forbidden",))
     scene.cluster.logs_say = Said(403, "HTTP 403: pods/log is forbidden")
-    assert smoked(scene) == Passed(notes=("logs and exec are not proved: HTTP 403: pods/log is forbidden",))
+    notes = ("smoke pod: its log is not proved: HTTP 403: pods/log is forbidden", "smoke pod: exec is not proved: pods is forbidden")
+    assert smoked(scene) == Smoked({}, notes)
 
 
 def test_an_image_that_is_not_there_fails_at_once(scene: Scene) -> None:
     scene.cluster.behaviour["Pod"] = Behaviour(trouble="ErrImageNeverPull")
-    assert smoked(scene) == Failed(reasons=(f"smoke pod of {PAUSE}: c: ErrImageNeverPull",))
+    assert smoked(scene) == Smoked({"runs": "c: ErrImageNeverPull"})
     assert not left(scene)
 
 
 def test_one_that_does_not_start_fails_and_is_taken_away(scene: Scene) -> None:
     scene.cluster.behaviour["Pod"] = Behaviour(ready=None)
-    assert smoked(scene) == Failed(reasons=(f"smoke pod of {PAUSE}: c: ContainerCreating",))
+    assert smoked(scene) == Smoked({"runs": "c: ContainerCreating"})
     assert not left(scene)
 
 
 def test_one_in_the_wrong_runtime_fails(scene: Scene) -> None:
     found = smoked(scene)
-    assert isinstance(found, Failed)
-    assert found.reasons[0].startswith(f"smoke pod of {PAUSE}: it runs in docker://")
+    assert found.failed["runs"].startswith("it runs in docker://")
 
 
 @pytest.mark.parametrize(
@@ -299,49 +301,53 @@ def test_the_runtimes_own_answer_to_exec(scene: Scene, said: str, passes: bool) 
     scene._node_ready()
     scene.cluster.exec_says = Said(500, said)
     why = said or "HTTP 500"
-    text = f"smoke pod of {PAUSE}: exec of a missing command should say `executable file not found`, and says: {why}"
-    assert smoked(scene) == (Passed() if passes else Failed(reasons=(text,)))
+    text = f"exec of a missing command should say `executable file not found`, and says: {why}"
+    assert smoked(scene) == Smoked({} if passes else {"exec": text})
 
 
 def test_a_smoke_pod_in_a_cgroup_of_the_other_driver_fails(scene: Scene) -> None:
     scene._node_ready()
     scene.before = replace(scene.before, driver="systemd")
     found = smoked(scene)
-    assert isinstance(found, Failed)
-    assert found.reasons[0].startswith(f"smoke pod of {PAUSE}: its cgroup is /kubepods/besteffort/pod1/0000")
-    assert found.reasons[0].endswith(", and by the kubelet's driver (systemd) it is a scope of its pod's slice in kubepods.slice")
+    assert found.failed["cgroup"].startswith("its cgroup is /kubepods/besteffort/pod1/0000")
+    assert found.failed["cgroup"].endswith(", and by the kubelet's driver (systemd) it is a scope of its pod's slice in kubepods.slice")
     assert not left(scene)
-
-
-def test_a_cgroup_that_is_not_as_it_should_be_in_docker_is_a_note_on_rollback(scene: Scene) -> None:
-    scene.place = "/else/{id}"
-    found = smoked(scene, "docker://")
-    assert isinstance(found, Passed)
-    assert found.notes[0].startswith("smoke pod: its cgroup is /else/0000")
 
 
 def test_a_kubelet_whose_driver_is_not_known(scene: Scene) -> None:
     scene._node_ready()
     scene.before = replace(scene.before, driver="")
-    assert smoked(scene) == Passed(notes=("the smoke pod's cgroup is not checked: the kubelet's driver is not known",))
+    assert smoked(scene) == Smoked({}, ("the smoke pod's cgroup is not checked: the kubelet's driver is not known",))
 
 
-def test_exec_that_is_broken_in_docker_is_a_note_on_rollback(scene: Scene) -> None:
+def test_what_is_excused_is_told_and_not_waited_for(scene: Scene) -> None:
     scene.cluster.exec_says = Said(101, "OCI runtime exec failed: error setting rlimits")
-    note = "exec does not work on this node, as before: OCI runtime exec failed: error setting rlimits"
-    assert smoked(scene, "docker://") == Passed(notes=(note,))
+    begun = scene.clock.passed
+    found = smoked(scene, "docker://", "exec")
+    assert found.failed.keys() == {"exec"}
+    assert scene.clock.passed - begun < 5
+    assert smoked(scene, "docker://", "runs") == Smoked({}, ("no smoke test: it did not run before either",))
+
+
+def test_a_node_that_does_not_say_where_the_pod_lies(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unread(_: Scene, container: str) -> str:
+        raise NodeUnreadable(node="w1", seen=f"no cgroup of {container[:4]}", expected="one", next="look")
+
+    monkeypatch.setattr(Scene, "cgroup", unread)
+    scene._node_ready()
+    assert smoked(scene) == Smoked({"cgroup": "no cgroup of 0000"})
 
 
 def test_a_log_that_cannot_be_read_fails(scene: Scene) -> None:
     scene._node_ready()
     scene.cluster.logs_say = Said(500, "HTTP 500: no log")
-    assert smoked(scene) == Failed(reasons=(f"smoke pod of {PAUSE}: its log cannot be read: HTTP 500: no log",))
+    assert smoked(scene) == Smoked({"logs": "its log cannot be read: HTTP 500: no log"})
 
 
 def test_a_smoke_pod_that_does_not_end_is_told(scene: Scene) -> None:
     scene._node_ready()
     scene.cluster.behaviour["Pod"] = Behaviour(ready=1.0, ends=None)
-    assert smoked(scene) == Failed(reasons=("kube-system/docker2cri-smoke-w1 does not end within 30 s",))
+    assert smoked(scene) == Smoked({"ends": "kube-system/docker2cri-smoke-w1 does not end within 30 s"})
 
 
 def test_the_api_goes_away_while_it_runs(scene: Scene) -> None:
@@ -373,6 +379,22 @@ SAID = "ExecMainStartTimestampMonotonic=4000500000\nuptime=5000.25\nnow=17000010
 
 def test_the_kubelets_start_by_the_nodes_clock() -> None:
     assert read_evidence(Node(SAID), NEW) == Evidence(kubelet_started=1700000000.0, running=frozenset(("abc", "def")))
+
+
+def test_a_kubelet_that_ends_again_and_again_says_why(tmp_path: Path) -> None:
+    log = """
+        I1130 00:46:51.786026    7931 server.go:1246] "Started kubelet"
+        E1130 00:46:51.810643    7931 kubelet.go:1414] "Failed to start cAdvisor" err="password=Planted-Pa55"
+        kubelet.service: Main process exited, code=exited, status=1/FAILURE
+        E1130 00:46:59.966358    8093 plugins.go:613] "Error initializing" err="the one that runs now"
+        I1130 00:46:59.971058    8093 all of its containers
+    """
+    lines = "\n".join(line.strip() for line in log.splitlines())
+    show = "echo ExecMainStartTimestampMonotonic=1000000; echo NRestarts=12"
+    found = read_evidence(Shell(tmp_path, systemctl=show, ctr=TASKS, journalctl=f"cat <<'E'\n{lines}\nE"), NEW)
+    assert (found.restarts, found.running) == (12, frozenset(("abc",)))
+    assert found.ended == ('E1130 00:46:51.810643    7931 kubelet.go:1414] "Failed to start cAdvisor" err="password=REDACTED"')
+    assert read_evidence(Shell(tmp_path, systemctl=show, ctr=TASKS, journalctl="exit 1"), NEW).ended == ""
 
 
 def test_docker_is_asked_only_while_it_runs() -> None:

@@ -89,12 +89,13 @@ def test_the_sandbox_image(capture: Capture, image: str | None) -> None:
     assert origin(capture).sandbox_image == image
 
 
-def test_sandboxes_that_do_not_agree_or_do_not_run_tell_no_image() -> None:
+def test_of_sandboxes_that_do_not_agree_the_flag_s_is_taken_else_the_most_frequent() -> None:
     lines = capture_of().commands["docker containers"].text.splitlines()
     (first, *rest) = [line for line in lines if '"podsandbox"' in line and '"running"' in line]
     mixed = with_output(capture_of(), "docker containers", "\n".join((first.replace(PAUSE, OURS), *rest)))
     assert len(rest) > 0
-    assert origin(without_flag(mixed)).sandbox_image is None
+    assert origin(without_flag(mixed)).sandbox_image == PAUSE
+    assert origin(replaced(mixed, "/var/lib/kubelet/kubeadm-flags.env", PAUSE, OURS)).sandbox_image == OURS
     stopped = with_output(capture_of(), "docker containers", first.replace(PAUSE, OURS).replace('"running"', '"exited"'))
     assert origin(stopped).sandbox_image == PAUSE
 
@@ -181,7 +182,7 @@ def test_the_node_program_lists_by_the_same_labels() -> None:
     text = b"\n".join(fixed_files("containerd.sh").values()).decode()
     assert f"pod_uid={LABELS.pod}\n" in text
     assert f"label={LABELS.kind}={LABELS.container}" in text
-    assert f"{LABELS.sandbox}:" in text
+    assert f"{LABELS.kind}={LABELS.sandbox}\n" in text
 
 
 def test_commands_are_formats_with_the_container_s_id() -> None:

@@ -12,9 +12,10 @@ from migrate.formats import version
 from migrate.sources.table import origin_of
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.containerd import CONTAINERD, unsupported
+from migrate.targets.containerd_base_spec import PATH
 from migrate.targets.hosts_toml import hosts_toml
 from migrate.targets.registries import Registry
-from tests.captured import capture_of, facts, replaced, with_file, with_output
+from tests.captured import capture_of, facts, replaced, reported, with_file, with_output
 
 CONFIG = "/etc/containerd/config.toml"
 DAEMON = "/etc/docker/daemon.json"
@@ -36,8 +37,10 @@ def refused(capture: Capture) -> list[tuple[str, str]]:
 
 
 def daemon(capture: Capture, **keys: object) -> Capture:
+    """The capture with these keys in daemon.json; what the daemon reports of registries is not known."""
     settings = json.loads(capture.paths[DAEMON].text)
-    return with_file(capture, DAEMON, json.dumps({**settings, **{name.replace("_", "-"): value for name, value in keys.items()}}))
+    text = json.dumps({**settings, **{name.replace("_", "-"): value for name, value in keys.items()}})
+    return with_file(reported(capture, RegistryConfig=None), DAEMON, text)
 
 
 def test_an_absent_file_is_written_whole() -> None:
@@ -93,7 +96,7 @@ def test_registry_credentials_in_the_file_stay_beside_config_path() -> None:
 def test_the_systemd_driver_of_the_kubelet_decides() -> None:
     capture = replaced(capture_of(), "/var/lib/kubelet/config.yaml", "cgroupDriver: cgroupfs", "cgroupDriver: systemd")
     runc = config(capture)["plugins"][CRI]["containerd"]["runtimes"]["runc"]  # type: ignore[index]
-    assert runc == {"runtime_type": "io.containerd.runc.v2", "options": {"SystemdCgroup": True}}
+    assert runc == {"runtime_type": "io.containerd.runc.v2", "base_runtime_spec": PATH, "options": {"SystemdCgroup": True}}
 
 
 def test_the_sandbox_image_is_the_one_that_runs_whatever_the_kubelet_s_flag_says() -> None:
@@ -103,12 +106,55 @@ def test_the_sandbox_image_is_the_one_that_runs_whatever_the_kubelet_s_flag_says
 
 def test_dockers_runtimes_become_runtimes_of_the_runc_shim() -> None:
     nvidia = {"nvidia": {"path": "/usr/bin/nvidia-container-runtime", "runtimeArgs": []}}
-    containerd = config(daemon(capture_of(), runtimes=nvidia, default_runtime="nvidia"))["plugins"][CRI]["containerd"]  # type: ignore[index]
-    assert containerd["default_runtime_name"] == "nvidia"
-    assert containerd["runtimes"]["nvidia"] == {
-        "runtime_type": "io.containerd.runc.v2",
-        "options": {"BinaryName": "/usr/bin/nvidia-container-runtime", "SystemdCgroup": False},
-    }
+    for capture in (
+        daemon(capture_of(), runtimes=nvidia, default_runtime="nvidia"),
+        daemon(capture_of(), runtimes={"nvidia": {"path": "/old"}}, default_runtime="runc"),
+    ):
+        # what the daemon reports outranks its file
+        containerd = config(reported(capture, Runtimes={"runc": {"path": "runc"}, **nvidia}, DefaultRuntime="nvidia"))["plugins"][CRI][
+            "containerd"
+        ]  # type: ignore[index]
+        assert containerd["default_runtime_name"] == "nvidia"
+        assert containerd["runtimes"]["nvidia"] == {
+            "runtime_type": "io.containerd.runc.v2",
+            "base_runtime_spec": PATH,
+            "options": {"BinaryName": "/usr/bin/nvidia-container-runtime", "SystemdCgroup": False},
+        }
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("docker-runc", "/usr/libexec/docker/docker-runc-current"),
+        ("oci", "/usr/libexec/docker/docker-runc-current"),
+        ("docker-runc", "docker-runc"),
+        ("docker-runc", "/usr/local/bin/docker-runc"),
+        ("custom", "/usr/bin/runc"),
+        ("io.containerd.runc.v2", "runc"),
+    ],
+)
+def test_a_runtime_that_comes_with_docker_is_not_carried(name: str, path: str) -> None:
+    capture = reported(capture_of(), Runtimes={"runc": {"path": "docker-runc"}, name: {"path": path}}, DefaultRuntime=name)
+    containerd = config(daemon(capture, runtimes={name: {"path": path}}, default_runtime=name))["plugins"][CRI]["containerd"]  # type: ignore[index]
+    runc = {"runtime_type": "io.containerd.runc.v2", "base_runtime_spec": PATH, "options": {"SystemdCgroup": False}}
+    assert containerd == {"runtimes": {"runc": runc}}
+
+
+def test_a_default_runtime_that_is_a_shim_needs_an_entry() -> None:
+    kata = "io.containerd.kata.v2"
+    capture = reported(capture_of(), DefaultRuntime=kata)
+    said = f"containerd config: Docker's default runtime {kata} is a shim and has no entry below containerd.runtimes: add it by hand"
+    assert refused(capture) == [(CONFIG, said)]
+    table = f'version = 2\n[plugins."{CRI}".containerd.runtimes."{kata}"]\nruntime_type = "{kata}"\n'
+    assert config(with_file(capture, CONFIG, table))["plugins"][CRI]["containerd"]["default_runtime_name"] == kata  # type: ignore[index]
+
+
+def test_schemes_of_insecure_registries_are_taken_away_as_dockerd_does() -> None:
+    entries = ["http://registry.lab:5000", "HTTPS://harbor.example/", "10.20.0.0/16", "plain.example:8088", "http://10.9.0.0/16"]
+    capture = replaced(capture_of(), "docker images", "registry.lab:5000/team/portal", "10.9.8.7:5000/team/portal")
+    paths = changed(daemon(capture, insecure_registries=entries, registry_mirrors=[]))
+    names = [path.split("/")[-2] for path in paths if path.startswith("/etc/containerd/certs.d/")]
+    assert names == ["registry.lab:5000", "harbor.example", "plain.example:8088", "10.9.8.7:5000"]
 
 
 def test_containerd_2_gets_a_version_3_file_with_the_split_sections() -> None:
@@ -194,7 +240,7 @@ def test_what_flags_say_is_carried_like_the_file() -> None:
     )
     by_file = changed(with_file(capture_of(), DAEMON, file))
     assert by_flags == by_file
-    assert "LimitNOFILE=1024:2048" in by_flags["/etc/systemd/system/containerd.service.d/docker2cri-limits.conf"].after.decode()
+    assert json.loads(by_flags[PATH].after)["process"]["rlimits"] == [{"type": "RLIMIT_NOFILE", "hard": 2048, "soft": 1024}]
 
 
 def test_a_proxy_of_an_environment_file_is_carried_and_wins_over_the_units_own() -> None:
@@ -206,6 +252,17 @@ def test_a_proxy_of_an_environment_file_is_carried_and_wins_over_the_units_own()
     assert '"NO_PROXY=a, b"' in drop_in.after.decode()
 
 
+def test_percent_signs_of_dockers_unit_are_those_of_the_new_one() -> None:
+    drop_in = "/etc/systemd/system/docker.service.d/http-proxy.conf"
+    lines = (
+        'Environment="HTTP_PROXY=http://corp%%5Cjd:a_%%2F_x%%23@proxy.example:8080/"',
+        'Environment="HTTPS_PROXY=http://u:Passw%40rd@proxy.example"',
+    )
+    after = changed(with_file(capture_of(), drop_in, "\n".join(["[Service]", *lines, ""])))
+    # systemd ignores the second line: Docker has no such proxy
+    assert after["/etc/systemd/system/containerd.service.d/docker2cri-proxy.conf"].after.decode() == f"[Service]\n{lines[0]}\n"
+
+
 def test_a_proxy_of_containerd_itself_is_left_alone() -> None:
     own = "/etc/systemd/system/containerd.service.d/own.conf"
     capture = with_file(capture_of(), own, '[Service]\nEnvironment="HTTP_PROXY=http://p:1" "HTTPS_PROXY=http://p:1" "NO_PROXY=x"\n')
@@ -214,9 +271,9 @@ def test_a_proxy_of_containerd_itself_is_left_alone() -> None:
 
 
 def test_no_limits_and_no_log_options_no_edits() -> None:
-    capture = with_file(capture_of(), DAEMON, "{}")
+    capture = with_file(reported(capture_of(), RegistryConfig=None), DAEMON, "{}")
     paths = changed(capture)
-    assert "/etc/systemd/system/containerd.service.d/docker2cri-limits.conf" not in paths
+    assert PATH not in paths
     assert "/var/lib/kubelet/config.yaml" not in paths
     assert not [path for path in paths if path.startswith("/etc/containerd/certs.d/")]
 

@@ -15,7 +15,7 @@ from migrate.sources.table import origin_of
 from migrate.targets import Target, with_options
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.crio import CRIO, OWN_DEFAULTS, unsupported
-from tests.captured import capture_of, facts, with_file
+from tests.captured import capture_of, facts, reported, with_file
 
 DAEMON = "/etc/docker/daemon.json"
 DROP_IN = "/etc/crio/crio.conf.d/99-docker2cri.conf"
@@ -47,8 +47,10 @@ def registries(capture: Capture) -> dict[str, Any]:
 
 
 def daemon(capture: Capture, **keys: object) -> Capture:
+    """The capture with these keys in daemon.json; what the daemon reports of registries is not known."""
     settings = json.loads(capture.paths[DAEMON].text)
-    return with_file(capture, DAEMON, json.dumps({**settings, **{name.replace("_", "-"): value for name, value in keys.items()}}))
+    text = json.dumps({**settings, **{name.replace("_", "-"): value for name, value in keys.items()}})
+    return with_file(reported(capture, RegistryConfig=None), DAEMON, text)
 
 
 def test_the_drop_in_holds_what_docker_gave() -> None:
@@ -64,6 +66,7 @@ def test_the_drop_in_holds_what_docker_gave() -> None:
                 *("NET_RAW", "SYS_CHROOT", "MKNOD", "AUDIT_WRITE", "SETFCAP"),
             ],
             "pids_limit": 0,
+            "default_ulimits": ["nofile=65536:65536"],
             "default_sysctls": ["net.ipv4.ping_group_range=0 2147483647", "net.ipv4.ip_unprivileged_port_start=0"],
         },
         "image": {"pause_image": "k8s.gcr.io/pause:3.6"},
@@ -76,6 +79,7 @@ def test_with_crio_s_own_defaults_only_the_node_s_settings_are_written() -> None
         "cgroup_manager",
         "conmon_cgroup",
         "default_runtime",
+        "default_ulimits",
         "runtimes",
     }
 
@@ -90,7 +94,8 @@ def test_the_keys_follow_crio_s_version(release: str, pids: int, seccomp: bool |
 
 
 def test_docker_s_runtimes_go_over() -> None:
-    found = config(daemon(node(), runtimes={"nvidia": {"path": "/usr/bin/nvidia-container-runtime"}}, default_runtime="nvidia"))["runtime"]
+    capture = daemon(node(), runtimes={"nvidia": {"path": "/usr/bin/nvidia-container-runtime"}})
+    found = config(reported(capture, DefaultRuntime="nvidia"))["runtime"]
     assert found["default_runtime"] == "nvidia"
     assert found["runtimes"] == {
         "nvidia": {"runtime_path": "/usr/bin/nvidia-container-runtime", "runtime_type": "oci"},

@@ -24,7 +24,7 @@ from migrate.sources.table import origin_of
 from migrate.targets.compose import compose
 from migrate.targets.containers import POLICY
 from migrate.targets.crio import CRIO, DROP_IN
-from tests.captured import WITH_CRIO, capture_of, facts, with_file
+from tests.captured import WITH_CRIO, capture_of, facts, reported, with_file
 
 DAEMON = "/etc/docker/daemon.json"
 FOLDER = "/etc/containers"
@@ -47,7 +47,7 @@ def capture() -> Capture:
     found = capture_of("lab-w8", WITH_CRIO)
     settings = {"registry-mirrors": ["http://mirror.lab:5000", "https://cache.lab"], "insecure-registries": ["registry.lab:5000"]}
     aliases = '[aliases]\n"lab/busybox" = "quay.io/lab/busybox"\n"fedora" = "registry.fedoraproject.org/fedora"\n'
-    found = with_file(found, POLICY, None)
+    found = with_file(reported(found, RegistryConfig=None), POLICY, None)
     return with_file(with_file(found, DAEMON, json.dumps(settings)), f"{FOLDER}/registries.conf.d/shortnames.conf", aliases)
 
 

@@ -52,7 +52,9 @@ def test_a_flag_that_wins_elsewhere_is_changed_there_and_only_there() -> None:
 def test_flags_on_the_command_line_itself_keep_its_lines() -> None:
     arguments = "--config=/var/lib/kubelet/config.yaml \\\n  --network-plugin=cni \\\n  --v=2"
     assert after(plain(arguments), DROPIN) == (
-        f"[Service]\nExecStart=\nExecStart=/usr/bin/kubelet --config=/var/lib/kubelet/config.yaml \\\n  --v=2 {REMOTE}\n"
+        "[Service]\nExecStart=\nExecStart=/usr/bin/kubelet --config=/var/lib/kubelet/config.yaml \\\n  --v=2 "
+        + "".join(f"\\\n  {flag} " for flag in REMOTE.split()).rstrip()
+        + "\n"
     )
 
 

@@ -101,7 +101,7 @@ def test_a_node_is_planned_and_its_rollback_too() -> None:
     assert applied[:2] == ["write /etc/harbour.conf (new)", "systemctl enable and start harbour.service"]
     assert {"restart harbour.service", "wait until CRI answers on /run/harbour.sock (at most 60 s)"} < set(applied)
     undone = [describe(each.step) for each in rollback_of(plan)]
-    assert [text for text in undone if "in Harbour" in text] == ["stop and remove the pods' containers in Harbour"]
+    assert [text for text in undone if "in Harbour" in text] == ["stop and remove the pods' containers in Harbour (killed after 600 s)"]
     assert [text for text in undone if "harbour" in text][-2:] == ["systemctl disable and stop harbour.service", "remove /etc/harbour.conf"]
 
 
@@ -113,8 +113,8 @@ def test_the_kubelet_is_led_to_it() -> None:
 
 def test_the_node_program_asks_it_by_its_socket() -> None:
     lines = host_lines(planned())
-    assert [line.arguments for line in lines if line.kind == "cri-wait"] == [("/run/harbour.sock", "60", CONFIG)]
-    assert [line.arguments for line in lines if line.kind == "pods-remove"] == [("/run/harbour.sock",)]
+    assert [line.arguments for line in lines if line.kind == "cri-wait"] == [("/run/harbour.sock", "60", CONFIG, "/var/lib/harbour", "-")]
+    assert [line.arguments for line in lines if line.kind == "pods-remove"] == [("/run/harbour.sock", "600")]
 
 
 def test_a_plan_is_stored_and_told() -> None:

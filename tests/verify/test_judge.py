@@ -20,6 +20,7 @@ from migrate.facts.cluster import (
 from migrate.facts.live import ContainerState, LiveContainer, LivePod, Waiting
 from migrate.facts.pod import PodSpec
 from migrate.facts.pod_volumes import Claim, Volume
+from migrate.formats.rfc3339 import seconds
 from migrate.plan.drain import classify
 from migrate.plan.steps import DrainPolicy
 from migrate.verify.judge import (
@@ -32,9 +33,8 @@ from migrate.verify.judge import (
     Pending,
     judge_node,
     judge_workloads,
-    seconds,
-    snapshot,
 )
+from migrate.verify.snapshot import snapshot
 from tests.captured import cluster as captured
 from tests.fakes import FakeClock, FakeCluster
 
@@ -96,15 +96,45 @@ def test_the_snapshot_says_what_is_required() -> None:
     before = taken(found.read())
     assert before.expected == (
         Expected(pod="kube-system/static-w1", owner="Pod kube-system/static-w1"),
-        Expected(pod="ops/agent-x1", owner="DaemonSet ops/agent"),
+        Expected(pod="ops/agent-x1", owner="DaemonSet ops/agent", controller="DaemonSet ops/agent"),
     )
     assert before.workloads == (EvictedWorkload(owner="ReplicaSet shop/web", namespace="shop", ready=3),)
     assert before.notes == (
-        "shop/bare is not required: nothing owns it",
-        "shop/broken is not required: it was not Ready before",
+        "1 pod was not ready before; not required: shop/broken",
+        "1 pod has no owner; not required: shop/bare",
     )
     assert before.kubelet == "v1.23.17"
     assert len(before.containers) == 6
+
+
+def test_pods_that_were_not_ready_are_counted_and_five_are_named() -> None:
+    found = scene()
+    for number in range(7):
+        found.add_pod(f"shop/broken-{number}", "w1", "ReplicaSet shop/broken", ready=False)
+    names = ", ".join(f"shop/broken-{number}" for number in range(5))
+    assert taken(found.read()).notes == (f"7 pods were not ready before; not required: {names} and 2 more",)
+
+
+def test_pods_elsewhere_of_what_is_verified_are_told_too() -> None:
+    found = scene()
+    for number in range(7):
+        found.add_pod(f"shop/late-{number}", "w2" if number else "", "ReplicaSet shop/web", ready=False)
+    found.add_pod("shop/other", "w2", "ReplicaSet shop/other", ready=False)  # nothing of it is verified
+    before = taken(found.read())
+    names = ", ".join(f"shop/late-{number}" for number in range(5))
+    assert before.notes == (f"7 pods were not ready before on other nodes; not required: {names} and 2 more",)
+    assert before.workloads == (EvictedWorkload(owner="ReplicaSet shop/web", namespace="shop", ready=3),)
+
+
+@pytest.mark.parametrize("what", ["no owner", "under an accepted finding"])
+def test_every_list_is_bounded(what: str) -> None:
+    found = scene()
+    for number in range(7):
+        found.add_pod(f"shop/bare-{number}", "w1")
+    accepted = tuple(f"Pod shop/bare-{number}" for number in range(7)) if what != "no owner" else ()
+    names = ", ".join(f"shop/bare-{number}" for number in range(5))
+    verb = "have" if what == "no owner" else "are"
+    assert taken(found.read(), accepted).notes == (f"7 pods {verb} {what}; not required: {names} and 2 more",)
 
 
 def test_pods_under_an_accepted_finding_are_told_and_not_required() -> None:
@@ -118,8 +148,26 @@ def test_pods_under_an_accepted_finding_are_told_and_not_required() -> None:
     found.change(agent, container_statuses=(LiveContainer(name="c", state=state),), conditions=())
     assert a(found, before) == Passed(
         notes=(
-            "ops/agent-x1 is not required: a finding on it was accepted",
-            "ops/agent-x1 is not Ready: c: CrashLoopBackOff: back-off 10s",
+            "1 pod is under an accepted finding; not required: ops/agent-x1",
+            "not Ready and not required: ops/agent-x1: c: CrashLoopBackOff: back-off 10s",
+        )
+    )
+
+
+def test_a_kubelet_that_ends_again_and_again_is_the_first_reason() -> None:
+    found = scene()
+    before = taken(found.read())
+    switched(found)
+    restarted = replace(STARTED, restarts=12, ended='E1130 kubelet.go:1414] "Failed to start cAdvisor" err="too many open files"')
+    assert a(found, before, restarted) == Passed(notes=before.notes)
+    node = found.nodes["w1"]
+    silent = Condition(type="Ready", status="Unknown", reason="NodeStatusUnknown", message="Kubelet stopped posting node status.")
+    found.nodes["w1"] = replace(node, status=replace(node.status, conditions=(silent,)))
+    assert a(found, before, restarted) == Pending(
+        reasons=(
+            "the kubelet ended and systemd started it again 12 times; its last error: "
+            'E1130 kubelet.go:1414] "Failed to start cAdvisor" err="too many open files"',
+            "the node's Ready is Unknown: NodeStatusUnknown: Kubelet stopped posting node status.",
         )
     )
 
@@ -231,6 +279,25 @@ def test_a_daemonset_pod_may_be_another_one_and_must_be_there() -> None:
     switched(found)
     assert a(found, before) == Pending(reasons=("ops/agent-x1 (DaemonSet ops/agent) is not on the node",))
     found.add_pod("", "w1", "DaemonSet ops/agent")
+    assert a(found, before) == Passed()
+
+
+def test_a_wants_a_pod_back_that_stayed_because_its_owner_would_put_it_here_again() -> None:
+    found = scene()
+    found.add_owner("ReplicaSet shop/pinned", ["w1"], template=PodSpec(node_name="w1"))
+    before = taken(found.read(), policy=DrainPolicy(leave_returning=True))
+    pinned = next(one for one in before.expected if one.owner == "ReplicaSet shop/pinned")
+    for workload in before.workloads:
+        for pod in found.pods_on("w1"):
+            if pod.metadata.controller and pod.metadata.controller.name == workload.owner.rpartition("/")[2]:
+                found.remove(pod)
+    switched(found)
+    assert a(found, before) == Passed()
+    pod = found.read_pod("shop", pinned.pod.partition("/")[2])
+    assert pod is not None
+    found.remove(pod)
+    assert a(found, before) == Pending(reasons=(f"{pinned.pod} (ReplicaSet shop/pinned) is not on the node",))
+    found.add_pod("", "w1", "ReplicaSet shop/pinned")  # of the new runtime
     assert a(found, before) == Passed()
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from migrate.facts.model import Cni
 from migrate.facts.parse.reading import Reading
-from migrate.facts.probes import CNI_ASKED
+from migrate.facts.probes import CNI_ASKED, CNI_BINS
 from migrate.facts.values import Unreadable
+from migrate.formats import FormatError, json_doc
 
+CONFIGS = "/etc/cni/net.d"
 LEASES = "/var/lib/cni/networks/"
 
 
@@ -22,25 +23,29 @@ def cni(reading: Reading, config_dir: str, bin_dirs: tuple[str, ...]) -> Cni:
         for path, found in reading.capture.under(config_dir.rstrip("/") + "/")
         if found.kind == "file" and path.endswith((".conf", ".conflist", ".json"))
     )
-    plugins = (reading.output("cni plugins", (0, 1)) or "").split()
+    listed = (path.rpartition("/") for path in (reading.output("cni plugins", (0, 1)) or "").split())
+    plugins = {name for folder, _, name in listed if folder.rstrip("/") in bin_dirs}
     return Cni(
         config_dir=config_dir,
         bin_dirs=bin_dirs,
         files=files,
         config=_config(reading, files[0]) if files else None,
-        plugins=tuple(sorted({path.rpartition("/")[2] for path in plugins})),
+        plugins=tuple(sorted(plugins)),
         leases=_leases(reading),
-        speaks=_speaks(reading),
+        speaks=_speaks(reading, bin_dirs),
+        unread=tuple(path for path in (config_dir, *bin_dirs) if path not in (*CNI_BINS, CONFIGS) and path not in reading.capture.paths),
     )
 
 
-def _speaks(reading: Reading) -> dict[str, tuple[str, ...]]:
-    """`supportedVersions` of the answer to VERSION; an earlier version's capture did not ask."""
-    found = {}
+def _speaks(reading: Reading, bin_dirs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """`supportedVersions` of the answer to VERSION; an earlier version's capture did not ask, or only in the first of CNI_BINS."""
+    found: dict[str, tuple[str, ...]] = {}
+    if CNI_BINS[0] not in bin_dirs and not any(folder in reading.capture.paths for folder in bin_dirs):
+        return found
     for name in CNI_ASKED:
         key = f"cni {name} speaks"
         if key in reading.capture.commands and (answer := reading.json(key)) is not None:
-            versions = answer.get("supportedVersions") if isinstance(answer, dict) else None
+            versions = answer.get("supportedVersions")
             if isinstance(versions, list):
                 found[name] = tuple(map(str, versions))
             else:
@@ -53,8 +58,8 @@ def _config(reading: Reading, path: str) -> Mapping[str, Any] | Unreadable:
     if isinstance(text, Unreadable):
         return text
     try:
-        value = json.loads(text or "")
-    except ValueError as wrong:
+        value = json_doc.loose(text or "")
+    except FormatError as wrong:
         return reading.note(path, f"not JSON: {wrong}")
     return value if isinstance(value, dict) else reading.note(path, "it is no JSON object")
 

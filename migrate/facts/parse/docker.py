@@ -6,8 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from migrate.facts.model import Container, Docker, Image, Unit
 from migrate.facts.parse.reading import Reading
+from migrate.facts.parse.system import systemd_version
+from migrate.facts.resolve import resolve
 from migrate.facts.values import Place, Unreadable
 from migrate.formats import FormatError, env_file, json_doc, unit_file
 
@@ -22,6 +26,7 @@ def docker(reading: Reading, units: Mapping[str, Unit]) -> Docker | None:
     argv = reading.argv("docker.service")
     daemon_json = _daemon_json(reading, argv)
     info = reading.json("docker info")
+    swarm = (info or {}).get("Swarm")
     keys: Mapping[str, Any] = daemon_json if isinstance(daemon_json, Mapping) else {}
     return Docker(
         version=_server_version(reading) or _first(re.search(r"version ([^,\s]+)", version)),
@@ -29,34 +34,65 @@ def docker(reading: Reading, units: Mapping[str, Unit]) -> Docker | None:
         argv=argv,
         environment=_environment(reading, units),
         info=info,
-        cgroup_driver=info.get("CgroupDriver") if info else None,
+        cgroup_driver=str(info["CgroupDriver"]) if info and info.get("CgroupDriver") else None,
         data_root=str((info or {}).get("DockerRootDir") or _data_root(argv, keys)),
         live_restore=bool((info or {}).get("LiveRestoreEnabled", keys.get("live-restore", False))),
-        swarm=str(((info or {}).get("Swarm") or {}).get("LocalNodeState", "")),
+        swarm=str(swarm.get("LocalNodeState", "")) if isinstance(swarm, Mapping) else "",
         child_containerd=_child_containerd(reading),
-        containers=tuple(map(container, reading.json_lines("docker containers", (0, 1, 123)) or ())),
-        images=tuple(map(image, reading.json_lines("docker images", (0, 1, 123)) or ())),
+        containers=tuple(map(container, reading.json_lines("docker containers", DockerContainer, (0, 1, 123)))),
+        images=tuple(map(image, reading.json_lines("docker images", DockerImage, (0, 1, 123)))),
+        process_proxies=_process_proxies(reading),
     )
 
 
-def container(value: Mapping[str, Any]) -> Container:
-    """One container from the fields that the probe's template asks for."""
-    labels: Mapping[str, str] = value.get("labels") or {}
+class DockerContainer(msgspec.Struct, frozen=True, kw_only=True):
+    """A container in the fields that the probe's template asks for."""
+
+    id: str
+    name: str = ""
+    image: str = ""
+    image_id: str = ""
+    state: str = ""
+    restart: str | None = None
+    privileged: bool | None = None
+    network: str | None = None
+    binds: tuple[str, ...] | None = None
+    runtime: str | None = None
+    stop_timeout: int | None = None
+    cap_add: tuple[str, ...] | None = None
+    labels: dict[str, str | None] | None = None  # each one was asked for by its name
+
+
+class DockerImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image in the fields that the probe's template asks for."""
+
+    id: str
+    tags: tuple[str, ...] | None = None
+    digests: tuple[str, ...] | None = None
+    size: int | None = None
+
+
+resolve(DockerContainer, DockerImage)
+
+
+def container(found: DockerContainer) -> Container:
+    """A container, with the pod that its labels name."""
+    labels = found.labels or {}
     uid = labels.get("io.kubernetes.pod.uid")
-    pod = (labels.get("io.kubernetes.pod.namespace", ""), labels.get("io.kubernetes.pod.name", ""), uid) if uid else None
+    pod = (labels.get("io.kubernetes.pod.namespace") or "", labels.get("io.kubernetes.pod.name") or "", uid) if uid else None
     return Container(
-        id=str(value["id"]),
-        name=str(value.get("name", "")).lstrip("/"),
-        image=str(value.get("image", "")),
-        image_id=str(value.get("image_id", "")),
-        state=str(value.get("state", "")),
-        restart=str(value.get("restart") or "no"),
-        privileged=bool(value.get("privileged")),
-        network=str(value.get("network") or ""),
-        binds=tuple(value.get("binds") or ()),
-        runtime=str(value.get("runtime") or ""),
-        stop_timeout=value.get("stop_timeout"),
-        cap_add=tuple(value.get("cap_add") or ()),
+        id=found.id,
+        name=found.name.lstrip("/"),
+        image=found.image,
+        image_id=found.image_id,
+        state=found.state,
+        restart=found.restart or "no",
+        privileged=bool(found.privileged),
+        network=found.network or "",
+        binds=found.binds or (),
+        runtime=found.runtime or "",
+        stop_timeout=found.stop_timeout,
+        cap_add=found.cap_add or (),
         compose_project=labels.get("com.docker.compose.project"),
         swarm_task=labels.get("com.docker.swarm.task.name"),
         pod=pod,
@@ -64,24 +100,26 @@ def container(value: Mapping[str, Any]) -> Container:
     )
 
 
-def image(value: Mapping[str, Any]) -> Image:
-    """One image from the fields that the probe's template asks for; `<none>` entries are dropped."""
+def image(found: DockerImage) -> Image:
+    """An image; `<none>` entries are dropped."""
     return Image(
-        id=str(value["id"]),
-        tags=tuple(tag for tag in value.get("tags") or () if "<none>" not in tag),
-        digests=tuple(digest for digest in value.get("digests") or () if "<none>" not in digest),
-        size=int(value.get("size") or 0),
+        id=found.id,
+        tags=tuple(tag for tag in found.tags or () if "<none>" not in tag),
+        digests=tuple(digest for digest in found.digests or () if "<none>" not in digest),
+        size=found.size or 0,
     )
 
 
-def flag(argv: Sequence[str], name: str) -> str | None:
-    """The last value of `--name` on a command line, in either spelling."""
+def flag(argv: Sequence[str], *names: str) -> str | None:
+    """The last value of a flag on a command line, by any of its names, with one dash or two, in either spelling."""
     value = None
     for index, word in enumerate(argv):
-        if word == f"--{name}" and index + 1 < len(argv):
-            value = argv[index + 1]
-        elif word.startswith(f"--{name}="):
-            value = word.partition("=")[2]
+        name, equals, given = word.partition("=")
+        if name.startswith("-") and name.lstrip("-") in names and len(name) - len(name.lstrip("-")) <= 2:
+            if equals:
+                value = given
+            elif index + 1 < len(argv):
+                value = argv[index + 1]
     return value
 
 
@@ -94,8 +132,8 @@ def _first(match: re.Match[str] | None) -> str:
 
 
 def _server_version(reading: Reading) -> str:
-    answer = reading.json("docker version")
-    return str(((answer or {}).get("Server") or {}).get("Version", ""))
+    server = (reading.json("docker version") or {}).get("Server")
+    return str(server.get("Version", "")) if isinstance(server, Mapping) else ""
 
 
 def _daemon_json(reading: Reading, argv: Sequence[str]) -> Mapping[str, Any] | Unreadable | None:
@@ -119,7 +157,7 @@ def _environment(reading: Reading, units: Mapping[str, Unit]) -> tuple[tuple[str
         if texts:
             found += [
                 (variable.name, Place(variable.path, variable.line))
-                for variable in unit_file.environment(unit_file.merge(texts[0], texts[1:]))
+                for variable in unit_file.environment(unit_file.merge(texts[0], texts[1:]), systemd_version(reading))
             ]
     except FormatError as wrong:
         reading.note(texts[0][0], str(wrong))
@@ -130,6 +168,13 @@ def _environment(reading: Reading, units: Mapping[str, Unit]) -> tuple[tuple[str
         except FormatError as wrong:
             reading.note(f"variables of {path}", str(wrong))  # names for the report; nothing is edited there
     return tuple(found)
+
+
+def _process_proxies(reading: Reading) -> Mapping[str, str]:
+    key = "proxies docker.service"
+    text = reading.output(key, (0, 1)) if key in reading.capture.commands else None
+    pairs = (line.partition("=") for line in (text or "").splitlines())
+    return {name: value for name, equals, value in pairs if equals}
 
 
 def _child_containerd(reading: Reading) -> bool | None:

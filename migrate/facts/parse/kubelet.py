@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from migrate.facts.kubelet_table import BOOLEANS, DOCKERSHIM_LAST, knows_field
 from migrate.facts.model import Endpoint, Kubelet, KubeletFlag, Unit
 from migrate.facts.parse.reading import Reading
+from migrate.facts.parse.system import systemd_version
 from migrate.facts.runtime_table import CONTAINERD, CRI_DOCKERD, DOCKERSHIM, served_by
 from migrate.facts.values import Place, Unreadable
 from migrate.formats import FormatError, env_file, flags, unit_file, words, yaml_doc
+from migrate.formats.specifiers import resolve
 
 UNIT = "kubelet.service"
 
@@ -41,8 +43,11 @@ class CommandLine:
     variables: Mapping[str, KubeletVariable]
 
 
-def kubelet(reading: Reading, units: Mapping[str, Unit]) -> Kubelet | Unreadable | None:
-    """The kubelet as its systemd unit starts it; None where there is no such unit, Unreadable where its command line cannot be told."""
+def kubelet(reading: Reading, units: Mapping[str, Unit], reported: str = "") -> Kubelet | Unreadable | None:
+    """The kubelet as its systemd unit starts it; None where there is no such unit, Unreadable where its command line cannot be told.
+
+    `reported` is the version of the Node, which counts where the capture did not ask the program that the unit starts.
+    """
     unit = units.get(UNIT)
     if unit is None:
         return None
@@ -58,14 +63,17 @@ def kubelet(reading: Reading, units: Mapping[str, Unit]) -> Kubelet | Unreadable
         return reading.note(str(line.exec_place), str(wrong))
     path = next((flag.value for flag in reversed(found) if flag.name == "config"), None)
     version = re.search(r"v\d+\.\d+\.\d+\S*", reading.output("kubelet version") or "")
+    by_node = version is None and bool(reported) and line.program not in reading.capture.paths
     return Kubelet(
-        version=version[0] if version else "",
+        version=version[0] if version else reported if by_node else "",
         flags=found,
         start=line.exec_place,
         variables=tuple(line.variables[name].place for name in _whole_variables(line) if name in line.variables),
         config_path=path,
         config=_config(reading, path),
         running=reading.argv(UNIT) or None,
+        program=line.program,
+        reported=by_node,
     )
 
 
@@ -88,20 +96,37 @@ def command_line(reading: Reading, unit: Unit) -> CommandLine | Unreadable:
         return reading.note(texts[0][0], "it has no ExecStart=")
     variables = {
         variable.name: KubeletVariable(variable.name, variable.value, Place(variable.path, variable.line, variable.name), True)
-        for variable in unit_file.environment(merged)
+        for variable in unit_file.environment(merged, systemd_version(reading))
     }
-    for named in unit_file.environment_files(merged):
-        content = reading.file(named.file)
+    for named, file in _environment_files(merged, unit):
+        content = reading.file(file)
         if isinstance(content, Unreadable):
             return content
         if content is None and not named.optional:
-            return reading.note(named.file, f"{named.path} requires it, and it is not there")
+            return reading.note(file, f"{named.path} requires it, and it is not there")
         for variable in env_file.parse(content or ""):
-            variables[variable.name] = KubeletVariable(
-                variable.name, variable.value, Place(named.file, variable.line, variable.name), False
-            )
+            variables[variable.name] = KubeletVariable(variable.name, variable.value, Place(file, variable.line, variable.name), False)
     command = words.command(start.value)
-    return CommandLine(command.program, Place(start.path, start.line), command.arguments, variables)
+    arguments = tuple(replace(word, text=taken.text) if (taken := resolve(word.text)) else word for word in command.arguments)
+    return CommandLine(command.program, Place(start.path, start.line), arguments, variables)
+
+
+def _environment_files(merged: unit_file.UnitFile, unit: Unit) -> tuple[tuple[unit_file.EnvironmentFile, str], ...]:
+    """Each `EnvironmentFile=` with its path as systemd itself tells it, specifiers (`%N`) resolved."""
+    named = unit_file.environment_files(merged)
+    shown = unit.environment_files if len(unit.environment_files) == len(named) else tuple(one.file for one in named)
+    return tuple(zip(named, shown, strict=True))
+
+
+def unit_arguments(reading: Reading, unit: Unit | None) -> tuple[str, ...]:
+    """The words of a unit's ExecStart after its program, variables filled in; empty where they cannot be told with certainty."""
+    try:
+        line = command_line(reading, unit) if unit else None
+        if line is None or isinstance(line, Unreadable):
+            return ()
+        return tuple(word.text for word in words.expand(line.arguments, {name: one.value for name, one in line.variables.items()}))
+    except FormatError:
+        return ()
 
 
 def _flags(line: CommandLine) -> tuple[KubeletFlag, ...]:
@@ -134,14 +159,16 @@ def _config(reading: Reading, path: str | None) -> Mapping[str, Any] | Unreadabl
     return value if isinstance(value, Mapping) else reading.note(path, "it is no mapping")
 
 
-def endpoint(found: Kubelet | Unreadable | None, reading: Reading) -> Endpoint:
-    """Whom the kubelet talks to. Up to 1.23 `--container-runtime=docker`, the default, is dockershim, whatever the socket's name.
+def endpoint(found: Kubelet | Unreadable | None, reading: Reading, serving: Mapping[str, str] | None = None) -> Endpoint:
+    """Whom the kubelet talks to; `serving` are the runtimes by the sockets that they are told to serve.
+
+    Up to 1.23 `--container-runtime=docker`, the default, is dockershim, whatever the socket's name.
 
     Source: Kubernetes 1.20.2 cmd/kubelet/app/options/container_runtime.go; release notes 1.24 (#107094), 1.27 (#114017).
     """
     if not isinstance(found, Kubelet):
         return Endpoint("unknown", "", "the kubelet's command line is not known")
-    release = re.match(r"v1\.(\d+)\.", found.version)
+    release = re.match(r"v1\.([0-9]{1,4})\.", found.version)
     if release is None:
         return Endpoint("unknown", "", "the kubelet's version is not known")
     minor = int(release[1])
@@ -160,7 +187,8 @@ def endpoint(found: Kubelet | Unreadable | None, reading: Reading) -> Endpoint:
     path = _local_path(socket)
     look = reading.capture.paths.get(path)
     real = (look.target if look and look.target else path).replace("/var/run/", "/run/")
-    kind = served_by(real) or "unknown"
+    served = {socket.replace("/var/run/", "/run/"): name for socket, name in (serving or {}).items()}
+    kind = served.get(real) or served_by(real) or "unknown"
     if kind == "unknown" and DOCKERSHIM.name in real and CRI_DOCKERD.programs[0] in (reading.output("processes", (0, 1)) or ""):
         kind = CRI_DOCKERD.name
     leads = f", which leads to {real}" if look and look.target and look.target != path.replace("/var/run/", "/run/") else ""

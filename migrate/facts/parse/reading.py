@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
+import msgspec
+
+from migrate.facts.api import decode
 from migrate.facts.capture import NOT_FOUND, TIMED_OUT, Capture
 from migrate.facts.values import Unreadable
+from migrate.formats import FormatError, json_doc
+
+T = TypeVar("T")
 
 
 class Reading:
@@ -43,32 +48,29 @@ class Reading:
             return None
         return reading.text
 
-    def json(self, key: str) -> Any:
-        """A command's output as JSON, None as for `output`, and when it is no JSON (then noted)."""
+    def json(self, key: str) -> Mapping[str, Any] | None:
+        """A command's output as a JSON object, None as for `output`, and when it is none (then noted)."""
         text = self.output(key)
         if text is None:
             return None
         try:
-            return json.loads(text)
-        except ValueError as wrong:
+            value = json_doc.loose(text)
+        except FormatError as wrong:
             self.note(key, f"not JSON: {wrong}")
             return None
-
-    def json_lines(self, key: str, accept: Iterable[int] = (0,)) -> tuple[dict[str, Any], ...] | None:
-        """A command's output as one JSON object a line; a line that is none is noted."""
-        text = self.output(key, accept)
-        if text is None:
+        if not isinstance(value, dict):
+            self.note(key, "it is no JSON object")
             return None
-        found = []
-        for line in text.splitlines():
-            try:
-                value = json.loads(line)
-            except ValueError as wrong:
-                self.note(key, f"a line is not JSON: {wrong}")
-                return None
-            if isinstance(value, dict):
-                found.append(value)
-        return tuple(found)
+        return value
+
+    def json_lines(self, key: str, kind: type[T], accept: Iterable[int] = (0,)) -> tuple[T, ...]:
+        """A command's output as one JSON object of this shape a line; empty as for `output`, and where a line is none (then noted)."""
+        text = self.output(key, accept)
+        try:
+            return tuple(decode(line.encode(), kind) for line in (text or "").splitlines())
+        except msgspec.DecodeError as wrong:
+            self.note(key, f"a line is not what was asked for: {wrong}")
+            return ()
 
     def file(self, path: str) -> str | Unreadable | None:
         """A file's text; None when it is absent; Unreadable (noted) when it exists and could not be read whole."""

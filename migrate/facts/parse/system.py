@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from migrate.facts.capture import NOT_FOUND
-from migrate.facts.model import Filesystem, HostUse, Kernel, Listener, OperatingSystem, Package
+from migrate.facts.model import Filesystem, HostUse, Kernel, Listener, Mount, OperatingSystem, Package
 from migrate.facts.parse.actors import calls
 from migrate.facts.parse.reading import Reading
 from migrate.facts.probes import LOOKS
+from migrate.formats.number import whole
 
 # What a migration may need, and the exit codes of an answer: busybox's flock knows no --version
 TOOLS = {"crictl": (0,), "skopeo": (0,), "flock": (0, 1)}
@@ -26,7 +27,6 @@ def operating_system(reading: Reading) -> OperatingSystem:
     """os-release(5), uname and identifiers; a missing identifier is an empty string."""
     release = _shell_values(_text(reading, "/etc/os-release"))
     kernel, arch = [*(reading.output("uname") or "").split()[1:3], "", ""][:2]
-    systemd = re.match(r"systemd (\d+)", reading.output("systemd version") or "")
     return OperatingSystem(
         id=release.get("ID", ""),
         version=release.get("VERSION_ID", ""),
@@ -37,9 +37,15 @@ def operating_system(reading: Reading) -> OperatingSystem:
         machine_id=_text(reading, "/etc/machine-id").strip(),
         product_uuid=_text(reading, "/sys/class/dmi/id/product_uuid").strip().lower(),
         cgroup="v2" if (reading.output("cgroup filesystem") or "").strip() == "cgroup2fs" else "v1",
-        systemd=int(systemd[1]) if systemd else 0,
+        systemd=systemd_version(reading),
         virtualization=(reading.output("virtualization", (0, 1)) or "").strip(),
     )
+
+
+def systemd_version(reading: Reading) -> int:
+    """The number of its release, 0 where it is not known."""
+    found = re.match(r"systemd ([0-9]{1,9})", reading.output("systemd version") or "")
+    return int(found[1]) if found else 0
 
 
 def tools(reading: Reading) -> dict[str, str | None]:
@@ -60,8 +66,11 @@ def filesystems(reading: Reading) -> tuple[Filesystem, ...]:
     for fields in _table(reading.output("df")):
         if len(fields) < 6:
             continue
-        device, size, _, available, _, mount = fields[0], fields[1], fields[2], fields[3], fields[4], " ".join(fields[5:])
-        found[mount] = Filesystem(mount, device, mount, int(size) * 1024, int(available) * 1024)
+        device, size, available, mount = fields[0], whole(fields[1]), whole(fields[3]), " ".join(fields[5:])
+        if size is None or available is None:  # `-`: a file system without a size, such as a FUSE mount
+            reading.note("df", f"{mount} of {device} has no size: {fields[1]} blocks, {fields[3]} available")
+            continue
+        found[mount] = Filesystem(mount, device, mount, size * 1024, available * 1024)
     return tuple(found.values())
 
 
@@ -107,8 +116,8 @@ def listeners(reading: Reading) -> tuple[Listener, ...]:
             continue
         address, _, port = fields[3].rpartition(":")
         process = re.search(r'\(\("([^"]+)"', " ".join(fields[4:]))
-        if port.isdigit():
-            found.append(Listener(address.split("%")[0], int(port), process[1] if process else ""))
+        if (number := whole(port)) is not None:
+            found.append(Listener(address.split("%")[0], number, process[1] if process else ""))
     return tuple(sorted(set(found), key=lambda listener: (listener.port, listener.address, listener.process)))
 
 
@@ -124,6 +133,13 @@ def docker_group(reading: Reading) -> tuple[str, ...]:
     """Members of the docker group (getent exits 2 when there is none)."""
     line = (reading.output("docker group", (0, 2)) or "").strip()
     return tuple(member for member in line.rpartition(":")[2].split(",") if member)
+
+
+def mounts(reading: Reading) -> tuple[Mount, ...]:
+    """Mount points near the root; of two at one place the later is seen. Empty where an earlier version's capture did not ask."""
+    text = reading.output("mounts", (0, 1)) if "mounts" in reading.capture.commands else None
+    found = {fields[1]: fields[3].startswith("rw") for line in (text or "").splitlines() if len(fields := line.split()) >= 4}
+    return tuple(Mount(path, writable) for path, writable in found.items())
 
 
 def marks(reading: Reading) -> frozenset[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from migrate.facts.model import Unit
 from migrate.facts.parse.reading import Reading
+from migrate.formats.number import whole
 
 PREFIX = "systemctl show "
 
@@ -16,11 +17,11 @@ def units(reading: Reading) -> Mapping[str, Unit]:
     for key in reading.capture.commands:
         if key.startswith(PREFIX) and (text := reading.output(key)) is not None:
             name = key.removeprefix(PREFIX)
-            found[name] = unit(name, text)
+            found[name] = unit(reading, name, text)
     return found
 
 
-def unit(name: str, text: str) -> Unit:
+def unit(reading: Reading, name: str, text: str) -> Unit:
     """One unit from `Property=value` lines; EnvironmentFiles repeats, `PATH (ignore_errors=yes)` each."""
     values: dict[str, str] = {}
     environment_files: list[str] = []
@@ -30,11 +31,14 @@ def unit(name: str, text: str) -> Unit:
             environment_files.append(value.rpartition(" (")[0] or value)
         else:
             values[key] = value
+    pid = whole(values.get("MainPID") or "0")
+    if pid is None:
+        reading.note(PREFIX + name, f"MainPID={values['MainPID'][:40]} is no number")
     return Unit(
         name=name,
         active=values.get("ActiveState", ""),
         file_state=values.get("UnitFileState", ""),
-        main_pid=int(values.get("MainPID") or 0),
+        main_pid=pid or 0,
         files=tuple(path for path in [values.get("FragmentPath", ""), *values.get("DropInPaths", "").split()] if path),
         environment_files=tuple(environment_files),
         requires=_names(values, "Requires"),

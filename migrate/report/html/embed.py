@@ -7,18 +7,17 @@ stands once.
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from migrate.formats import json_doc
 from migrate.report.markup import Markup
 from migrate.report.model import FORMAT, Report, ReportedFinding, ReportedNode, RuleText
 
 SHARED = ("nodes", "settings", "runtimes")
-SCRIPT = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
+SCRIPT = '<script type="application/json" id="report">'
 
 
 def embedded(report: Report) -> Markup:
@@ -32,11 +31,12 @@ def embedded(report: Report) -> Markup:
 
 def load_page(text: str) -> Report:
     """The report that a page holds; raises ValueError when it is no page of ours, or of another format."""
-    found = SCRIPT.search(text)
-    if found is None:
+    _, found, rest = text.partition(SCRIPT)
+    data, ended, _ = rest.partition("</script>")
+    if not found or not ended:
         raise ValueError("it is no docker2cri report page")
     try:
-        value = json.loads(found[1])
+        value = json_doc.loose(data)
         if value.get("format") != FORMAT:
             raise ValueError(f"it has format {value.get('format')}, this version reads {FORMAT}")
         sets = value.pop("sets")

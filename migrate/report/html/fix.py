@@ -21,11 +21,17 @@ def fix(report: Report) -> Markup:
         group = [cause for cause in told if cause.severity is severity]
         if group:
             parts.append(element("h3", TITLES[severity]))
-            parts += [_card(cause) for cause in group]
+            parts += [_card(cause, _name(cause, told)) for cause in group]
     return join(*parts) if parts else element("p", "There are no findings.", class_="calm")
 
 
-def _card(cause: Cause) -> Markup:
+def _name(cause: Cause, told: tuple[Cause, ...]) -> str:
+    """What links lead to: the code, for the heaviest cause of it."""
+    first = next(other for other in told if other.code == cause.code)
+    return cause.code if cause is first else f"{cause.code}-{cause.severity.value}"
+
+
+def _card(cause: Cause, name: str) -> Markup:
     summary = rule_summary(cause.severity, cause.what, f"{cause.code} {cause.slug} · {cause.extent}")
     lines = [finding_line(finding, hosts(finding)) for finding in shown(cause.findings, None)]
     more = element("details", element("summary", f"{len(lines) - FIRST:,} more"), element("ul", *lines[FIRST:])) if lines[FIRST:] else ""
@@ -40,7 +46,7 @@ def _card(cause: Cause) -> Markup:
         element("ul", *lines[:FIRST], class_="findings"),
         more,
         element("div", element("h4", "What to do"), *remedies, rule, class_="remedy"),
-        id=cause.code,
+        id=name,
         class_=f"cause {cause.severity.value}{answered}",
         open=cause.severity is Severity.BLOCKER,
     )

@@ -8,7 +8,7 @@ from migrate.report.causes import STATES, plural
 from migrate.report.markup import Markup, element
 from migrate.report.model import Report, ReportedNode
 
-LETTERS = {"ready": "R", "needs work": "W", "blocked": "B", "not read": "?"}
+LETTERS = {"ready": "R", "needs work": "W", "blocked": "B", "not read": "?", "nothing to do": "-"}
 
 
 def fleet(report: Report) -> Markup:

@@ -73,7 +73,8 @@ def _card(node: ReportedNode, found: list[ReportedFinding], files: Mapping[int, 
         yield element("p", " · ".join(fact for fact in _facts(node, node.machine) if fact))
     if found:
         # a ready node is one of many: the codes are enough
-        told = [finding for finding in found if finding.severity is not Severity.INFO] if node.state != "ready" else []
+        short = node.state in ("ready", "nothing to do")
+        told = [] if short else [finding for finding in found if finding.severity is not Severity.INFO]
         items = [_found(code, list(group)) for code, group in groupby(told, key=lambda finding: finding.code)]
         links = [
             join(" ", element("a", code, href=f"#{code}"))

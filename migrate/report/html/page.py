@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib import resources
 
 from migrate.report.causes import headline, plural, subtitle, verdict
+from migrate.report.html.docker_hosts import docker_hosts
 from migrate.report.html.embed import embedded
 from migrate.report.html.fix import fix
 from migrate.report.html.fleet import fleet
@@ -56,6 +57,7 @@ def _sections(report: Report) -> Iterator[tuple[str, str, Markup] | None]:
     yield section("fix", "What to fix", fix(report))
     yield section("fleet", "Fleet", fleet(report)) if report.nodes else None
     yield section("nodes", "Nodes", nodes(report)) if report.nodes else None
+    yield section("docker-hosts", "Docker hosts", docker_hosts(report)) if report.docker_hosts else None
     yield section("stack", "Who talks to whom", stacks(report)) if report.stacks else None
     yield section("files", "File changes", files(report)) if report.files else None
     yield section("workloads", "Workloads", workloads(report)) if report.workloads else None
@@ -70,6 +72,7 @@ def _banner(report: Report) -> Markup:
         ("not-read", summary.not_read, "not read"),
         ("needs-work", summary.needs_work, "needs work" if summary.needs_work == 1 else "need work"),
         ("ready", summary.ready, "ready"),
+        *((("done", summary.nothing_to_do, "nothing to do"),) if summary.nothing_to_do else ()),
     )
     if report.kind == "scan":
         tiles = (

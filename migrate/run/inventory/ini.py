@@ -4,13 +4,18 @@ import ast
 import re
 import shlex
 import string
+from itertools import product
+from math import prod
 
+from migrate.formats.number import whole
 from migrate.run.inventory.model import Draft, Variable, export, flaw
 
 _SECTION = re.compile(r"^\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?$")
 _GROUP = re.compile(r"^([^:\]\s]+)\s*(?:#.*)?$")
-_PORT = re.compile(r"^(?:\[(?P<six>[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.%\w]*)\]|(?P<host>(?:[^\[\]:]|\[[^\]]*\])+)):(?P<port>\d+)$")
-_MAX_RANGE = 100_000
+_PORT = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.%\w]*)\]|(?P<host>(?:[^\[\]:]|\[[^\]]*\])+)):(?P<port>[0-9]{1,9})")
+_RANGE = re.compile(r"([0-9]{0,9}|[a-zA-Z]):([0-9]{1,9}|[a-zA-Z])(?::([0-9]{1,9}))?")
+MAX_HOSTS = 100_000  # that one pattern may stand for
+_EXPECTED = "a range as in node[001:200], rack[a:c] or node[0:10:2], its ends of equal length when padded with zeros"
 
 
 def parse_ini(text: str, source: str) -> Draft:
@@ -60,44 +65,52 @@ def parse_ini(text: str, source: str) -> Draft:
 def literal(value: str) -> object:
     """Give a Python literal its value, and anything else back as the string it is (`true` stays a string, `True` becomes a boolean)."""
     try:
-        return ast.literal_eval(value)
+        found = ast.literal_eval(value)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return value
+    return value if isinstance(found, int) and not isinstance(found, bool) and whole(found) is None else found
 
 
 def split_port(pattern: str) -> tuple[str, int | None]:
     """Take `host:port` and `[v6]:port` apart; a bare IPv6 address keeps its colons."""
-    match = _PORT.match(pattern)
+    match = _PORT.fullmatch(pattern)
+    if match and match["six"] is not None and match["six"].count(":") < 2:
+        match = None  # `[1:3]:22` is a range
     return ((match["six"] or match["host"]), int(match["port"])) if match else (pattern, None)
 
 
 def expand(pattern: str, where: str) -> tuple[str, ...]:
-    """Expand `node[001:200]`, `rack[a:c]`, with an optional step and any number of ranges; raises UsageError."""
-    head, bracket, rest = pattern.partition("[")
-    if not bracket:
-        return (pattern,)
-    inside, close, tail = rest.partition("]")
-    bounds = inside.split(":")
-    expected = "a range as in node[001:200], rack[a:c] or node[0:10:2], its ends of equal length when padded with zeros"
-    wrong = flaw(where, f"the range in “{pattern}”", expected)
-    if not close or len(bounds) not in (2, 3) or not bounds[1]:
-        raise wrong
-    begin, end, step = bounds[0] or "0", bounds[1], bounds[2] if len(bounds) == 3 else "1"
-    if not step.isdigit() or step == "0":
-        raise wrong
+    """Expand `node[001:200]`, `rack[a:c]`, with an optional step and any number of ranges; raises UsageError, also for MAX_HOSTS names."""
+    head, *rest = pattern.split("[")
+    pieces: list[tuple[str, ...]] = [(head,)]
+    for part in rest:
+        inside, close, tail = part.partition("]")
+        names = _range(inside) if close else ()
+        if not names:
+            raise flaw(where, f"the range in “{pattern}”", _EXPECTED)
+        pieces += [names, (tail,)]
+    if prod(map(len, pieces)) > MAX_HOSTS:
+        raise flaw(where, f"“{pattern}” stands for {prod(map(len, pieces))} hosts", f"at most {MAX_HOSTS}")
+    return tuple(map("".join, product(*pieces)))
+
+
+def _range(text: str) -> tuple[str, ...]:
+    """The names of `001:200`, `a:c`, `0:10:2`; none for what is no range."""
+    found = _RANGE.fullmatch(text)
+    if not found:
+        return ()
+    begin, end, step = found[1] or "0", found[2], int(found[3] or "1")
     letters = string.ascii_letters
-    if begin in letters and end in letters and len(begin) == len(end) == 1:
-        names = tuple(letters[letters.index(begin) : letters.index(end) + 1 : int(step)])
-    elif begin.isdigit() and end.isdigit() and int(end) - int(begin) < _MAX_RANGE:
-        width = len(begin) if begin[0] == "0" and len(begin) > 1 else 0
-        if width and width != len(end):
-            raise wrong
-        names = tuple(str(number).zfill(width) for number in range(int(begin), int(end) + 1, int(step)))
-    else:
-        raise wrong
-    if not names:
-        raise wrong
-    return tuple(name for middle in names for name in expand(f"{head}{middle}{tail}", where))
+    if not step:
+        return ()
+    if begin in letters and end in letters:
+        return tuple(letters[letters.index(begin) : letters.index(end) + 1 : step])
+    if not (begin.isdecimal() and end.isdecimal()) or int(end) - int(begin) >= MAX_HOSTS:
+        return ()
+    width = len(begin) if begin[0] == "0" and len(begin) > 1 else 0
+    if width and width != len(end):
+        return ()
+    return tuple(str(number).zfill(width) for number in range(int(begin), int(end) + 1, step))
 
 
 def _host_line(draft: Draft, group: str, line: str, where: str) -> None:
@@ -121,5 +134,4 @@ def _host_line(draft: Draft, group: str, line: str, where: str) -> None:
         if port is not None:
             own["ansible_port"] = Variable(port, where)
         own |= variables
-        if name not in draft.group(group).hosts:
-            draft.group(group).hosts.append(name)
+        draft.group(group).hosts[name] = None

@@ -1,8 +1,8 @@
 """The JSON of `ansible-inventory --list` (the script inventory protocol: groups, and `_meta.hostvars`). Pure."""
 
-import json
 from collections.abc import Mapping
 
+from migrate.formats import FormatError, json_doc
 from migrate.run.inventory.model import Draft, Variable, flaw
 
 _SHAPE = 'the output of ansible-inventory --list: {"_meta": {"hostvars": {…}}, "group": {"hosts": […], "children": […]}}'
@@ -11,8 +11,8 @@ _SHAPE = 'the output of ansible-inventory --list: {"_meta": {"hostvars": {…}},
 def parse_json(text: str, source: str) -> Draft:
     """Read groups, hosts and variables; raises UsageError naming the place."""
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        document = json_doc.loose(text)
+    except FormatError as error:
         raise flaw(source, f"no JSON: {error}", _SHAPE) from None
     draft = Draft()
     draft.group("all")
@@ -36,7 +36,7 @@ def _group(draft: Draft, name: str, body: object, source: str) -> None:
     group = draft.group(name)
     for host in _names(parts.get("hosts", []), f"{where}.hosts"):
         draft.add_host(host, f"{where}.hosts")
-        group.hosts.append(host)
+        group.hosts[host] = None
     for child in _names(parts.get("children", []), f"{where}.children"):
         group.children.append(child)
         draft.group(child)

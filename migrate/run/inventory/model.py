@@ -1,9 +1,10 @@
 """The values of an inventory, and how group variables reach a host (Ansible's order: parents first, then by name, then the host's own)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from migrate.errors import UsageError
+from migrate.formats.number import whole
 from migrate.run.ports import Secret
 
 
@@ -17,9 +18,9 @@ class Variable:
 
 @dataclass(slots=True)
 class Group:
-    """A group while it is being read."""
+    """A group while it is being read; `hosts` are kept in order, each once."""
 
-    hosts: list[str] = field(default_factory=list)
+    hosts: dict[str, None] = field(default_factory=dict)
     children: list[str] = field(default_factory=list)
     variables: dict[str, Variable] = field(default_factory=dict)
 
@@ -58,7 +59,6 @@ class InventoryHost:
     become: bool | None = None
     become_password: Secret | None = None
     connection: str = "ssh"
-    groups: tuple[str, ...] = ()
     where: str = ""
 
 
@@ -80,55 +80,72 @@ def export(spec: str) -> str:
     return f"ansible-inventory -i {spec} --list > inv.json, then repeat with -i inv.json"
 
 
-def effective(draft: Draft) -> Iterator[tuple[str, tuple[str, ...], dict[str, Variable]]]:
-    """Give each host with its groups (their parents too, `all` left out) and its variables merged; raises UsageError on a loop of groups.
+def effective(draft: Draft, wanted: Collection[str]) -> Iterator[tuple[str, dict[str, Variable]]]:
+    """Give each host with its `wanted` variables, those of its groups merged; raises UsageError on a loop of groups.
 
-    Order as in Ansible: depth of the group, ansible_group_priority, name; later ones win, the host's own win over all.
+    Order as in Ansible: depth of the group, ansible_group_priority, name; later ones win, the host's own win over all. Each group is
+    merged with its parents once, whatever number of ways leads to them.
     """
-    parents: dict[str, list[str]] = {}
+    parents: dict[str, list[str]] = {name: [] for name in draft.groups}
     for name, group in draft.groups.items():
         for child in group.children:
-            parents.setdefault(child, []).append(name)
-    depth = {name: _depth(name, parents, ()) for name in draft.groups}
-    ranks = {name: (depth[name], _priority(group), name) for name, group in draft.groups.items()}
+            if child != "all":
+                parents[child].append(name)
+    merged: dict[str, dict[str, _Ranked]] = {}
+    depths: dict[str, int] = {}
+    for name in _parents_first(parents):
+        above = parents[name]
+        depths[name] = 1 + max((depths[parent] for parent in above), default=0) if name != "all" else 0
+        group = draft.groups[name]
+        rank = (depths[name], _priority(group), name)
+        own = {key: (rank, variable) for key, variable in group.variables.items() if key in wanted}
+        merged[name] = _winning([*(merged[parent] for parent in above), own])
     member_of: dict[str, list[str]] = {}
     for name, group in draft.groups.items():
         for host in group.hosts:
             member_of.setdefault(host, []).append(name)
-    for host, own in draft.hosts.items():
-        names = sorted(_with_parents(member_of.get(host, ()), parents) | ({"all"} & set(draft.groups)), key=ranks.__getitem__)
-        merged: dict[str, Variable] = {}
-        for name in names:
-            merged |= draft.groups[name].variables
-        yield host, tuple(name for name in names if name not in ("all", "ungrouped")), merged | own
+    for host, variables in draft.hosts.items():
+        found = _winning([merged[name] for name in ("all", *member_of.get(host, ())) if name in merged])
+        yield host, {key: variable for key, (_, variable) in found.items()} | {k: v for k, v in variables.items() if k in wanted}
 
 
-def _depth(name: str, parents: dict[str, list[str]], seen: tuple[str, ...]) -> int:
-    if name in seen:
-        raise UsageError(
-            seen=f"the group {name} contains itself through {' > '.join(reversed(seen))}",
-            expected="groups that form no loop",
-            next="take one of these groups out of the other's children",
-        )
-    if name == "all":
-        return 0
-    return 1 + max((_depth(parent, parents, (*seen, name)) for parent in parents.get(name, ())), default=0)
+_Ranked = tuple[tuple[int, int, str], Variable]
+
+
+def _winning(maps: Iterable[dict[str, _Ranked]]) -> dict[str, _Ranked]:
+    found: dict[str, _Ranked] = {}
+    for one in maps:
+        for key, ranked in one.items():
+            if key not in found or found[key][0] < ranked[0]:
+                found[key] = ranked
+    return found
+
+
+def _parents_first(parents: dict[str, list[str]]) -> Iterator[str]:
+    """Every group after its parents; without recursion, since groups may be nested as deep as a file is long."""
+    done: set[str] = set()
+    for start in parents:
+        path = {start: iter(parents[start])} if start not in done else {}
+        while path:
+            name = next(reversed(path))
+            above = next((parent for parent in path[name] if parent not in done), None)
+            if above is None:
+                del path[name]
+                done.add(name)
+                yield name
+            elif above in path:
+                raise UsageError(
+                    seen=f"the group {above} contains itself through {' > '.join(reversed(path))}",
+                    expected="groups that form no loop",
+                    next="take one of these groups out of the other's children",
+                )
+            else:
+                path[above] = iter(parents[above])
 
 
 def _priority(group: Group) -> int:
     found = group.variables.get("ansible_group_priority")
-    try:
-        return 1 if found is None else int(str(found.value))
-    except ValueError:
-        raise flaw(found.where if found else "", "ansible_group_priority is no number", "a whole number") from None
-
-
-def _with_parents(names: list[str] | tuple[str, ...], parents: dict[str, list[str]]) -> set[str]:
-    found: set[str] = set()
-    todo = list(names)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += parents.get(name, ())
-    return found
+    priority = 1 if found is None else whole(found.value)
+    if priority is None:
+        raise flaw(found.where if found else "", "ansible_group_priority is no number", "a whole number")
+    return priority

@@ -13,7 +13,7 @@ from migrate.errors import UsageError
 from migrate.run.inventory.ini import expand, parse_ini, split_port
 from migrate.run.inventory.json import parse_json
 from migrate.run.inventory.model import Inventory, InventoryHost, effective, export, flaw
-from migrate.run.inventory.variables import host_from
+from migrate.run.inventory.variables import READ, host_from
 
 __all__ = ["Inventory", "InventoryHost", "parse_inventory", "parse_list", "read_inventory"]
 
@@ -30,7 +30,7 @@ def parse_inventory(text: str, source: str) -> Inventory:
     else:
         _refuse_foreign(text, source)
         draft = parse_ini(text, source)
-    hosts = tuple(host_from(name, draft.mentions[name], groups, variables) for name, groups, variables in effective(draft))
+    hosts = tuple(host_from(name, draft.mentions[name], variables) for name, variables in effective(draft, READ))
     if not hosts:
         raise UsageError(seen=f"{source} names no host", expected="at least one host", next=f"look at {source}")
     return Inventory(hosts, source)

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import NoReturn
 
+from migrate.formats.number import whole
 from migrate.run.inventory.model import InventoryHost, Variable, flaw
 from migrate.run.ports import Secret
 
@@ -32,18 +33,17 @@ _NAMES = {
     "connection": ("ansible_connection",),
     "checking": ("ansible_ssh_host_key_checking", "ansible_host_key_checking"),
 }
-_READ = frozenset((*(name for names in _NAMES.values() for name in names), *_SSH_ARGS, *_UNSUPPORTED))
+READ = frozenset((*(name for names in _NAMES.values() for name in names), *_SSH_ARGS, *_UNSUPPORTED))
 _LETTERS = {"i": "IdentityFile", "p": "Port", "l": "User", "J": "ProxyJump"}
 _HARMLESS = frozenset("CqvTxaANn")
 _FAMILIES = {"4": "inet", "6": "inet6"}
 _IGNORED_OPTIONS = frozenset(("controlmaster", "controlpersist", "controlpath"))
 
 
-def host_from(name: str, where: str, groups: tuple[str, ...], variables: Mapping[str, Variable]) -> InventoryHost:
+def host_from(name: str, where: str, variables: Mapping[str, Variable]) -> InventoryHost:
     """Read the connection variables of one host; raises UsageError naming the line of the one that cannot be used."""
     for key, variable in variables.items():
-        if key in _READ:
-            _refuse_unrendered(key, variable)
+        _refuse_unrendered(key, variable)
         if key in _UNSUPPORTED:
             raise flaw(variable.where, f"{key} for {name}", _UNSUPPORTED[key], f"take {key} out")
     found = {part: next((variables[key] for key in keys if key in variables), None) for part, keys in _NAMES.items()}
@@ -62,7 +62,6 @@ def host_from(name: str, where: str, groups: tuple[str, ...], variables: Mapping
         become=_boolean(found["become"]),
         become_password=Secret(password) if password else None,
         connection=_connection(found["connection"]),
-        groups=groups,
         where=where,
     )
 
@@ -91,7 +90,7 @@ def ssh_arguments(variable: Variable) -> tuple[tuple[str, str], ...]:
 
 
 def _option(variable: Variable, text: str) -> tuple[str, str]:
-    match = re.fullmatch(r"\s*(\w+)(?:\s*=\s*|\s+)(.+)", text, re.DOTALL)
+    match = re.fullmatch(r"\s*(\w+)(?:\s*+=\s*+|\s++)(.+)", text, re.DOTALL)
     return (match[1], match[2]) if match else _refuse_argument(variable, f"-o {text}")
 
 
@@ -138,9 +137,10 @@ def _port(variable: Variable | None) -> int | None:
     value = _text(variable)
     if variable is None or value is None:
         return None
-    if not value.isdecimal() or not 0 < int(value) < 65536:
-        raise flaw(variable.where, f"the port “{value}”", "a number from 1 to 65535")
-    return int(value)
+    port = whole(value)
+    if port is None or not 0 < port < 65536:
+        raise flaw(variable.where, f"the port “{value[:40]}”", "a number from 1 to 65535")
+    return port
 
 
 def _connection(variable: Variable | None) -> str:

@@ -15,22 +15,29 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from migrate.errors import ClusterUnreachable
 from migrate.facts.redact import mask, printable
-from migrate.run.kube.lists import WORKERS, KubeCluster, ListAnswer
+from migrate.run.kube.answer import ListAnswer
+from migrate.run.kube.lists import WORKERS, KubeCluster
+from migrate.run.kube.who import trusted_by
+from migrate.run.limit import deadline
 from migrate.run.ports import Clock
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
 
 CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
+READ_SECONDS = 60.0  # for each read
+BODY_SECONDS = 300.0  # for all of an answer
+BODY_BYTES = 512 * 1024 * 1024  # of an answer, unpacked; a page of 500 pods has some 10 MiB
 
 
-def connect(*, kubeconfig: str | None, context: str | None, environ: Mapping[str, str], clock: Clock) -> KubeCluster:
+def connect(*, kubeconfig: str | None, context: str | None, environ: Mapping[str, str], clock: Clock, role: str = "inspect") -> KubeCluster:
     """The cluster that kubectl would reach: --kubeconfig, else KUBECONFIG, else ~/.kube/config, else the pod's service account.
+
+    `role` is whose roles are named where something is forbidden.
 
     Runs the context's credential plugin; sends nothing to the API yet. Raises ClusterUnreachable when there is no usable configuration.
     """
@@ -51,7 +58,7 @@ def connect(*, kubeconfig: str | None, context: str | None, environ: Mapping[str
             next="repeat with --kubeconfig PATH, or export KUBECONFIG=PATH",
         )
     configuration.connection_pool_maxsize = WORKERS
-    return KubeCluster(KubeApi(mask(configuration.host), kubectl, _pool(configuration), configuration), clock)
+    return KubeCluster(KubeApi(mask(configuration.host), kubectl, _pool(configuration), configuration, role=role), clock)
 
 
 def _files(kubeconfig: str | None, environ: Mapping[str, str]) -> list[str]:
@@ -146,21 +153,55 @@ class KubeApi:
     pool: PoolManager = field(repr=False)
     configuration: Any = field(repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    role: str = "inspect"
+
+    @property
+    def ca(self) -> str:
+        """See who.trusted_by."""
+        return trusted_by(self.configuration)
 
     def get(self, path: str, query: Mapping[str, str]) -> ListAnswer:
         """GET; raises ClusterUnreachable when no answer comes, else returns whatever status came."""
+        return self._request("GET", self._url(path, query), self._headers())
+
+    def _request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> ListAnswer:
+        """One request and its whole answer, within BODY_SECONDS and BODY_BYTES; raises ClusterUnreachable."""
         from urllib3.exceptions import HTTPError
         from urllib3.util import Timeout
 
-        headers = self._headers()
         timeout = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         try:
-            answer = self.pool.request(
-                "GET", self.configuration.host + path, fields=dict(query), headers=headers, timeout=timeout, retries=False
-            )
+            answer = self.pool.request(method, url, body=body, headers=headers, timeout=timeout, retries=False, preload_content=False)
+            data = self._whole(answer)
         except (HTTPError, OSError) as wrong:
             raise self._unreachable(wrong) from wrong
-        return ListAnswer(answer.status, answer.data, answer.headers.get("Retry-After", ""))
+        return ListAnswer(answer.status, data, answer.headers.get("Retry-After", ""))
+
+    def _whole(self, answer: Any) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        with deadline(BODY_SECONDS, lambda: shut(answer)) as late:
+            try:
+                for piece in answer.stream(64 * 1024, decode_content=True):
+                    size += len(piece)
+                    if size > BODY_BYTES:
+                        raise self._refused(f"more than {BODY_BYTES // 2**20} MiB in one answer")
+                    pieces.append(piece)
+            except BaseException:
+                answer.close()
+                if not late.is_set():
+                    raise
+        if late.is_set():  # an answer whose length is not told ends where it is cut
+            raise self._refused(f"an answer that was not whole after {BODY_SECONDS:.0f} s")
+        return b"".join(pieces)
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
+        return f"{self.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def _refused(self, seen: str) -> ClusterUnreachable:
+        return ClusterUnreachable(
+            seen=f"{self.server}: {seen}", expected="the API server itself", next=f"{self.kubectl} get --raw /version"
+        )
 
     def _headers(self) -> dict[str, str]:
         """An expired token is renewed here, by one thread at a time."""
@@ -196,6 +237,16 @@ class KubeApi:
             case _:
                 seen = _line(wrong)
         return ClusterUnreachable(seen=f"{self.server}: {seen}", expected=expected, next=next)
+
+
+def shut(answer: Any) -> None:
+    """End an answer from another thread; before urllib3 2.3 it ends when the server's own time for it is over."""
+    shutdown = getattr(answer, "shutdown", None)
+    if shutdown is not None:
+        try:
+            shutdown()
+        except (ValueError, RuntimeError, OSError):
+            return  # it is over already
 
 
 def _no_credentials(where: str, complaints: list[str], kubectl: str) -> ClusterUnreachable:

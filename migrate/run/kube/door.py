@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 
 from migrate.errors import ClusterUnreachable
 from migrate.facts.redact import mask, printable
-from migrate.run.kube.client import CONNECT_SECONDS, READ_SECONDS, KubeApi
-from migrate.run.kube.lists import ListAnswer
+from migrate.formats import json_doc
+from migrate.run.kube.answer import ListAnswer
+from migrate.run.kube.client import CONNECT_SECONDS, KubeApi, shut
 from migrate.run.kube.port import Said
 
 LINE_LIMIT = 16 * 1024 * 1024  # bytes of one watch event; etcd's objects end at 1.5 MiB
@@ -32,36 +33,34 @@ class ApiStream:
     def body(self) -> bytes:
         """All of it, for an answer that is no stream."""
         with self._response:
-            data: bytes = self._response.read()
+            data: bytes = self._response.read(LINE_LIMIT)
         return data
 
     def lines(self) -> Iterator[bytes]:
         """Whole lines as they come; ends when the server ends it or `shut` is called. Raises ConnectionError when it is cut or too long."""
         from urllib3.exceptions import HTTPError
 
-        rest = bytearray()
+        rest: list[bytes] = []
+        size = 0
         try:
             with self._response:
                 for chunk in self._response.stream(decode_content=False):
-                    rest += chunk
-                    *whole, last = bytes(rest).split(b"\n")
-                    rest = bytearray(last)
-                    if len(rest) > LINE_LIMIT:
+                    parts: list[bytes] = chunk.split(b"\n")
+                    rest.append(parts[0])
+                    size += len(parts[0])
+                    if len(parts) > 1:
+                        yield from filter(None, (b"".join(rest), *parts[1:-1]))
+                        rest, size = [parts[-1]], len(parts[-1])
+                    if size > LINE_LIMIT:
                         raise ConnectionError(f"a watch event of more than {LINE_LIMIT} bytes")
-                    yield from filter(None, whole)
         except (HTTPError, OSError, ValueError, AttributeError) as wrong:  # the last two: a socket shut under its reader
             if not self._shut:
                 raise ConnectionError(str(wrong)) from wrong
 
     def shut(self) -> None:
-        """End it from another thread; before urllib3 2.3 it ends when the server's own time for it is over."""
+        """End it from another thread."""
         self._shut = True
-        shutdown = getattr(self._response, "shutdown", None)
-        if shutdown is not None:
-            try:
-                shutdown()
-            except (ValueError, RuntimeError, OSError):
-                return  # it is over already
+        shut(self._response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +81,8 @@ class ActingApi(KubeApi):
 
         `body` is sent as JSON of content type `kind`.
         """
-        from urllib3.exceptions import HTTPError
-        from urllib3.util import Timeout
-
         headers = {**self._headers(), "Accept": accept, **({"Content-Type": kind} if body is not None else {})}
-        try:
-            answer = self.pool.request(
-                method,
-                self._url(path, query),
-                body=None if body is None else json.dumps(body).encode(),
-                headers=headers,
-                timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-                retries=False,
-            )
-        except (HTTPError, OSError) as wrong:
-            raise self._unreachable(wrong) from wrong
-        return ListAnswer(answer.status, answer.data, answer.headers.get("Retry-After", ""))
+        return self._request(method, self._url(path, query), headers, None if body is None else json.dumps(body).encode())
 
     def open(self, path: str, query: Mapping[str, str], silence: float) -> ApiStream:
         """GET as a stream; `silence` is how many seconds may pass without a byte. Raises ClusterUnreachable when no answer comes."""
@@ -170,15 +155,12 @@ class ActingApi(KubeApi):
             next=f"{self.kubectl} get --raw /readyz",
         )
 
-    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
-        return f"{self.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
-
 
 def _status_message(data: bytes | str) -> str:
     """The message of a Status, else the text as it is."""
     try:
-        return _text(str(json.loads(data)["message"]))
-    except (ValueError, KeyError, TypeError):
+        return _text(json_doc.text_at(data, "message"))
+    except ValueError:
         return _text(data)
 
 

@@ -18,11 +18,11 @@ from migrate.plan.steps import DrainPolicy
 from migrate.run.kube.events import ApiAway, DrainBegins, DrainWaits, PodAppeared, PodEvicted, PodGone, Tell
 from migrate.run.kube.evictions import Leaving, ask, waits
 from migrate.run.kube.port import Accepted, ActingCluster, Watch
+from migrate.run.kube.returns import Returns
 from migrate.run.kube.smoke import remove_smoke
 from migrate.run.ports import Clock
 
 TICK = 1.0  # seconds after which what is waited for is told again
-RETURNS = 3  # times that an owner may put a pod back on the cordoned node
 
 
 class DrainFailed(Restored):
@@ -113,13 +113,14 @@ class _Work:
     decided: dict[str, PodDecision] = field(default_factory=dict)
     leaving: dict[str, Leaving] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
-    returned: dict[str, int] = field(default_factory=dict)
+    returns: Returns = field(init=False)
     lost: str | None = None
     away_since: float | None = None
     told: tuple[object, float] = (None, 0.0)
 
     def __post_init__(self) -> None:
         self.start = self.clock.monotonic()
+        self.returns = Returns(self.facts)
 
     @property
     def spent(self) -> float:
@@ -132,6 +133,8 @@ class _Work:
         self._away(away or self.lost)
         if away is None:
             self._look()
+        if endless := self.returns.endless(self.leaving.values()):
+            raise self._endless(*endless)
         if self.leaving and self.policy.timeout and self.spent >= self.policy.timeout:
             raise self._late()
         return not self.leaving and away is None
@@ -143,8 +146,6 @@ class _Work:
         for uid in self.leaving.keys() - present.keys():
             leaving = self.leaving.pop(uid)
             self.left.append(leaving.decision.pod)
-            if leaving.appeared:
-                self.returned.setdefault(leaving.decision.owner, 0)
             self.tell(PodGone(leaving.decision.pod, self.spent))
         for uid, pod in present.items():
             if uid in self.leaving:
@@ -153,23 +154,16 @@ class _Work:
                 self._meet(uid, pod)
 
     def _meet(self, uid: str, pod: LivePod) -> None:
-        appeared = uid not in self.decided
-        decision = self.decided[uid] if not appeared else self._decide(pod)
+        appeared, returned = uid not in self.decided, False
         if appeared:
-            self.decided[uid] = decision
-            self.tell(PodAppeared(decision))
+            returned, self.decided[uid] = self.returns.meet(pod, self._decide(pod))
+            self.tell(PodAppeared(self.decided[uid]))
+        decision = self.decided[uid]
         stays = pod.mirror or ((owner := pod.metadata.controller) is not None and owner.kind == "DaemonSet" and decision.action == KEEP)
         if decision.action == EVICT or (pod.leaving and not stays):
-            self.leaving[uid] = Leaving(pod, decision, appeared, self.clock.monotonic() if pod.leaving else None)
+            self.leaving[uid] = Leaving(pod, decision, returned, taken=self.clock.monotonic() if pod.leaving else None)
         if appeared and decision.action == REFUSE:
             raise self._failed([f"{decision.pod} came during the drain: {decision.reason}"], "pods that can be evicted")
-        if appeared and decision.owner in self.returned and decision.action == EVICT:
-            self.returned[decision.owner] += 1
-            if self.returned[decision.owner] >= RETURNS:
-                raise self._failed(
-                    [f"{decision.owner} puts its pods back on the cordoned node: {decision.pod} came after {RETURNS} were evicted"],
-                    "pods that respect the cordon: no nodeName, no toleration of node.kubernetes.io/unschedulable",
-                )
 
     def _decide(self, pod: LivePod) -> PodDecision:
         (decision,) = classify([pod], self.facts, self.policy)
@@ -183,13 +177,16 @@ class _Work:
         """One round: every pod whose time has come."""
         for leaving in self.leaving.values():
             leaving.budgets = tuple(budget for budget in self.view.budgets() if budget.covers(leaving.pod))
-        answers = ask(self.cluster, [leaving for leaving in self.leaving.values() if leaving.ripe(self.clock.monotonic())])
+        ripe = [leaving for leaving in self.leaving.values() if leaving.ripe(self.clock.monotonic())]
+        answers = ask(self.cluster, self.returns.allowed(ripe))
         never = []
         if answers:
             self.lost = next((answer.seen for _, answer in answers if isinstance(answer, ClusterUnreachable)), None)
         for leaving, answer in answers:
             said = leaving.settle(answer, self.clock.monotonic())
             never += [said] if said else []
+            if isinstance(answer, Accepted | ClusterUnreachable):
+                self.returns.issued(leaving)
             if isinstance(answer, Accepted):
                 self.tell(PodEvicted(leaving.decision.pod, leaving.decision.owner, leaving.decision.grace))
         if never:
@@ -220,8 +217,9 @@ class _Work:
     def pause(self) -> float:
         """Seconds until something is to be done even if nothing changes."""
         now = self.clock.monotonic()
-        times = [TICK, *(leaving.due - now for leaving in self.leaving.values() if leaving.taken is None)]
-        times += [leaving.again - now for leaving in self.leaving.values() if leaving.by_budget and leaving.again > now]
+        tried = self.returns.allowed(leaving for leaving in self.leaving.values() if leaving.taken is None)
+        times = [TICK, *(leaving.due - now for leaving in tried)]
+        times += [leaving.again - now for leaving in tried if leaving.by_budget and leaving.again > now]
         times += [self.policy.timeout - self.spent] if self.policy.timeout else []
         times += [self.patience - (now - self.away_since)] if self.away_since is not None else []
         return max(0.01, min(times))
@@ -236,6 +234,14 @@ class _Work:
                 ends = f"{leaving.decision.pod}: ending for {now - leaving.taken:.0f} s, its grace period is {leaving.decision.grace} s"
                 lines.append(ends + (f", held by finalizers {finalizers}" if finalizers else ""))
         return self._failed(lines, f"an empty node within {self.policy.timeout} s", f"{_count(len(self.leaving))} still there")
+
+    def _endless(self, owner: str, seen: str) -> DrainFailed:
+        return DrainFailed(
+            node=self.node,
+            seen=f"the drain cannot end:\n    {seen}",
+            expected="pods that respect the cordon: no nodeName, no toleration of node.kubernetes.io/unschedulable",
+            next=f"scale {owner} down for the migration, or docker2cri plan {self.node}, which may leave its pods for the switch",
+        )
 
     def _failed(self, lines: list[str], expected: str, head: str = "the drain cannot end") -> DrainFailed:
         budgets, _, _ = waits(self.leaving.values(), self.view.budgets())

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from migrate.formats.listing import few
 from migrate.plan.drain import PodDecision
 
 
@@ -67,7 +68,7 @@ class BlockedBudget:
     def __str__(self) -> str:
         return (
             f"PDB {self.budget} allows {self.allowed} disruptions: {self.healthy} healthy of {self.expected}, {self.desired} needed; "
-            f"it holds {', '.join(self.pods)}"
+            f"it holds {few(self.pods)}"
         )
 
 

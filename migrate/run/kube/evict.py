@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from migrate.facts.api import decode
 from migrate.facts.resolve import resolve
-from migrate.run.kube.lists import ListAnswer
+from migrate.run.kube.answer import ListAnswer
 from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NotNow
 
 OTHER_UID = ("UID in the precondition", "UID in precondition")  # registry/rest/delete.go, storage/interfaces.go
@@ -45,7 +46,7 @@ def group_version(discovery: bytes) -> str:
 
     Source: kubernetes/kubectl pkg/drain/drain.go CheckEvictionSupport.
     """
-    resources = msgspec.json.decode(discovery, type=_Resources).resources
+    resources = decode(discovery, _Resources).resources
     served = any(resource.name == "pods/eviction" and (resource.group, resource.version) == ("policy", "v1") for resource in resources)
     return "policy/v1" if served else "policy/v1beta1"
 
@@ -57,7 +58,7 @@ def eviction_of(answer: ListAnswer) -> Eviction:
     Source: kubernetes pkg/registry/core/pod/storage/eviction.go.
     """
     try:
-        body = msgspec.json.decode(answer.body, type=_EvictionStatus)
+        body = decode(answer.body, _EvictionStatus)
     except msgspec.DecodeError:
         body = _EvictionStatus()
     code = body.code if body.status == "Failure" and body.code else answer.status

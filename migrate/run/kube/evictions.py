@@ -27,12 +27,14 @@ EvictionOutcome: TypeAlias = Eviction | ClusterUnreachable
 class Leaving:
     """One pod that has to leave. `taken` is when the API took its eviction (monotonic seconds), None while it has not.
 
+    `returned`: its owner put it here after an eviction; `issued`: its eviction was taken, or was asked of an API that did not answer.
     `says` is why it was not taken, `by_budget` whether a budget said so; `budgets` are those over it.
     """
 
     pod: LivePod
     decision: PodDecision
-    appeared: bool = False
+    returned: bool = False
+    issued: bool = False
     taken: float | None = None
     tries: int = 0
     last: float = 0.0

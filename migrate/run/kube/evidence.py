@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from migrate.errors import NodeUnreadable
+from migrate.facts.redact import mask
 from migrate.run.ports import Host
 from migrate.run.ssh.text import readable
 from migrate.sources import Source
@@ -45,30 +46,39 @@ dns() { said=$(asks "$1" "$2" 2>/dev/null | od -An -v -tx1 | tr -d ' \n'); echo 
 T = TypeVar("T")
 _SCRIPT = """
 set -eu
-systemctl show -p ExecMainStartTimestampMonotonic {unit}
+shown=$(systemctl show -p ExecMainStartTimestampMonotonic -p NRestarts {unit})
+echo "$shown"
 printf 'uptime='; cut -d ' ' -f 1 /proc/uptime
 printf 'now='; date +%s
-printf 'containers\\n'
+case $shown in
+    *NRestarts=[1-9]*) {{ journalctl -q -b -n 300 -o cat -u {unit} 2>/dev/null || :; }} | awk '{ended}' | head -c 2000 ;;
+esac
+printf '\\ncontainers\\n'
 {running}
 """
+# The last error (klog: a letter, month and day; cobra: Error:) before systemd says that the main process exited.
+_ENDED = """/^[EF][0-9][0-9][0-9][0-9] |^Error:/ { last = $0 } /Main process exited/ { said = last } END { print "ended=" said }"""
 
 
-def read_evidence(host: Host, prefix: str, unit: str = "kubelet.service") -> Evidence:
-    """Ask a node, without changing it; `prefix` is the runtime to be seen (`containerd://`, `docker://`, `cri-o://`).
+def read_evidence(host: Host, prefix: str, unit: str = "kubelet.service", told: str = "") -> Evidence:
+    """Ask a node, without changing it; `prefix` is the runtime to be seen (`containerd://`, `docker://`, `cri-o://`), `told` an assignment
+    of the shell by which its programs find it where it does not listen as by default.
 
     The kubelet's start is by the node's own clock, in whole seconds rounded down, as the API's heartbeats are. Raises NodeUnreachable, and
     NodeUnreadable when the node cannot say.
     """
-    result = host.run(_SCRIPT.format(unit=unit, running=_RUNTIMES[prefix].running).encode())
-    head, found, tail = result.stdout.decode("utf-8", "replace").partition("containers\n")
-    told = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
+    script = _SCRIPT.format(unit=unit, ended=_ENDED, running=_RUNTIMES[prefix].running)
+    result = host.run(f"{_exported(told)}{script}".encode())
+    head, found, tail = result.stdout.decode("utf-8", "replace").partition("\ncontainers\n")
+    facts = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
     try:
         if result.rc or not found:
             raise ValueError(readable(result.stderr) or f"exit code {result.rc}")
-        since_boot = int(told["ExecMainStartTimestampMonotonic"]) / 1e6
+        since_boot = int(facts["ExecMainStartTimestampMonotonic"]) / 1e6
         if not since_boot:
             raise ValueError(f"{unit} has not been started since the boot")
-        started = int(told["now"]) - (float(told["uptime"]) - since_boot)
+        started = int(facts["now"]) - (float(facts["uptime"]) - since_boot)
+        restarts = int(facts.get("NRestarts", "0"))  # systemd 235
     except (KeyError, ValueError) as wrong:
         raise NodeUnreadable(
             node=host.name,
@@ -76,7 +86,8 @@ def read_evidence(host: Host, prefix: str, unit: str = "kubelet.service") -> Evi
             expected=f"the start of {unit} and the running containers of {prefix}",
             next=f"on the node: systemctl status {unit}",
         ) from wrong
-    return Evidence(kubelet_started=float(int(started)), running=frozenset(tail.split()))
+    ended = mask(readable(facts.get("ended", "").encode(), 300))
+    return Evidence(kubelet_started=float(int(started)), running=frozenset(tail.split()), restarts=restarts, ended=ended)
 
 
 class Trying(Protocol):
@@ -99,12 +110,18 @@ class NodeSays(Protocol):
         """See `read_network`."""
 
 
-def read_cgroup(host: Host, prefix: str, container: str) -> str:
-    """/proc/PID/cgroup of a running container by its ID (hexadecimal, without prefix). Raises NodeUnreadable when it does not run."""
+def _exported(told: str) -> str:
+    return f"export {told}\n" if told else ""
+
+
+def read_cgroup(host: Host, prefix: str, container: str, told: str = "") -> str:
+    """/proc/PID/cgroup of a running container by its ID (hexadecimal, without prefix); `told` as for `read_evidence`.
+
+    Raises NodeUnreadable when it does not run."""
     wrong = "its ID is none"
     if re.fullmatch("[0-9a-f]{12,64}", container):
         pid = _RUNTIMES[prefix].pid.format(id=container)
-        result = host.run(f'set -e\npid=$({pid})\n[ "${{pid:-0}}" -gt 0 ]\ncat /proc/"$pid"/cgroup'.encode())
+        result = host.run(f'{_exported(told)}set -e\npid=$({pid})\n[ "${{pid:-0}}" -gt 0 ]\ncat /proc/"$pid"/cgroup'.encode())
         if result.rc == 0:
             return result.stdout.decode("utf-8", "replace")
         wrong = readable(result.stderr) or "it has no process"
@@ -140,18 +157,20 @@ def read_network(host: Host, reach: Reach) -> Network:
 
 
 class Asked:
-    """A node that is asked over a connection which is tried again where it broke; `prefix` is the runtime to be seen."""
+    """A node that is asked over a connection which is tried again where it broke; `prefix` is the runtime to be seen, `told` how it is
+    found (see `read_evidence`).
+    """
 
-    def __init__(self, trying: Trying, prefix: str) -> None:
-        self._trying, self._prefix = trying, prefix
+    def __init__(self, trying: Trying, prefix: str, told: str = "") -> None:
+        self._trying, self._prefix, self._told = trying, prefix, told
 
     def evidence(self) -> Evidence:
         """See `read_evidence`."""
-        return self._trying(lambda host: read_evidence(host, self._prefix))
+        return self._trying(lambda host: read_evidence(host, self._prefix, told=self._told))
 
     def cgroup(self, container: str) -> str:
         """See `read_cgroup`."""
-        return self._trying(lambda host: read_cgroup(host, self._prefix, container))
+        return self._trying(lambda host: read_cgroup(host, self._prefix, container, self._told))
 
     def network(self, reach: Reach) -> Network:
         """See `read_network`."""

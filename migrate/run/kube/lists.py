@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from migrate.errors import ClusterUnreachable
+from migrate.facts.api import decode
 from migrate.facts.cluster import (
     Budget,
     ClusterFacts,
+    ClusterIdentity,
     ConfigMap,
-    LabelSelector,
     M,
     Node,
     Owner,
@@ -29,10 +29,16 @@ from migrate.facts.config_use import ConfigUse
 from migrate.facts.kubeadm import KUBEADM_CONFIG, KUBELET_CONFIG, kubeadm_config, kubelet_config_map
 from migrate.facts.model import Unreadable
 from migrate.facts.pod import Pod
+from migrate.facts.pod_scheduling import LabelSelector
 from migrate.facts.redact import mask, printable
 from migrate.facts.resolve import resolve
 from migrate.facts.texts import uses_of
-from migrate.formats import FormatError, version
+from migrate.formats import FormatError, json_doc, version
+from migrate.run.kube.answer import ListAnswer
+from migrate.run.kube.paths import NODES, PODS, below
+from migrate.run.kube.refused import refusal
+from migrate.run.kube.rights import VERSIONED
+from migrate.run.kube.who import SYSTEM, identity_of
 from migrate.run.ports import Clock
 
 T = TypeVar("T")
@@ -41,11 +47,10 @@ PAGE = 500
 WORKERS = 4
 TRIES = 4  # for answers that ask to come again: 429 and 5xx
 RETRIED = (429, 500, 502, 503, 504)
+PAGES = 10_000  # of one list: five million objects
 RESTARTS = 2  # of a list whose continue token expired; then one unpaged list, as client-go's pager does
 
 # Where more than one path stands, the first that is served: policy/v1 and batch/v1's CronJob came with 1.21
-NODES = "/api/v1/nodes"
-PODS = "/api/v1/pods"
 BUDGETS = ("/apis/policy/v1/poddisruptionbudgets", "/apis/policy/v1beta1/poddisruptionbudgets")
 VOLUMES = ("/api/v1/persistentvolumes",)
 CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps"
@@ -60,25 +65,6 @@ OWNERS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ListAnswer:
-    """One HTTP answer; `retry_after` is the header's text, empty when there is none."""
-
-    status: int
-    body: bytes
-    retry_after: str = ""
-
-    @property
-    def message(self) -> str:
-        """The status and what the server says about it, on one line."""
-        try:
-            said = str(json.loads(self.body)["message"])
-        except (ValueError, KeyError, TypeError):
-            said = self.body[:200].decode("utf-8", "replace")
-        line = mask(printable(" ".join(said.split())))
-        return f"HTTP {self.status}: {line}" if line else f"HTTP {self.status}"
-
-
 class Api(Protocol):
     """An API server. `server` is its URL, `kubectl` the kubectl command that reaches the same one."""
 
@@ -89,6 +75,14 @@ class Api(Protocol):
     @property
     def kubectl(self) -> str:
         """For example `kubectl --context lab`."""
+
+    @property
+    def role(self) -> str:
+        """See refused.NamedError."""
+
+    @property
+    def ca(self) -> str:
+        """The SHA-256 of the CA that it is trusted by, empty where that is the system's."""
 
     def get(self, path: str, query: Mapping[str, str]) -> ListAnswer:
         """GET; raises ClusterUnreachable when no answer comes, else returns whatever status came."""
@@ -125,6 +119,7 @@ class KubeCluster:
             kubelets = [threads.submit(self._config_map, name, partial(kubelet_config_map, name)) for name in _kubelet_maps(server)]
             kubeadm = threads.submit(self._config_map, KUBEADM_CONFIG, kubeadm_config)
             uses = threads.submit(self._config_uses) if config_maps else None
+            identity = threads.submit(self.identity)
         lost: list[Unreadable] = []
         return ClusterFacts(
             server=server,
@@ -137,41 +132,46 @@ class KubeCluster:
             kubelet_configs=tuple(config for future in kubelets for config in _had(future, lost)),
             kubeadm=next(iter(_had(kubeadm, lost)), None),
             config_uses=_had(uses, lost) if uses else (),
+            identity=identity.result(),
             unreadable=tuple(lost),
         )
+
+    def identity(self) -> ClusterIdentity:
+        """Which cluster it is; the UID is empty where it may not be read."""
+        return identity_of(self._get(SYSTEM, {}), self.api.ca)
 
     def server_version(self) -> str:
         """For example `v1.23.17`; raises ClusterUnreachable."""
         answer = self._get("/version", {})
         if answer.status != 200:
-            raise refused(self.api, "/version", answer)
+            raise refusal(self.api, "GET", "/version", answer)
         try:
-            return str(json.loads(answer.body)["gitVersion"])
-        except (ValueError, KeyError, TypeError) as wrong:
+            return json_doc.text_at(answer.body, "gitVersion")
+        except ValueError as wrong:
             raise _no_kubernetes(self.api, "/version") from wrong
 
     def _required(self, path: str, item: type[M]) -> tuple[M, ...]:
         try:
             return self.every(path, item, without_secrets)
         except ListFailed as failed:
-            raise refused(self.api, path, failed.answer) from failed
+            raise refusal(self.api, "LIST", path, failed.answer) from failed
 
     def _optional(self, paths: tuple[str, ...], item: type[M]) -> tuple[M, ...] | Unreadable:
         return self._first_served(paths, item)[1]
 
     def _config_map(self, name: str, made: Callable[[Mapping[str, str]], T]) -> tuple[T, ...] | Unreadable:
         """What is kept of one ConfigMap of kube-system; empty where there is none."""
-        path = f"{CONFIG_MAPS}/{name}"
+        path = below(CONFIG_MAPS, name)
         answer = self._get(path, {})
         if answer.status == 401:
-            raise refused(self.api, path, answer)
+            raise refusal(self.api, "GET", path, answer)
         if answer.status == 404:
             return ()
         what = f"configmap kube-system/{name}"
         if answer.status != 200:
             return Unreadable(what, answer.message)
         try:
-            return (made(msgspec.json.decode(answer.body, type=_ConfigMap).data),)
+            return (made(decode(answer.body, _ConfigMap).data),)
         except (msgspec.DecodeError, FormatError) as wrong:
             return Unreadable(what, mask(printable(str(wrong))))
 
@@ -182,7 +182,7 @@ class KubeCluster:
             return path, self.every(path, item, without_secrets)
         except ListFailed as failed:
             if failed.answer.status == 401:
-                raise refused(self.api, path, failed.answer) from failed
+                raise refusal(self.api, "LIST", path, failed.answer) from failed
             if failed.answer.status == 404 and others:
                 return self._first_served(tuple(others), item)
             return path, Unreadable(basename(path), failed.answer.message)
@@ -212,7 +212,7 @@ class KubeCluster:
     def _pages(self, path: str, item: type[M], limit: int | None, keep: Callable[[tuple[M, ...]], Iterable[T]]) -> tuple[T, ...] | None:
         query = {} if limit is None else {"limit": str(limit)}
         found: list[T] = []
-        while True:
+        for _ in range(PAGES):
             answer = self._get(path, query)
             if answer.status == 410:
                 return None
@@ -225,7 +225,14 @@ class KubeCluster:
             found += keep(items)
             if not token:
                 return tuple(found)
+            if token == query.get("continue"):
+                break
             query = query | {"continue": token}
+        raise ClusterUnreachable(
+            seen=f"{self.api.server} answers GET {path} with pages that do not end",
+            expected=f"a new continue token with each page, and at most {PAGES} pages of {PAGE}",
+            next=f"{self.api.kubectl} get --raw {path}?limit=1",
+        )
 
     def _get(self, path: str, query: Mapping[str, str]) -> ListAnswer:
         for attempt in range(TRIES):
@@ -251,7 +258,7 @@ def _kubelet_maps(server: str) -> tuple[str, ...]:
         major, minor = version.parse(server).release
     except FormatError:
         return (KUBELET_CONFIG,)
-    return KUBELET_CONFIG, f"{KUBELET_CONFIG}-{major}.{minor}"
+    return (KUBELET_CONFIG, f"{KUBELET_CONFIG}-{major}.{minor}") if major == 1 and minor in VERSIONED else (KUBELET_CONFIG,)
 
 
 def _had(future: Future[tuple[T, ...] | Unreadable], lost: list[Unreadable]) -> tuple[T, ...]:
@@ -268,26 +275,6 @@ def _null_for_empty(budget: Budget) -> Budget:
     if selector.match_labels or selector.match_expressions:
         return budget
     return msgspec.structs.replace(budget, spec=msgspec.structs.replace(budget.spec, selector=None))
-
-
-def refused(api: Api, path: str, answer: ListAnswer) -> ClusterUnreachable:
-    """The error for a status that is no answer; 401 and 403 say what is lacking."""
-    seen = f"{api.server} answers GET {path} with {answer.message}"
-    match answer.status:
-        case 401:
-            return ClusterUnreachable(
-                seen=seen,
-                expected="credentials that the API server accepts",
-                next=f"renew them (log in again, or `kubeadm certs renew admin.conf` on a control plane), then {api.kubectl} get nodes",
-            )
-        case 403:
-            return ClusterUnreachable(
-                seen=seen,
-                expected=f"permission to list {basename(path)} in all namespaces",
-                next=f"{api.kubectl} auth can-i list {basename(path)} --all-namespaces",
-            )
-        case _:
-            return ClusterUnreachable(seen=seen, expected="HTTP 200", next=f"{api.kubectl} get --raw {path}")
 
 
 def _no_kubernetes(api: Api, path: str) -> ClusterUnreachable:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from migrate.errors import ClusterUnreachable, MigrateError
-from migrate.facts.cluster import Budget, ClusterFacts
+from migrate.facts.cluster import Budget, ClusterFacts, ClusterIdentity, Node
 from migrate.facts.live import LiveNode, LivePod, VolumeAttachment
 from migrate.facts.pod import Pod
+from migrate.plan.mark import Mark
 
 
 class Cluster(Protocol):
@@ -98,6 +99,12 @@ class ActingCluster(Cluster, Protocol):
     Calls wait while the API does not answer, with a bound, and tell so; then they raise ClusterUnreachable.
     """
 
+    def identity(self) -> ClusterIdentity:
+        """Which cluster it is."""
+
+    def every_node(self) -> tuple[Node, ...]:
+        """Every Node."""
+
     def read_node(self, name: str) -> LiveNode:
         """One Node; raises NodeMissing."""
 
@@ -119,16 +126,17 @@ class ActingCluster(Cluster, Protocol):
     def watch(self, node: str) -> AbstractContextManager[Watch]:
         """Follow the node's pods, the node and the budgets until the end of the block; begins with complete lists."""
 
-    def cordon(self, node: str, run: str, before: bool) -> None:
-        """Make the node unschedulable and say by whom, in one PATCH; `before`: it was found cordoned.
+    def cordon(self, node: str, mark: Mark) -> None:
+        """Make the node unschedulable and mark it, in one PATCH; a mark of the same run that it has already stays.
 
         Raises Refused when another run has marked the node.
         """
 
-    def uncordon(self, node: str, run: str) -> str | None:
+    def uncordon(self, node: str, run: str, *, migrated: bool = False) -> str | None:
         """Take back what `cordon` did, in one PATCH; why the node stays cordoned, or None when it does not.
 
-        It stays so when it was found cordoned, and when another client cordoned it meanwhile; the mark is removed in each case.
+        It stays so when it was found cordoned, and when another client cordoned it meanwhile; the mark is removed in each case, and kept
+        as that of the run that `migrated` the node for a later rollback.
         Raises Refused when another run has marked the node.
         """
 

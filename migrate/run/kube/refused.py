@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from migrate.errors import ClusterUnreachable
-from migrate.run.kube.lists import ListAnswer
-
-_VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete", "LIST": "list", "WATCH": "watch"}
+from migrate.run.kube.answer import ListAnswer
+from migrate.run.kube.rights import missing
 
 
 class NamedError(Protocol):
@@ -20,6 +19,10 @@ class NamedError(Protocol):
     @property
     def kubectl(self) -> str:
         """For example `kubectl --context lab`."""
+
+    @property
+    def role(self) -> str:
+        """Whose roles the command needs: `scan`, `inspect` or `apply`."""
 
 
 class NotAllowed(ClusterUnreachable):
@@ -38,24 +41,18 @@ def refusal(api: NamedError, method: str, path: str, answer: ListAnswer) -> Clus
                 next=f"renew them (log in again, or `kubeadm certs renew admin.conf` on a control plane), then {api.kubectl} get nodes",
             )
         case 403:
-            namespace, resource = _resource(path)
-            where = f"-n {namespace}" if namespace else "--all-namespaces"
+            lacks = missing(method, path)
+            namespace, (resource,), (verb,) = lacks.within, lacks.resources, lacks.verbs
+            where = f" -n {namespace}" if namespace else " --all-namespaces" if method == "LIST" else ""
+            place = f" in {namespace}" if namespace else " in all namespaces" if method == "LIST" else ""
             return NotAllowed(
                 seen=seen,
-                expected=f"permission to {_VERBS[method]} {resource}" + (f" in {namespace}" if namespace else ""),
-                next=f"{api.kubectl} auth can-i {_VERBS[method]} {resource}" + (f" {where}" if namespace or method == "LIST" else ""),
+                expected=f"permission to {verb} {resource}{place}: a role with {lacks}",
+                next=f"docker2cri rbac {api.role}, which prints the roles; {api.kubectl} auth can-i {verb} {resource}{where}",
             )
         case _:
             return ClusterUnreachable(
-                seen=seen, expected="HTTP 200" if http == "GET" else "HTTP 200 or 201", next=f"{api.kubectl} get --raw /readyz?verbose"
+                seen=seen,
+                expected="HTTP 200" if http == "GET" else "HTTP 200 or 201",
+                next=f"{api.kubectl} get --raw {path if method == 'LIST' or path == '/version' else '/readyz?verbose'}",
             )
-
-
-def _resource(path: str) -> tuple[str, str]:
-    """Namespace (empty when there is none) and `resource` or `resource/subresource` of an API path."""
-    parts = path.split("?", 1)[0].strip("/").split("/")
-    parts = parts[2 if parts[0] == "api" else 3 :]
-    namespace = ""
-    if parts[0] == "namespaces" and len(parts) > 2:
-        namespace, parts = parts[1], parts[2:]
-    return namespace, "/".join((parts[0], *parts[2:3]))

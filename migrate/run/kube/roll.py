@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import basename
 
 from migrate.facts.cluster import ClusterFacts, M, Node, Owner, PersistentVolume, without_secrets
@@ -16,7 +16,9 @@ from migrate.rules.ground import cluster_ground
 from migrate.rules.judge import JudgedWorkload
 from migrate.rules.roll import OwnerLink, Roll, rolled_up, thin
 from migrate.rules.workload_rule import WorkloadRule
-from migrate.run.kube.lists import NODES, OWNERS, PODS, VOLUMES, WORKERS, Keep, KubeCluster, ListFailed, T, refused
+from migrate.run.kube.lists import OWNERS, VOLUMES, WORKERS, Keep, KubeCluster, ListFailed, T
+from migrate.run.kube.paths import NODES, PODS
+from migrate.run.kube.refused import refusal
 from migrate.targets import Target
 
 MANAGED = ("ReplicaSet", "Job")
@@ -31,7 +33,13 @@ class Rolled:
     workloads: tuple[JudgedWorkload, ...]
 
 
-def roll(cluster: KubeCluster, target: Target, rules: Iterable[Rule], next_kubernetes: tuple[int, int] | None = None) -> Rolled:
+def roll(
+    cluster: KubeCluster,
+    target: Target,
+    rules: Iterable[Rule],
+    next_kubernetes: tuple[int, int] | None = None,
+    kubernetes: tuple[int, int] | None = None,
+) -> Rolled:
     """Read and judge; raises ClusterUnreachable when nodes or pods cannot be had."""
     server, taken = cluster.server_version(), int(cluster.clock.now().timestamp())
     lost: list[Unreadable] = []
@@ -41,6 +49,7 @@ def roll(cluster: KubeCluster, target: Target, rules: Iterable[Rule], next_kuber
         nodes, volumes = told_nodes.result(), _had(told_volumes.result(), lost)
         known = ClusterFacts(server=server, taken=taken, nodes=nodes, volumes=volumes)
         ground = cluster_ground((), known, target, next_kubernetes)
+        ground = replace(ground, kubernetes=kubernetes or ground.kubernetes)
         rolling = Roll(ground, tuple(rule for rule in rules if isinstance(rule, WorkloadRule)), frozenset(OWNERS))
         told_pods = threads.submit(_must, cluster, PODS, Pod, rolling.pods)
         told = {kind: threads.submit(_links, cluster, rolling, kind, frozenset()) for kind in MANAGED}
@@ -57,7 +66,7 @@ def _must(cluster: KubeCluster, path: str, item: type[M], keep: Keep[M, T]) -> t
     try:
         return cluster.every(path, item, keep)
     except ListFailed as failed:
-        raise refused(cluster.api, path, failed.answer) from failed
+        raise refusal(cluster.api, "LIST", path, failed.answer) from failed
 
 
 def _may(cluster: KubeCluster, paths: tuple[str, ...], item: type[M], keep: Keep[M, T]) -> tuple[T, ...] | Unreadable:
@@ -67,7 +76,7 @@ def _may(cluster: KubeCluster, paths: tuple[str, ...], item: type[M], keep: Keep
             return cluster.every(path, item, keep)
         except ListFailed as failed:
             if failed.answer.status == 401:
-                raise refused(cluster.api, path, failed.answer) from failed
+                raise refusal(cluster.api, "LIST", path, failed.answer) from failed
             if failed.answer.status != 404 or path == paths[-1]:
                 return Unreadable(basename(path), failed.answer.message)
     raise AssertionError("no path to ask for")

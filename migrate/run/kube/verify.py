@@ -8,7 +8,7 @@ from migrate.errors import VerificationFailed
 from migrate.run.kube.events import ApiAway, Tell, VerifyWaits
 from migrate.run.kube.evidence import NodeSays
 from migrate.run.kube.port import ActingCluster, Watch
-from migrate.run.kube.smoke import smoke
+from migrate.run.kube.smoke import Smoked, smoke
 from migrate.run.ports import Clock
 from migrate.verify.judge import Before, Failed, Passed, Pending, Verdict, judge_node, judge_workloads, namespaces
 from migrate.verify.network import Reach, required, silent
@@ -34,10 +34,12 @@ def verify_node(
     clock: Clock,
     tell: Tell,
     timeout: float,
+    excused: frozenset[str] = frozenset(),
 ) -> Passed:
     """The cordoned node: `judge_node` until it passes, then the smoke pod of `image`, which must be in the new runtime's store.
 
-    Raises VerificationFailed with what was missing at the end, ClusterUnreachable when the API is away for too long, what `says` raises.
+    The checks of the smoke pod that are `excused` are told and not demanded. Raises VerificationFailed with what was missing at the end,
+    ClusterUnreachable when the API is away for too long, what `says` raises.
     """
     with cluster.watch(before.node) as view:
 
@@ -45,10 +47,15 @@ def verify_node(
             return judge_node(before, view.node(), view.pods(), says.evidence(), prefix)
 
         passed = _until(look, cluster, view, before.node, "node", clock, tell, timeout)
-    smoked = smoke(cluster, before.node, image, prefix, before.driver, says, run, clock, tell, SMOKE_SECONDS)
-    if isinstance(smoked, Failed):
-        raise _failed(before.node, "node", smoked.reasons, 0.0, None)
-    return Passed(notes=(*passed.notes, *smoked.notes))
+    smoked = smoke(cluster, before.node, image, prefix, before.driver, says, run, clock, tell, SMOKE_SECONDS, excused)
+    if wrong := [f"smoke pod of {image}: {reason}" for check, reason in smoked.failed.items() if check not in excused]:
+        raise _failed(before.node, "node", tuple(wrong), 0.0, None)
+    return Passed(notes=(*passed.notes, *smoked.notes, *not_demanded(smoked, image)))
+
+
+def not_demanded(smoked: Smoked, image: str) -> tuple[str, ...]:
+    """What is told of the checks that failed and are not demanded."""
+    return tuple(f"smoke pod of {image}, not demanded: {reason}" for reason in smoked.failed.values())
 
 
 def verify_workloads(

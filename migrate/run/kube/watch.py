@@ -12,13 +12,16 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from migrate.errors import ClusterUnreachable
+from migrate.facts.api import decode
 from migrate.facts.cluster import Budget
 from migrate.facts.live import LiveNode, LivePod, Watched
 from migrate.facts.resolve import resolve
+from migrate.run.kube.answer import ListAnswer
 from migrate.run.kube.board import Board, Pulse
 from migrate.run.kube.door import ActingApi, ApiStream
 from migrate.run.kube.events import ApiAway, Tell
-from migrate.run.kube.lists import BUDGETS, NODES, PODS, ListAnswer
+from migrate.run.kube.lists import BUDGETS
+from migrate.run.kube.paths import NODES, PODS
 from migrate.run.kube.refused import NotAllowed, refusal
 
 SERVER_SECONDS = 30  # a watch is ended by the server after so long, which also bounds how long a silent partition is not seen
@@ -115,7 +118,7 @@ class Follower(Generic[W]):
             return self._list()
         if answer.status != 200:
             raise refusal(self._api, "LIST", self._path, answer)
-        found: _List[W] = msgspec.json.decode(answer.body, type=self._list_type)
+        found: _List[W] = decode(answer.body, self._list_type)
         self._replace({item.metadata.uid: item for item in found.items or ()})
         self.listed.set()
         return found.metadata.resource_version
@@ -142,12 +145,12 @@ class Follower(Generic[W]):
             stream.shut()
         self._board.note(self._path)
         for line in stream.lines():
-            event = msgspec.json.decode(line, type=_Event)
+            event = decode(line, _Event)
             if event.type == "ERROR":
-                if msgspec.json.decode(event.object, type=_WatchStatus).code == 410:
+                if decode(event.object, _WatchStatus).code == 410:
                     return ""
-                raise ConnectionError(msgspec.json.decode(event.object, type=_WatchStatus).message)
-            version = msgspec.json.decode(event.object, type=_ObjectVersion).metadata.resource_version
+                raise ConnectionError(decode(event.object, _WatchStatus).message)
+            version = decode(event.object, _ObjectVersion).metadata.resource_version
             if event.type != "BOOKMARK":
                 self._apply(event)
             if self._board.closed:
@@ -155,7 +158,7 @@ class Follower(Generic[W]):
         return version
 
     def _apply(self, event: _Event) -> None:
-        item = msgspec.json.decode(event.object, type=self._item)
+        item = decode(event.object, self._item)
         with self._board.changed:
             if event.type == "DELETED":
                 self._objects.pop(item.metadata.uid, None)

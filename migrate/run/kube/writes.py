@@ -11,24 +11,27 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
 from migrate.errors import ClusterUnreachable, Refused
-from migrate.facts.cluster import ClusterFacts, M, Owner, decode_list, without_secrets
+from migrate.facts.api import decode
+from migrate.facts.cluster import ClusterFacts, ClusterIdentity, M, Node, Owner, decode_list, without_secrets
 from migrate.facts.live import LiveNode, LivePod, PodEvent, VolumeAttachment
 from migrate.facts.pod import Pod
 from migrate.facts.resolve import resolve
-from migrate.plan.mark import MANAGER, RUN_ANNOTATION, Mark, mark_of, stranger
+from migrate.plan.mark import MANAGER, MIGRATED_ANNOTATION, RUN_ANNOTATION, Mark, mark_of, stranger
+from migrate.run.kube.answer import ListAnswer
 from migrate.run.kube.client import KubeApi
 from migrate.run.kube.door import ActingApi
 from migrate.run.kube.events import ApiAway, Tell
 from migrate.run.kube.evict import eviction_of, group_version
-from migrate.run.kube.lists import NODES, OWNERS, PODS, RETRIED, KubeCluster, ListAnswer
+from migrate.run.kube.lists import OWNERS, RETRIED, KubeCluster
+from migrate.run.kube.paths import NODES, PODS, in_namespace, node_path, pod_path
 from migrate.run.kube.port import Eviction, NodeMissing, PodRefused, Said, Watch
 from migrate.run.kube.refused import refusal
 from migrate.run.kube.watch import watching
+from migrate.run.kube.who import SYSTEM, identity_of
 
 MERGE = "application/merge-patch+json"
 ATTACHMENTS = "/apis/storage.k8s.io/v1/volumeattachments"
@@ -42,7 +45,7 @@ def acting(cluster: KubeCluster, tell: Tell, patience: float = PATIENCE) -> Acti
     """The same cluster as one that may be changed; `tell` hears when the API is away, `patience` is how many seconds it may be."""
     api = cluster.api
     assert isinstance(api, KubeApi)
-    door = ActingApi(api.server, api.kubectl, api.pool, api.configuration, api.lock)
+    door = ActingApi(api.server, api.kubectl, api.pool, api.configuration, api.lock, role="apply")
     return ActingKube(door, cluster.clock, door, tell, patience)
 
 
@@ -53,11 +56,21 @@ class ActingKube(KubeCluster):
     door: ActingApi
     tell: Tell = field(repr=False)
     patience: float = PATIENCE
-    known: dict[str, str] = field(default_factory=dict, repr=False)  # what discovery said
+    known: dict[str, str] = field(default_factory=dict, repr=False)  # what the server said of itself
+
+    def identity(self) -> ClusterIdentity:
+        """Which cluster it is, asked for once; raises ClusterUnreachable where it may not be read."""
+        if SYSTEM not in self.known:
+            self.known[SYSTEM] = identity_of(self._good(self._insist("asking which cluster it is", "GET", SYSTEM), "GET", SYSTEM), "").uid
+        return ClusterIdentity(uid=self.known[SYSTEM], ca=self.api.ca)
+
+    def every_node(self) -> tuple[Node, ...]:
+        """Every Node."""
+        return self._objects("reading the nodes", NODES, Node, {})
 
     def read_node(self, name: str) -> LiveNode:
         """One Node; raises NodeMissing."""
-        path = f"{NODES}/{quote(name)}"
+        path = node_path(name)
         answer = self._insist(f"reading node {name}", "GET", path)
         if answer.status == 404:
             raise NodeMissing(
@@ -66,7 +79,7 @@ class ActingKube(KubeCluster):
                 expected="a Node object",
                 next=f"{self.api.kubectl} get nodes",
             )
-        return msgspec.json.decode(self._good(answer, "GET", path).body, type=LiveNode)
+        return decode(self._good(answer, "GET", path).body, LiveNode)
 
     def pods_on(self, node: str) -> tuple[LivePod, ...]:
         """The pods bound to the node."""
@@ -75,25 +88,25 @@ class ActingKube(KubeCluster):
 
     def read_pod(self, namespace: str, name: str) -> LivePod | None:
         """One pod, None when there is none."""
-        path = _pod(namespace, name)
+        path = pod_path(namespace, name)
         answer = self._insist(f"reading pod {namespace}/{name}", "GET", path)
-        return None if answer.status == 404 else msgspec.json.decode(self._good(answer, "GET", path).body, type=LivePod)
+        return None if answer.status == 404 else decode(self._good(answer, "GET", path).body, LivePod)
 
     def warnings(self, pod: Pod) -> tuple[str, ...]:
         """What events warn about a pod."""
         about = {"fieldSelector": f"involvedObject.uid={pod.metadata.uid},type=Warning", "limit": "50"}
         try:
-            answer = self.door.send("GET", f"/api/v1/namespaces/{quote(pod.metadata.namespace)}/events", query=about)
+            answer = self.door.send("GET", in_namespace("/api/v1/events", pod.metadata.namespace), query=about)
         except ClusterUnreachable:
             return ()
-        found = msgspec.json.decode(answer.body, type=_Events).items or () if answer.status == 200 else ()
+        found = decode(answer.body, _Events).items or () if answer.status == 200 else ()
         newest = sorted(found, key=lambda event: event.last_timestamp or event.event_time or "", reverse=True)
         return tuple(dict.fromkeys(event.told for event in newest))
 
     def workloads(self, namespaces: Iterable[str]) -> ClusterFacts:
         """Pods and owners of some namespaces."""
         names = sorted(set(namespaces))
-        places = [""] if len(names) > SEPARATE_LISTS else [f"/namespaces/{quote(name)}" for name in names]
+        places: list[str | None] = [None] if len(names) > SEPARATE_LISTS else [*names]
         pods: list[Pod] = []
         owners: list[Owner] = []
         for place in places:
@@ -109,7 +122,7 @@ class ActingKube(KubeCluster):
         if answer.status == 404:
             return ()
         body = self._good(answer, "GET", ATTACHMENTS, "LIST").body
-        items = msgspec.json.decode(body, type=_Attachments).items or ()
+        items = decode(body, _Attachments).items or ()
         return tuple(
             sorted(
                 (attachment for attachment in items if attachment.spec.node_name == node), key=lambda attachment: attachment.metadata.name
@@ -120,21 +133,20 @@ class ActingKube(KubeCluster):
         """Follow the node's pods, the node and the budgets."""
         return watching(self.door, node, self.patience, self.tell)
 
-    def cordon(self, node: str, run: str, before: bool) -> None:
+    def cordon(self, node: str, mark: Mark) -> None:
         """Make the node unschedulable and mark it."""
-        wanted = Mark(run=run, cordoned_before=before)
 
         def judge(now: LiveNode) -> Mapping[str, Any] | None:
-            mark = mark_of(now)
-            if mark is not None and mark != wanted:
-                raise self._others(node, mark)
-            if mark == wanted and now.spec.unschedulable:
+            known = mark_of(now)
+            if isinstance(known, str) or (known is not None and known.run != mark.run):
+                raise self._others(node, known)
+            if known is not None and now.spec.unschedulable:
                 return None
-            return {"metadata": {"annotations": {RUN_ANNOTATION: str(wanted)}}, "spec": {"unschedulable": True}}
+            return {"metadata": {"annotations": _moved(now, {RUN_ANNOTATION: str(known or mark)})}, "spec": {"unschedulable": True}}
 
         self._change(node, f"cordoning {node}", judge)
 
-    def uncordon(self, node: str, run: str) -> str | None:
+    def uncordon(self, node: str, run: str, *, migrated: bool = False) -> str | None:
         """Take back what `cordon` did; why the node stays cordoned, or None."""
         stays: list[str | None] = [None]
 
@@ -150,7 +162,8 @@ class ActingKube(KubeCluster):
                 stays[0] = "it was found cordoned"
             elif now.spec.unschedulable and (writer := stranger(now)):
                 stays[0] = f"{writer} cordoned it meanwhile"
-            unmark = {"metadata": {"annotations": {RUN_ANNOTATION: None}}}
+            kept = {MIGRATED_ANNOTATION: str(mark)} if migrated else {}
+            unmark = {"metadata": {"annotations": _moved(now, {RUN_ANNOTATION: None} | kept)}}
             return unmark if stays[0] or not now.spec.unschedulable else {**unmark, "spec": {"unschedulable": None}}
 
         self._change(node, f"uncordoning {node}", judge)
@@ -172,7 +185,7 @@ class ActingKube(KubeCluster):
         metadata = {"name": pod.metadata.name, "namespace": pod.metadata.namespace}
         options = {"preconditions": {"uid": pod.metadata.uid}} | ({} if grace is None else {"gracePeriodSeconds": grace})
         body = {"apiVersion": self.known["eviction"], "kind": "Eviction", "metadata": metadata, "deleteOptions": options}
-        path = f"{_pod(pod.metadata.namespace, pod.metadata.name)}/eviction"
+        path = f"{pod_path(pod.metadata.namespace, pod.metadata.name)}/eviction"
         answer = self.door.send("POST", path, body)
         if answer.status == 401 or (answer.status == 403 and NO_PERMISSION in answer.message):
             raise refusal(self.api, "POST", path, answer)
@@ -181,10 +194,10 @@ class ActingKube(KubeCluster):
     def create_pod(self, manifest: dict[str, Any]) -> LivePod:
         """Create a pod; raises PodRefused."""
         namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        path = f"/api/v1/namespaces/{quote(namespace)}/pods"
+        path = in_namespace(PODS, namespace)
         answer = self._insist(f"creating pod {namespace}/{name}", "POST", path, manifest)
         if answer.status in (200, 201):
-            return msgspec.json.decode(answer.body, type=LivePod)
+            return decode(answer.body, LivePod)
         raise PodRefused(
             seen=f"the API will not have pod {namespace}/{name}: {answer.message}",
             expected="a pod that passes admission and quota",
@@ -196,23 +209,23 @@ class ActingKube(KubeCluster):
         options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions"}
         options |= {"preconditions": {"uid": uid}} if uid else {}
         options |= {} if grace is None else {"gracePeriodSeconds": grace}
-        path = _pod(namespace, name)
+        path = pod_path(namespace, name)
         answer = self._insist(f"deleting pod {namespace}/{name}", "DELETE", path, options)
         if answer.status not in (404, 409):
             self._good(answer, "DELETE", path)
 
     def logs(self, namespace: str, name: str) -> Said:
         """The log of a pod's only container."""
-        answer = self.door.send("GET", f"{_pod(namespace, name)}/log", query={"limitBytes": "4096"}, accept="*/*")
+        answer = self.door.send("GET", f"{pod_path(namespace, name)}/log", query={"limitBytes": "4096"}, accept="*/*")
         return Said(answer.status, answer.body.decode("utf-8", "replace") if answer.status == 200 else answer.message)
 
     def execute(self, namespace: str, name: str, argv: tuple[str, ...]) -> Said:
         """Run a command in a pod's only container."""
-        return self.door.execute(f"{_pod(namespace, name)}/exec", argv)
+        return self.door.execute(f"{pod_path(namespace, name)}/exec", argv)
 
     def _change(self, node: str, doing: str, judge: Callable[[LiveNode], Mapping[str, Any] | None]) -> None:
         """Read, judge, PATCH; again when another client wrote in between. `judge` gives the merge patch, None when all is as wanted."""
-        path = f"{NODES}/{quote(node)}"
+        path = node_path(node)
         for _ in range(CONFLICTS):
             now = self.read_node(node)
             patch = judge(now)
@@ -274,13 +287,14 @@ class _Attachments(msgspec.Struct, frozen=True):
     items: tuple[VolumeAttachment, ...] | None = None
 
 
-def _pod(namespace: str, name: str) -> str:
-    return f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(name)}"
+def _moved(node: LiveNode, annotations: dict[str, str | None]) -> dict[str, str | None]:
+    """These annotations; a run that migrated the node earlier is told no longer."""
+    gone: dict[str, str | None] = {} if node.metadata.annotation(MIGRATED_ANNOTATION) is None else {MIGRATED_ANNOTATION: None}
+    return gone | annotations
 
 
-def _within(path: str, place: str) -> str:
-    group, plural = path.rsplit("/", 1)
-    return f"{group}{place}/{plural}"
+def _within(path: str, place: str | None) -> str:
+    return path if place is None else in_namespace(path, place)
 
 
 resolve(_Attachments, _Events)

@@ -9,13 +9,13 @@ import contextlib
 import logging
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import paramiko
 from paramiko.agent import AgentSSH
 
+from migrate.run.limit import deadline
 from migrate.run.ports import Clock, HostTarget
 from migrate.run.ssh import failures as ssh_errors
 from migrate.run.ssh.channel import ChannelStream, SilenceWatch
@@ -23,7 +23,7 @@ from migrate.run.ssh.doors import Doors, Dropped, looks_dropped
 from migrate.run.ssh.host import RootHost
 from migrate.run.ssh.host_keys import check_host_key, unreadable_known_hosts
 from migrate.run.ssh.known_hosts import KnownKey, fingerprint, key_types, load
-from migrate.run.ssh.socket import SshLine, dial
+from migrate.run.ssh.socket import ENTRY_BYTES, SshLine, dial
 from migrate.run.ssh.text import readable
 
 # without a handler each failed connection would print a traceback to stderr
@@ -75,8 +75,11 @@ class SshClient:
         transport = None
         try:
             transport = paramiko.Transport(line.socket)
-            self._greet(target, line, transport)
-            self._log_in(target, transport)
+            with line.within(target.timeouts.banner) as late:
+                self._greet(target, line, transport, late)
+            with line.within(target.timeouts.auth) as late:
+                self._log_in(target, line, transport, late)
+            line.socket.trust()
         except BaseException:
             if transport is not None:
                 transport.close()
@@ -85,27 +88,28 @@ class SshClient:
         transport.set_keepalive(_KEEPALIVE_SECONDS)
         return line, transport
 
-    def _greet(self, target: HostTarget, line: SshLine, transport: paramiko.Transport) -> None:
+    def _greet(self, target: HostTarget, line: SshLine, transport: paramiko.Transport, late: threading.Event) -> None:
         known = self._known_hosts(target)
         first = line.first_words(target.timeouts.banner)
-        if first is None:
+        if first is None or late.is_set():
             raise ssh_errors.no_banner(target)
         if not first:
             raise _hung_up(target, line, "closed before the SSH greeting")
         if not first.startswith(b"SSH-") and looks_dropped(readable(first)):
             raise Dropped(readable(first))
-        transport.banner_timeout = transport.handshake_timeout = target.timeouts.banner
+        transport.banner_timeout = transport.handshake_timeout = 2 * target.timeouts.banner  # for each read; `late` comes first
         options = transport.get_security_options()
         wanted = [name for kind in key_types(known, target.address, target.port, alias=target.host_key_alias) for name in _algorithms(kind)]
         options.key_types = sorted(options.key_types, key=lambda kind: kind not in wanted)
-        began = time.monotonic()
         try:
             transport.start_client()
         except paramiko.ssh_exception.IncompatiblePeer as error:
             raise ssh_errors.algorithms_refused(target, str(error)) from None
         except (paramiko.SSHException, EOFError, OSError) as error:
-            if time.monotonic() - began >= target.timeouts.banner:
+            if late.is_set():
                 raise ssh_errors.no_banner(target) from None
+            if line.socket.spent():
+                raise ssh_errors.too_much(target, ENTRY_BYTES) from None
             if not first.startswith(b"SSH-"):
                 raise ssh_errors.no_ssh(target, readable(first)) from None
             raise _hung_up(target, line, str(error) or "closed in the key exchange") from None
@@ -114,8 +118,8 @@ class SshClient:
             with self._lock:
                 self._known.pop(target.known_hosts, None)
 
-    def _log_in(self, target: HostTarget, transport: paramiko.Transport) -> None:
-        transport.auth_timeout = target.timeouts.auth
+    def _log_in(self, target: HostTarget, line: SshLine, transport: paramiko.Transport, late: threading.Event) -> None:
+        transport.auth_timeout = 2 * target.timeouts.auth  # for each key; `late` comes first
         tried: list[str] = []
         skipped: list[str] = []
         reason = ""
@@ -127,9 +131,11 @@ class SshClient:
                 except paramiko.BadAuthenticationType as error:
                     reason = f"the server offers only {', '.join(error.allowed_types)}"
                     break
-                except (paramiko.SSHException, EOFError, OSError) as error:
-                    if "timeout" in str(error).lower():
+                except (paramiko.SSHException, EOFError, OSError):
+                    if late.is_set():
                         raise ssh_errors.auth_late(target) from None
+                    if line.socket.spent():
+                        raise ssh_errors.too_much(target, ENTRY_BYTES) from None
                     if not transport.is_active():
                         reason = "the server hung up (MaxAuthTries; IdentitiesOnly with one IdentityFile offers fewer keys)"
                         break
@@ -199,20 +205,16 @@ def _hung_up(target: HostTarget, line: SshLine, reason: str) -> Exception:
 
 
 def _start(target: HostTarget, transport: paramiko.Transport, command: str, clock: Clock) -> ChannelStream:
-    # paramiko waits for the answer to an exec request without a limit: the timer hangs up on a frozen peer
-    hang_up = threading.Timer(target.timeouts.silence, transport.close)
-    hang_up.daemon = True
-    hang_up.start()
-    try:
-        channel = transport.open_session(timeout=target.timeouts.silence)
-        channel.settimeout(0.0)
-        channel.exec_command(command)
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        if hang_up.finished.is_set() or "Timeout" in str(error):
-            raise ssh_errors.silent(target) from None
-        raise ssh_errors.lost(target, str(error) or "end of file") from None
-    finally:
-        hang_up.cancel()
+    # paramiko waits for the answer to an exec request without a limit: the deadline hangs up on a frozen peer
+    with deadline(target.timeouts.silence, transport.close) as late:
+        try:
+            channel = transport.open_session(timeout=target.timeouts.silence)
+            channel.settimeout(0.0)
+            channel.exec_command(command)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            if late.is_set() or "Timeout" in str(error):
+                raise ssh_errors.silent(target) from None
+            raise ssh_errors.lost(target, str(error) or "end of file") from None
 
     def gone() -> None:
         transport.close()

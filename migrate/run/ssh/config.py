@@ -11,16 +11,21 @@ import shutil
 import subprocess
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from migrate.errors import NodeTimeout, UsageError
+from migrate.formats.number import whole
 from migrate.run.inventory.read import InventoryHost
-from migrate.run.ports import Backend, HostKeyChecking, HostTarget, Secret, Timeouts
+from migrate.run.ports import COMMAND_TIMEOUT, Backend, HostKeyChecking, HostTarget, Secret, Timeouts
 
 _DEFAULT_KEYS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_xmss", "id_dsa")
 _CHECKING = {"accept-new": HostKeyChecking.ACCEPT_NEW, "false": HostKeyChecking.OFF, "off": HostKeyChecking.OFF, "no": HostKeyChecking.OFF}
 _SSH_SPELLING = {HostKeyChecking.STRICT: "yes", HostKeyChecking.ACCEPT_NEW: "accept-new", HostKeyChecking.OFF: "no"}
 _KNOWN_HOSTS = ("userknownhostsfile", "globalknownhostsfile")
+# What a configuration for people may ask of a session, and what a session of ours needs: its own command, its input, and to stay
+NEUTRAL = (("RemoteCommand", "none"), ("StdinNull", "no"), ("ForkAfterAuthentication", "no"))
+SESSION = (("SessionType", "default"),)  # not beside -N, which is one
 _TOKEN = re.compile(r"%(.)")
 _RESOLVE_SECONDS = 30.0
 
@@ -39,6 +44,7 @@ class SshFlags:
     become: bool | None = None
     become_password: Secret | None = None
     connect_timeout: float | None = None
+    command_timeout: float = COMMAND_TIMEOUT
 
 
 Answers = MutableMapping[tuple[str, tuple[tuple[str, str], ...]], dict[str, list[str]]]
@@ -60,7 +66,7 @@ def resolve(
     if backend is not Backend.PARAMIKO:
         return HostTarget(
             host.name, alias, user="", alias=alias, backend=backend, ssh_options=options, become=become, become_password=password,
-            config_file=flags.config_file, timeouts=Timeouts(connect=flags.connect_timeout or Timeouts().connect),
+            config_file=flags.config_file, timeouts=_timeouts(flags.connect_timeout, flags),
         )  # fmt: skip
     environ = os.environ if environ is None else environ
     answers = {} if answers is None else answers
@@ -68,6 +74,10 @@ def resolve(
         answers[alias, options] = dump(host.name, alias, options, flags.config_file)
     target = from_dump(host.name, alias, answers[alias, options], environ, options, flags)
     return replace(target, become=become, become_password=password)
+
+
+def _timeouts(connect: float | None, flags: SshFlags) -> Timeouts:
+    return Timeouts(connect=connect or Timeouts().connect, command=flags.command_timeout)
 
 
 def ssh_options(host: InventoryHost, flags: SshFlags) -> tuple[tuple[str, str], ...]:
@@ -92,6 +102,22 @@ def quoted(value: str) -> str:
 def arguments(options: Sequence[tuple[str, str]], config_file: str | None) -> list[str]:
     """Give the arguments that make an ssh binary use these options and this configuration file."""
     return [*(("-F", config_file) if config_file else ()), *(word for key, value in options for word in ("-o", f"{key}={value}"))]
+
+
+@cache
+def known(options: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Those that this machine's ssh knows, for it refuses others: RemoteCommand came with OpenSSH 7.6, the rest with 8.7."""
+    if shutil.which("ssh") is None:
+        return ()
+    return tuple(option for option in options if _knows(option))
+
+
+def _knows(option: tuple[str, str]) -> bool:
+    command = ["ssh", "-G", *arguments((option,), "none"), "--", "localhost"]
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_RESOLVE_SECONDS, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def dump(name: str, alias: str, options: Sequence[tuple[str, str]], config_file: str | None) -> dict[str, list[str]]:
@@ -133,7 +159,7 @@ def from_dump(
 ) -> HostTarget:
     """Turn `ssh -G`'s answer into a target. Pure: `environ` gives HOME and SSH_AUTH_SOCK. Raises UsageError."""
     settings = {key: values[0] for key, values in found.items()}
-    address, port, user = settings.get("hostname", alias), int(settings.get("port", "22")), settings.get("user", "")
+    address, port, user = settings.get("hostname", alias), whole(settings.get("port")) or 22, settings.get("user", "")
     home = environ.get("HOME", "/")
     tokens = {"h": address, "p": str(port), "r": user, "n": alias, "d": home, "u": environ.get("USER", user), "%": "%"}
     keys = tuple(_path(value, tokens, home, environ) for value in found.get("identityfile", ()) if value.lower() != "none")
@@ -146,7 +172,7 @@ def from_dump(
             expected="a ProxyCommand that passes the data itself",
             next="repeat with --ssh-backend openssh",
         )
-    timeout = flags.connect_timeout or (float(settings["connecttimeout"]) if settings.get("connecttimeout", "none").isdigit() else None)
+    timeout = flags.connect_timeout or whole(settings.get("connecttimeout", "none"))
     host_key_alias = settings.get("hostkeyalias")
     return HostTarget(
         name=name,
@@ -165,7 +191,7 @@ def from_dump(
         proxy_command=_proxy(settings, tokens, flags, checking),
         ssh_options=options,
         config_file=flags.config_file,
-        timeouts=Timeouts(connect=timeout) if timeout else Timeouts(),
+        timeouts=_timeouts(timeout, flags),
     )
 
 
@@ -178,7 +204,7 @@ def _proxy(settings: Mapping[str, str], tokens: Mapping[str, str], flags: SshFla
         return None
     # as ssh does it: the last hop forwards to the node, the others lead to the last hop; -o options do not travel to a hop
     *before, last = jumps.split(",")
-    options = [("BatchMode", "yes"), ("StrictHostKeyChecking", _SSH_SPELLING[checking]), ("ServerAliveInterval", "15")]
+    options = [("BatchMode", "yes"), ("StrictHostKeyChecking", _SSH_SPELLING[checking]), ("ServerAliveInterval", "15"), *known(NEUTRAL)]
     hop = last if last.startswith("ssh://") else f"ssh://{last}"
     via = ["-J", ",".join(before)] if before else []
     return "exec " + shlex.join(["ssh", *arguments(options, flags.config_file), *via, "-W", f"[{tokens['h']}]:{tokens['p']}", hop])

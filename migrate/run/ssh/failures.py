@@ -49,6 +49,16 @@ def no_banner(target: HostTarget) -> NodeTimeout:
     )
 
 
+def too_much(target: HostTarget, limit: int) -> NodeUnreachable:
+    """Something sends without an end before anybody is logged in."""
+    return NodeUnreachable(
+        node=target.name,
+        seen=f"{_where(target)} sent more than {limit // 1024} KiB before the login",
+        expected="a greeting, a key exchange and a login of some KiB",
+        next=f"{_ssh(target)} true; look what answers on that port",
+    )
+
+
 def no_ssh(target: HostTarget, reason: str) -> NodeUnreachable:
     """Something else than an SSH server answers."""
     return NodeUnreachable(

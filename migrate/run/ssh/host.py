@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NoReturn, Self
 
 from migrate.errors import NodeTimeout, NodeUnreachable, NodeUnreadable, NoSudo, TransferFailed
-from migrate.run.ports import COMMAND_TIMEOUT, OUTPUT_LIMIT, Clock, CommandResult, HostTarget
+from migrate.run.ports import OUTPUT_LIMIT, Clock, CommandResult, HostTarget
 from migrate.run.ssh import rootshell
 from migrate.run.ssh.exchange import ExchangeEnd, SshAnswer, SshStream, converse
 from migrate.run.ssh.text import readable
@@ -39,15 +39,15 @@ class RootHost:
         """End the connection."""
         self._end()
 
-    def run(self, script: bytes, *, timeout: float = COMMAND_TIMEOUT, limit: int = OUTPUT_LIMIT) -> CommandResult:
+    def run(self, script: bytes, *, timeout: float | None = None, limit: int = OUTPUT_LIMIT) -> CommandResult:
         """Run a script as root; see ports.Host."""
-        return self._call(lambda markers: rootshell.run_body(script, markers), timeout, limit)
+        return self._call(lambda markers: rootshell.run_body(script, markers), timeout or self._target.timeouts.command, limit)
 
     def put(self, data: bytes, path: str, mode: int, owner: str) -> None:
         """Lay a file onto the node; see ports.Host."""
         _check_path(path)
         sha256 = hashlib.sha256(data).hexdigest()
-        seconds = COMMAND_TIMEOUT + len(data) / SLOWEST
+        seconds = self._target.timeouts.command + len(data) / SLOWEST
         done = self._call(lambda markers: rootshell.put_body(data, sha256, path, mode, owner, markers), seconds, OUTPUT_LIMIT)
         if done.rc != 0:
             raise TransferFailed(
@@ -61,7 +61,7 @@ class RootHost:
         """Read a file; see ports.Host."""
         _check_path(path)
         for _ in range(2):
-            done = self._call(lambda markers: rootshell.get_body(path, markers), COMMAND_TIMEOUT, limit + _DIGEST_LINE)
+            done = self._call(lambda markers: rootshell.get_body(path, markers), self._target.timeouts.command, limit + _DIGEST_LINE)
             digest, _, data = done.stdout.partition(b"\n")
             if done.rc != 0:
                 raise NodeUnreadable(
@@ -95,7 +95,7 @@ class RootHost:
                     node=name,
                     seen=f"the script did not end within {timeout:g} s (command timeout); it may still run there" + _quote(said),
                     expected=f"an end within {timeout:g} s",
-                    next="look on the node what hangs: ps -ef --forest",
+                    next="look on the node what hangs: ps -ef --forest; a node that is only slow: repeat with a longer --command-timeout",
                 )
             case ExchangeEnd.TOO_LONG:
                 raise NodeUnreadable(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from migrate.errors import AuthenticationRefused, HostKeyRefused, MigrateError, NodeTimeout, NodeUnreachable
 from migrate.run.ports import Clock, HostTarget
-from migrate.run.ssh.config import arguments
+from migrate.run.ssh.config import NEUTRAL, SESSION, arguments, known
 from migrate.run.ssh.doors import Doors, Dropped, looks_dropped
 from migrate.run.ssh.host import RootHost
 from migrate.run.ssh.subprocess_stream import ProcessStream
@@ -51,7 +51,8 @@ def open_openssh(target: HostTarget, doors: Doors, clock: Clock) -> RootHost:
             )
         folder.cleanup()
 
-    return RootHost(target, lambda line: ProcessStream([*base, "-T", "--", target.alias, line]), end, clock)
+    session = [*base, *arguments(known(SESSION), None), "-T", "--", target.alias]
+    return RootHost(target, lambda line: ProcessStream([*session, line]), end, clock)
 
 
 def _base(target: HostTarget, folder: str) -> list[str]:
@@ -67,6 +68,7 @@ def _base(target: HostTarget, folder: str) -> list[str]:
         ("LogLevel", "ERROR"),
         ("ForwardAgent", "no"),
         ("ForwardX11", "no"),
+        *known(NEUTRAL),
     )
     return ["ssh", *arguments((*ours, *target.ssh_options), target.config_file)]
 

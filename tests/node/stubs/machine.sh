@@ -24,18 +24,38 @@ put() {
   printf 'type=%s\nuid=%s\ngrace=%s\nname=%s\nrunning=%s\npolicy=%s\n' "$type" "$uid" "$grace" "$name" "$running" "$policy" >"$1"
 }
 
-# --- pods: state/RUNTIME/ID holds type, uid, grace, name, running, policy
-new_id() { tick; printf 'id%s%054d' "$1" "$n"; }
+# deaf: the container that was just read ignores SIGTERM: state/deaf names its pod, or itself, one a line.
+deaf() { grep -qxF "${uid:-$name}" "$state/deaf" 2>/dev/null && [ "$type" != podsandbox ]; }
+# ends SECONDS FILE: a container is told to end, and killed after so long.
+ends() {
+  know "$2"
+  [ "$running" = no ] || ! deaf || /bin/sleep "$1"
+  put "$2" running no
+}
+
+# --- pods: state/RUNTIME/ID holds type, uid, grace, name, running, policy; state/pods has UID GRACE [NAME] for each that the kubelet runs
+# space: whose namespace a container has that is known, as $space
+space() { case $name in kube-apiserver | kube-controller-manager | kube-scheduler | etcd) space=kube-system ;; *) space=shop ;; esac; }
+# told HOW: the container that is known is stopped, by a signal that it may ignore (state/stubborn), or for good
+told() {
+  echo "$1 $name" >>"$state/told"
+  [ "$1" = TERM ] && grep -qx "$name" "$state/stubborn" 2>/dev/null || return 0
+  return 1
+}
+new_id() { tick; case $1 in docker) printf 'd0%062d' "$n" ;; *) printf 'c0%062d' "$n" ;; esac; }
 # chain_of ID: the end of a chain's name, as $chain.
 chain_of() { chain=CNI-${1#"${1%????????????????????}"}; }
 
-start_pod() { # RUNTIME POD GRACE
+start_container() { # RUNTIME POD GRACE [NAME]
+  container=$(new_id "$1")
+  printf 'type=container\nuid=%s\ngrace=%s\nname=%s\nrunning=yes\npolicy=no\n' "$2" "$3" "${4:-main}" >"$state/$1/$container"
+}
+start_pod() { # RUNTIME POD GRACE [NAME]
   tick
   ip=10.244.1.$n
   sandbox=$(new_id "$1")
-  container=$(new_id "$1")
   printf 'type=podsandbox\nuid=%s\ngrace=\nname=POD\nrunning=yes\npolicy=no\n' "$2" >"$state/$1/$sandbox"
-  printf 'type=container\nuid=%s\ngrace=%s\nname=main\nrunning=yes\npolicy=no\n' "$2" "$3" >"$state/$1/$container"
+  start_container "$@"
   printf '%s\r\neth0' "$sandbox" >"$D2C_ROOT/var/lib/cni/networks/lab/$ip"
   echo '{}' >"$D2C_ROOT/var/lib/cni/cache/results/lab-$sandbox-eth0"
   chain_of "$sandbox"
@@ -74,13 +94,17 @@ kubelet_started() {
   [ $runtime = docker ] || cri_up $unit || return 0
   is_active $unit || return 0
   if [ $runtime = docker ]; then tear_down; fi
-  while read -r pod seconds; do
+  while read -r pod seconds called; do
+    made=start_pod
     for one in "$state/$runtime"/*; do
       [ -e "$one" ] || continue
       know "$one"
-      [ "$uid:$type:$running" != "$pod:container:yes" ] || continue 2
+      case $uid:$type:$running in
+        "$pod":container:yes) continue 2 ;;
+        "$pod":podsandbox:yes) made=start_container ;; # a sandbox that is ready is used again
+      esac
     done
-    start_pod $runtime "$pod" "$seconds"
+    $made $runtime "$pod" "$seconds" "$called"
   done <"$state/pods"
 }
 
@@ -242,31 +266,48 @@ docker_list() { # those that match: FORMAT ALL FILTER
     know "$one"
     [ "$running" = yes ] || [ "$2" = all ] || continue
     case $3 in
+      *type=*) ;;
       *pod.uid) [ -n "$uid" ] || continue ;;
+    esac
+    case $3 in
       *type=container) [ "$type" = container ] || continue ;;
+      *type=podsandbox) [ "$type" = podsandbox ] || continue ;;
     esac
     case $1 in
       '') echo "${one##*/}" ;;
-      *'.Status'*) if [ "$running" = yes ]; then status='Up 2 hours'; else status='Exited (0) now'; fi
-        echo "${one##*/}|$type|$grace|$name|$status" ;;
-      *'.Names'*) echo "${one##*/} $uid $name" ;;
-      *) echo "$uid" ;;
+      *.terminationGracePeriod*)
+        space
+        printf '%s %s %s %s\n' "${one##*/}" "$(label grace "$grace" | json)" "$(label space "$space" | json)" "$(label name "$name" | json)"
+        ;;
+      *) label uid "$uid" | json && echo ;;
     esac
   done
 }
+
+# label NAME VALUE: of the container $one; state/label-NAME/ID holds another value byte for byte, as an annotation or an image may set it.
+label() { cat "$state/label-$1/${one##*/}" 2>/dev/null || printf %s "$2"; }
+
+# json: standard input as a string of JSON.
+json() { printf '"%s"' "$(sed 's/[\\"]/\\&/g' | tr '\n' '\001' | sed 's/\x01/\\n/g')"; }
 
 docker() {
   awake
   verb=$1
   shift
   case $verb in
-    info) cat "$state/driver" ;;
+    info)
+      case $2 in
+        *DriverStatus*) if [ -e "$state/keeps-digests" ]; then echo '[["driver-type","io.containerd.snapshotter.v1"]]'; else echo '[["Backing Filesystem","extfs"]]'; fi ;;
+        *OSType*) echo linux/x86_64 ;;
+        *) cat "$state/driver" ;;
+      esac
+      ;;
     ps)
       all='' filter='' format=''
       while [ $# -gt 0 ]; do
         case $1 in
           -a) all=all ;;
-          --filter) filter=$2 && shift ;;
+          --filter) filter="$filter $2" && shift ;;
           --format) format=$2 && shift ;;
         esac
         shift
@@ -274,13 +315,25 @@ docker() {
       docker_list "$format" "$all" "$filter"
       ;;
     stop) # -t N ID...
+      seconds=$2
       shift 2
-      for id in "$@"; do put "$state/docker/$id" running no; done
+      for id in "$@"; do
+        know "$state/docker/$id" && told stop
+        ends "$seconds" "$state/docker/$id" &
+      done
+      wait
       ;;
+    kill) # -s TERM ID
+      know "$state/docker/$3"
+      if told TERM && ! deaf; then put "$state/docker/$3" running no; fi
+      ;;
+    wait) for id in "$@"; do while know "$state/docker/$id" && [ "$running" = yes ]; do /bin/sleep 0.05; done; done ;;
     start) [ -e "$state/docker/$1" ] || die "No such container: $1"; put "$state/docker/$1" running yes ;;
     inspect)
       case $* in
         *image*) eval "reference=\${$#}"; flatten "$reference"; cat "$state/images/docker-$flat" 2>/dev/null || die "No such image" ;;
+        *.StopSignal*) ;;
+        *.Name*) know "$state/docker/$3"; echo "/$name" ;;
         *) eval "id=\${$#}"; [ -e "$state/docker/$id" ] || die "No such object"; know "$state/docker/$id"; if [ "$running" = yes ]; then echo true; else echo false; fi ;;
       esac
       ;;
@@ -314,7 +367,14 @@ ctr() {
       for one in "$state/k8s"/*; do
         [ -e "$one" ] || continue
         know "$one"
-        case $2:$type in *==container:container | *==sandbox:podsandbox | *'kind"':*) echo "${one##*/}" ;; esac
+        space
+        case $2:$type:$name:$space in
+          *'container.name"=='*)
+            part=${2#*==}
+            [ "${part%%,*}:${part##*==}" != "$name:$space" ] || echo "${one##*/}"
+            ;;
+          *==container:container:* | *==sandbox:podsandbox:* | *'kind"':*) echo "${one##*/}" ;;
+        esac
       done
       ;;
     'containers info')
@@ -325,19 +385,41 @@ ctr() {
       ;;
     'containers delete') rm -f "$state/k8s/$1" ;;
     'tasks ls') for one in "$state/$place"/*; do [ -e "$one" ] && know "$one" && [ "$running" = yes ] && echo "${one##*/} 1 RUNNING"; done ;;
-    'tasks kill') put "$state/k8s/$3" running no ;;
+    'tasks kill') # -s SIGNAL ID
+      know "$state/k8s/$3"
+      if told "${2#SIG}" && ! { [ "$2" = SIGTERM ] && deaf; }; then put "$state/k8s/$3" running no; fi
+      ;;
     'tasks delete') ;;
     'images ls')
       quiet=
       [ "$1" != -q ] || { quiet=yes && shift; }
+      case $1 in
+        target.digest==*)
+          if [ "$place" = docker ]; then grep -lx "${1#target.digest==}" "$state"/moby/* | sed 's|.*/||; s|_|/|g'; exit 0; fi
+          for one in "$state"/images/name-*; do
+            flat=${one#"$state/images/name-"}
+            [ "$(sed 's/^sha256:/sha256:fe/' "$state/images/ctr-$flat" 2>/dev/null)" != "${1#target.digest==}" ] || cat "$one"
+          done
+          exit 0
+          ;;
+      esac
       flatten "${1#name==}"
       file=$state/images/ctr-$flat
       [ -e "$file" ] || exit 0
-      if [ -n "$quiet" ]; then echo "${1#name==}"; else echo "${1#name==} application/x $(sed 's/^sha256:/sha256:fe/' "$file") 1 linux/amd64 -"; fi
+      if [ -n "$quiet" ]; then echo "${1#name==}"; else echo "${1#name==} application/x $(sed 's/^sha256:/sha256:fe/' "$file") 1 linux/amd64 $(cat "$state/images/labels-$flat" 2>/dev/null || echo -)"; fi
       ;;
     'images check') flatten "${2#name==}"; [ ! -e "$state/images/ctr-$flat" ] || echo "${2#name==}" ;;
     'images rm') flatten "$2"; rm -f "$state/images/ctr-$flat" ;;
+    'images export') printf '%s\n' "$4" && sed 's/^sha256:fe/sha256:/' "$state/moby/$(echo "$4" | tr / _)" ;; # --platform P - NAME
+    'images tag')
+      flatten "$1"
+      tagged=$state/images/ctr-$flat
+      flatten "$2"
+      cp "$tagged" "$state/images/ctr-$flat"
+      echo "$2" >"$state/images/name-$flat"
+      ;;
     'images import')
+      [ "$1" != --platform ] || shift 2
       read -r reference
       read -r id
       flatten "$(canonical "$reference")"
@@ -346,6 +428,19 @@ ctr() {
         die "ctr: failed to ingest blob: write: no space left on device"
       fi
       echo "$id" >"$state/images/ctr-$flat"
+      canonical "$reference" >"$state/images/name-$flat"
+      ;;
+    'images pull') # --hosts-dir FOLDER NAME@DIGEST
+      [ ! -e "$state/registry-away" ] || die "ctr: failed to resolve reference \"$3\": dial tcp: connection refused"
+      ls "$2" >"$state/pulled-with"
+      flatten "$3"
+      echo "${3##*@}" | sed 's/^sha256:fe/sha256:/' >"$state/images/ctr-$flat"
+      echo "$3" >"$state/images/name-$flat"
+      ;;
+    'images label')
+      flatten "$1"
+      [ -e "$state/images/ctr-$flat" ] || die "ctr: image \"$1\": not found"
+      case $2 in *=) rm -f "$state/images/labels-$flat" ;; *) echo "io.cri-containerd.image=managed,$2" >"$state/images/labels-$flat" ;; esac
       ;;
     'content get') printf '{\n "config": {\n "digest": "%s" } }\n' "$(echo "$1" | sed 's/^sha256:fe/sha256:/')" ;;
     *) die "ctr $what is not simulated" ;;
@@ -375,20 +470,36 @@ crictl() { # --timeout N -r ADDRESS WORD...
       for one in "$state/k8s"/*; do
         [ -e "$one" ] || continue
         know "$one"
-        case $verb:$type:$running:$policy in
-          *:disowned) ;; # its making lost its caller: it is not listed, nor known to stopp and rmp, until runp asks for it again
-          ps:container:yes:* | pods:podsandbox:*) echo "${one##*/}" ;;
+        space
+        case $*:$verb:$type:$running:$policy in
+          *--label*container:yes:*) [ "$3:$5" != "io.kubernetes.container.name=$name:io.kubernetes.pod.namespace=$space" ] || echo "${one##*/}" ;;
+          *--label* | *:disowned) ;; # its making lost its caller: it is not listed, nor known to stopp and rmp, until runp asks for it again
+          *:ps:container:yes:* | *:pods:podsandbox:*) echo "${one##*/}" ;;
         esac
       done
       ;;
-    inspect) eval "id=\${$#}"; [ -e "$state/k8s/$id" ] || die "container not found"; know "$state/k8s/$id"; echo "$grace" ;;
-    stop) put "$state/k8s/$3" running no ;;
+    inspect)
+      eval "id=\${$#}"
+      [ -e "$state/k8s/$id" ] || die "container not found"
+      know "$state/k8s/$id"
+      case $* in
+        *info.pid*) cat "$state/process" ;; # of etcd: another program than these stubs
+        *status.state*)
+          ! { [ "$name" = etcd ] && [ ! -d "/proc/$(cat "$state/process")" ]; } || { told TERM && put "$state/k8s/$id" running no; }
+          if [ "$running" = yes ]; then echo CONTAINER_RUNNING; else echo CONTAINER_EXITED; fi
+          ;;
+        *) echo "$grace" ;;
+      esac
+      ;;
+    stop) know "$state/k8s/$3" && told stop && ends "$2" "$state/k8s/$3" ;; # -t N ID
     stopp | rmp)
       eval "id=\${$#}"
       [ -e "$state/k8s/$id" ] || die "sandbox not found"
       know "$state/k8s/$id"
       [ "$policy" != disowned ] || die "specified sandbox not created: $id"
-      # other pods are removed at the same time
+      # other sandboxes are removed at the same time, after a boot also older ones of the same pod: what one job has removed must not be written again by another
+      exec 8>"$state/cri.lock"
+      flock 8
       grep -lx "uid=$uid" "$state/k8s"/* 2>/dev/null | while read -r one; do
         if [ "$verb" = stopp ]; then put "$one" running no; else rm -f "$one"; fi
       done

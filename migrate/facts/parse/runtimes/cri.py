@@ -12,6 +12,7 @@ from migrate.facts.parse.runtimes.scene import Process, Scene, Shim
 from migrate.facts.runtime_table import CONTAINERD, CRI_DOCKERD, CRIO, DOCKER, DOCKERS_CONTAINERD, DOCKERSHIM, RUNTIMES
 from migrate.facts.runtimes import KubernetesUse, Link, Role, Running, Runtime
 from migrate.facts.values import Unreadable
+from migrate.formats.nested import table
 
 OWNERS = {"k8s.io": "Kubernetes", "moby": DOCKER.name}  # of containerd's namespaces
 # programs and shims that are called otherwise than the runtime; the first shims (up to containerd 1.2) name none
@@ -88,9 +89,7 @@ def _containerd(seen: Scene, name: str, process: Process | None, known: Containe
 
 def _address(process: Process | None, known: Containerd | None) -> str:
     named = process.value("--address", "-a") if process else None
-    loaded = known.loaded if known and isinstance(known.loaded, Mapping) else {}
-    grpc = loaded.get("grpc")
-    configured = clean(str(grpc.get("address") or "")) if isinstance(grpc, Mapping) else ""
+    configured = clean(known.socket) if known else ""
     if process and _owner(process) == "Docker's":
         configured = DOCKERS_CONTAINERD.sockets[0]
     return (named or configured or CONTAINERD.sockets[0]).replace("/var/run/", "/run/", 1)
@@ -104,19 +103,13 @@ def owner_of(shim: Shim) -> str:
 def _handlers(loaded: Mapping[str, Any]) -> Iterator[Link]:
     """The OCI runtimes of containerd's CRI section (1.x and 2.x), the program of each where it is named."""
     for plugin in ("io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri"):
-        section = _at(loaded, "plugins", plugin, "containerd")
-        for handler, entry in _at(section, "runtimes").items():
-            options = _at(entry, "options") if isinstance(entry, Mapping) else {}
+        section = table(loaded, "plugins", plugin, "containerd")
+        for handler, entry in table(section, "runtimes").items():
+            options = table(entry, "options") if isinstance(entry, Mapping) else {}
             kind = str(entry.get("runtime_type") or "") if isinstance(entry, Mapping) else ""
             program = str(options.get("BinaryName") or "")
             told = f"handler {handler}: {kind}" + (f" with {program}" if program else "")
             yield Link(oci_name(program or kind), clean(told), handler == (section.get("default_runtime_name") or "runc"))
-
-
-def _at(value: Any, *keys: str) -> Mapping[str, Any]:
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
 
 
 def oci_name(program: str) -> str:
@@ -159,9 +152,9 @@ def _kind(monitor: Process) -> str:
 
 def _crio_handlers(loaded: Mapping[str, Any]) -> Iterator[Link]:
     """The OCI runtimes of `crio config`. One default is commented out there: runc, from 1.31 on crun."""
-    runtime = _at(loaded, "crio", "runtime")
-    handlers = _at(runtime, "runtimes")
+    runtime = table(loaded, "crio", "runtime")
+    handlers = table(runtime, "runtimes")
     default = runtime.get("default_runtime") or next(iter(handlers), None)
     for name, entry in handlers.items():
-        path = str(_at(entry).get("runtime_path") or name)
+        path = str(table(entry).get("runtime_path") or name)
         yield Link(oci_name(path), clean(f"runtime {name}: {path}"), name == default)

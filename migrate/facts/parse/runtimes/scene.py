@@ -14,7 +14,7 @@ from migrate.facts.values import Unreadable
 
 WORDS = 400  # of a command line that are looked at
 LINES = 20_000  # of one answer that are looked at
-_VERSION = re.compile(r"v?\d+\.\d+[\w.+~:-]{0,60}")
+_VERSION = re.compile(r"v?(?<!\d)\d+\.\d+[\w.+~:-]{0,60}")
 _DOMAIN = re.compile(r"(/run/libvirt/(?:qemu|lxc)/[^/]{1,250}\.xml):<domstatus state='(\w{1,20})'")
 _CLASS = re.compile(r"/run/systemd/machines/([^/:]{1,250}):(CLASS|SERVICE)=([\w-]{1,60})")
 _STORED = re.compile(r'(?:(/[^:]{1,250}):)?"id":"([0-9a-f]{64})","names":\["([^"]{1,250})"')

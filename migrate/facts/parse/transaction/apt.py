@@ -8,8 +8,10 @@ from migrate.facts.parse.transaction.answer import Simulation, complaint, merged
 from migrate.facts.transaction import Change
 
 _ACTION = re.compile(r"(Inst|Conf|Remv|Purg) (\S+)(?: \[([^]\s]+)\])?(?: \((\S+) )?")
+_COUNT = "([0-9]{1,9})"
 _SUM = re.compile(
-    r"(\d+) upgraded, (\d+) newly installed, (?:(\d+) reinstalled, )?(?:(\d+) downgraded, )?(\d+) to remove and \d+ not upgraded\."
+    rf"{_COUNT} upgraded, {_COUNT} newly installed, (?:{_COUNT} reinstalled, )?(?:{_COUNT} downgraded, )?{_COUNT} to remove"
+    r" and [0-9]{1,9} not upgraded\."
 )
 _HELD = re.compile(r"^The following held packages will be changed:\n((?:  .*\n)+)", re.M)
 _ERROR = re.compile(r"The following packages have unmet dependencies:|E: ")

@@ -33,10 +33,13 @@ _SECTIONS: Mapping[str, str] = {
     "Removing for dependencies": "Remove",
 }
 _TABLE_END = "Transaction Summary"
-_SUM = re.compile(r"(Install|Upgrade|Reinstall|Downgrade|Remove) +(?:(\d+) +Packages?)? *(?:\( *\+? *(\d+) Dependent packages?\))?")
+_COUNT = "([0-9]{1,9})"
+_SUM = re.compile(
+    rf"(Install|Upgrade|Reinstall|Downgrade|Remove) ++(?:{_COUNT} +Packages?)? *+(?:\( *+\+? *+{_COUNT} Dependent packages?\))?"
+)
 _REPLACING = re.compile(r"     replacing  (\S+)\.(\S+) (\S+)")
-_MISSING = re.compile(r"No match for argument: |No package .+ available|All matches were filtered out")
-_ERROR = re.compile(rf"{_MISSING.pattern}|[Ee]rror:|\S+ already locked by|Another app is currently holding")
+_MISSING = re.compile(r"No match for argument: |No package \S{1,200} available|All matches were filtered out")
+_ERROR = re.compile(rf"{_MISSING.pattern}|[Ee]rror:|\S{{1,200}} already locked by|Another app is currently holding")
 _ADVICE = ("(try to add ", " You could try ")
 _FOREIGN = re.compile(r"i[3-6]86")
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 
 from migrate.facts.parse.transaction.answer import Simulation, merged
 from migrate.facts.transaction import Change
 
 _SUMMARY = re.compile(r"<install-summary\b([^<>]*)>(.*)</install-summary>", re.S)
-_SECTION = re.compile(r"<(to-[a-z-]+)>(.*?)</\1>", re.S)
+_SECTION = re.compile(r"<(to-[a-z-]{1,40})>")
 _SOLVABLE = re.compile(r"<solvable\b([^<>]*)>")
-_ATTRIBUTE = re.compile(r"""([a-z-]+)=(?:"([^"]*)"|'([^']*)')""")
+_ATTRIBUTE = re.compile(r"""(?<![a-z-])([a-z-]+)=(?:"([^"]*)"|'([^']*)')""")
 _ERROR = re.compile(r"""<message type="error">([^<]*)</message>|<description>(Problem: [^<]*)</description>""")
 # the way out that it would take by itself says what stands in the way (a lock, another package); the others are about doing without
 _OTHER_WAYS = re.compile(r"^ *Solution 2:.*", re.S | re.M)
@@ -40,7 +41,7 @@ def read_zypper(text: str, rc: int) -> Simulation | str:
 
 def _changes(attributes: str, summary: str) -> Simulation | str:
     changes: list[Change] = []
-    for kind, listed in _SECTION.findall(summary):
+    for kind, listed in _sections(summary):
         for solvable in map(_attributes, _SOLVABLE.findall(listed)):
             if solvable.get("type") != "package":
                 continue
@@ -55,6 +56,13 @@ def _changes(attributes: str, summary: str) -> Simulation | str:
     if total != str(len(changes)):
         return f"its lists have {len(changes)} packages, its sum is another: {total}"
     return Simulation(merged(changes))
+
+
+def _sections(summary: str) -> Iterator[tuple[str, str]]:
+    at = 0
+    while (opened := _SECTION.search(summary, at)) and (end := summary.find(f"</{opened[1]}>", opened.end())) >= 0:
+        yield opened[1], summary[opened.end() : end]
+        at = end
 
 
 def _attributes(text: str) -> dict[str, str]:

@@ -1,0 +1,26 @@
+"""What a person is asked before a plan is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from migrate.formats.listing import few
+from migrate.report.chosen import chosen
+from migrate.run.owned import Job
+
+
+def question(jobs: Sequence[Job], target: str) -> str:
+    """What is asked before anything is done, with what was chosen when the plan was made."""
+    return "\n".join([*chosen(job.node for job in jobs), _asked(jobs, target)])
+
+
+def _asked(jobs: Sequence[Job], target: str) -> str:
+    moved, readied = ([job for job in jobs if job.node.moves is moves] for moves in (True, False))
+    if not readied:
+        return f"Move {_names(moved)} to {target}?"
+    install = f"nstall on {_names(readied)} what a move to {target} needs"
+    return f"Move {_names(moved)} to {target}, and i{install}?" if moved else f"I{install}?"
+
+
+def _names(jobs: Sequence[Job]) -> str:
+    return few(job.node.host for job in jobs)

@@ -1,0 +1,120 @@
+"""The steps through the API: one closed list, for a plan and for a rollback that has the mark on the Node alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migrate.facts.cluster import CRI_SOCKET
+from migrate.limits import DEFAULT, Limits
+from migrate.plan.steps import (
+    Annotate,
+    ApiStep,
+    Complete,
+    Cordon,
+    Direction,
+    Disarm,
+    Drain,
+    DrainPolicy,
+    RecordWorkloads,
+    SmokeTest,
+    Uncordon,
+    VerifyNode,
+    VerifyWorkloads,
+    WaitVolumesDetached,
+)
+from migrate.sources import Source
+from migrate.targets import Target
+
+SMOKE_SECONDS = 60  # for a smoke pod to run and to answer
+DETACH_SECONDS = 360  # after 6 minutes the attach-detach controller forces a detach (maxWaitForUnmountDuration)
+DRAINED_AGAIN = "the rollback begins with an empty node"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What the steps through the API depend on: from where to where, and how the node was found.
+
+    `found` tells whether it was cordoned, `cri_socket` is kubeadm's annotation (None: there was none), `image` that of the smoke pod,
+    which need not run where the finding that says so was accepted (`smokeless`).
+    """
+
+    source: Source
+    target: Target
+    found: bool
+    cri_socket: str | None
+    policy: DrainPolicy
+    image: str
+    limits: Limits = DEFAULT
+    smokeless: bool = False
+
+    @property
+    def drain(self) -> tuple[ApiStep, ...]:
+        """Those of the segment `drain`."""
+        source, limits = self.source, self.limits
+        tested = SmokeTest(
+            prefix=source.prefix,
+            image=self.image,
+            timeout=SMOKE_SECONDS,
+            required=not self.smokeless,
+            why="the control: what it does not do on this node now is not demanded after the move, or after a rollback",
+        )
+        return (
+            RecordWorkloads(why="what is compared with afterwards"),
+            VerifyWorkloads(
+                title=source.engine,
+                prefix=source.prefix,
+                timeout=limits.verify_workloads,
+                on="rollback",
+                why="the evicted pods' owners have their ready counts back",
+            ),
+            *([tested] if self.image else []),
+            Cordon(found=self.found, why="it was found cordoned and stays so" if self.found else "no new pods while it changes"),
+            Drain(policy=self.policy, why="its pods run elsewhere meanwhile; PodDisruptionBudgets are kept"),
+            WaitVolumesDetached(timeout=DETACH_SECONDS, why="the kubelet detaches volumes; once it is stopped nobody does"),
+        )
+
+    @property
+    def switch(self) -> tuple[ApiStep, ...]:
+        """Those of the segment `switch`, all of them for the rollback."""
+        prefix = self.source.prefix
+        return (
+            VerifyNode(
+                title=self.source.engine,
+                prefix=prefix,
+                image=self.image,
+                timeout=self.limits.verify_node,
+                on="rollback",
+                why=f"Ready with {prefix}, DaemonSet and static pods with new container IDs, a smoke pod; before pods come",
+            ),
+            *self._annotated(self.cri_socket, "rollback"),
+        )
+
+    @property
+    def rejoin(self) -> tuple[ApiStep, ...]:
+        """Those of the segment `rejoin`."""
+        target, limits = self.target, self.limits
+        return (
+            VerifyNode(
+                title=target.title,
+                prefix=target.prefix,
+                image=self.image,
+                timeout=limits.verify_node,
+                why=f"Ready with {target.prefix}, DaemonSet and static pods with new container IDs, a smoke pod",
+            ),
+            Disarm(why="the node is verified"),
+            *self._annotated(target.endpoint, "apply"),
+            WaitVolumesDetached(timeout=DETACH_SECONDS, on="rollback", why=DRAINED_AGAIN),
+            Drain(policy=self.policy, on="rollback", why=DRAINED_AGAIN),
+            Uncordon(found=self.found, why="it was found cordoned and stays so" if self.found else "pods may come"),
+            RecordWorkloads(on="rollback", why="what is compared with after the rollback"),
+            VerifyWorkloads(
+                title=target.title,
+                prefix=target.prefix,
+                timeout=limits.verify_workloads,
+                why="the evicted pods' owners have their ready counts back",
+            ),
+            Complete(why="the next command finds the run finished"),
+        )
+
+    def _annotated(self, value: str | None, on: Direction) -> tuple[ApiStep, ...]:
+        return (Annotate(key=CRI_SOCKET, value=value, on=on, why="kubeadm upgrade and reset read it"),) if self.cri_socket else ()

@@ -1,0 +1,83 @@
+"""D2C180 to D2C182: static pods that lean on Docker's files, and whether the other control planes serve meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrate.facts.pod import Pod
+from migrate.rules import NodeView, Seen, Severity, node_rule
+from migrate.rules.pods import canonical_path, within
+from migrate.rules.workloads import SOCKETS
+
+APISERVER = "kube-apiserver"
+
+
+def _static(view: NodeView) -> Iterator[Pod]:
+    return (pod for pod in view.pods if pod.mirror)
+
+
+def _host_paths(pod: Pod) -> Iterator[str]:
+    return (canonical_path(volume.host_path.path) for volume in pod.spec.volumes or () if volume.host_path)
+
+
+@node_rule("D2C180", "static-pod-holds-docker-socket", Severity.BLOCKER)
+def static_pod_holds_docker_socket(view: NodeView) -> Iterator[Seen]:
+    """A static pod mounts a socket of Docker.
+
+    Why: it is not drained, and the kubelet starts it again on the new runtime, where the socket is not there. Without a type the kubelet
+    makes a directory in its place, and Docker cannot come back over it.
+
+    Remedy: Remove the volume from the pod's manifest, or the manifest:
+
+        grep -l docker.sock /etc/kubernetes/manifests/*     # on the node
+
+    Sources: kubernetes.io, Create static Pods; kubernetes.io, Volumes (hostPath).
+    """
+    for pod in _static(view):
+        for path in _host_paths(pod):
+            if path in SOCKETS:
+                yield Seen(f"Pod {pod.key}", f"it mounts {path}")
+
+
+@node_rule("D2C181", "etcd-data-below-docker", Severity.BLOCKER)
+def etcd_data_below_docker(view: NodeView) -> Iterator[Seen]:
+    """The data of etcd lies below Docker's data root.
+
+    Why: whoever removes Docker after the migration removes that folder, and with it a member's data.
+
+    Remedy: Move etcd's data to a folder of its own first, one member after the other:
+
+        kubectl -n kube-system get pods -l component=etcd -o jsonpath='{.items[*].spec.volumes[*].hostPath.path}'
+
+    Sources: kubernetes.io, Options for HA topology (stacked etcd); docs.docker.com, data-root.
+    """
+    root = canonical_path(view.docker.data_root if view.docker else "/var/lib/docker")
+    for pod in _static(view):
+        if any(container.name == "etcd" for container in pod.spec.containers):
+            for path in _host_paths(pod):
+                if within(path, root):
+                    yield Seen(f"Pod {pod.key}", f"its volume {path} lies below {root}")
+
+
+@node_rule("D2C182", "other-control-plane-not-ready", Severity.BLOCKER)
+def other_control_plane_not_ready(view: NodeView) -> Iterator[Seen]:
+    """Another control plane is not ready to serve while this one moves.
+
+    Why: this node's API server stops. Requests go to the others, and each of them has to be well.
+
+    Remedy: Repair it first:
+
+        kubectl get nodes -l node-role.kubernetes.io/control-plane
+        kubectl -n kube-system get pods -l tier=control-plane -o wide
+
+    Sources: kubernetes.io, Upgrading kubeadm clusters (one control-plane node at a time).
+    """
+    if view.cluster is None or view.node is None or not view.node.control_plane:
+        return
+    for node in view.cluster.nodes:
+        if node.control_plane and node.name != view.name:
+            if node.ready != "True":
+                yield Seen(f"Node {node.name}", f"Ready is {node.ready}")
+            for pod in view.cluster.pods_on(node.name):
+                if pod.mirror and not pod.ready and any(container.name == APISERVER for container in pod.spec.containers):
+                    yield Seen(f"Pod {pod.key}", "it is not ready")
