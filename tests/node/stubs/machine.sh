@@ -179,6 +179,17 @@ unit_stop() {
   return 0
 }
 
+# show_property PROPERTY UNIT: one line of `systemctl show`; nothing for what is not simulated.
+show_property() {
+  case $1 in
+    MainPID) printf 'MainPID=' && if is_active "$2"; then cat "$state/start-$2"; else echo 0; fi ;;
+    Listen) echo 'Listen=/run/docker.sock (Stream)' ;;
+    FragmentPath) printf 'FragmentPath=' && for one in /etc /lib; do [ ! -e "$D2C_ROOT$one/systemd/system/$2" ] || { echo "$one/systemd/system/$2" && break; }; done ;;
+    ExecMainStartTimestampMonotonic) printf '%s=' "$1" && cat "$state/start-$2" ;;
+    NRestarts) echo NRestarts=0 ;;
+  esac
+}
+
 systemctl() {
   verb=$1
   shift
@@ -212,12 +223,11 @@ systemctl() {
       for unit in "$D2C_ROOT/etc/systemd/system"/docker2cri-*; do [ ! -e "$unit" ] || true >"$state/conditions/${unit##*/}.loaded"; done
       ;;
     show)
-      case $2 in
-        MainPID) printf 'MainPID=' && if is_active "$3"; then cat "$state/start-$3"; else echo 0; fi ;;
-        Listen) echo 'Listen=/run/docker.sock (Stream)' ;;
-        FragmentPath) printf 'FragmentPath=' && for one in /etc /lib; do [ ! -e "$D2C_ROOT$one/systemd/system/$3" ] || { echo "$one/systemd/system/$3" && break; }; done ;;
-        ExecMainStartTimestampMonotonic) printf '%s=' "$2" && cat "$state/start-$3" ;;
-      esac
+      for unit in "$@"; do :; done
+      while [ "$1" = -p ]; do
+        show_property "$2" "$unit"
+        shift 2
+      done
       ;;
     *) die "systemctl $verb is not simulated" ;;
   esac
