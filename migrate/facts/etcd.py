@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EtcdStatus:
-    """What a member says of itself. `leader` is the ID of the member that it follows, 0 for none; sizes are in bytes."""
+    """What a member says of itself. `leader` is the ID of the member that it follows, 0 for none; sizes are in bytes, `revision` is the
+    newest of its keys.
+    """
 
     version: str
     leader: int
@@ -17,11 +19,14 @@ class EtcdStatus:
     size: int
     in_use: int
     errors: tuple[str, ...]
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class EtcdMember:
-    """One member; `name` is empty for one that never started, `status` None for one that does not answer."""
+    """One member; `name` is empty for one that never started, `status` None for one that does not answer; `peers` are the URLs by which
+    members reach it.
+    """
 
     id: int
     name: str
@@ -29,6 +34,7 @@ class EtcdMember:
     learner: bool
     status: EtcdStatus | None
     healthy: bool
+    peers: tuple[str, ...] = ()
 
     @property
     def called(self) -> str:
@@ -62,3 +68,17 @@ class Etcd:
     def member(self, id: int) -> EtcdMember | None:
         """The member of this ID, or None."""
         return next((member for member in self.members if member.id == id), None)
+
+    @property
+    def leaders(self) -> frozenset[int]:
+        """The IDs of the leaders that its members name, 0 among them where one names none."""
+        return frozenset(member.status.leader for member in self.members if member.status)
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdHash:
+    """What a member's keys hash to up to a revision, and the revision up to which it is compacted; `member` is its ID."""
+
+    member: int
+    hash: int
+    compacted: int

@@ -12,6 +12,7 @@ PARTS = (
     "install.sh",
     "verify.sh",
     "pods.sh",
+    "etcd.sh",
     "images.sh",
     "steps.sh",
     "evidence.sh",

@@ -211,6 +211,24 @@ of_part() {
   take_ids containerd "$list"
 }
 
+# target_part PART: as `of_part`, of those that run.
+target_part() {
+  ids=' '
+  active containerd.service || return 0
+  of_part "$cri_socket" "$1" || return 1
+  running_ids=' '
+  for id in $ids; do target_over "$id" || running_ids="$running_ids$id "; done
+  ids=$running_ids
+}
+
+# target_exec SECONDS ID WORD...: a program in a container.
+target_exec() {
+  given=$1 id=$2
+  shift 2
+  timeout "$given" ctr -a "$root$cri_socket" -n k8s.io tasks exec --exec-id "docker2cri-$$" "$id" "$@" 9>&-
+}
+target_process() { k8s_ctr "$cri_socket" tasks ls 2>/dev/null | sed -n "s/^$1  *\([0-9]*\) .*/\1/p"; }
+
 target_asked() { k8s_ctr "$cri_socket" tasks kill -s SIGTERM "$1" >/dev/null 2>&1; }
 
 # target_over ID: containerd answers, and its task does not run.

@@ -108,10 +108,26 @@ of_part() {
   take_ids CRI-O "$list"
 }
 
+# target_part PART: as `of_part`, which lists those that run.
+target_part() {
+  ids=' '
+  ! active crio.service || of_part "$cri_socket" "$1"
+}
+
+# target_exec SECONDS ID WORD...: a program in a container.
+target_exec() (
+  cri_patience=$1
+  shift
+  over_cri "$cri_socket" exec --sync "$@"
+)
+target_process() {
+  over_cri "$cri_socket" inspect -o go-template --template '{{.info.pid}}' "$1" 2>/dev/null
+}
+
 # target_asked ID: by its process: whoever asks CRI-O to stop a container has it killed after a while, and at once when
 # the caller goes.
 target_asked() {
-  process=$(over_cri "$cri_socket" inspect -o go-template --template '{{.info.pid}}' "$1" 2>/dev/null)
+  process=$(target_process "$1")
   number "$process" && [ "$process" -gt 1 ] && kill -s TERM "$process" 2>/dev/null
 }
 

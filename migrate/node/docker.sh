@@ -38,6 +38,23 @@ list_ids() {
   take_ids Docker "$list"
 }
 
+# source_part PART: $ids, of the running containers of that part of a control plane.
+source_part() {
+  ids=' '
+  ! active "$source_service" ||
+    list_ids --filter label=$pod_uid --filter "label=io.kubernetes.container.name=$1" \
+      --filter "label=io.kubernetes.pod.namespace=$control_plane_namespace" \
+      --filter label=io.kubernetes.docker.type=container
+}
+
+# source_exec SECONDS ID WORD...: a program in a container. etcdctl 3.3 wants the API's version said.
+source_exec() {
+  given=$1
+  shift
+  timeout "$given" docker exec -e ETCDCTL_API=3 "$@" 9>&-
+}
+source_process() { docker inspect -f '{{.State.Pid}}' "$1"; }
+
 source_asked() { docker kill -s TERM "$1" >/dev/null 2>&1; }
 source_over() { [ "$(running "$1" 2>/dev/null)" = false ]; }
 

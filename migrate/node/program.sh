@@ -1,7 +1,8 @@
 # Verbs.
 
 usage="usage: sh program.sh forward prepare|switch [--on-failure stop] | rollback [--force] | pause | status | renew"
-usage="$usage | disarm | mark WORD | release REASON"
+usage="$usage | disarm | mark WORD | release REASON | etcdctl WORD... | etcd-snapshot"
+usage="$usage | kubernetes-files | readyz"
 
 # walk SEGMENT: its steps in order; what is done already is not done again. 1: a step failed; 7: another actor took
 # over; 8: paused.
@@ -380,6 +381,10 @@ main() {
     disarm:::) disarm ;;
     mark:[a-z]*::) mark "$2" ;;
     release:?*::) let_go "$2" ;;
+    etcdctl:*) shift && ask_etcd "$@" ;;
+    etcd-snapshot:::) snapshot_etcd || leave 1 "$name: $reason" ;;
+    kubernetes-files:::) kubernetes_files ;;
+    readyz:::) apiservers_ready ;;
     *) printf '%s\n' "$usage" >&2 && exit 2 ;;
   esac
 }

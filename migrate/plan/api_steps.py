@@ -15,6 +15,7 @@ from migrate.plan.steps import (
     Disarm,
     Drain,
     DrainPolicy,
+    EtcdSnapshot,
     RecordWorkloads,
     SmokeTest,
     Uncordon,
@@ -35,7 +36,7 @@ class Passage:
     """What the steps through the API depend on: from where to where, and how the node was found.
 
     `found` tells whether it was cordoned, `cri_socket` is kubeadm's annotation (None: there was none), `image` that of the smoke pod,
-    which need not run where the finding that says so was accepted (`smokeless`).
+    which need not run where the finding that says so was accepted (`smokeless`). `plane`: it is a control plane with a member of etcd.
     """
 
     source: Source
@@ -46,6 +47,7 @@ class Passage:
     image: str
     limits: Limits = DEFAULT
     smokeless: bool = False
+    plane: bool = False
 
     @property
     def drain(self) -> tuple[ApiStep, ...]:
@@ -67,6 +69,7 @@ class Passage:
                 on="rollback",
                 why="the evicted pods' owners have their ready counts back",
             ),
+            *([EtcdSnapshot(why="what all members are restored from; it has all Secrets unencrypted, mode 600")] if self.plane else []),
             *([tested] if self.image else []),
             Cordon(found=self.found, why="it was found cordoned and stays so" if self.found else "no new pods while it changes"),
             Drain(policy=self.policy, why="its pods run elsewhere meanwhile; PodDisruptionBudgets are kept"),

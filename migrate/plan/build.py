@@ -148,6 +148,7 @@ def _story(
         image=smoke,
         smokeless=Allow.NO_SMOKE_POD in allowed,
         limits=limits,
+        plane=node.control_plane,
     )
     yield from _in("drain", passage.drain)
 

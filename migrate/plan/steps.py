@@ -352,6 +352,10 @@ class Disarm(_Step, frozen=True, kw_only=True):
     """Disarm the node's guard, and let its program know that pods may come; a rollback arms it again by itself."""
 
 
+class EtcdSnapshot(_Step, frozen=True, kw_only=True):
+    """Keep a snapshot of etcd, verified by the SHA-256 at its end, with /etc/kubernetes/pki and manifests on the operator's machine."""
+
+
 class Complete(_Step, frozen=True, kw_only=True):
     """Record on the node that its migration is verified."""
 
@@ -389,6 +393,7 @@ ApiStep: TypeAlias = (
     | Annotate
     | VerifyNode
     | VerifyWorkloads
+    | EtcdSnapshot
     | Disarm
     | Complete
 )
@@ -490,6 +495,9 @@ def kind_of(step: Step) -> StepKind:
             return StepKind("verify-workloads", API, f"verify the workloads on {title}")
         case Disarm():
             return StepKind("disarm", API, "disarm the guard")
+        case EtcdSnapshot():
+            text = "keep a verified snapshot of etcd, /etc/kubernetes/pki and manifests on this machine"
+            return StepKind("etcd-snapshot", API, text)
         case Complete():
             return StepKind("complete", API, "record the verified migration")
         case _:

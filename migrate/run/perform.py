@@ -20,6 +20,7 @@ from migrate.plan.steps import (
     Disarm,
     Drain,
     DrainPolicy,
+    EtcdSnapshot,
     RecordWorkloads,
     SmokeTest,
     Step,
@@ -31,9 +32,11 @@ from migrate.plan.steps import (
 )
 from migrate.rules import Allow
 from migrate.run.control import excused_checks, smoke_test
+from migrate.run.etcd import remembered_etcd
 from migrate.run.kube.drain import drain
 from migrate.run.kube.verify import verify_node, verify_workloads
 from migrate.run.kube.volumes import wait_volumes_detached
+from migrate.run.snapshot import keep_snapshot
 from migrate.run.work import COMPLETE, StepFailed, Work
 from migrate.sources.table import origin_of
 from migrate.verify.judge import Before
@@ -69,6 +72,8 @@ def perform(work: Work, step: ApiStep) -> str | None:
             _verified_node(work, step)
         case VerifyWorkloads(prefix=prefix, timeout=timeout):
             verify_workloads(work.cluster, work.before(), prefix, work.asked(prefix), work.clock, work.hear, timeout)
+        case EtcdSnapshot():
+            keep_snapshot(work)
         case Disarm():
             _disarm(work)
         case Complete():
@@ -101,7 +106,9 @@ def _with_the_nodes_own(work: Work, cluster: ClusterFacts, before: Before) -> Be
     facts = work.facts()
     looked = reach_of(facts, cluster.pods_on(work.node), cluster.node(work.node))
     reach, notes = remembered(looked, work.asked(work.target.prefix).network(looked))
-    return replace(before, driver=origin_of(facts).cgroup_driver or "", reach=reach, notes=(*before.notes, *notes))
+    plane = any(isinstance(planned.step, EtcdSnapshot) for planned in work.plan.steps)
+    etcd = remembered_etcd(work) if plane else None
+    return replace(before, driver=origin_of(facts).cgroup_driver or "", reach=reach, notes=(*before.notes, *notes), etcd=etcd)
 
 
 def _cordon(work: Work) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -53,11 +57,45 @@ class RunFolder:
         path = self.path / f"{file_named(node)}.before.json"
         return decode_before(path.read_bytes()) if path.exists() else None
 
+    def path_of(self, node: str, name: str) -> Path:
+        """Where a file of a node is kept."""
+        return self.path / f"{file_named(node)}.{name}"
+
+    def receive(self, node: str, name: str, chunks: Iterable[bytes]) -> Path:
+        """Keep a file of a node that comes in parts, 0600; one that does not come whole is not kept. Raises what `chunks` raises too."""
+        path = self.path_of(node, name)
+        with self._told(path):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{path.name}.")
+            try:
+                with os.fdopen(handle, "wb") as file:  # mkstemp made it 0600
+                    for chunk in chunks:
+                        file.write(chunk)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        return path
+
+    def room(self) -> int:
+        """Bytes that are free where the run is kept."""
+        with self._told(self.path):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return shutil.disk_usage(self.path).free
+
     def _put(self, name: str, data: bytes) -> None:
-        try:
+        with self._told(self.path / name):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             put(self.path / name, data)
+
+    @staticmethod
+    @contextmanager
+    def _told(path: Path) -> Iterator[None]:
+        try:
+            yield
         except OSError as wrong:
             raise UsageError(
-                seen=f"{self.path / name}: {wrong.strerror}", expected="a folder for the run's record", next="set XDG_STATE_HOME to one"
+                seen=f"{path}: {wrong.strerror}", expected="a folder for the run's record", next="set XDG_STATE_HOME to one"
             ) from wrong

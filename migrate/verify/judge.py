@@ -45,11 +45,20 @@ class EvictedWorkload(msgspec.Struct, frozen=True, kw_only=True):
     here: int = 0
 
 
+class EtcdBefore(msgspec.Struct, frozen=True, kw_only=True):
+    """A control plane's member of etcd: its ID, those of all members (hexadecimal), and the client URLs of the others."""
+
+    own: str
+    members: tuple[str, ...]
+    others: tuple[str, ...]
+
+
 class Before(msgspec.Struct, frozen=True, kw_only=True):
     """What has to be so again. `containers` are the container IDs of the node's pods, `notes` what is not required, and why.
 
     `excused` are owners and pods under accepted findings, `driver` is the kubelet's cgroup driver (empty when it is not known), `reach`
-    what answered on the node, `smoke_failed` the checks of the smoke pod that failed before anything was disturbed (None: nobody tried).
+    what answered on the node, `smoke_failed` the checks of the smoke pod that failed before anything was disturbed (None: nobody tried),
+    `etcd` its member, where it has one.
     """
 
     node: str
@@ -62,6 +71,7 @@ class Before(msgspec.Struct, frozen=True, kw_only=True):
     driver: str = ""
     reach: Reach = Reach()
     smoke_failed: tuple[str, ...] | None = None
+    etcd: EtcdBefore | None = None
 
 
 def decode_before(data: bytes) -> Before:

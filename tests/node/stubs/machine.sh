@@ -280,8 +280,14 @@ docker_list() { # those that match: FORMAT ALL FILTER
       *pod.uid) [ -n "$uid" ] || continue ;;
     esac
     case $3 in
-      *type=container) [ "$type" = container ] || continue ;;
+      *type=container*) [ "$type" = container ] || continue ;;
       *type=podsandbox) [ "$type" = podsandbox ] || continue ;;
+    esac
+    case $3 in
+      *container.name=*)
+        space
+        case " $3 " in *"container.name=$name "*"pod.namespace=$space "*) ;; *) continue ;; esac
+        ;;
     esac
     case $1 in
       '') echo "${one##*/}" ;;
@@ -296,6 +302,33 @@ docker_list() { # those that match: FORMAT ALL FILTER
 
 # label NAME VALUE: of the container $one; state/label-NAME/ID holds another value byte for byte, as an annotation or an image may set it.
 label() { cat "$state/label-$1/${one##*/}" 2>/dev/null || printf %s "$2"; }
+
+# etcdctl WORD...: of a member whose answers, as a real one gave them, lie in state/etcd; one that is missing is not answered.
+etcdctl() {
+  for asked in member:list:members endpoint:status:status endpoint:health:health alarm:list:alarms endpoint:hashkv:hashkv; do
+    words=${asked%:*}
+    case " $* " in
+      *" ${words%:*} ${words#*:} "*)
+        cat "$state/etcd/${asked##*:}" 2>/dev/null || die '{"level":"warn","msg":"retrying of unary invoker failed","error":"context deadline exceeded"}'
+        # one member that does not answer makes it end with 1
+        case $(cat "$state/etcd/silent" 2>/dev/null) in *"${words%:*}"*) exit 1 ;; *) exit 0 ;; esac
+        ;;
+    esac
+  done
+  case " $* " in
+    *" snapshot save "*)
+      eval "to=\${$#}"
+      cp "$state/etcd/db" "$D2C_ROOT/proc/$(cat "$state/process")/root$to" || die 'Error: could not open the snapshot file'
+      echo "Snapshot saved at $to"
+      ;;
+    *" move-leader "*)
+      echo "$*" >>"$state/etcd/moves"
+      [ -e "$state/etcd/status.moved" ] || die 'Error: etcdserver: request timed out, waiting for the applied index took too long'
+      mv "$state/etcd/status.moved" "$state/etcd/status"
+      ;;
+    *) die "etcdctl $* is not simulated" ;;
+  esac
+}
 
 # json: standard input as a string of JSON.
 json() { printf '"%s"' "$(sed 's/[\\"]/\\&/g' | tr '\n' '\001' | sed 's/\x01/\\n/g')"; }
@@ -344,8 +377,16 @@ docker() {
         *image*) eval "reference=\${$#}"; flatten "$reference"; cat "$state/images/docker-$flat" 2>/dev/null || die "No such image" ;;
         *.StopSignal*) ;;
         *.Name*) know "$state/docker/$3"; echo "/$name" ;;
+        *.State.Pid*) cat "$state/process" ;;
         *) eval "id=\${$#}"; [ -e "$state/docker/$id" ] || die "No such object"; know "$state/docker/$id"; if [ "$running" = yes ]; then echo true; else echo false; fi ;;
       esac
+      ;;
+    exec) # -e NAME=VALUE ID WORD...
+      shift 2
+      know "$state/docker/$1"
+      [ "$running" = yes ] || die "Error response from daemon: Container $1 is not running"
+      shift
+      "$@"
       ;;
     save) flatten "$1"; printf '%s\n' "$1" && cat "$state/images/docker-$flat" ;;
     *) die "docker $verb is not simulated" ;;
@@ -400,6 +441,12 @@ ctr() {
       if told "${2#SIG}" && ! { [ "$2" = SIGTERM ] && deaf; }; then put "$state/k8s/$3" running no; fi
       ;;
     'tasks delete') ;;
+    'tasks exec') # --exec-id WORD ID WORD...
+      know "$state/k8s/$3"
+      [ "$running" = yes ] || die 'ctr: cannot exec in a stopped state: unknown'
+      shift 3
+      "$@"
+      ;;
     'images ls')
       quiet=
       [ "$1" != -q ] || { quiet=yes && shift; }
@@ -500,6 +547,11 @@ crictl() { # --timeout N -r ADDRESS WORD...
           ;;
         *) echo "$grace" ;;
       esac
+      ;;
+    exec) # --sync ID WORD...
+      know "$state/k8s/$2"
+      shift 2
+      "$@"
       ;;
     stop) know "$state/k8s/$3" && told stop && ends "$2" "$state/k8s/$3" ;; # -t N ID
     stopp | rmp)

@@ -1,0 +1,78 @@
+"""A control plane in the engine's world: the scratch root runs its static pods, and its etcd answers as a real member did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from migrate.facts.pod import MIRROR
+from migrate.plan.api_steps import Passage
+from migrate.plan.drain import DrainPolicy
+from migrate.plan.model import NodePlan, PlannedStep
+from migrate.plan.steps import HOST, VerifyNode, kind_of
+from migrate.sources.table import source_named
+from tests.node.scratch import Scratch, planned
+from tests.node.test_etcd import furnish
+from tests.run.engine import NODE, World
+
+PARTS = {"etcd": 2, "kube-apiserver": 5, "kube-controller-manager": 5, "kube-scheduler": 5}
+PROCESS = "4242"
+
+
+def with_plane(plan: NodePlan, scratch_target: str = "containerd") -> NodePlan:
+    """The plan with the steps through the API that a control plane has, in their places."""
+    source = source_named(plan.source)
+    assert source is not None
+    image = next(one.step.image for one in plan.steps if isinstance(one.step, VerifyNode))
+    from migrate.targets.table import target_named
+
+    target = target_named(scratch_target)
+    assert target is not None
+    passage = Passage(source, target, False, "/var/run/dockershim.sock", DrainPolicy(), image, plane=True)
+    on_node = {
+        name: [one for one in plan.steps if one.segment == name and kind_of(one.step).where == HOST] for name in ("prepare", "switch")
+    }
+
+    def through(segment: str, steps: tuple[object, ...]) -> list[PlannedStep]:
+        return [PlannedStep(segment=segment, step=step) for step in steps]  # type: ignore[arg-type]
+
+    steps = [
+        *on_node["prepare"],
+        *through("drain", passage.drain),
+        *through("switch", passage.switch),
+        *on_node["switch"],
+        *through("rejoin", passage.rejoin),
+    ]
+    return replace(plan, steps=tuple(steps))
+
+
+def scratch_plane(root: Path) -> Scratch:
+    """A node whose kubelet runs a control plane besides its pods."""
+    node = Scratch(root, plan=with_plane(planned()[0]))
+    pods = node.read("/.state/pods").decode() + "".join(f"pod-{name} {grace} {name}\n" for name, grace in PARTS.items())
+    node.write("/.state/pods", pods.encode())
+    for verb in ("stop", "start"):
+        node.tool("systemctl", verb, "kubelet.service")
+    furnish(node, PROCESS)
+    for path in ("pki/ca.crt", "pki/etcd/ca.key", "manifests/etcd.yaml"):
+        node.write(f"/etc/kubernetes/{path}", path.encode())
+    return node
+
+
+def plane_world(tmp_path: Path) -> World:
+    """The world of one control plane of three."""
+    world = World(tmp_path / "root", tmp_path / "state", made=scratch_plane)
+    for name in PARTS:
+        world.cluster.uids[f"pod-{name}"] = world.cluster.add_pod(
+            f"kube-system/{name}-{NODE}", NODE, annotations={MIRROR: "x"}
+        ).metadata.uid
+    world.cluster.sync()
+    return world
+
+
+def said(world: World, name: str) -> list[dict[str, object]] | dict[str, object]:
+    """What etcdctl answers to one question now."""
+    found: list[dict[str, object]] | dict[str, object] = json.loads(world.scratch.read(f"/.state/etcd/{name}"))
+    return found
