@@ -106,6 +106,18 @@ class StalePlan(Refused):
     """The node is no longer what the plan was made from."""
 
 
+class Paused(Refused):
+    """A person has paused all operators of the cluster."""
+
+
+class LeaseHeld(Refused):
+    """Another operator runs a rollout of the cluster."""
+
+
+class LeaseLost(Refused):
+    """Another operator took over the rollout while this one did not renew its Lease."""
+
+
 class VerificationFailed(MigrateError):
     """The change was made and what should hold afterwards does not."""
 

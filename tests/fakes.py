@@ -39,6 +39,7 @@ from migrate.facts.live import (
 )
 from migrate.facts.pod import Pod, PodContainer, PodSpec, PodTemplate
 from migrate.facts.pod_scheduling import LabelSelector
+from migrate.plan.lease import ClusterLease
 from migrate.plan.mark import MIGRATED_ANNOTATION, RUN_ANNOTATION, Mark, mark_of
 from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NodeMissing, NotNow, PodRefused, Said
 
@@ -115,6 +116,7 @@ class FakeCluster:
     pull_policy: str = ""  # what admission makes of every pod's imagePullPolicy
     exec_says: Said = NOT_FOUND
     logs_say: Said = EMPTY_LOG
+    lease: ClusterLease = field(default_factory=ClusterLease)
     lowest: dict[str, int] = field(default_factory=dict)  # budget -> fewest healthy pods ever seen
     version: int = 0
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -268,6 +270,18 @@ class FakeCluster:
         kept = {k: v for k, v in (found.metadata.annotations or {}).items() if k != key} | ({} if value is None else {key: value})
         self.nodes[node] = replace(found, metadata=replace(found.metadata, annotations=kept))
         self._changed()
+
+    def read_lease(self) -> ClusterLease:
+        self._up()
+        return self.lease
+
+    def write_lease(self, wanted: ClusterLease) -> bool:
+        with self._lock:
+            self._up()
+            if wanted.version != self.lease.version:
+                return False
+            self.lease = replace(wanted, version=str(int(self.lease.version or 0) + 1))
+            return True
 
     def evict(self, pod: Pod, grace: int | None = None) -> Eviction:
         with self._lock:

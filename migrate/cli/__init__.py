@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from migrate import __version__
-from migrate.cli.act import apply, release, rollback, status, verify
+from migrate.cli.act import apply, release, rollback, verify
 from migrate.cli.inspect import capture, explain, inspect
+from migrate.cli.lease import pause, resume
 from migrate.cli.plan import plan
 from migrate.cli.report import rbac, report, schema
 from migrate.cli.scan import scan
+from migrate.cli.status import status
 from migrate.cli.terminal import say
 from migrate.errors import MigrateError
 
@@ -23,7 +25,7 @@ def cli() -> None:
     """Take a Kubernetes cluster off Docker: inspect it, plan the move of each node to containerd or CRI-O, apply the plan, roll it back."""
 
 
-for command in (inspect, scan, plan, apply, status, verify, rollback, release, capture, report, explain, schema, rbac):
+for command in (inspect, scan, plan, apply, status, verify, rollback, release, pause, resume, capture, report, explain, schema, rbac):
     cli.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""The commands that change nodes, apply and rollback, and those that tell how nodes stand, status and verify."""
+"""The commands that act on nodes or verify them: apply, rollback, release, verify."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from migrate.plan.events import Event
     from migrate.plan.model import Plan
     from migrate.plan.state import NodeState
-    from migrate.report.state_json import Command
+    from migrate.report.state_json import Command, Rollout
     from migrate.run.operate import Operator
     from migrate.run.owned import Job
 
@@ -81,6 +81,9 @@ acting_options = group(
 @acting_options
 @check_option
 @click.option("--digest", metavar="sha256:HEX", help="The digest of the plan that was approved: another plan is refused.")
+@click.option(
+    "--take-over", is_flag=True, help="Take the rollout over from an operator that is known to be gone, before its Lease expires."
+)
 @click.option("--serial", type=click.IntRange(1, 50), help="Nodes at once (default: as the plan says).")
 @click.option(
     "--on-failure",
@@ -96,6 +99,7 @@ def apply(
     acting: Acting,
     check: bool,
     digest: str | None,
+    take_over: bool,
     serial: int | None,
     on_failure: str,
 ) -> int:
@@ -121,12 +125,14 @@ def apply(
         from migrate.run.foresee import foreseen, would_apply
 
         states = _run(reach, None, lambda operator: foreseen(operator.status, jobs, would_apply, lambda rest: operator.apply(plan, rest)))
-        return _tell("apply", states, acting.form)
+        return tell_states("apply", states, acting.form)
     if ready:
         acting.confirm(question(ready, titled(plan.target)), f"docker2cri apply {plan_file} --yes")
-    return _tell(
-        "apply", _run(reach, acting.events, lambda operator: operator.apply(plan, jobs, serial=serial, on_failure=on_failure)), acting.form
-    )
+
+    def act(operator: Operator) -> Sequence[NodeState]:
+        return operator.apply(plan, jobs, serial=serial, on_failure=on_failure, take_over=take_over)
+
+    return tell_states("apply", _run(reach, acting.events, act), acting.form)
 
 
 @click.command()
@@ -141,14 +147,14 @@ def rollback(nodes: tuple[str, ...], reach: ReachOptions, acting: Acting, check:
         acting.confirm(f"Roll {', '.join(nodes)} back to Docker?", f"docker2cri rollback {' '.join(nodes)} --yes")
 
     def act(operator: Operator) -> Sequence[NodeState]:
-        jobs, others = _jobs(operator, nodes)
+        jobs, others = jobs_meant(operator, nodes)
         if check:
             from migrate.run.foresee import foreseen, would_rollback
 
             return (*foreseen(operator.status, jobs, lambda work: would_rollback(work, frozenset(overwrite)), operator.rollback), *others)
         return (*operator.rollback(jobs, overwrite), *others)
 
-    return _tell("rollback", _run(reach, acting.events, act), acting.form)
+    return tell_states("rollback", _run(reach, acting.events, act), acting.form)
 
 
 @click.command()
@@ -165,21 +171,7 @@ def release(nodes: tuple[str, ...], reach: ReachOptions, acting: Acting, reason:
         f"Let {', '.join(nodes)} go as they stand?", f"docker2cri release {' '.join(nodes)} --reason {shlex.quote(reason)} --yes"
     )
     states = _run(reach, acting.events, lambda operator: operator.release(nodes, reason, force=force))
-    return _tell("release", states, acting.form)
-
-
-@click.command()
-@click.argument("nodes", nargs=-1, metavar="[NODE|PLAN|RUN]...")
-@reach_options
-@form_option
-def status(nodes: tuple[str, ...], reach: ReachOptions, form: str) -> int:
-    """Tell how nodes stand, by their own journals: all of the cluster, those named, or those of a plan."""
-    from migrate.run.operate import Operator
-    from migrate.run.work import Interrupt
-
-    operator = Operator(reach.access(), _untold, Interrupt())
-    jobs, others = _jobs(operator, nodes)
-    return _tell("status", (*operator.status(jobs), *others), form)
+    return tell_states("release", states, acting.form)
 
 
 @click.command()
@@ -190,13 +182,13 @@ def verify(nodes: tuple[str, ...], reach: ReachOptions, form: str) -> int:
     """Verify that nodes and their workloads run on the runtime that their run left them on."""
 
     def act(operator: Operator) -> Sequence[NodeState]:
-        jobs, others = _jobs(operator, nodes)
+        jobs, others = jobs_meant(operator, nodes)
         return (*operator.verify(jobs), *others)
 
-    return _tell("verify", _run(reach, None, act), form)
+    return tell_states("verify", _run(reach, None, act), form)
 
 
-def _jobs(operator: Operator, names: Sequence[str]) -> tuple[list[Job], tuple[NodeState, ...]]:
+def jobs_meant(operator: Operator, names: Sequence[str]) -> tuple[list[Job], tuple[NodeState, ...]]:
     """The nodes meant: those of a plan or a run of this machine where the first word names one, else by each node's own run.
 
     Also the states of nodes that no run owns or that could not be read.
@@ -232,8 +224,8 @@ def _run(reach: ReachOptions, events: str | None, act: Act) -> Sequence[NodeStat
     from msgspec.structs import replace
 
     from migrate.cli.show import Show
+    from migrate.run.interrupt import Interrupt
     from migrate.run.operate import Operator
-    from migrate.run.work import Interrupt
 
     interrupt = Interrupt()
     changed: set[str] = set()
@@ -261,23 +253,20 @@ def _run(reach: ReachOptions, events: str | None, act: Act) -> Sequence[NodeStat
     return [replace(state, changed=state.changed or state.node in changed) for state in states]
 
 
-def _tell(command: Command, states: Sequence[NodeState], form: str) -> int:
+def tell_states(command: Command, states: Sequence[NodeState], form: str, rollout: Rollout | None = None) -> int:
     """Print how the nodes stand, and give the exit code of all; `status` prints the reasons with the table, the others as messages."""
     from migrate.report.plain import messages
     from migrate.report.state_json import state_json
-    from migrate.report.state_text import state_reasons, state_table
+    from migrate.report.state_text import rollout_lines, state_reasons, state_table
 
     states = [messages(state) for state in states]
     stopped = any(state.state == "skipped" and state.reason.code == "interrupted" for state in states)
     code = worst([*(state.exit_code for state in states), *([Interrupted.exit_code] if stopped else [])])
     if form == "json":
-        show(state_json(command, code, states))
+        show(state_json(command, code, states, rollout))
         return code
+    show(rollout_lines(rollout) if rollout else "")
     show(state_table(states, style("auto", None)))
     if reasons := state_reasons(states):
         say(f"\n{reasons}" if command == "status" else reasons, nl=False, err=command != "status")
     return code
-
-
-def _untold(event: Event) -> None:
-    """Nothing happens to a node whose state is read."""

@@ -63,7 +63,7 @@ def schema(name: str) -> int:
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["inspect", "scan", "apply"]), required=False, metavar="[inspect|scan|apply]")
+@click.argument("name", type=click.Choice(["inspect", "scan", "pause", "apply"]), required=False, metavar="[inspect|scan|pause|apply]")
 def rbac(name: str | None) -> int:
     """Print the smallest roles that a command needs in the cluster, as YAML for kubectl apply: of all commands, when none is named."""
     from migrate.run.kube.rights import RIGHTS, roles_of

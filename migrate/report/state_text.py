@@ -20,7 +20,8 @@ from migrate.plan.state import (
     UNREACHABLE,
     NodeState,
 )
-from migrate.report.plain import one_line
+from migrate.report.plain import message, one_line
+from migrate.report.state_json import Rollout
 from migrate.report.style import Style
 
 COLORS = {
@@ -40,6 +41,19 @@ def state_table(nodes: Sequence[NodeState], style: Style) -> str:
     head, *lines = style.table(HEADER, rows).split("\n")
     column = max(len(cell) for cell in (HEADER[0], *(row[0] for row in rows))) + 2
     return "\n".join([head, *(_painted(line, column, node.state, style) for line, node in zip(lines, nodes, strict=True))]) + "\n"
+
+
+def rollout_lines(rollout: Rollout) -> str:
+    """Who runs a rollout, and who has paused it, each on its line; empty where nobody does."""
+    lines = []
+    if rollout.unknown:
+        lines.append(f"whether a rollout runs or is paused is not known: {rollout.unknown}")
+    if (held := rollout.paused) is not None:
+        lines.append(f"paused by {held.by}{f' since {held.at[:19]}Z' if held.at else ''}: {held.why}; docker2cri resume releases it")
+    if rollout.operator:
+        ends = f"its Lease lasts until {rollout.until}" if rollout.live else f"its Lease expired at {rollout.until}: apply continues it"
+        lines.append(f"rollout of run {rollout.run} by {rollout.operator} since {rollout.since}; {ends}")
+    return "".join(f"{one_line(message(line))}\n" for line in lines)
 
 
 def state_reasons(nodes: Sequence[NodeState]) -> str:

@@ -33,8 +33,8 @@ class LeftForAttention(Exception):
 def apply(work: Work, keep: Callable[[], None] = lambda: None, *, on_failure: str = "rollback") -> NodeState:
     """Bring one node to the target, or continue to; `on_failure` is `rollback` or `stop`, `keep` keeps the plan on this machine.
 
-    Raises Refused and its kinds before anything is changed, Interrupted when the user stopped it before the switch. Everything later is a
-    NodeState: `migrated`, `installed`, `rolled back` (exit code 5), `needs attention` (6), or `lost` (4).
+    Raises Refused and its kinds before anything is changed, Interrupted, Paused or LeaseLost when it was stopped before the switch.
+    Everything later is a NodeState: `migrated`, `installed`, `rolled back` (exit code 5), `needs attention` (6), or `lost` (4).
     """
     progress = work.progress()
     if (ended := settled(work, progress)) is not None:
@@ -154,7 +154,7 @@ def _on_the_node(work: Work, segment: Segment, on_failure: str) -> None:
     for entry in work.entries("forward", progress.last.seq if progress.last else 0):
         if entry is not None and entry.event == "failed":
             why = f"{work.named(entry)}: {entry.text}"
-        if segment.stoppable and work.interrupt.wished.is_set() and not paused:
+        if segment.stoppable and work.interrupt.stops and not paused:
             paused = work.remote.verb("pause").rc == 0
     now = work.progress()
     if segment.name in now.finished and now.direction == "forward":
@@ -235,9 +235,12 @@ def _stop(work: Work) -> NodeState:
             expected="a node as it was found",
             next=f"docker2cri rollback {work.plan.host}",
         )
+    held, now = work.interrupt.held, f"it runs on {work.source_title} as before, images that were copied stay"
+    if held is not None and not work.interrupt.wished.is_set():
+        raise type(held)(node=work.plan.host, seen=f"stopped before the switch, {held.seen}; {now}", expected=held.expected, next=held.next)
     raise Interrupted(
         node=work.plan.host,
-        seen=f"interrupted before the switch; it runs on {work.source_title} as before, images that were copied stay",
+        seen=f"interrupted before the switch; {now}",
         expected="a run that is continued or rolled back",
         next=f"docker2cri apply with the same plan, which continues; or docker2cri rollback {work.plan.host}",
     )

@@ -6,8 +6,11 @@ from migrate.errors import (
     Blocked,
     ClusterUnreachable,
     Interrupted,
+    LeaseHeld,
+    LeaseLost,
     MigrateError,
     NodeUnreachable,
+    Paused,
     Refused,
     StalePlan,
     UsageError,
@@ -16,9 +19,13 @@ from migrate.errors import (
 from migrate.plan.state import FAILED, INTERRUPTED, REFUSED, SKIPPED, UNREACHABLE, UNTOUCHED, NodeState, Reason
 from migrate.run.owned import Job
 
+PAUSED, LEASE_LOST = "paused", "lease-lost"  # codes of reasons
 # Why a node's work ended with an error, most special first: the error, the state, the reason's code
 ENDS: tuple[tuple[type[MigrateError], str, str], ...] = (
     (StalePlan, REFUSED, "stale-plan"),
+    (Paused, REFUSED, PAUSED),
+    (LeaseHeld, REFUSED, "lease-held"),
+    (LeaseLost, REFUSED, LEASE_LOST),
     (Refused, REFUSED, "refused"),
     (Interrupted, INTERRUPTED, "interrupted"),
     (NodeUnreachable, UNREACHABLE, "unreachable"),
@@ -32,9 +39,18 @@ ENDS: tuple[tuple[type[MigrateError], str, str], ...] = (
 
 def failure(node: str, run: str, wrong: MigrateError) -> NodeState:
     """The state of a node whose work ended with an error."""
-    state, code = next((state, code) for kind, state, code in ENDS if isinstance(wrong, kind))
+    state, code = _end(wrong)
     reason = Reason(code=code, seen=wrong.seen, expected=wrong.expected, next=wrong.next)
     return NodeState(node=node, state=state, exit_code=wrong.exit_code, reason=reason, run=run)
+
+
+def code_of(wrong: MigrateError) -> str:
+    """The reason's code of an error."""
+    return _end(wrong)[1]
+
+
+def _end(wrong: MigrateError) -> tuple[str, str]:
+    return next((state, code) for kind, state, code in ENDS if isinstance(wrong, kind))
 
 
 def blocked(job: Job) -> NodeState:

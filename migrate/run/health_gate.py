@@ -9,9 +9,9 @@ from migrate.facts.cluster import ClusterFacts
 from migrate.formats.listing import few
 from migrate.plan.events import Event
 from migrate.plan.state import REFUSED, NodeState, Reason
+from migrate.run.interrupt import Interrupt
 from migrate.run.owned import Job
 from migrate.run.ports import Clock
-from migrate.run.work import Interrupt
 from migrate.verify.health import ailing, unwell
 
 GATE = "gate"
@@ -31,7 +31,10 @@ class HealthGate:
         self._why = ""
 
     def closed(self, under_way: Sequence[Job]) -> str:
-        """Nothing where the next node may begin, `gate` where the cluster did not become well in time, `interrupted`."""
+        """Nothing where the next node may begin, `gate` where the cluster did not become well in time, `interrupted`.
+
+        Nothing too where the Lease forbids to begin: the caller asks it again.
+        """
         if self._read is None:
             return ""
         begun = self._clock.monotonic()
@@ -39,8 +42,8 @@ class HealthGate:
             reasons = self._reasons({job.node.node for job in under_way})
             if not reasons:
                 return ""
-            if self._interrupt.wished.is_set():
-                return "interrupted"
+            if self._interrupt.stops:
+                return "interrupted" if self._interrupt.wished.is_set() else ""
             waited = self._clock.monotonic() - begun
             if waited >= PATIENCE:
                 self._why = few(reasons, joint="; ")

@@ -12,18 +12,21 @@ from migrate.errors import MigrateError, UsageError
 from migrate.facts.cluster import Node
 from migrate.plan.events import Event
 from migrate.plan.fleet import windows
+from migrate.plan.lease import ClusterLease
 from migrate.plan.model import Plan
 from migrate.plan.state import FAILED, INSTALLED, MIGRATED, NodeState, Reason
 from migrate.run.apply import apply
 from migrate.run.clock import SystemClock
-from migrate.run.ends import blocked, failure, never_planned, nothing, skipped
+from migrate.run.ends import PAUSED, blocked, code_of, failure, never_planned, nothing, skipped
 from migrate.run.health_gate import GATE, HealthGate
 from migrate.run.hold import held
 from migrate.run.identify import ANOTHER_CA, another_ca, identify
+from migrate.run.interrupt import Interrupt
 from migrate.run.kube.client import connect as connect_cluster
 from migrate.run.kube.lists import KubeCluster
 from migrate.run.kube.port import ActingCluster
 from migrate.run.kube.writes import acting
+from migrate.run.lease import RunLease, heed_pause
 from migrate.run.owned import Job, certain_node, job_of
 from migrate.run.ports import Host, HostTarget
 from migrate.run.release import release
@@ -34,10 +37,11 @@ from migrate.run.session import Access, targets_named
 from migrate.run.ssh.connect import Connector
 from migrate.run.standing import standing, verified
 from migrate.run.window import slide
-from migrate.run.work import Interrupt, Work
+from migrate.run.work import Work
 from migrate.targets.table import target_named
 
 T = TypeVar("T")
+FAILED_EARLIER = "earlier-node-failed"
 DONE = (MIGRATED, INSTALLED)  # the next node may begin, where the exit code is 0 too
 
 
@@ -68,7 +72,7 @@ class Operator:
         Also the state of each node that no run owns or that could not be read.
         """
         self._targets = targets_named(self._access, names)
-        cluster = _once(lambda: acting(self._cluster(), lambda event: None))
+        cluster = _once(lambda: self._acting())
         nodes = _once(lambda: cluster().every_node())
         jobs, others = [], []
         for name, target in self._targets.items():
@@ -79,28 +83,59 @@ class Operator:
                 others.append(found)
         return jobs, tuple(others)
 
-    def apply(self, plan: Plan, jobs: Sequence[Job], *, serial: int | None = None, on_failure: str = "rollback") -> tuple[NodeState, ...]:
+    def apply(
+        self, plan: Plan, jobs: Sequence[Job], *, serial: int | None = None, on_failure: str = "rollback", take_over: bool = False
+    ) -> tuple[NodeState, ...]:
         """Bring nodes to the target, stage after stage as planned; `serial` at once where that is asked for.
 
-        No node begins after one that is not done, after an interrupt, or while the cluster is not as well as it was before the run.
+        No node begins after one that is not done, after an interrupt, while the cluster is not as well as it was before the run, while
+        operators are paused, or while another operator runs a rollout (`take_over`: that one is known to be gone).
         """
         ready = {job.node.host: job for job in jobs if job.node.steps}
         states = {job.node.host: nothing(job) if job.node.nothing else blocked(job) for job in jobs if not job.node.steps}
         if ready:
             self._reach(list(ready.values()))
+            several, cluster = len(ready) > 1, _once(self._acting)
+            lease = RunLease(cluster, self._clock, self._interrupt, self._tell, run=run_of(plan), takes=several, take_over=take_over)
+            try:
+                with lease:
+                    states |= self._staged(plan, ready, serial, on_failure, lease)
+            except MigrateError as wrong:
+                states |= {job.node.host: self._told(failure(job.node.host, job.run, wrong)) for job in ready.values()}
+        return tuple(states[job.node.host] for job in jobs)
+
+    def _staged(self, plan: Plan, ready: Mapping[str, Job], serial: int | None, on_failure: str, lease: RunLease) -> dict[str, NodeState]:
         folder, gate = RunFolder(run_of(plan)), self._gate(len(ready))
+        stopped: dict[str, NodeState] = {}
 
         def brought(job: Job) -> NodeState:
             return self._ended(job, lambda work: apply(work, lambda: folder.keep_plan(plan), on_failure=on_failure))
 
         def ended(state: NodeState) -> str:
-            return "" if _done(state) else self._interrupted() or "earlier-node-failed"
+            return "" if _done(state) else self._interrupted() or FAILED_EARLIER
 
         stages = [([ready[host] for host in hosts], at_once) for hosts, at_once in windows(plan.stages, list(ready), serial)]
-        came, left, why = slide(stages, brought, ended, lambda under_way: self._interrupted() or gate.closed(under_way))
-        states |= {state.node: state for state in came}
-        states |= {job.node.host: gate.refused(job) if why == GATE else skipped(job, why) for job in left}
-        return tuple(states[job.node.host] for job in jobs)
+
+        def again(state: NodeState) -> bool:
+            """A node that a pause stopped before its switch."""
+            stopped[state.node] = state
+            return state.reason.code == PAUSED
+
+        def closed(under_way: Sequence[Job]) -> str:
+            while True:
+                held = lease.closed()
+                why = self._interrupted() or (held and code_of(held)) or gate.closed(under_way)
+                if why or not self._interrupt.stops:
+                    return why
+
+        def refused(job: Job, why: str) -> NodeState:
+            if why in (GATE, "interrupted", FAILED_EARLIER):
+                return gate.refused(job) if why == GATE else skipped(job, why)
+            held = self._interrupt.held
+            return stopped.get(job.node.host) or (failure(job.node.host, job.run, held) if held else skipped(job, why))
+
+        came, left, why = slide(stages, brought, ended, closed, again)
+        return {state.node: state for state in came} | {job.node.host: refused(job, why) for job in left}
 
     def _gate(self, nodes: int) -> HealthGate:
         """What is asked before each node; one node alone is judged by its own preflight."""
@@ -112,9 +147,16 @@ class Operator:
         if ready := [job for job in jobs if job.node.steps]:
             self._reach(ready)
         allowed = frozenset(overwrite)
-        return tuple(
-            self._unless_interrupted(job, lambda work: rollback(work, allowed)) if job.node.steps else never_planned(job) for job in jobs
-        )
+
+        def back(work: Work) -> NodeState:
+            heed_pause(work)
+            return rollback(work, allowed)
+
+        return tuple(self._unless_interrupted(job, back) if job.node.steps else never_planned(job) for job in jobs)
+
+    def lease(self) -> ClusterLease:
+        """Who runs a rollout of the cluster, and whether all operators are paused."""
+        return self._acting().read_lease()
 
     def release(self, names: Sequence[str], reason: str, *, force: bool) -> tuple[NodeState, ...]:
         """Let nodes go as they stand, whatever run holds them; a plan is not needed."""
@@ -123,7 +165,7 @@ class Operator:
 
     def _released(self, name: str, target: HostTarget, reason: str, force: bool) -> NodeState:
         try:
-            node = certain_node(name, target, (cluster := acting(self._cluster(), lambda event: None)).every_node())
+            node = certain_node(name, target, (cluster := self._acting()).every_node())
             return self._told(release(node, name, cluster, lambda run: self._remote(name, run, target), reason, force=force))
         except MigrateError as wrong:
             return self._told(failure(name, "", wrong))
@@ -149,6 +191,9 @@ class Operator:
 
     def _cluster(self) -> KubeCluster:
         return connect_cluster(kubeconfig=self._access.kubeconfig, context=self._access.context, environ=os.environ, clock=self._clock)
+
+    def _acting(self) -> ActingCluster:
+        return acting(self._cluster(), lambda event: None)
 
     def _interrupted(self) -> str:
         return "interrupted" if self._interrupt.wished.is_set() else ""

@@ -95,6 +95,8 @@ def _refuse_new_blockers(work: Work, facts: NodeFacts) -> tuple[NodeView, tuple[
             return view, found
         waited = work.clock.monotonic() - begun
         if waited < BUDGET_SECONDS and all(finding.transient for finding in blocking):
+            if work.interrupt.held is not None:
+                raise work.interrupt.held
             if work.interrupt.wished.is_set():
                 raise Interrupted(
                     node=work.plan.host,

@@ -11,12 +11,16 @@ S = TypeVar("S")
 
 
 def slide(
-    stages: Iterable[tuple[Sequence[J], int]], act: Callable[[J], S], ended: Callable[[S], str], gate: Callable[[Sequence[J]], str]
+    stages: Iterable[tuple[Sequence[J], int]],
+    act: Callable[[J], S],
+    ended: Callable[[S], str],
+    gate: Callable[[Sequence[J]], str],
+    again: Callable[[S], bool] = lambda result: False,
 ) -> tuple[list[S], list[J], str]:
     """What came of each that was begun, those that were not, and why not.
 
     Before each one `gate` is asked, with those that are under way; `ended` is asked of each result. After a word of either no other is
-    begun, and those under way end.
+    begun, and those under way end. One whose result is to be had `again` is the next one.
     """
     came: list[S] = []
     left: list[J] = []
@@ -30,11 +34,16 @@ def slide(
                 if free:
                     why = gate(list(running.values()))  # which may take minutes, in which one may fail
                 found = {future for future in running if future.done()} if free else wait(running, return_when=FIRST_COMPLETED).done
+                back = []
                 for future in found:
-                    del running[future]
+                    one = running.pop(future)
+                    if again(future.result()):
+                        back.append(one)
+                        continue
                     came.append(future.result())
                     why = why or ended(came[-1])
-                if free and not why:
+                waiting = back + waiting
+                if free and not why and not back:  # for those the gate is asked again
                     one = waiting.pop(0)
                     running[pool.submit(act, one)] = one
         left += waiting

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -28,6 +27,7 @@ from migrate.rules import Finding, NodeView
 from migrate.run import told
 from migrate.run.gather import probe
 from migrate.run.install import install_again
+from migrate.run.interrupt import Interrupt
 from migrate.run.kube.events import Event as ApiEvent
 from migrate.run.kube.evidence import Asked, NodeSays
 from migrate.run.kube.port import ActingCluster
@@ -57,13 +57,6 @@ class Overtaken(Exception):
 
 class StepFailed(Restored):
     """A step through the API was not done; the node is rolled back for it."""
-
-
-class Interrupt:
-    """Ctrl-C as a wish: it is honoured between steps before the switch, and after the node is finished or rolled back inside it."""
-
-    def __init__(self) -> None:
-        self.wished = threading.Event()
 
 
 @dataclass
@@ -236,10 +229,10 @@ class Work:
         self.say("step.start", text, step=step, steps=steps)
 
     def heed(self) -> None:
-        """Raise Stopped where the user wished to stop and may, and what the thread found that holds the node."""
+        """Raise Stopped where it was wished to stop and may be, and what the thread found that holds the node."""
         if self.overtaken is not None:
             raise self.overtaken
-        if self.interrupt.wished.is_set() and self.stoppable:
+        if self.interrupt.stops and self.stoppable:
             raise Stopped
 
     def hear(self, event: ApiEvent) -> None:

@@ -67,9 +67,11 @@ HAS = {
     | JUDGE
     | {"forks", "config_maps", "offline", "color", "form", "out", "install", "no_diff", "max_in_flight", "checked"}
     | {"guard", "drain_timeout", "stop_timeout", "verify_timeout", "cri_timeout"},
-    "apply": REACH | {"form", "yes", "events", "check", "digest", "serial", "on_failure"},
+    "apply": REACH | {"form", "yes", "events", "check", "digest", "take_over", "serial", "on_failure"},
     "release": REACH | {"form", "yes", "events", "reason", "force"},
     "rollback": REACH | {"form", "yes", "events", "check", "overwrite"},
+    "pause": {"kubeconfig", "context", "reason"},
+    "resume": {"kubeconfig", "context"},
     "status": REACH | {"form"},
     "verify": REACH | {"form"},
     "capture": REACH | DOCKER | {"sizes"} | {"forks", "config_maps", "out"},

@@ -12,14 +12,16 @@ from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
 from migrate.cli import cli
-from migrate.errors import MigrateError, Refused
+from migrate.errors import ClusterUnreachable, MigrateError, Refused, UsageError
 from migrate.plan.events import Event
+from migrate.plan.lease import ClusterLease, Pause
 from migrate.plan.model import dump_plan
 from migrate.plan.state import MIGRATED, NEEDS_ATTENTION, SKIPPED, UNTOUCHED, NodeState, Reason
 from migrate.report.schemas import state_schema
 from migrate.run import operate
 from migrate.run.owned import Job
 from migrate.run.runs import RunFolder
+from tests.fakes import FakeClock, FakeCluster
 from tests.report.schema import problems
 from tests.run.test_operate import plan
 
@@ -50,6 +52,7 @@ class FakeOperator:
 
     states: Sequence[NodeState] = ()
     others: tuple[NodeState, ...] = ()
+    leased: ClusterLease | MigrateError = ClusterLease()
     asked: list[tuple[str, Any]] = []  # noqa: RUF012
 
     def __init__(self, *given: object) -> None:
@@ -59,13 +62,20 @@ class FakeOperator:
         self.asked.append(("jobs_on", tuple(names)))
         return [], self.others
 
-    def apply(self, made: object, jobs: Sequence[Job], *, serial: int | None = None, on_failure: str = "rollback") -> tuple[NodeState, ...]:
-        self.asked.append(("apply", ([job.node.host for job in jobs], serial, on_failure)))
+    def apply(
+        self, made: object, jobs: Sequence[Job], *, serial: int | None = None, on_failure: str = "rollback", take_over: bool = False
+    ) -> tuple[NodeState, ...]:
+        self.asked.append(("apply", ([job.node.host for job in jobs], serial, on_failure, *(["take over"] if take_over else []))))
         return tuple(self.states)
 
     def rollback(self, jobs: Sequence[Job], overwrite: Sequence[str] = ()) -> tuple[NodeState, ...]:
         self.asked.append(("rollback", ([job.node.host for job in jobs], tuple(overwrite))))
         return tuple(self.states)
+
+    def lease(self) -> ClusterLease:
+        if isinstance(self.leased, MigrateError):
+            raise self.leased
+        return self.leased
 
     def verify(self, jobs: Sequence[Job]) -> tuple[NodeState, ...]:
         self.asked.append(("verify", [job.node.host for job in jobs]))
@@ -80,6 +90,7 @@ class FakeOperator:
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeOperator]:
     monkeypatch.setattr(FakeOperator, "states", (VERIFIED, HELD, LATER))
     monkeypatch.setattr(FakeOperator, "others", ())
+    monkeypatch.setattr(FakeOperator, "leased", ClusterLease())
     monkeypatch.setattr(FakeOperator, "asked", [])
     monkeypatch.setattr(operate, "Operator", FakeOperator)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -222,3 +233,41 @@ def test_apply_refuses_another_plan_than_the_one_that_was_approved(fake: type[Fa
     )
     assert fake.asked == []
     assert typed("apply", saved, "--yes", "--digest", "sha256:0123456789abcdef").return_value == 6
+
+
+def test_a_rollout_is_taken_over_when_it_is_said(fake: type[FakeOperator], saved: str) -> None:
+    typed("apply", saved, "--yes", "--take-over")
+    assert fake.asked == [("apply", (["w1", "w2", "w3"], None, "rollback", "take over"))]
+
+
+def test_status_says_who_runs_a_rollout_and_who_paused_it(fake: type[FakeOperator]) -> None:
+    fake.states = (VERIFIED,)
+    held = ClusterLease(holder="build-7 4711 99 1", run="run-2", since="2024-05-01T12:00:00.000000Z", renewed="2024-05-01T12:01:00Z")
+    fake.leased = replace(held, paused=Pause(by="ops@build-7", at="2024-05-01T12:02:00.000000Z", why="the \x1b[31mnetwork"))
+    done = typed("status")
+    assert done.stdout.splitlines()[:3] == [
+        "paused by ops@build-7 since 2024-05-01T12:02:00Z: the network; docker2cri resume releases it",
+        "rollout of run run-2 by process 4711 of build-7 since 2024-05-01T12:00:00Z; "
+        "its Lease expired at 2024-05-01T12:16:00Z: apply continues it",
+        "NODE  STATE     CODE  REASON",
+    ]
+    told = json.loads(typed("status", "-o", "json").stdout)
+    assert list(problems(told, json.loads(state_schema()))) == []
+    assert told["rollout"]["operator"] == "process 4711 of build-7"
+    fake.leased = ClusterUnreachable(seen="https://api: no connection", expected="an API", next="kubectl")
+    assert typed("status").stdout.startswith("whether a rollout runs or is paused is not known: https://api: no connection\n")
+
+
+def test_pause_and_resume(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FakeCluster(FakeClock())
+    monkeypatch.setattr("migrate.cli.lease.acting_cluster", lambda kubeconfig, context: cluster)
+    monkeypatch.setattr("socket.gethostname", lambda: "build-7")
+    monkeypatch.setattr("getpass.getuser", lambda: "ops")
+    done = typed("pause", "--reason", "the network is changed")
+    assert cluster.lease.paused is not None
+    held = f"paused by ops@build-7 since {cluster.lease.paused.at[:19]}Z: the network is changed"
+    assert (done.return_value, done.stdout) == (0, f"all operators are {held}; docker2cri resume releases them\n")
+    assert typed("resume").stdout == f"resumed; it was {held}\n"
+    assert typed("resume").stdout == "nothing to do: it is not paused\n"
+    with pytest.raises(UsageError):
+        typed("pause", "--reason", "two\nlines")

@@ -21,11 +21,12 @@ from migrate.plan.mark import Mark
 from migrate.plan.model import NodePlan
 from migrate.plan.state import NodeState
 from migrate.rules import Finding, NodeView
+from migrate.run.interrupt import Interrupt
 from migrate.run.kube.evidence import Asked, NodeSays
 from migrate.run.kube.writes import PATIENCE
 from migrate.run.ports import OUTPUT_LIMIT, CommandResult
 from migrate.run.runs import RunFolder
-from migrate.run.work import Interrupt, Work
+from migrate.run.work import Work
 from migrate.verify.network import Network, Reach
 from tests import captured
 from tests.fakes import IDENTITY, Behaviour, FakeClock, FakeCluster, FakeWatch, _ready

@@ -20,12 +20,12 @@ from migrate.plan.steps import Annotate, ApiStep, Cordon, Drain, DrainPolicy, Ve
 from migrate.run import operate
 from migrate.run.apply import apply
 from migrate.run.identify import ANOTHER_CA
+from migrate.run.interrupt import Interrupt
 from migrate.run.operate import Operator
 from migrate.run.owned import Job
 from migrate.run.ports import HostTarget
 from migrate.run.runs import RunFolder
 from migrate.run.session import Access
-from migrate.run.work import Interrupt
 from migrate.verify.judge import Before
 from tests.fakes import IDENTITY
 from tests.node.conftest import copied

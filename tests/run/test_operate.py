@@ -25,16 +25,17 @@ from migrate.facts.api import Condition
 from migrate.facts.cluster import ClusterFacts
 from migrate.plan.events import Event
 from migrate.plan.fleet import FleetPlan, Stage
+from migrate.plan.mark import Mark
 from migrate.plan.model import FORMAT, Plan, Refusal, sealed
 from migrate.plan.state import FAILED, INSTALLED, LOST, MIGRATED, NEEDS_ATTENTION, REFUSED, ROLLED_BACK, NodeState, Reason
 from migrate.run import operate
 from migrate.run.ends import failure
 from migrate.run.health_gate import PATIENCE, HealthGate
+from migrate.run.interrupt import Interrupt
 from migrate.run.operate import Operator, jobs_of
 from migrate.run.owned import Job
 from migrate.run.runs import RunFolder
 from migrate.run.session import Access
-from migrate.run.work import Interrupt
 from tests.fakes import FakeClock, FakeCluster
 from tests.node.scratch import planned
 
@@ -65,8 +66,12 @@ class World:
         self.asked: list[object] = []
         self.interrupt = Interrupt()
         self.kept: list[str] = []
+        self.marked: Mark | None = None
         self.reached: list[list[str]] = []
+        self.clock = FakeClock()
+        self.cluster = FakeCluster(self.clock)
         self.operator = Operator(Access(), self.told.append, self.interrupt)
+        self.operator._clock = self.clock  # type: ignore[assignment]
 
         @contextmanager
         def held(work: Any) -> Iterator[None]:
@@ -93,10 +98,12 @@ class World:
         self.gate = HealthGate(None, FakeClock(), self.told.append, self.interrupt)
         monkeypatch.setattr(Operator, "_gate", lambda operator, nodes: self.gate)
         monkeypatch.setattr(RunFolder, "keep_plan", lambda folder, kept: self.kept.append(folder.run))
+        monkeypatch.setattr(Operator, "_acting", lambda operator: self.cluster)
         monkeypatch.setattr(Operator, "_work", lambda operator, job: self.work(job))
 
     def work(self, job: Job) -> Any:
-        return SimpleNamespace(plan=job.node, told=job.told, remote=SimpleNamespace(close=lambda: self.closed.append(job.node.host)))
+        remote = SimpleNamespace(close=lambda: self.closed.append(job.node.host))
+        return SimpleNamespace(plan=job.node, told=job.told, remote=remote, cluster=self.cluster, marked=lambda: self.marked)
 
     def end(self, work: Any, usual: str) -> NodeState:
         host = work.plan.host

@@ -11,14 +11,17 @@ import yaml
 
 from migrate.facts.api import Metadata
 from migrate.facts.pod import SMOKE_NAMESPACE, Pod, smoke_name
+from migrate.plan.lease import ClusterLease, Pause, lease_body
 from migrate.plan.mark import Mark
 from migrate.rules.table import RULES
 from migrate.run.kube.client import connect
+from migrate.run.kube.lease import LEASE, LEASES
 from migrate.run.kube.port import ActingCluster
 from migrate.run.kube.rights import OPTIONAL, RIGHTS, Grant, asked_of, missing, roles_of
 from migrate.run.kube.roll import roll
 from migrate.run.kube.smoke import smoke_manifest
 from migrate.run.kube.writes import ActingKube, acting
+from migrate.run.pause import pause, resume
 from migrate.targets.table import TARGETS
 from tests.fakes import FakeClock
 from tests.run.acting_server import Acting
@@ -26,6 +29,7 @@ from tests.run.acting_server import serving as serving_acting
 from tests.run.api_server import ALL, ApiServer, serving
 from tests.run.test_kube import kubeconfig
 
+PAUSED = ClusterLease(version="1", run="r", paused=Pause(by="me", at="2024-05-01T12:00:00Z", why="looks"))
 FREE = ("/version", "/api/v1")
 UNSEEN = {("", "pods/exec", "create", SMOKE_NAMESPACE)}  # asked for by API servers from 1.35 beside the GET
 Right = tuple[str, str, str, str]
@@ -102,6 +106,8 @@ def everything(cluster: ActingKube) -> dict[str, Callable[[], object]]:
         "cordon": lambda: cluster.cordon("w1", Mark(run="r", cordoned_before=False)),
         "uncordon": lambda: cluster.uncordon("w1", "r"),
         "annotate": lambda: cluster.annotate("w1", "k", "v"),
+        "read_lease": cluster.read_lease,
+        "write_lease": lambda: (cluster.write_lease(ClusterLease()), cluster.write_lease(ClusterLease(version="1"))),
         "evict": lambda: cluster.evict(pod),
         "create_pod": lambda: cluster.create_pod(smoke_manifest("w1", "pause", "r")),
         "delete_pod": lambda: cluster.delete_pod(SMOKE_NAMESPACE, smoke),
@@ -122,6 +128,7 @@ def test_apply(tmp_path: Path) -> None:
             ("GET", "/api/v1"): [(200, {"resources": []})],
             ("GET", "/api/v1/namespaces/kube-system"): [(200, {"metadata": {"name": "kube-system", "uid": "u"}})],
             ("POST", pods): [(201, {"metadata": {"name": "x", "namespace": SMOKE_NAMESPACE}, "spec": {"containers": []}})],
+            ("POST", LEASES): [(201, {})],
             ("DELETE", f"{pods}/{smoke_name('w1')}"): [(200, {})],
         }
         cluster = acting(
@@ -135,12 +142,25 @@ def test_apply(tmp_path: Path) -> None:
         assert compared("apply", needs(server.asked)) == (set(), UNSEEN)
 
 
-@pytest.mark.parametrize("name", ["scan", "inspect", "apply"])
+def test_pause_and_resume(tmp_path: Path) -> None:
+    with serving_acting(Acting()) as server:
+        server.answers = {("POST", LEASES): [(201, {})]}
+        cluster = acting(
+            connect(kubeconfig=str(kubeconfig(tmp_path / "config", server.url)), context=None, environ={}, clock=FakeClock()),
+            lambda event: None,
+        )
+        pause(cluster, FakeClock(), "me", "looks")
+        server.answers = {("GET", LEASE): [(200, lease_body(PAUSED))], ("PATCH", LEASE): [(200, {})]}
+        resume(cluster)
+        assert compared("pause", needs(server.asked)) == (set(), set())
+
+
+@pytest.mark.parametrize("name", ["scan", "inspect", "pause", "apply"])
 def test_the_roles_are_yaml_for_kubectl(name: str) -> None:
     documents = list(yaml.safe_load_all(roles_of(name)))
-    assert [(one["kind"], one["metadata"].get("namespace")) for one in documents] == [("ClusterRole", None), ("Role", "kube-system")][
-        : 1 if name == "scan" else 2
-    ]
+    wanted = {"scan": ["ClusterRole"], "pause": ["Role"]}.get(name, ["ClusterRole", "Role"])
+    places = [(one["kind"], one["metadata"].get("namespace")) for one in documents]
+    assert places == [(kind, "kube-system" if kind == "Role" else None) for kind in wanted]
     for document in documents:
         for rule in document["rules"]:
             assert set(rule) <= {"apiGroups", "resources", "resourceNames", "verbs"}

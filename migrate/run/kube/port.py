@@ -9,6 +9,7 @@ from migrate.errors import ClusterUnreachable, MigrateError
 from migrate.facts.cluster import Budget, ClusterFacts, ClusterIdentity, Node
 from migrate.facts.live import LiveNode, LivePod, VolumeAttachment
 from migrate.facts.pod import Pod
+from migrate.plan.lease import ClusterLease
 from migrate.plan.mark import Mark
 
 
@@ -142,6 +143,12 @@ class ActingCluster(Cluster, Protocol):
 
     def annotate(self, node: str, key: str, value: str | None) -> None:
         """Set an annotation of the Node, None removes it."""
+
+    def read_lease(self) -> ClusterLease:
+        """Who runs a rollout, and whether all operators are paused."""
+
+    def write_lease(self, wanted: ClusterLease) -> bool:
+        """Write the Lease, if it still has the version that it was judged by; whether it was written."""
 
     def evict(self, pod: Pod, grace: int | None = None) -> Eviction:
         """Ask once for the eviction of exactly this pod (by its UID); `grace` in seconds instead of the pod's own."""

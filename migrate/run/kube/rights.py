@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrate.facts.kubeadm import KUBEADM_CONFIG, KUBELET_CONFIG
+from migrate.plan.lease import LEASE_NAME
 
 SYSTEM = "kube-system"
 VERSIONED = range(16, 25)  # minors whose kubeadm may have kept the kubelet's ConfigMap with a version in its name
@@ -62,8 +63,13 @@ READ = (
         within=SYSTEM,
     ),
 )
+LEASE = (
+    Grant("coordination.k8s.io", ("leases",), ("get", "patch"), names=(LEASE_NAME,), within=SYSTEM),
+    Grant("coordination.k8s.io", ("leases",), ("create",), within=SYSTEM),  # RBAC cannot name what is not there yet
+)
 ACT = (
     *READ,
+    *LEASE,
     Grant("", ("nodes",), ("get", "watch", "patch")),  # the cordon, the mark, kubeadm's annotation
     Grant("", ("pods",), ("watch",)),
     Grant("policy", ("poddisruptionbudgets",), ("watch",)),
@@ -79,18 +85,19 @@ ACT = (
 RIGHTS = (
     Rights("scan", "scan --live", LISTS),
     Rights("inspect", "inspect, plan, capture and explain stack", READ),
+    Rights("pause", "pause and resume", LEASE),
     Rights("apply", "apply, rollback, release, status and verify", ACT),
 )
 OPTIONAL = 'with --config-maps also: apiGroups: [""], resources: ["configmaps"], verbs: ["list"]'
 
 
 def roles_of(name: str) -> str:
-    """The roles of `scan`, `inspect` or `apply`, as YAML: a ClusterRole, and a Role of kube-system for what is needed there alone."""
+    """The roles of `scan`, `inspect`, `pause` or `apply`, as YAML: a ClusterRole, and a Role for kube-system alone."""
     rights = next(rights for rights in RIGHTS if rights.name == name)
     everywhere = [grant for grant in rights.grants if not grant.within]
     there = [grant for grant in rights.grants if grant.within]
-    text = f"# {rights.commands}{f'; {OPTIONAL}' if name == 'inspect' else ''}\n" + _role("ClusterRole", name, everywhere)
-    return text + (f"---\n{_role('Role', name, there)}" if there else "")
+    roles = [_role(kind, name, grants) for kind, grants in (("ClusterRole", everywhere), ("Role", there)) if grants]
+    return f"# {rights.commands}{f'; {OPTIONAL}' if name == 'inspect' else ''}\n" + "---\n".join(roles)
 
 
 def rights_page() -> str:
@@ -140,10 +147,11 @@ def _rule(grant: Grant) -> str:
 
 def _bindings(rights: Rights) -> str:
     role = f"docker2cri-{rights.name}"
-    return "\n".join(_bound(role, any(grant.within for grant in rights.grants)))
+    return "\n".join(_bound(role, {bool(grant.within) for grant in rights.grants}))
 
 
-def _bound(role: str, here: bool) -> Iterator[str]:
-    yield f"$ kubectl create clusterrolebinding {role} --clusterrole={role} --user=USER"
-    if here:
+def _bound(role: str, within: set[bool]) -> Iterator[str]:
+    if False in within:
+        yield f"$ kubectl create clusterrolebinding {role} --clusterrole={role} --user=USER"
+    if True in within:
         yield f"$ kubectl create rolebinding {role} -n {SYSTEM} --role={role} --user=USER"

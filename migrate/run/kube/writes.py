@@ -17,15 +17,17 @@ import msgspec
 from migrate.errors import ClusterUnreachable, Refused
 from migrate.facts.api import decode
 from migrate.facts.cluster import ClusterFacts, ClusterIdentity, M, Node, Owner, decode_list, without_secrets
-from migrate.facts.live import LiveNode, LivePod, PodEvent, VolumeAttachment
+from migrate.facts.live import LiveNode, LivePod, VolumeAttachment
 from migrate.facts.pod import Pod
-from migrate.facts.resolve import resolve
+from migrate.plan.lease import ClusterLease
 from migrate.plan.mark import MANAGER, MIGRATED_ANNOTATION, RUN_ANNOTATION, Mark, mark_of, stranger
 from migrate.run.kube.answer import ListAnswer
 from migrate.run.kube.client import KubeApi
 from migrate.run.kube.door import ActingApi
 from migrate.run.kube.events import ApiAway, Tell
 from migrate.run.kube.evict import eviction_of, group_version
+from migrate.run.kube.items import Attachments, PodEvents
+from migrate.run.kube.lease import MERGE_PATCH, read_lease, write_lease
 from migrate.run.kube.lists import OWNERS, RETRIED, KubeCluster
 from migrate.run.kube.paths import NODES, PODS, in_namespace, node_path, pod_path
 from migrate.run.kube.port import Eviction, NodeMissing, PodRefused, Said, Watch
@@ -33,7 +35,6 @@ from migrate.run.kube.refused import refusal
 from migrate.run.kube.watch import watching
 from migrate.run.kube.who import SYSTEM, identity_of
 
-MERGE = "application/merge-patch+json"
 ATTACHMENTS = "/apis/storage.k8s.io/v1/volumeattachments"
 PATIENCE = 120.0  # seconds that an API may be away; that of a single control plane is away for some 20 s while it is switched
 CONFLICTS = 20
@@ -41,11 +42,11 @@ NO_PERMISSION = "cannot create resource"  # RBAC's words; other 403 concern the 
 SEPARATE_LISTS = 3  # namespaces; more than these are read in one list of everything
 
 
-def acting(cluster: KubeCluster, tell: Tell, patience: float = PATIENCE) -> ActingKube:
+def acting(cluster: KubeCluster, tell: Tell, patience: float = PATIENCE, role: str = "apply") -> ActingKube:
     """The same cluster as one that may be changed; `tell` hears when the API is away, `patience` is how many seconds it may be."""
     api = cluster.api
     assert isinstance(api, KubeApi)
-    door = ActingApi(api.server, api.kubectl, api.pool, api.configuration, api.lock, role="apply")
+    door = ActingApi(api.server, api.kubectl, api.pool, api.configuration, api.lock, role=role)
     return ActingKube(door, cluster.clock, door, tell, patience)
 
 
@@ -61,7 +62,7 @@ class ActingKube(KubeCluster):
     def identity(self) -> ClusterIdentity:
         """Which cluster it is, asked for once; raises ClusterUnreachable where it may not be read."""
         if SYSTEM not in self.known:
-            self.known[SYSTEM] = identity_of(self._good(self._insist("asking which cluster it is", "GET", SYSTEM), "GET", SYSTEM), "").uid
+            self.known[SYSTEM] = identity_of(self.good(self.insist("asking which cluster it is", "GET", SYSTEM), "GET", SYSTEM), "").uid
         return ClusterIdentity(uid=self.known[SYSTEM], ca=self.api.ca)
 
     def every_node(self) -> tuple[Node, ...]:
@@ -71,7 +72,7 @@ class ActingKube(KubeCluster):
     def read_node(self, name: str) -> LiveNode:
         """One Node; raises NodeMissing."""
         path = node_path(name)
-        answer = self._insist(f"reading node {name}", "GET", path)
+        answer = self.insist(f"reading node {name}", "GET", path)
         if answer.status == 404:
             raise NodeMissing(
                 node=name,
@@ -79,7 +80,7 @@ class ActingKube(KubeCluster):
                 expected="a Node object",
                 next=f"{self.api.kubectl} get nodes",
             )
-        return decode(self._good(answer, "GET", path).body, LiveNode)
+        return decode(self.good(answer, "GET", path).body, LiveNode)
 
     def pods_on(self, node: str) -> tuple[LivePod, ...]:
         """The pods bound to the node."""
@@ -89,8 +90,8 @@ class ActingKube(KubeCluster):
     def read_pod(self, namespace: str, name: str) -> LivePod | None:
         """One pod, None when there is none."""
         path = pod_path(namespace, name)
-        answer = self._insist(f"reading pod {namespace}/{name}", "GET", path)
-        return None if answer.status == 404 else decode(self._good(answer, "GET", path).body, LivePod)
+        answer = self.insist(f"reading pod {namespace}/{name}", "GET", path)
+        return None if answer.status == 404 else decode(self.good(answer, "GET", path).body, LivePod)
 
     def warnings(self, pod: Pod) -> tuple[str, ...]:
         """What events warn about a pod."""
@@ -99,7 +100,7 @@ class ActingKube(KubeCluster):
             answer = self.door.send("GET", in_namespace("/api/v1/events", pod.metadata.namespace), query=about)
         except ClusterUnreachable:
             return ()
-        found = decode(answer.body, _Events).items or () if answer.status == 200 else ()
+        found = decode(answer.body, PodEvents).items or () if answer.status == 200 else ()
         newest = sorted(found, key=lambda event: event.last_timestamp or event.event_time or "", reverse=True)
         return tuple(dict.fromkeys(event.told for event in newest))
 
@@ -118,11 +119,11 @@ class ActingKube(KubeCluster):
 
     def volume_attachments(self, node: str) -> tuple[VolumeAttachment, ...]:
         """The CSI volumes attached to the node."""
-        answer = self._insist("reading volume attachments", "GET", ATTACHMENTS)
+        answer = self.insist("reading volume attachments", "GET", ATTACHMENTS)
         if answer.status == 404:
             return ()
-        body = self._good(answer, "GET", ATTACHMENTS, "LIST").body
-        items = decode(body, _Attachments).items or ()
+        body = self.good(answer, "GET", ATTACHMENTS, "LIST").body
+        items = decode(body, Attachments).items or ()
         return tuple(
             sorted(
                 (attachment for attachment in items if attachment.spec.node_name == node), key=lambda attachment: attachment.metadata.name
@@ -177,10 +178,18 @@ class ActingKube(KubeCluster):
 
         self._change(node, f"annotating {node}", judge)
 
+    def read_lease(self) -> ClusterLease:
+        """Who runs a rollout, and whether all operators are paused."""
+        return read_lease(self)
+
+    def write_lease(self, wanted: ClusterLease) -> bool:
+        """Write the Lease as it was judged; whether nobody else did meanwhile."""
+        return write_lease(self, wanted)
+
     def evict(self, pod: Pod, grace: int | None = None) -> Eviction:
         """Ask once for the eviction of exactly this pod."""
         if "eviction" not in self.known:
-            answer = self._good(self._insist("asking which Eviction API is served", "GET", "/api/v1"), "GET", "/api/v1")
+            answer = self.good(self.insist("asking which Eviction API is served", "GET", "/api/v1"), "GET", "/api/v1")
             self.known["eviction"] = group_version(answer.body)
         metadata = {"name": pod.metadata.name, "namespace": pod.metadata.namespace}
         options = {"preconditions": {"uid": pod.metadata.uid}} | ({} if grace is None else {"gracePeriodSeconds": grace})
@@ -195,7 +204,7 @@ class ActingKube(KubeCluster):
         """Create a pod; raises PodRefused."""
         namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
         path = in_namespace(PODS, namespace)
-        answer = self._insist(f"creating pod {namespace}/{name}", "POST", path, manifest)
+        answer = self.insist(f"creating pod {namespace}/{name}", "POST", path, manifest)
         if answer.status in (200, 201):
             return decode(answer.body, LivePod)
         raise PodRefused(
@@ -210,9 +219,9 @@ class ActingKube(KubeCluster):
         options |= {"preconditions": {"uid": uid}} if uid else {}
         options |= {} if grace is None else {"gracePeriodSeconds": grace}
         path = pod_path(namespace, name)
-        answer = self._insist(f"deleting pod {namespace}/{name}", "DELETE", path, options)
+        answer = self.insist(f"deleting pod {namespace}/{name}", "DELETE", path, options)
         if answer.status not in (404, 409):
-            self._good(answer, "DELETE", path)
+            self.good(answer, "DELETE", path)
 
     def logs(self, namespace: str, name: str) -> Said:
         """The log of a pod's only container."""
@@ -232,14 +241,14 @@ class ActingKube(KubeCluster):
             if patch is None:
                 return
             metadata = {"resourceVersion": now.metadata.resource_version, "uid": now.metadata.uid, **patch.get("metadata", {})}
-            answer = self._insist(doing, "PATCH", path, {**patch, "metadata": metadata}, query={"fieldManager": MANAGER}, kind=MERGE)
+            answer = self.insist(doing, "PATCH", path, {**patch, "metadata": metadata}, query={"fieldManager": MANAGER}, kind=MERGE_PATCH)
             if answer.status != 409:
-                self._good(answer, "PATCH", path)
+                self.good(answer, "PATCH", path)
                 return
             self.clock.sleep(random.uniform(0.02, 0.2))
         raise refusal(self.api, "PATCH", path, answer)
 
-    def _insist(self, doing: str, method: str, path: str, body: Mapping[str, Any] | None = None, **how: Any) -> ListAnswer:
+    def insist(self, doing: str, method: str, path: str, body: Mapping[str, Any] | None = None, **how: Any) -> ListAnswer:
         """One request that may be sent again: while the API is away or too busy, for `patience` seconds at most.
 
         401 and 403 are final, unless the server has just been away: one that starts does not yet know its own rules.
@@ -262,10 +271,11 @@ class ActingKube(KubeCluster):
             failures += 1
 
     def _objects(self, doing: str, path: str, item: type[M], query: Mapping[str, str]) -> tuple[M, ...]:
-        answer = self._good(self._insist(doing, "GET", path, query=query), "GET", path, "LIST")
+        answer = self.good(self.insist(doing, "GET", path, query=query), "GET", path, "LIST")
         return without_secrets(decode_list(answer.body, item)[0])
 
-    def _good(self, answer: ListAnswer, method: str, path: str, verb: str = "") -> ListAnswer:
+    def good(self, answer: ListAnswer, method: str, path: str, verb: str = "") -> ListAnswer:
+        """The answer where it is a good one, else the refusal."""
         if answer.status not in (200, 201, 202):
             raise refusal(self.api, verb or method, path, answer)
         return answer
@@ -279,14 +289,6 @@ class ActingKube(KubeCluster):
         )
 
 
-class _Events(msgspec.Struct, frozen=True):
-    items: tuple[PodEvent, ...] | None = None
-
-
-class _Attachments(msgspec.Struct, frozen=True):
-    items: tuple[VolumeAttachment, ...] | None = None
-
-
 def _moved(node: LiveNode, annotations: dict[str, str | None]) -> dict[str, str | None]:
     """These annotations; a run that migrated the node earlier is told no longer."""
     gone: dict[str, str | None] = {} if node.metadata.annotation(MIGRATED_ANNOTATION) is None else {MIGRATED_ANNOTATION: None}
@@ -295,6 +297,3 @@ def _moved(node: LiveNode, annotations: dict[str, str | None]) -> dict[str, str 
 
 def _within(path: str, place: str | None) -> str:
     return path if place is None else in_namespace(path, place)
-
-
-resolve(_Attachments, _Events)
