@@ -4,14 +4,15 @@
 
 The walk loads each YAML and JSON file outside of charts with PyYAML and looks for hostPaths of Docker's socket and data and for privileged
 containers. Recall is how many of these objects have their finding. Charts are scanned with `--no-render`; where `helm template` (found in
-PATH) renders the same chart, the walk over its output is the judge: precision is how many of the blockers of the text were right, recall in
-how many of the charts for which the judge has a code a finding of it was told, of any confidence. It exits with 1 when recall of manifests
-or precision is too low.
+PATH, none is compared without it) renders the same chart, the walk over its output is the judge: precision is how many of the blockers of
+the text were right, recall in how many of the charts for which the judge has a code a finding of it was told, of any confidence. It exits
+with 1 when recall of manifests or precision is too low.
 """
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -127,7 +128,9 @@ def _title(subject: str) -> str:
 
 def chart(path: str, findings: list[dict[str, Any]], score: Score) -> None:
     """Compare a chart read by its templates with what helm makes of it."""
-    done = subprocess.run(["helm", "template", "release", path], capture_output=True, text=True, check=False)
+    if not (helm := shutil.which("helm")):
+        return
+    done = subprocess.run([helm, "template", "release", path], capture_output=True, text=True, check=False)
     if done.returncode:
         return
     score.counts["rendered"] += 1

@@ -7,11 +7,13 @@ import re
 from migrate.facts.docker_names import RUNTIME_NAME, SOCKET, is_runtime
 
 HOST = "DOCKER_HOST"
+DOCKER_BRIDGE = "172.17.0.1"  # of docker0 by default: the node, from its containers
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "0.0.0.0"})
 CLIENT_VARIABLES = frozenset({HOST, "DOCKER_SOCK", "DOCKER_SOCKET", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"})
 _ADDRESS = re.compile(
     r"(?:(?P<scheme>[a-z]{2,5})://)?(?:[^@/\s]{0,200}@)?(?P<host>\$\([\w.-]{1,80}\)|\[[0-9a-fA-F:.]{2,45}\]|[\w.-]{1,253})(?P<port>:\d{1,5})?(?:/\S*)?"
 )
+_OTHER_SOCKET = re.compile(r"(?:unix|npipe)://[\w./-]{1,200}")
 _LONGEST = 2_000
 
 
@@ -27,4 +29,6 @@ def kept(name: str, value: str) -> str:
         return found[0]
     if name == HOST and (address := _ADDRESS.fullmatch(value)) and address["scheme"] not in ("unix", "npipe", "fd"):
         return f"{address['scheme'] or 'tcp'}://{address['host']}{address['port'] or ''}"
+    if name == HOST and (other := _OTHER_SOCKET.fullmatch(value)):
+        return other[0]
     return value if is_runtime(value) and RUNTIME_NAME.search(name) else ""

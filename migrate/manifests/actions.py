@@ -20,7 +20,14 @@ _OPENING = frozenset(("if", "with", "range", "define", "block", "for", "macro", 
 _ELSE = frozenset(("else", "elif"))
 _SILENT = frozenset(("break", "continue"))
 _ASSIGNS = re.compile(r"\$\w*\s{0,20}:?=(?!=)|\$\w+\s{0,20},")
+_ASSIGNED = re.compile(r"\$(\w+)\s{0,20}(:?=)(?!=)(.*)", re.DOTALL)
+_DECLARED = re.compile(r"\$(\w+)\s{0,20}(?=:=|,)")
+_DEFAULTED = re.compile(
+    r"""[\w.\[\]'"]{1,200}\s{0,20}\|\s{0,20}(?:default|d)\(\s{0,20}(?:'([^'\\]*)'|"([^"\\]*)")\s{0,20}(?:,[^()]{0,40})?\)"""
+)
 _DEEPEST = 100
+_LONGEST = 10_000  # characters that repeated assignments put together
+_GONE: Any = object()
 
 
 def bare_name(path: str) -> str:
@@ -30,13 +37,14 @@ def bare_name(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action: its span with the braces, what it says; a `control` puts nothing into the text."""
+    """One action: its span with the braces, what it says; a `control` puts nothing in. Only a `sure` value is certain."""
 
     start: int
     end: int
     said: str
     control: bool
     value: Any = UNKNOWN
+    sure: bool = True
 
 
 @dataclass(slots=True)
@@ -57,6 +65,7 @@ class _Open:
     branch: Branch
     dot: Any
     left: bool | None = True  # whether a later branch of the chain is still possible
+    hidden: dict[str, Any] = field(default_factory=dict)  # variables of outside that its own ones hide
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +81,60 @@ def actions_of(text: str, values: Mapping[str, Any] | None, *, jinja: bool = Fal
     found: list[Action] = []
     branches: list[Branch] = []
     stack: list[_Open] = []
+    variables: dict[str, Any] = {}
     for start, end, said, silent in _spans(text, jinja):
         word = _first(said) if silent else ""
         dot = stack[-1].dot if stack else ROOT
         control = silent is None or (silent if jinja else _is_control(word, said))
-        found.append(Action(start, end, said, control, UNKNOWN if control or jinja else evaluate(said, values, dot)))
+        value = UNKNOWN if control else _default_of(said) if jinja else evaluate(said, values, dot, variables)
+        found.append(Action(start, end, said, control, value, sure=not jinja))
+        if not jinja and (assigned := _ASSIGNED.fullmatch(said)):
+            _assign(assigned, evaluate(assigned[3], values, dot, variables), variables, stack)
         if word in _OPENING and len(stack) < _DEEPEST:
             condition = said[len(word) :].strip()
-            value = UNKNOWN if jinja or word not in ("if", "with") or ":=" in condition else evaluate(condition, values, dot)
+            value = UNKNOWN if jinja or word not in ("if", "with") or ":=" in condition else evaluate(condition, values, dot, variables)
             branch = Branch(len(branches), end, len(text), truth(value), word)
             branches.append(branch)
             inner = value if word == "with" else UNKNOWN if word in ("range", "for") else ROOT if word == "define" else dot
             stack.append(_Open(branch.chain, word, branch, inner, _later(True, branch.taken)))
+            for name in _DECLARED.findall(condition) if ":=" in condition and not jinja else ():
+                stack[-1].hidden.setdefault(name, variables.get(name, _GONE))
+                variables[name] = UNKNOWN
         elif word in _ELSE and stack:
             opened = stack[-1]
             opened.branch.end = start
             rest = said[len(word) :].strip()
             condition = rest.removeprefix("if").strip() if rest.startswith("if") else rest if word == "elif" else ""
-            taken = truth(evaluate(condition, values, dot)) if condition and not jinja else None if condition else True
+            taken = truth(evaluate(condition, values, dot, variables)) if condition and not jinja else None if condition else True
             opened.branch = Branch(opened.chain, end, len(text), _both(opened.left, taken))
             opened.left = _later(opened.left, taken)
             branches.append(opened.branch)
             opened.dot = (stack[-2].dot if len(stack) > 1 else ROOT) if opened.word == "with" else opened.dot
         elif word.startswith("end") and stack:
-            stack.pop().branch.end = start
+            closed = stack.pop()
+            closed.branch.end = start
+            variables.update(closed.hidden)
+            for name in [name for name, value in closed.hidden.items() if value is _GONE]:
+                del variables[name]
     return Actions(tuple(found), tuple(branches))
+
+
+def _default_of(said: str) -> Any:
+    """Of Jinja, whose values are elsewhere, the default that is written beside a variable."""
+    found = _DEFAULTED.fullmatch(said)
+    return (found[1] if found[1] is not None else found[2]) if found else UNKNOWN
+
+
+def _assign(found: re.Match[str], value: Any, variables: dict[str, Any], stack: list[_Open]) -> None:
+    """Set a variable; where it is not certain that it is set, it is not known afterwards. A declaration ends with its block."""
+    name, declared = found[1], found[2] == ":="
+    if isinstance(value, str) and len(value) > _LONGEST:
+        value = UNKNOWN
+    if declared and stack:
+        stack[-1].hidden.setdefault(name, variables.get(name, _GONE))
+    elif not declared and any(opened.branch.taken is not True for opened in stack):
+        value = variables.get(name, UNKNOWN) if any(opened.branch.taken is False for opened in stack) else UNKNOWN
+    variables[name] = value
 
 
 def _is_control(word: str, said: str) -> bool:

@@ -112,7 +112,9 @@ def _walk(node: Node, key: str, subject: str, source: Text, seen: set[int]) -> I
         yield from _scalar(node, key, subject, source)
     elif isinstance(node, MappingNode):
         for name, (at, value) in pairs(node).items():
-            if name == "DOCKER_HOST":
+            if name == "using" and subject == "action" and text(value) == "docker":
+                yield Use(Kind.CALL, subject, "runs in a container of Docker", source.place(at.start_mark.index))
+            elif name == "DOCKER_HOST":
                 own = _OWN_DAEMON.match(text(value))
                 kind, said = (Kind.DAEMON, f"DOCKER_HOST is {own[0]}") if own else (Kind.ADDRESS, "sets DOCKER_HOST")
                 yield Use(kind, subject, said, source.place(at.start_mark.index))

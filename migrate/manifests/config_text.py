@@ -27,7 +27,8 @@ _PROSE = frozenset(
     }
 )
 _SCHEMAS = ("swagger", "openapi", "$schema")
-_COMMANDS = re.compile(r"(?:\A|\.)\w*(?:ommands?|cmd|script|exec)\Z")
+_COMMANDS = re.compile(r"(?:\A|\.)\w*(?:ommands?|cmds?|scripts?|exec)\Z")
+_ASSIGNED = re.compile(r"[A-Za-z_]\w{0,80}=")
 _PATHS = re.compile(r"(?i:path|paths|include|file)\Z")
 _HINTS = ("ocker", "k8s_", "container_label_", "engine_daemon_", "json")
 
@@ -126,13 +127,13 @@ def _configuration(node: Node, title: Title, source: Text) -> Workload:
 
 def _text(key: str, at: Node, value: ScalarNode, found: Workload, source: Text) -> Iterator[Template]:
     for use in config_uses(found.namespace, found.name, {key: value.value}):
-        place = _line(value, use.line, source) if value.style == "|" else source.place(at.start_mark.index)
+        place = _line(value, max(use.line, 1), source) if value.style == "|" else source.place(at.start_mark.index)
         yield Template(found, partial(_at, place), use)
 
 
 def _value(way: str, at: Node, value: ScalarNode, found: Workload, source: Text) -> Iterator[Template]:
     command = _COMMANDS.search(way) is not None
-    line = value.value if command else f"{way.rpartition('.')[2]}: {value.value}"
+    line = value.value if command or _ASSIGNED.match(value.value) else f"{way.rpartition('.')[2]}: {value.value}"
     for use in config_uses(found.namespace, found.name, {way: line}):
         yield Template(found, partial(_at, source.place(at.start_mark.index)), replace(use, line=0))
 

@@ -1,16 +1,16 @@
-"""YAML in a scalar of YAML: values of a chart as one text (Argo CD, the Helm controller of K3s)."""
+"""YAML in a scalar of YAML: values of a chart as one text (Argo CD, the Helm controller of K3s), patches in a kustomization."""
 
 from __future__ import annotations
 
 from yaml.error import Mark
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from migrate.manifests.nodes import Broken, compose, items
 from migrate.manifests.text import Text
 
 
 def embedded(node: Node, source: Text) -> Node | None:
-    """A mapping, or the one that a block scalar holds, its places those of the file; None for other text and for what is no YAML.
+    """A mapping, or the tree that a block scalar holds, its places those of the file; None for other text and for what is no YAML.
 
     The lines of a literal block are parsed as they stand, and the offsets of their nodes moved to where the block begins.
     """
@@ -25,7 +25,7 @@ def embedded(node: Node, source: Text) -> Node | None:
         found = next(compose(source.text[start : node.end_mark.index]), None)
     except Broken:
         return None
-    return _moved(found, start) if isinstance(found, MappingNode) else None
+    return _moved(found, start) if isinstance(found, (MappingNode, SequenceNode)) else None
 
 
 def _moved(root: Node, start: int) -> Node:

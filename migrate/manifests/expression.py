@@ -23,16 +23,17 @@ UNKNOWN: Final = Known.NO
 ROOT: Final = Known.ROOT  # the `.` that a template begins with: of it only `.Values` are known
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*+(?:"|\Z)|`[^`]*(?:`|\Z)|[()|]|[^\s()|"`]+')
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
+_VERB = re.compile(r"%.?", re.DOTALL)
 _DEEPEST = 20
 _MOST = 200  # tokens of an expression
 
 
-def evaluate(text: str, values: Mapping[str, Any] | None, dot: Any = ROOT) -> Any:
-    """What an expression is with these `.Values` (None: not known) and this `.`; UNKNOWN where they do not decide it."""
+def evaluate(text: str, values: Mapping[str, Any] | None, dot: Any = ROOT, variables: Mapping[str, Any] | None = None) -> Any:
+    """What an expression is with these `.Values` (None: not known), `.` and variables; UNKNOWN where they do not decide it."""
     tokens = _TOKEN.findall(text)
     if len(tokens) > _MOST:
         return UNKNOWN
-    reader = _Pipelines(tokens, values, dot)
+    reader = _Pipelines(tokens, values, dot, variables or {})
     found = reader.pipeline(0)
     return UNKNOWN if reader.rest else found
 
@@ -52,8 +53,8 @@ def written(value: Any) -> str:
 
 
 class _Pipelines:
-    def __init__(self, tokens: list[str], values: Mapping[str, Any] | None, dot: Any) -> None:
-        self.rest, self._values, self._dot = tokens[::-1], values, dot
+    def __init__(self, tokens: list[str], values: Mapping[str, Any] | None, dot: Any, variables: Mapping[str, Any]) -> None:
+        self.rest, self._values, self._dot, self._variables = tokens[::-1], values, dot, variables
 
     def pipeline(self, depth: int) -> Any:
         found = self._command([], depth)
@@ -104,6 +105,8 @@ class _Pipelines:
         if (token.startswith("$") or self._dot is ROOT) and (bare == ".Values" or bare.startswith(".Values.")):
             found: Any = UNKNOWN if self._values is None else self._values
             keys = bare.removeprefix(".Values").split(".")[1:]
+        elif token[0] == "$" and (name := token[1:].partition(".")[0]) in self._variables:
+            found, keys = self._variables[name], token.split(".")[1:]
         elif token.startswith(".") and not isinstance(self._dot, Known):
             found, keys = self._dot, [key for key in token.split(".") if key]
         else:
@@ -150,6 +153,26 @@ def _tpl(text: str, _: Any = None) -> Any:
     return UNKNOWN if not isinstance(text, str) or "{{" in text else text
 
 
+def _printf(form: str, *given: Any) -> Any:
+    """A text with its `%s`, `%v` and `%d` filled; raises ValueError for other verbs, or another number of them."""
+    parts = form.split("%%")
+    verbs = [verb for part in parts for verb in _VERB.findall(part)]
+    if (
+        any(verb not in ("%s", "%v", "%d") for verb in verbs)
+        or len(verbs) != len(given)
+        or any(isinstance(one, (dict, list)) for one in given)
+    ):
+        raise ValueError(form)
+    rest = iter(given)
+    return "%".join(_VERB.sub(lambda _: written(next(rest)), part) for part in parts)
+
+
+def _index(value: Any, *keys: Any) -> Any:
+    for key in keys:
+        value = value[key] if isinstance(value, list) and isinstance(key, int) and -1 < key < len(value) else (value or {}).get(key)
+    return value
+
+
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "and": all,
     "or": any,
@@ -165,9 +188,20 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **dict.fromkeys(("quote", "squote", "toString"), written),
     **dict.fromkeys(("toYaml", "toJson", "int", "int64"), lambda value: value),
     **dict.fromkeys(("nindent", "indent"), lambda _, value: value),
+    "printf": _printf,
+    "index": _index,
+    "get": _index,
+    "hasKey": lambda value, key: key in value,
+    "contains": lambda part, value: value.find(part) >= 0,
+    "hasPrefix": lambda start, value: value.startswith(start),
+    "hasSuffix": lambda end, value: value.endswith(end),
+    "len": len,
+    "gt": lambda value, other: value > other,
+    "lt": lambda value, other: value < other,
     "trim": lambda value: value.strip(),
     "lower": lambda value: value.lower(),
     "upper": lambda value: value.upper(),
     "trimSuffix": lambda end, value: value.removesuffix(end),
     "trimPrefix": lambda start, value: value.removeprefix(start),
+    "replace": lambda old, new, value: value.replace(old, new) if old else UNKNOWN,
 }

@@ -33,9 +33,9 @@ class FileKind(StrEnum):
 CHART = "Chart.yaml"
 KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 _MANIFEST = re.compile(r".+\.(?:ya?ml|json)")
-_SCRIPT = re.compile(r".+\.(?:sh|bash|ksh)")
+_SCRIPT = re.compile(r".+\.(?:sh|bash|ksh)|.*\.env")
 _SHEBANG = re.compile(rb"#!\s*(?:/\S*/)?(?:env\s+(?:-\S+\s+)*)?(?:ba|da|k|z|a)?sh\b")
-_OBJECT = re.compile(rb"[\s{\[\"']*(?:apiVersion|kind|metadata|items)[\"']?[ \t]*:")
+_OBJECT = re.compile(rb"[\s{\[\"']*(?:apiVersion|kind|metadata|items|groups)[\"']?[ \t]*:")
 _FIRST = re.compile(rb"(?:[ \t\r\n]|[#;][^\n]*\n|---[^\n]*\n|//[^\n]*\n)*([^\r\n]*)")
 _SECTION = re.compile(rb"\[(?:Unit|Service|Socket|Timer|Install|Path|Mount)\]\s*\Z")
 _PIPELINE = re.compile(rb"(?:@Library\([^)]*\)\s*_?|pipeline\s*\{|node\s*(?:\([^)]*\)\s*)?\{|properties\(\[).*")

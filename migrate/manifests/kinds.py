@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from migrate.facts.docker_names import DATA, SOCKET
 from migrate.facts.values import Pointer, Title
 from migrate.manifests.config_text import config_map, config_tree, config_values
 from migrate.manifests.embedded import embedded
-from migrate.manifests.known import KnownKind, along, known
+from migrate.manifests.known import PATCHED, KnownKind, along, known
 from migrate.manifests.known_pods import Consumed, pods, said
 from migrate.manifests.model import Item, Kind, Problem, Template, Trouble, Use
 from migrate.manifests.nodes import get, items, text
@@ -55,6 +56,11 @@ EMPTY = frozenset(
         ),
     )
 )
+# Groups of policies, whose objects name what they forbid or watch for
+_POLICIES = re.compile(
+    r"(?:templates|constraints)\.gatekeeper\.sh|(?:policies\.)?kyverno\.io|policies\.kubewarden\.io|security\.kubearmor\.com"
+    r"|admissionregistration\.k8s\.io|wgpolicyk8s\.io|aquasecurity\.github\.io"
+)
 # Of scripts in values; their calls are told with the other values
 _OF_NODES = frozenset({Kind.UNIT, Kind.IMAGE, Kind.DAEMON})
 MAX_LISTS = 3
@@ -94,7 +100,17 @@ def item(node: Node, source: Text) -> Iterator[Item]:
 
 def part(node: Node, source: Text) -> Iterator[Item]:
     """What the shape of a tree says that is no object by itself: values of a chart, a patch, a named template."""
-    yield from _by_shape(node, ("", "file", posixpath.basename(source.path)), source, part=True)
+    title, read = ("", "file", posixpath.basename(source.path)), Consumed()
+    yield from _embedded(PATCHED, node, title, source, read)
+    yield from _by_shape(node, title, source, read, part=True)
+
+
+def _embedded(kind: KnownKind, node: Node, title: Title, source: Text, read: Consumed) -> Iterator[Item]:
+    """What values of charts and patches say that are in an object, as a tree or as a text."""
+    for found in (found for way in kind.values for found in along(node, way)):
+        if (values := embedded(found, source)) is not None:
+            read.take(found)
+            yield from _by_shape(values, title, source, part=True)
 
 
 def _object(node: Node, title: Title, version: str, source: Text, depth: int) -> Iterator[Item]:
@@ -112,7 +128,7 @@ def _object(node: Node, title: Title, version: str, source: Text, depth: int) ->
         else:
             way = ".".join(map(str, TEMPLATES[kind]))
             yield Problem(Trouble.MISFIT, said(title), f"{way} is missing: it has no pod template", source.place(node.start_mark.index))
-    elif kind not in EMPTY:
+    elif kind not in EMPTY and not _POLICIES.fullmatch(version.partition("/")[0]):
         yield from _by_shape(node, title, source)
 
 
@@ -124,10 +140,7 @@ def _known(kind: KnownKind, node: Node, title: Title, source: Text, depth: int) 
         if depth < MAX_LISTS:
             read.take(found)
             yield from document(found, source, depth + 1)
-    for found in (found for way in kind.values for found in along(node, way)):
-        if (values := embedded(found, source)) is not None:
-            read.take(found)
-            yield from _by_shape(values, title, source, part=True)
+    yield from _embedded(kind, node, title, source, read)
     for found in (found for way in kind.scripts for found in along(node, way)):
         yield from (use for use in block_uses(found, said(title), source) if use.kind in _OF_NODES)
     for way in kind.configs:

@@ -62,6 +62,7 @@ _SOURCES = (*_below(".source", _HELM), *_below(".sources[]", _HELM))
 _MONITORED = KnownKind(agents=("spec",))
 _PROBES = ".probe[].cmdProbe/inputs.source"
 _FLUENT = (("env", "envVars"), ("volumeMounts", "volumesMounts"), ("securityContext", "containerSecurityContext"))
+PATCHED = KnownKind(values=("patches[].patch", "patchesJson6902[].patch", "patchesStrategicMerge[]"))
 _RAY = (".headGroupSpec.template", ".workerGroupSpecs[].template")
 
 
@@ -148,6 +149,9 @@ KNOWN: dict[tuple[str, str], KnownKind] = {
     ),
     ("apps.kruise.io", "SidecarSet"): KnownKind(specs=("spec",)),
     ("apps.kruise.io", "UnitedDeployment"): KnownKind(templates=("spec.template.*.spec.template",)),
+    # kubernetes-sigs/kustomize api/types: patches that are written in the kustomization itself
+    ("kustomize.config.k8s.io", "Kustomization"): PATCHED,
+    ("kustomize.config.k8s.io", "Component"): PATCHED,
     # kubeflow/training-operator pkg/apis/kubeflow.org/v1, notebooks, katib; jobset, volcano, kuberay
     ("kubeflow.org", "TFJob"): _replicas("tfReplicaSpecs"),
     ("kubeflow.org", "PyTorchJob"): _replicas("pytorchReplicaSpecs"),

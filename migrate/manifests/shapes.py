@@ -69,17 +69,29 @@ def _part(current: MappingNode, entries: dict[str, tuple[Node, Node]]) -> Shape 
     volumes = [volume for one in lists for volume in items(one)]
     alone = _is_volume(current)
     own = [entries[name][1] for name in _OF_CONTAINERS if name in entries]
+    more = [
+        value for name, (_, value) in entries.items() if name.lower().endswith("volumemounts") and name != "volumeMounts" and items(value)
+    ]
     image = isinstance(entries.get("image", (None, None))[1], ScalarNode)
-    container = bool(volumes) or "volumeMounts" in entries or (image and len(own) > 1)
+    container = bool(volumes or more) or "volumeMounts" in entries or (image and len(own) > 1)
     if not volumes and not alone and not container:
         return None
     made = mapping(
         current,
-        containers=sequence(current, [named(current, "main")]) if own and container else None,
+        containers=sequence(current, [_container(current, more)]) if (own or more) and container else None,
         volumes=sequence(current, [current] if alone else volumes),
         **{name: get(current, name) for name in _OF_PODS},
     )
-    return Shape(mapping(current, spec=made), (current,) if alone else (*lists, *own), part=True)
+    return Shape(mapping(current, spec=made), (current,) if alone else (*lists, *own, *more), part=True)
+
+
+def _container(current: MappingNode, more: list[Node]) -> Node:
+    """The container that a mapping has the fields of; `more` are lists of mounts beside its own (`extraVolumeMounts`)."""
+    if not more:
+        return named(current, "main")
+    fields = {name: get(current, name) for name in _OF_CONTAINERS}
+    mounts = [mount for one in (fields["volumeMounts"], *more) for mount in items(one)]
+    return named(mapping(current, **{**fields, "volumeMounts": sequence(current, mounts)}), "main")
 
 
 def _is_volume(node: Node) -> bool:

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from yaml.nodes import Node, ScalarNode
 
-from migrate.facts.docker_names import DATA, SOCKET
-from migrate.facts.texts import CALL, called
+from migrate.facts.docker_names import DATA, FLAG_IN_TEXT, SOCKET
+from migrate.facts.texts import called, calls
 from migrate.manifests.model import Kind, Use
 from migrate.manifests.text import Text
 
@@ -61,8 +61,9 @@ def _line(line: str, at: int, source: Text, subject: str) -> Iterator[Use]:
 
 def matches(line: str, own: frozenset[str] = OWN_DAEMONS) -> Iterator[tuple[Kind, str, int]]:
     """What one line uses: kind, evidence, offset. `own` are hosts that lead to a daemon of the job or the container itself."""
-    call = CALL.search(line)
-    for each in CALL.finditer(line) if call else ():
+    found = list(calls(line))
+    call = found[0] if found else None
+    for each in found:
         if each["verb"] in _STARTS and (flag := _PRIVILEGED.search(line, each.end())):
             yield Kind.PRIVILEGED, f"`{called(each)} --privileged`", flag.start()
             break
@@ -80,6 +81,8 @@ def matches(line: str, own: frozenset[str] = OWN_DAEMONS) -> Iterator[tuple[Kind
         yield Kind.DAEMON, "starts a Docker daemon of its own", daemon.start()
     if unit := _UNIT.search(line):
         yield Kind.UNIT, f"`systemctl {unit[1]} docker`" if unit[1] else f"`service docker {unit[2]}`", unit.start()
+    if "runtime" in line and (flag := FLAG_IN_TEXT.search(line)) and flag["key"]:
+        yield Kind.UNIT, f"sets --{flag['key']}={flag['value']}", flag.start()
     for install in _INSTALLER.finditer(line):
         if package := _PACKAGE.search(install[1]):
             yield Kind.IMAGE, f"installs {package[0]}", install.start()

@@ -152,9 +152,13 @@ def _templated(text: str, found: Actions, kept: set[int]) -> Templated:
             gone[branch.start : branch.end] = b"\1" * (branch.end - branch.start)
         elif branch.taken is not True:
             doubtful.update(range(bisect_right(starts, branch.start) - 1, bisect_right(starts, max(branch.start, branch.end - 1))))
-    made = _filled(text, "".join(bare), [action for action in found.actions if not gone[action.start]], starts)
+    standing = [action for action in found.actions if not gone[action.start]]
+    for action in standing:
+        if action.value is not UNKNOWN and not action.sure:
+            doubtful.add(bisect_right(starts, action.start) - 1)
+    made = _filled(text, "".join(bare), standing, starts)
     made.doubtful = frozenset(doubtful)
-    made.named = tuple((branch.start, branch.end) for branch in found.branches if branch.word == "define")
+    made.named = tuple((branch.start, branch.end) for branch in found.branches if branch.word in ("define", "macro"))
     return made
 
 
@@ -186,7 +190,7 @@ def _filled(text: str, bare: str, actions: list[Action], starts: list[int]) -> T
                 continue
             taken.add(key)
         end = text.find("\n", action.start, action.end)
-        end = action.end if end < 0 else end
+        end = action.end if end < 0 else end - (text[end - 1] == "\r")
         start = action.start if line.strip() else max(action.start, starts[row] + _deeper(lines, row))
         if start >= end:
             unknown.append(action.start)
@@ -227,7 +231,7 @@ def _room(lines: list[str], row: int) -> int | None:
         above = next((number for number in range(row - 1, max(-1, row - 20), -1) if lines[number].strip()), -1)
         if above < 0 or not lines[above].rstrip().endswith(":"):
             return None
-    indent = _indent(lines[above])
+    indent = len(lines[above]) - len(lines[above].lstrip(" \t-"))  # of the key, behind the dash of an item
     below = next((lines[number] for number in range(row + 1, min(len(lines), row + 50)) if lines[number].strip()), "")
     deeper = _indent(below) > indent or (_indent(below) == indent and below.lstrip().startswith("- "))
     return None if below and deeper and not below.lstrip().startswith("#") else above

@@ -191,7 +191,7 @@ FILE_RULES = (
         "unit-file-needs-docker",
         Severity.WARNING,
         Kind.UNIT,
-        """A unit file requires Docker's unit or calls docker, or a script controls Docker's service.
+        """A unit file requires Docker's unit or calls docker, or a script controls Docker's service or sets Docker as the runtime.
 
         Why: on a node systemd stops the unit together with Docker and does not start it while Docker is stopped; a call fails.
 

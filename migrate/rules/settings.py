@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from migrate.facts.config_use import ConfigUseKind
 from migrate.facts.docker_names import FLAG, SOCKET, is_runtime, is_socket
-from migrate.facts.env_value import CLIENT_VARIABLES, HOST, LOOPBACK
+from migrate.facts.env_value import CLIENT_VARIABLES, DOCKER_BRIDGE, HOST, LOOPBACK
 from migrate.facts.pod import PodContainer
 from migrate.facts.workload import Pointer
 from migrate.rules import Severity
@@ -88,10 +88,12 @@ def _socket(text: str, inside: tuple[str, ...]) -> str:
 
 
 def leads_to_node(view: WorkloadView, container: PodContainer, value: str) -> bool:
-    """Whether an address is of the node itself: its IP taken from the pod's status, or loopback in the node's network."""
+    """Whether an address is of the node itself: its IP of the pod's status, docker0's default one, or loopback in the node's network."""
     host = re.sub(r":\d+\Z", "", value.partition("://")[2])
     if host in LOOPBACK:
         return view.workload.spec.host_network
+    if host == DOCKER_BRIDGE:
+        return True
     name = host[2:-1] if host.startswith("$(") else ""
     sources = {entry.name: entry.value_from for entry in container.env or ()}
     field = source.field_ref if name and (source := sources.get(name)) else None

@@ -14,12 +14,20 @@ from migrate.rules.ground import Ground
 from migrate.rules.mounts import HostMount
 from migrate.rules.pods import privileged, within
 from migrate.rules.programs import commands
-from migrate.rules.settings import leads_to_node
+from migrate.rules.settings import docker_host_elsewhere, leads_to_node
 from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
-SOCKETS = ("/run/docker.sock", "/run/dockershim.sock", "/run/cri-dockerd.sock", "/run/docker/containerd/containerd.sock", "/run/docker")
+SOCKETS = ("/run/docker.sock", "/run/dockershim.sock", "/run/cri-dockerd.sock", "/run/docker/containerd/containerd.sock")
 SOCKET_PARENTS = frozenset({"/", "/var", "/run"})
-DOCKER_PLACES = ("/var/lib/dockershim", "/var/lib/cri-dockerd", "/etc/docker", "/usr/bin/docker", "/root/.docker")
+DOCKER_PLACES = (
+    "/run/docker/netns",
+    "/run/docker/plugins",
+    "/var/lib/dockershim",
+    "/var/lib/cri-dockerd",
+    "/etc/docker",
+    "/usr/bin/docker",
+    "/root/.docker",
+)
 STORES = ("/var/lib/docker", "/home/rootless/.local/share/docker")
 TOOLS = frozenset(
     {
@@ -150,11 +158,12 @@ def _docker_data(ground: Ground, mount: HostMount) -> Confidence | None:
 
 
 def _tool_signs(view: WorkloadView) -> Iterator[Sign]:
+    told = {sign.at[:3] for sign in docker_host_elsewhere.look(view)}
     for at, container, image in view.images:
         if image.last in TOOLS or image.path in TOOL_NAMES:
             yield Sign(f"container {container.name} has image {container.image}", (*at, "image"))
     for command in view.commands:
-        if "docker" in command.text:
+        if "docker" in command.text and command.at[:3] not in told:
             where = "" if command.what in ("command", "args") else f" in its {command.what}"
             calls = (CALL.match(" ".join(words)) for words in commands(command.argv))
             for call in dict.fromkeys(called(found) for found in calls if found):

@@ -47,6 +47,7 @@ CASES = {
     ),
     "helm.toolkit.fluxcd.io/v2 HelmRelease": (f"spec: {{values: {{{SOCKET}}}}}", ["D2C301"]),
     "helm.cattle.io/v1 HelmChart": (f"spec:\n  valuesContent: |-\n    {SOCKET}\n", ["D2C301"]),
+    "kustomize.config.k8s.io/v1alpha1 Component": (f"patches:\n- patch: |-\n    {SOCKET}\n", ["D2C301"]),
     "litmuschaos.io/v1alpha1 ChaosEngine": (
         "spec: {experiments: [{spec: {components: {env: [{name: CONTAINER_RUNTIME, value: docker}]},"
         f" probe: [{{cmdProbe/inputs: {{source: {{image: a, privileged: true, {SOCKET}}}}}}}]}}}}]}}",

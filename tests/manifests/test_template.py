@@ -73,6 +73,14 @@ def said(scan: Scan) -> list[str]:
         ('semverCompare ">=1.19" .Capabilities.KubeVersion.Version', UNKNOWN),
         ("(" * 500, UNKNOWN),
         ("", UNKNOWN),
+        ('printf "%s:%d%%" .Values.nested.name 3', "x:3%"),
+        ('printf "%q" .Values.nested.name', UNKNOWN),
+        ('printf "%s"', UNKNOWN),
+        ('index .Values "nested" "list" 1', 2),
+        ("index .Values.nested.list 9", UNKNOWN),
+        ('contains "docker" .Values.socket', True),
+        ('hasKey .Values.nested "list"', True),
+        ('replace "/" "-" .Values.nested.name', "x"),
         ('"unclosed', UNKNOWN),
     ],
 )
@@ -138,6 +146,25 @@ def test_expressions(text: str, expected: Any) -> None:
             "spec:\n  privileged: true\n  hostPID: true\n",
             [],
         ),
+        (
+            HEAD + "      volumes:\n        - hostPath: {path: {{ .Values.socket }}}\n          name: {{ .Values.x }}\n",
+            ["8:22 D2C301 blocker seen"],
+        ),
+        (
+            HEAD + "      containers:\n        - name: {{ .Chart.Name }}\n          image: x\n      volumes:\n        - hostPath:\n"
+            "            path: {{ .Values.socket }}\n          name: s\n",
+            ["12:13 D2C301 blocker seen"],
+        ),
+        ("{{- $s := .Values.socket -}}\n" + HEAD + MOUNT + "{{ $s }}\n", ["11:13 D2C301 blocker seen"]),
+        ("{{- $v := .Values -}}\n" + HEAD + MOUNT + "{{ $v.socket }}\n", ["11:13 D2C301 blocker seen"]),
+        (
+            '{{- $s := "/x" }}{{ if .Values.on }}{{ $s = .Values.socket }}{{ end }}\n' + HEAD + MOUNT + "{{ $s }}\n",
+            ["11:13 D2C301 blocker seen"],
+        ),
+        ("{{- $s := .Values.socket }}{{ if .X }}{{ $s = 1 }}{{ end }}\n" + HEAD + MOUNT + "{{ $s }}\n", []),
+        ("{{ if .X }}{{- $s := .Values.socket }}{{ end }}\n" + HEAD + MOUNT + "{{ $s }}\n", []),
+        ("{{- $s := .Values.socket }}{{ range $s := .Values.volumes }}\n" + HEAD + MOUNT + "{{ $s }}\n{{ end }}\n", []),
+        (HEAD + MOUNT + '{{ printf "%s/docker.sock" "/var/run" }}\n', ["10:13 D2C301 blocker seen"]),
         ("{{/* /var/run/docker.sock */}}\n{{- /*\npath: /var/run/docker.sock\n*/ -}}\n", []),
     ],
 )
@@ -183,7 +210,9 @@ def test_jinja() -> None:
         + "{% endif %}\n      {% for a in b %}\n      hostPID: {{ a }}\n      {% endfor %}\n"
     )
     text += MOUNT + "{{ docker_root | default('/var/run/docker.sock') }}\n"
-    assert said(scanned(text, jinja=True)) == []
+    assert said(scanned(text, jinja=True)) == ["16:13 D2C301 warning text-only"]  # a default, which an inventory may set otherwise
+    macro = "{% macro vol(name) %}\n- name: {{ name }}\n{% endmacro %}\n"
+    assert said(scanned(macro + HEAD + MOUNT + "/var/run/docker.sock\n", jinja=True)) == ["13:13 D2C301 blocker seen"]
     assert said(scanned(HEAD + "{% set x = 1 %}\n" + MOUNT + "/var/run/docker.sock{# x #}\n", jinja=True)) == ["11:13 D2C301 blocker seen"]
 
 

@@ -118,7 +118,7 @@ TARGETS = {"09": "crio"}
 UNREAD = {"12": {".tf", "without an extension"}, "15": {".go"}}
 
 
-def _told(folder: Path, target: str) -> tuple[Files, list[str]]:
+def told(folder: Path, target: str) -> tuple[Files, list[str]]:
     """The walk over a folder, and its findings: place, severity and slug of each."""
     known = target_named(target)
     assert known is not None
@@ -130,8 +130,8 @@ def _told(folder: Path, target: str) -> tuple[Files, list[str]]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_case(case: str) -> None:
-    files, told = _told(FOLDER / case, TARGETS.get(case, "containerd"))
-    assert told == sorted(CASES[case])
+    files, lines = told(FOLDER / case, TARGETS.get(case, "containerd"))
+    assert lines == sorted(CASES[case])
     assert set(files.ledger.unread) == UNREAD.get(case, set())
     assert files.unreadable == []
 
@@ -155,5 +155,5 @@ def test_parts_are_no_broken_wholes(case: str, tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
     silent = "Component" in case or "library" in case  # what makes nothing by itself is not rendered
-    told = [line for line in _told(tmp_path, "containerd")[1] if silent or "templates-not-rendered" not in line]
-    assert told == list(expected)
+    lines = [line for line in told(tmp_path, "containerd")[1] if silent or "templates-not-rendered" not in line]
+    assert lines == list(expected)
