@@ -17,7 +17,7 @@ from migrate.program.journal import Progress
 from migrate.program.order import rollback_of, undone_alone
 from migrate.run.perform import perform_all
 from migrate.run.remote import LOST
-from migrate.run.work import Overtaken, Stopped, Work
+from migrate.run.work import Stopped, Work
 
 
 def rollback(work: Work, overwrite: frozenset[str] = frozenset()) -> NodeState:
@@ -115,8 +115,6 @@ def roll_back(work: Work, why: str, *, exit_code: int, code: str = "") -> NodeSt
     where the journal does not tell. Never raises for the node's own trouble: a node that cannot be rolled back needs attention, with the
     reasons and the next command. Raises Interrupted when the user stopped it while nothing but pods had been moved.
     """
-    if isinstance(work.overtaken, Overtaken):
-        work.overtaken = None
     work.remote.patience = LOST
     work.segment = "rollback"
     try:

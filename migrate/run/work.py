@@ -229,8 +229,11 @@ class Work:
         self.say("step.start", text, step=step, steps=steps)
 
     def heed(self) -> None:
-        """Raise Stopped where it was wished to stop and may be, and what the thread found that holds the node."""
-        if self.overtaken is not None:
+        """Raise Stopped where it was wished to stop and may be, and what the thread found that holds the node.
+
+        A rollback goes on when that thread tells late that the node began it by itself.
+        """
+        if self.overtaken is not None and not (self.segment == "rollback" and isinstance(self.overtaken, Overtaken)):
             raise self.overtaken
         if self.interrupt.stops and self.stoppable:
             raise Stopped

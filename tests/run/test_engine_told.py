@@ -18,7 +18,7 @@ from migrate.run.hold import held
 from migrate.run.identity import Identity, _space, _start
 from migrate.run.rollback import rollback
 from migrate.run.standing import standing
-from migrate.run.work import Work
+from migrate.run.work import Overtaken, Work
 from tests import captured
 from tests.run.engine import NODE, World, ended
 
@@ -78,6 +78,19 @@ def test_operator_whose_claim_was_taken_does_nothing_more(world: World) -> None:
         apply(work)
     assert world.scratch.progress().finished == ("prepare",)
     assert rollback(world.work()).state == "rolled back"
+    world.is_rolled_back()
+
+
+def test_late_news_that_the_node_rolled_itself_back_does_not_end_the_rollback(world: World) -> None:
+    assert apply(world.work()).state == "migrated"
+    work = world.work()
+
+    def tell(event: Event) -> None:
+        if event.segment == "rollback":
+            work.overtaken = Overtaken()
+
+    work.tell = tell
+    assert ended(rollback(work)) == ("rolled back", 0, "it runs on Docker as before and is verified")
     world.is_rolled_back()
 
 
