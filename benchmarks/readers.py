@@ -92,11 +92,11 @@ def spent(read: Callable[[str], object], text: str) -> float:
 def growth(parser: Parser, piece: str) -> tuple[float, float]:
     """The power of the size, 0 where it is quick; and the seconds at the last size."""
     head = parser.seeds[0].partition("\n")[0] + "\n" if parser.name.startswith("facts") else ""
-    made = [head + (piece * (size * 1024 // len(piece) + 1))[: size * 1024] for size in SIZES]
+    made = [head + piece * max(1, size * 1024 // len(piece)) for size in SIZES]  # whole pieces: a cut one may be refused early
     if spent(parser.read, made[-1]) < LEAST:
         return 0.0, 0.0
     times = [min(spent(parser.read, text) for _ in range(3)) for text in made]
-    return math.log2(max(times[-1], 1e-6) / max(times[-3], 1e-6)) / 2, times[-1]
+    return math.log(max(times[-1], 1e-6) / max(times[-3], 1e-6)) / math.log(len(made[-1]) / len(made[-3])), times[-1]
 
 
 def main() -> int:
