@@ -27,6 +27,7 @@ from migrate.rules.judge import Inspected, judge
 from migrate.rules.table import RULES
 from migrate.run.store import load_directory
 from migrate.sources.table import origin_of
+from migrate.targets import Target
 from migrate.targets.compose import compose
 from migrate.targets.table import target_named
 
@@ -36,18 +37,20 @@ CONTAINERD = target_named("containerd")
 EVERYTHING = {rule.code: "accepted in the test" for rule in RULES if rule.acceptable}
 
 
-def judged(name: str, reasons: dict[str, str] | None = None) -> tuple[ClusterFacts, tuple[Inspected, ...]]:
+def judged(
+    name: str, reasons: dict[str, str] | None = None, target: Target | None = CONTAINERD
+) -> tuple[ClusterFacts, tuple[Inspected, ...]]:
     captures, cluster = load_directory(FIXTURES / name)
     assert cluster is not None
-    assert CONTAINERD is not None
+    assert target is not None
     nodes = {one.host: one.node for one in match([machine(facts_from(one)) for one in captures], cluster.nodes) if isinstance(one, Matched)}
-    return cluster, judge(cluster, [(one.host, one, cluster.node(nodes[one.host]), None) for one in captures], CONTAINERD, reasons or {})
+    return cluster, judge(cluster, [(one.host, one, cluster.node(nodes[one.host]), None) for one in captures], target, reasons or {})
 
 
-def plan_of(name: str, reasons: dict[str, str] | None = None) -> Plan:
-    cluster, found = judged(name, reasons)
+def plan_of(name: str, reasons: dict[str, str] | None = None, target: str = "containerd") -> Plan:
+    cluster, found = judged(name, reasons, target_named(target))
     plans = tuple(build_plan(one.view, one.findings) for one in found if one.view)
-    return sealed(Plan(format=FORMAT, made=0, tool="golden", target="containerd", server=cluster.server, nodes=plans))
+    return sealed(Plan(format=FORMAT, made=0, tool="golden", target=target, server=cluster.server, nodes=plans))
 
 
 def golden(name: str, file: str, text: str, update: bool) -> None:
@@ -72,6 +75,13 @@ def test_inspection(name: str, update_goldens: bool) -> None:
 def test_plan(name: str, update_goldens: bool) -> None:
     golden(name, "plan.txt", plan_text(plan_of(name, EVERYTHING), Style(100)), update_goldens)
     golden(name, "refused.txt", plan_text(plan_of(name), Style(100), diffs=False), update_goldens)
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_plan_that_keeps_docker(name: str, update_goldens: bool) -> None:
+    """What blocks only because Docker stops is accepted nowhere here, and blocks nothing."""
+    reasons = {code: reason for code, reason in EVERYTHING.items() if code not in ("D2C113", "D2C301")}
+    golden(name, "kept.txt", plan_text(plan_of(name, reasons, "containerd+keep-docker"), Style(100), diffs=False), update_goldens)
 
 
 @pytest.mark.parametrize("name", CLUSTERS)

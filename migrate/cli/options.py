@@ -168,14 +168,14 @@ _TARGET_OPTIONS = (
 )
 
 
-def chosen_target(target: str, crio_defaults: bool) -> Target:
-    """The target that `target_options` ask for; raises UsageError for an option of another one."""
+def chosen_target(target: str, crio_defaults: bool, keep_docker: bool = False) -> Target:
+    """The target that these options ask for; raises UsageError for an option of another one."""
     from migrate.targets import with_options
     from migrate.targets.table import TARGETS
 
     found = next(each for each in TARGETS if each.name == target)  # click checked the choice
     try:
-        return with_options(found, {"own-defaults"} if crio_defaults else ())
+        return with_options(found, {*(["own-defaults"] if crio_defaults else []), *(["keep-docker"] if keep_docker else [])})
     except ValueError:
         raise UsageError(seen=f"--crio-defaults with --to {target}", expected="--to crio", next="docker2cri plan --help") from None
 
@@ -192,14 +192,15 @@ class Judging:
     next_kubernetes: tuple[int, int] | None
 
 
-def _judging(target: str, crio_defaults: bool, accept: tuple[str, ...], next_kubernetes: str | None) -> Judging:
-    return Judging(chosen_target(target, crio_defaults), dict(map(_accepted, accept)), _minor(next_kubernetes))
+def _judging(target: str, crio_defaults: bool, keep_docker: bool, accept: tuple[str, ...], next_kubernetes: str | None) -> Judging:
+    return Judging(chosen_target(target, crio_defaults, keep_docker), dict(map(_accepted, accept)), _minor(next_kubernetes))
 
 
 judge_options = group(
     "judging",
     _judging,
     *_TARGET_OPTIONS,
+    click.option("--keep-docker", is_flag=True, help="Docker keeps running for its other users: Kubernetes alone leaves it."),
     click.option("--accept", multiple=True, metavar="CODE=REASON", help="Accept findings of this code; the reason is kept in the plan."),
     click.option(
         "--next-kubernetes", metavar="1.NN", help="Say too what an upgrade to this version would stop, minor by minor on the way."

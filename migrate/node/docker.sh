@@ -18,6 +18,8 @@ source_namespace=moby
 source_transport=docker-daemon
 source_store=
 pod_uid=io.kubernetes.pod.uid
+# how a kubelet names its containers: an image that was committed of one hands the labels on to any container of it
+pod_named='^/?k8s_'
 pod_sandbox=io.kubernetes.docker.type=podsandbox
 unset DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH
 
@@ -104,9 +106,9 @@ called() {
 # their order after the others, then sandboxes.
 stop_source_pods() {
   limit=$1 at_limit=$2
-  list_ids -a --filter label=$pod_uid --filter label=$pod_sandbox || return 1
+  list_ids -a --filter "name=$pod_named" --filter label=$pod_uid --filter label=$pod_sandbox || return 1
   all=$ids
-  list_ids --filter label=$pod_uid --filter label=$pod_sandbox || return 1
+  list_ids --filter "name=$pod_named" --filter label=$pod_uid --filter label=$pod_sandbox || return 1
   sandboxes=$ids
   for id in $all; do
     state=exited
@@ -117,7 +119,8 @@ stop_source_pods() {
   labels='{{json (.Label "annotation.io.kubernetes.pod.terminationGracePeriod")}}'
   labels="$labels {{json (.Label \"io.kubernetes.pod.namespace\")}}"
   labels="$labels {{json (.Label \"io.kubernetes.container.name\")}}"
-  list=$(docker ps --no-trunc --filter label=$pod_uid --format "{{.ID}} $labels") || source_lists_nothing || return 1
+  list=$(docker ps --no-trunc --filter "name=$pod_named" --filter label=$pod_uid --format "{{.ID}} $labels") ||
+    source_lists_nothing || return 1
   graces=' ' plain='' late=''
   IFS=$newline
   set -f
@@ -170,7 +173,12 @@ stop_source_pods() {
   plane_ended "$ended_parts" || return 1
   # shellcheck disable=SC2086 # IDs
   [ "$sandboxes" = ' ' ] || end_by 10 $sandboxes
-  left=$(docker ps -q --filter label=$pod_uid) || source_lists_nothing || return 1
+  no_pods_left
+}
+
+# no_pods_left: no container of the kubelet runs.
+no_pods_left() {
+  left=$(docker ps -q --filter "name=$pod_named" --filter label=$pod_uid) || source_lists_nothing || return 1
   [ -z "$left" ] ||
     because "containers of the kubelet still run in Docker: $(printf %s "$left" | oneline);" \
       "docker says why: docker stop ID; $source_log"
@@ -178,7 +186,8 @@ stop_source_pods() {
 
 # pods_in_source: how many pods have a running application container in Docker.
 pods_in_source() {
-  docker ps --filter label=io.kubernetes.docker.type=container --format "{{json (.Label \"$pod_uid\")}}" |
+  docker ps --filter "name=$pod_named" --filter label=io.kubernetes.docker.type=container \
+    --format "{{json (.Label \"$pod_uid\")}}" |
     sort -u | wc -l
 }
 
@@ -186,7 +195,7 @@ pods_in_source() {
 source_strangers() {
   list_ids || return 1
   all=$ids
-  list_ids --filter label=$pod_uid || return 1
+  list_ids --filter "name=$pod_named" --filter label=$pod_uid || return 1
   strangers=
   for id in $all; do
     if among "$id" "$ids" || among "$id" "$standalone"; then continue; fi

@@ -15,12 +15,14 @@ trace() {
 # ours FILE UNIT: a file of RUN/units lies there as it is.
 ours() { [ -f "$1" ] && cmp -s -- "$run/units/$2" "$1"; }
 
-# look_around: what there is of a switch of this run; nothing while another run keeps the source stopped.
+# look_around: what there is of a switch of this run; nothing while another run keeps the source stopped, or left it.
 look_around() {
   shown='' untold='' keeper=''
+  [ ! -s "$kept_marker" ] || read -r keeper <"$kept_marker"
   [ ! -s "$marker" ] || read -r keeper <"$marker"
   case $keeper in '' | "$name") ;; *) return 0 ;; esac
   [ ! -e "$marker" ] || trace source-stop "$marker is there"
+  [ ! -e "$kept_marker" ] || trace source-keep "$kept_marker is there"
   ! ours "$(gate_file)" gate.conf || trace guard "the kubelet has its gate"
   ! ours "$systemd/docker2cri-guard.service" docker2cri-guard.service || trace guard "the guard lies there"
   # it is kept as a record: after a rollback it shows nothing
@@ -58,8 +60,9 @@ weigh() {
   done
 }
 
-# may_hold_pods: it was acknowledged, or may have been: the source is stopped and there is no gate any more.
+# may_hold_pods: it was acknowledged, or may have been: the source is stopped or left, and there is no gate any more.
 may_hold_pods() {
   [ -z "$uncordoning" ] || return 0
-  [ -n "$doubt" ] && [ "$direction" = forward ] && [ -e "$marker" ] && [ ! -e "$(gate_file)" ]
+  [ -n "$doubt" ] && [ "$direction" = forward ] && [ ! -e "$(gate_file)" ] &&
+    { [ -e "$marker" ] || [ -e "$kept_marker" ]; }
 }

@@ -200,7 +200,7 @@ collect() {
     reasons="$reasons${reasons:+; }$2: $reason" like='; the same for '
   fi
   shared_before=$shared
-  case $2 in pods-remove | file | source-stop | runtime-restore) grave=yes ;; esac
+  case $2 in pods-remove | file | source-stop | source-keep | runtime-restore) grave=yes ;; esac
   record undo-failed "$1" "$2" "$reason" || say "$reason"
 }
 
@@ -304,7 +304,8 @@ let_go() {
   [ ! -f "$home/current" ] || read -r owner <"$home/current"
   [ "$owner" != "$name" ] || change rm -f -- "$home/current" || leave 1 "$name: $reason"
   active "$kubelet" || say "$kubelet does not run; it starts with: systemctl start $kubelet"
-  [ ! -e "$marker" ] || say "$source_title is kept from starting; it may start with: rm $marker"
+  change rm -f -- "$kept_marker" || leave 1 "$name: $reason"
+  [ ! -e "$marker" ] || say "$stopped_title is kept from starting; it may start with: rm $marker"
   leave 0 "$name: released"
 }
 
@@ -333,7 +334,10 @@ status() {
     "finished=${finished# }" "holder=$holder" "why=$why" "uncordoning=${uncordoning:-no}" "doubt=$doubt"
   if active docker2cri-guard.timer; then echo guard=armed; else echo guard=off; fi
   if [ ! -e "$(gate_file)" ]; then echo gate=none; elif [ -e "$gate" ]; then echo gate=open; else echo gate=closed; fi
-  if [ -e "$marker" ]; then echo docker=stopped; else echo docker=free; fi
+  if [ -e "$kept_marker" ]; then echo docker=kept
+  elif [ -e "$marker" ]; then echo docker=stopped
+  else echo docker=free
+  fi
 }
 
 # among_segment SEGMENT: a step of it has begun.

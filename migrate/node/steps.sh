@@ -4,6 +4,8 @@
 count=0
 kubelet=kubelet.service
 source_units=
+kept_units=
+stopped_title=$source_title
 standalone=' '
 files=' '
 reload=
@@ -27,6 +29,7 @@ load_steps() {
         situate "${rest%%"$tab"*}" "${root_there##*"$tab"}" "$state_there"
         ;;
       source-stop) source_units=$(printf %s "$rest" | tr '\t' ' ') ;;
+      source-keep) kept_units=$(printf %s "$rest" | tr '\t' ' ') ;;
       standalone) standalone=" $(printf %s "$rest" | tr '\t' ' ') " ;;
       file)
         files="$files$index "
@@ -35,6 +38,7 @@ load_steps() {
     esac
   done <"$run/steps"
   IFS=$blanks
+  [ -z "$kept_units" ] || stopped_title=$source_units
 }
 
 # recall INDEX: $segment, $way, $kind and $rest of a step.
@@ -72,10 +76,13 @@ perform() {
     addresses) with_arguments release ;;
     standalone) with_arguments stop_standalone ;;
     source-stop) with_arguments stop_source ;;
+    source-keep) with_arguments keep_source ;;
     file) with_arguments replace "$1" ;;
     runtime-restart) with_arguments restart_runtime ;;
     cri-wait) with_arguments cri_wait ;;
-    kubelet-start) open_gate && { [ -z "$source_units" ] || still_stopped; } ;;
+    kubelet-start)
+      { [ -z "$kept_units" ] || still_kept; } && open_gate && { [ -z "$source_units" ] || still_stopped; }
+      ;;
     *) unknown ;;
   esac
 }
@@ -95,6 +102,7 @@ undo() {
     addresses) with_arguments release ;;
     standalone) start_standalone ;;
     source-stop) with_arguments start_source ;;
+    source-keep) with_arguments take_source ;;
     file) with_arguments restore "$1" ;;
     runtime-restore) with_arguments restore_runtime ;;
     kubelet-start) closed || close_gate ;;
@@ -153,9 +161,10 @@ guard() {
   arm
 }
 
-# stage_all: every file is as planned, and its new bytes lie beside it; the plan knows all that runs in the source.
+# stage_all: every file is as planned, and its new bytes lie beside it; the plan knows all that runs in the source,
+# where that is stopped.
 stage_all() {
-  if ! among "$(first_of kubelet-stop)" "$begun"; then
+  if [ -z "$kept_units" ] && ! among "$(first_of kubelet-stop)" "$begun"; then
     source_strangers || return 1
     [ -z "$strangers" ] ||
       because "containers run in $source_title that the plan does not know:$strangers; make a new plan" || return 1
@@ -248,10 +257,11 @@ restart_runtime() {
 
 # restore_runtime UNIT ACTIVE: on its old files, or stopped as it was; a socket that it leaves behind would mislead the
 # source. What the kubelet asked for in its last moment may come into being until then: whoever asked for it is gone
-# with the restart, so it is looked for afterwards, and nothing has to be waited for.
+# with the restart, so it is looked for afterwards, and nothing has to be waited for. A source that runs on, and has
+# taken to it since (a boot), keeps it.
 restore_runtime() {
   [ -z "$reload" ] || attempt systemctl daemon-reload || return 1
-  if [ "$2" = active ]; then
+  if [ "$2" = active ] || { [ -n "$kept_units" ] && active "$1" && source_runs_in_it; }; then
     systemctl reset-failed "$1" >/dev/null 2>&1
     attempt systemctl restart "$1" || return 1
     until_true 10 active "$1" || because "$1 is $(systemctl is-active "$1") on its old configuration" || return 1
@@ -282,6 +292,7 @@ cri_wait() {
 still_stopped() {
   # shellcheck disable=SC2086 # units
   stopped $source_units ||
-    because "$source_title runs again or cannot be asked about: $(systemctl is-active $source_units 2>&1 | oneline);" \
+    because "$stopped_title runs again or cannot be asked about:" \
+      "$(systemctl is-active $source_units 2>&1 | oneline);" \
       "look with: systemctl status $source_units"
 }

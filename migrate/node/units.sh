@@ -2,6 +2,7 @@
 # stopped. Their texts lie in RUN/units/.
 
 marker=$home/docker-stopped
+kept_marker=$home/source-kept
 gate=$volatile/kubelet-may-run
 guard_files="docker2cri-guard.service docker2cri-guard.timer docker2cri-boot.service"
 boot_link=$systemd/multi-user.target.wants/docker2cri-boot.service
@@ -78,7 +79,7 @@ remove_made() {
 found_states() {
   [ ! -e "$run/found-units" ] || return 0
   states=
-  for unit in "$kubelet" $source_units; do
+  for unit in "$kubelet" $source_units $kept_units; do
     state=$(systemctl is-active "$unit" 2>/dev/null)
     [ -n "$state" ] ||
       because "systemctl does not say whether $unit runs: $(systemctl is-active "$unit" 2>&1 | oneline)" || return 1
@@ -143,8 +144,30 @@ socket_paths() {
   done
 }
 
+# keep_source UNIT...: the source runs on for its other users, and no pod runs in it any more.
+keep_source() {
+  no_pods_left && write_whole "$kept_marker" "$name"
+}
+
+# still_kept: it has got over the restart of what it may stand on.
+still_kept() { until_true 30 source_answers || source_is_silent "within 30 s"; }
+
 # start_source UNIT...: it may start, is started as it was found, and answers with the cgroup driver that it had.
 start_source() {
+  clear_sockets "$@" || return 1
+  change rm -f -- "$marker" || return 1
+  serve_again "$@"
+}
+
+# take_source UNIT...: it ran on, and answers with the cgroup driver that it had; what ended since is started.
+take_source() {
+  clear_sockets "$@" || return 1
+  serve_again "$@" || return 1
+  change rm -f -- "$kept_marker"
+}
+
+# clear_sockets UNIT...: an empty directory in the place of a socket of the source goes.
+clear_sockets() {
   for path in $(socket_paths "$@"); do
     if [ -d "$root$path" ] && ! rmdir -- "$root$path" 2>/dev/null; then
       because "$path is a directory, and not empty: $(find "$root$path" -mindepth 1 | head -n 5 | oneline);" \
@@ -152,9 +175,11 @@ start_source() {
       return 1
     fi
   done
-  change rm -f -- "$marker" || return 1
+}
+
+serve_again() {
   for unit in "$@"; do
-    ! was_active "$unit" || start_unit "$unit" || return 1
+    ! was_active "$unit" || active "$unit" || start_unit "$unit" || return 1
   done
   was_active "$source_service" || return 0
   until_true 30 source_answers || source_is_silent "within 30 s" || return 1

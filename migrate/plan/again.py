@@ -22,6 +22,7 @@ from migrate.plan.steps import (
     Cordon,
     Drain,
     DrainPolicy,
+    KeepSource,
     PinImages,
     PullImage,
     ReleaseAddresses,
@@ -79,7 +80,7 @@ def strays(plan: NodePlan, fresh: NodePlan, facts: NodeFacts) -> tuple[str, ...]
     lines = [*_unlike(extra, missing)]
     if not lines and planned != now:
         lines = ["its steps stand in another order, or more than once"]
-    return (*lines, *_losses(plan), *_images(plan, fresh, facts), *_containers(plan, facts))
+    return (*lines, *_losses(plan), *_images(plan, fresh, facts), *_containers(plan, fresh, facts))
 
 
 def _bare(steps: Sequence[PlannedStep]) -> list[PlannedStep]:
@@ -176,12 +177,15 @@ def _images(plan: NodePlan, fresh: NodePlan, facts: NodeFacts) -> Iterator[str]:
             yield f"{planned.segment}: the smoke pod is of {step.image}, which is no pause image of this node"
 
 
-def _containers(plan: NodePlan, facts: NodeFacts) -> Iterator[str]:
+def _containers(plan: NodePlan, fresh: NodePlan, facts: NodeFacts) -> Iterator[str]:
     source = source_of(facts)
     there = {found.id for found in facts.docker.containers} if isinstance(facts.docker, Docker) else set()
     standalone = {found.id: found for found in source.standalone(facts)} if source else {}
     limit = limits_of(plan).stop
+    kept = any(isinstance(planned.step, KeepSource) for planned in fresh.steps)
     for planned in plan.steps:
+        if isinstance(planned.step, StopStandalone) and kept:
+            yield f"{planned.segment}: `{describe(planned.step)}` would not be planned"
         if isinstance(planned.step, StopStandalone) and planned.step.timeout != limit:
             yield f"{planned.segment}: `{describe(planned.step)}` has timeout {planned.step.timeout}, not {limit}"
         for container in planned.step.containers if isinstance(planned.step, StopStandalone) else ():

@@ -26,6 +26,7 @@ from migrate.plan.steps import (
     CarryImage,
     DrainPolicy,
     FileState,
+    KeepSource,
     KernelSettings,
     PinImages,
     PullImage,
@@ -165,7 +166,7 @@ def _story(
             KernelSettings(why=f"{source.engine} provided them until now"),
             WaitForPods(title=source.engine, timeout=PODS_SECONDS, on="rollback", why="the rollback ends with the node's own pods"),
             # before the kubelet is stopped: it would be away for their time as well
-            *_standalone(source.standalone(facts), source.engine, limits.stop, kill),
+            *(() if target.keeps_source else _standalone(source.standalone(facts), source.engine, limits.stop, kill)),
             StopKubelet(unit=kubelet.name, why="nothing starts containers from here on"),
             StopPods(
                 title=source.engine,
@@ -174,9 +175,7 @@ def _story(
                 why="DaemonSet and static pods; some would outlive the daemon (live-restore)",
             ),
             ReleaseAddresses(sandboxes="source", networks=networks, why=f"nobody calls CNI DEL for them once {source.name} is gone"),
-            StopSource(
-                title=source.engine, units=source.present(facts), why="a touch of its socket would wake a daemon that is merely stopped"
-            ),
+            *_left(source, facts, target),
             RestoreRuntime(
                 unit=target.unit, active=started is None or started.running, on="rollback", why="it ran on the new configuration"
             ),
@@ -243,6 +242,16 @@ def _standalone(containers: Iterable[Container], engine: str, timeout: int, kill
     )
     why = f"accepted: they stop with {engine}"
     return [StopStandalone(containers=running, timeout=timeout, kill=kill, why=why)] if running else []
+
+
+def _left(source: Source, facts: NodeFacts, target: Target) -> list[Step]:
+    """The source is stopped; where it keeps running for its other users, only what serves Kubernetes alone is."""
+    stopped = source.present(facts, source.own_units) if target.keeps_source else source.present(facts)
+    why = "it serves Kubernetes alone" if target.keeps_source else "a touch of its socket would wake a daemon that is merely stopped"
+    stop = [StopSource(title=source.engine, units=stopped, why=why)] if stopped or not target.keeps_source else []
+    why = "its other containers and users stay, and a rollback needs it"
+    kept = [KeepSource(title=source.engine, units=source.present(facts, source.shared_units), why=why)] if target.keeps_source else []
+    return [*stop, *kept]
 
 
 def _write(change: FileChange) -> WriteFile:

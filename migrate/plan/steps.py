@@ -241,6 +241,16 @@ class StopSource(_Step, frozen=True, kw_only=True):
     units: tuple[str, ...]
 
 
+class KeepSource(_Step, frozen=True, kw_only=True):
+    """See that no pod runs in the source (`title`) any more, whose `units` keep running for its other users.
+
+    The reverse waits until it answers with the cgroup driver that it had; a unit that does not run any more is started as it was found.
+    """
+
+    title: str
+    units: tuple[str, ...]
+
+
 class RestartRuntime(_Step, frozen=True, kw_only=True):
     """Restart the new runtime on its new files (`config`, empty where it stays); observed by a new main process."""
 
@@ -377,6 +387,7 @@ HostStep: TypeAlias = (
     | ReleaseAddresses
     | StopStandalone
     | StopSource
+    | KeepSource
     | RestartRuntime
     | WaitForCri
     | RemovePods
@@ -461,6 +472,9 @@ def kind_of(step: Step) -> StepKind:
             names = ", ".join(units)
             text = f"start {names}, wait until {title} answers" if undo else f"stop {names}, keep them from starting"
             return StepKind("source-stop", HOST, text, _turned(step), units)
+        case KeepSource(title=title, units=units):
+            text = f"wait until {title} answers" if undo else f"check that no pod runs in {title}, which keeps running"
+            return StepKind("source-keep", HOST, text, _turned(step), units)
         case RestartRuntime(unit=unit, config=config):
             return StepKind("runtime-restart", HOST, f"restart {unit}", None, (unit, config or "-"))
         case WaitForCri(socket=socket, config=config, timeout=timeout, root=root, state=state):

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from migrate.plan.mark import RUN_NAME
 from migrate.plan.model import NodePlan
-from migrate.plan.steps import ArmGuard, RestartRuntime, StopSource, WriteFile
+from migrate.plan.steps import ArmGuard, KeepSource, RestartRuntime, StopSource, WriteFile
 from migrate.program.order import HostLine, host_lines
 from migrate.program.units import fence_files, unit_files
 from migrate.targets.compose import FileChange
@@ -86,7 +86,7 @@ def _runtimes(plan: NodePlan) -> tuple[str, ...]:
     """The units of both runtimes."""
     steps = [planned.step for planned in plan.steps]
     target = (step.unit for step in steps if isinstance(step, RestartRuntime))
-    return (*target, *(unit for step in steps if isinstance(step, StopSource) for unit in step.units))
+    return (*target, *(unit for step in steps if isinstance(step, StopSource | KeepSource) for unit in step.units))
 
 
 def _for_installing(plan: NodePlan, directory: str, written: Mapping[str, str]) -> Iterator[ProgramFile]:

@@ -16,7 +16,7 @@ def unit_files(directory: str, guard_seconds: int, runtimes: Sequence[str]) -> d
     """
     return {
         "gate.conf": f"# half a migration may lie behind this: see {directory}/README\n[Unit]\nConditionPathExists={GATE}\n",
-        "stopped.conf": f"# Docker was replaced: see {directory}/README\n[Unit]\nConditionPathExists=!{STOPPED}\n",
+        "stopped.conf": f"# Kubernetes left Docker: see {directory}/README\n[Unit]\nConditionPathExists=!{STOPPED}\n",
         "docker2cri-guard.service": _service("rolls the node back, its migration was not finished", directory, "guard"),
         "docker2cri-guard.timer": (
             "[Unit]\nDescription=docker2cri: rolls the node back without the heartbeat of the operator\n\n"

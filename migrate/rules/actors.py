@@ -37,7 +37,8 @@ def docker_enforced(view: NodeView) -> Iterator[Seen]:
 
     Sources: puppet.com, configuration (resourcefile, agent_disabled_lockfile); puppet lib/puppet/provider/service/systemd.rb.
     """
-    managed = [resource for resource in view.facts.actors.managed if resource in ENFORCED]
+    enforced = {name for name in ENFORCED if "kubelet" in name} if view.target.keeps_source else ENFORCED
+    managed = [resource for resource in view.facts.actors.managed if resource in enforced]
     signs = _signs(view, PUPPET)
     if managed and signs:
         yield Seen("Puppet", f"it manages {', '.join(managed)}; {'; '.join(signs)}")

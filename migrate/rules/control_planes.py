@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrate.facts.pod import Pod
 from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.pods import canonical_path, within
-from migrate.rules.workloads import SOCKETS
+from migrate.rules.workloads import GONE, SOCKETS
 
 APISERVER = "kube-apiserver"
 
@@ -25,7 +25,8 @@ def static_pod_holds_docker_socket(view: NodeView) -> Iterator[Seen]:
     """A static pod mounts a socket of Docker.
 
     Why: it is not drained, and the kubelet starts it again on the new runtime, where the socket is not there. Without a type the kubelet
-    makes a directory in its place, and Docker cannot come back over it.
+    makes a directory in its place, and Docker cannot come back over it. With `--keep-docker` this is so for sockets of dockershim and
+    cri-dockerd alone.
 
     Remedy: Remove the volume from the pod's manifest, or the manifest:
 
@@ -35,7 +36,7 @@ def static_pod_holds_docker_socket(view: NodeView) -> Iterator[Seen]:
     """
     for pod in _static(view):
         for path in _host_paths(pod):
-            if path in SOCKETS:
+            if path in (GONE if view.target.keeps_source else SOCKETS):
                 yield Seen(f"Pod {pod.key}", f"it mounts {path}")
 
 

@@ -1,9 +1,9 @@
-"""D2C110 to D2C116, D2C122, D2C124 and D2C125: Docker itself and the containers that the kubelet did not create."""
+"""D2C110 to D2C116, D2C122, D2C124, D2C125 and D2C150: Docker itself and the containers that the kubelet did not create."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from migrate.facts.model import Container, Unit
 from migrate.formats import FormatError, image_ref
@@ -11,6 +11,7 @@ from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
 
 NODE_COMPONENTS = frozenset({"etcd", "hyperkube", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet"})
+KUBELETS = frozenset({"hyperkube", "kubelet"})  # the node moves while it stands still, and it is no unit there
 API_PORTS = (2375, 2376)
 SNAP = "snap.docker.dockerd.service"
 
@@ -82,9 +83,8 @@ def swarm_active(view: NodeView) -> Iterator[Seen]:
 
     Sources: docs.docker.com, Swarm mode (node states inactive, pending, active, error, locked).
     """
-    if view.docker and view.docker.swarm not in ("", "inactive"):
-        tasks = sorted(container.name for container in view.docker.containers if container.swarm_task)
-        yield Seen("Docker Swarm", f"docker info: Swarm {view.docker.swarm}; tasks here: {', '.join(tasks) or 'none'}")
+    if not view.target.keeps_source:
+        yield from _swarm(view)
 
 
 @node_rule("D2C112", "node-component-in-docker", Severity.BLOCKER, forbids_install=True)
@@ -101,7 +101,8 @@ def node_component_in_docker(view: NodeView) -> Iterator[Seen]:
     Sources: Kubespray v2.14.2 roles/kubespray-defaults; kubespray issue 7420; rancher/rke cluster/plan.go.
     """
     for container in view.docker.standalone if view.docker else ():
-        if _would_run(container) and _component(container):
+        stays = view.target.keeps_source and _component(container) not in KUBELETS
+        if _would_run(container) and _component(container) and not stays:
             yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}, not created by the kubelet")
 
 
@@ -118,14 +119,8 @@ def standalone_container(view: NodeView) -> Iterator[Seen]:
 
     Sources: kubespray issue 8693 (build hosts lost their containers); docs.docker.com, Start containers automatically.
     """
-    found: dict[str, list[str]] = {}
-    for container in _others(view):
-        if _would_run(container):
-            subject = f"Compose project {container.compose_project}" if container.compose_project else f"container {container.name}"
-            found.setdefault(subject, []).append(f"{container.name}: image {container.image}, {_state(container)}")
-    for subject, lines in found.items():
-        names = " ".join(shlex.quote(line.partition(": image ")[0]) for line in lines)
-        yield Seen(subject, few(sorted(lines), joint="; "), values={"CONTAINER": names})
+    if not view.target.keeps_source:
+        yield from _grouped(container for container in _others(view) if _would_run(container))
 
 
 @node_rule("D2C124", "standalone-container-privileged", Severity.WARNING)
@@ -164,7 +159,7 @@ def standalone_container_stopped(view: NodeView) -> Iterator[Seen]:
 
     Sources: docs.docker.com, docker container cp.
     """
-    for container in _others(view):
+    for container in () if view.target.keeps_source else _others(view):
         if not _would_run(container):
             yield Seen(f"container {container.name}", f"image {container.image}, {_state(container)}", values=_named(container))
 
@@ -182,7 +177,7 @@ def live_restore_on(view: NodeView) -> Iterator[Seen]:
 
     Sources: moby v20.10.24 daemon/daemon.go Shutdown; moby issue 40139; rke2 issue 3387.
     """
-    if view.docker and view.docker.live_restore:
+    if view.docker and view.docker.live_restore and not view.target.keeps_source:
         yield Seen("live-restore", "docker info: LiveRestoreEnabled" if view.docker.info else "daemon.json: live-restore is true")
 
 
@@ -199,6 +194,12 @@ def docker_api_on_tcp(view: NodeView) -> Iterator[Seen]:
 
     Sources: docs.docker.com, Protect the Docker daemon socket.
     """
+    if not view.target.keeps_source:
+        yield from listening(view)
+
+
+def listening(view: NodeView) -> Iterator[Seen]:
+    """The TCP ports on which Docker's API listens."""
     for listener in view.facts.listeners:
         if listener.port in API_PORTS and listener.process in ("dockerd", "docker", "systemd", ""):
             tls = ", usually without TLS" if listener.port == API_PORTS[0] else ""
@@ -222,6 +223,42 @@ def docker_runs_own_containerd(view: NodeView) -> Iterator[Seen]:
         yield Seen("dockerd", "its child process containerd uses /run/docker/containerd/containerd.toml")
 
 
+@node_rule("D2C150", "other-containers-stay", Severity.INFO)
+def other_containers_stay(view: NodeView) -> Iterator[Seen]:
+    """Containers that the kubelet did not create keep running in Docker (`--keep-docker`).
+
+    Why: the migration neither stops nor restarts them, and Docker's units stay enabled. They are not pods: Kubernetes does not count their
+    memory and CPU, and a drain leaves them.
+
+    Remedy: Nothing for the migration. To see that they are the same ones afterwards:
+
+        docker inspect -f '{{.Id}} {{.State.StartedAt}}' CONTAINER     # on the node, before and after
+
+    Sources: docs.docker.com, docker inspect; moby 20.10.24 and containerd 1.6.20 (observed).
+    """
+    if view.target.keeps_source and view.docker:
+        kept = (container for container in view.docker.standalone if _component(container) not in KUBELETS)
+        yield from _grouped(sorted((one for one in kept if _would_run(one) and not one.swarm_task), key=lambda one: one.name))
+        yield from _swarm(view)
+
+
+def _swarm(view: NodeView) -> Iterator[Seen]:
+    if view.docker and view.docker.swarm not in ("", "inactive"):
+        tasks = sorted(container.name for container in view.docker.containers if container.swarm_task)
+        yield Seen("Docker Swarm", f"docker info: Swarm {view.docker.swarm}; tasks here: {', '.join(tasks) or 'none'}")
+
+
+def _grouped(containers: Iterable[Container]) -> Iterator[Seen]:
+    """Those of a Compose project together, each other one alone."""
+    found: dict[str, list[str]] = {}
+    for container in containers:
+        subject = f"Compose project {container.compose_project}" if container.compose_project else f"container {container.name}"
+        found.setdefault(subject, []).append(f"{container.name}: image {container.image}, {_state(container)}")
+    for subject, lines in found.items():
+        names = " ".join(shlex.quote(line.partition(": image ")[0]) for line in lines)
+        yield Seen(subject, few(sorted(lines), joint="; "), values={"CONTAINER": names})
+
+
 def _others(view: NodeView) -> tuple[Container, ...]:
     """Standalone containers that no other rule reports, by name."""
     if view.docker is None:
@@ -243,10 +280,10 @@ def _state(container: Container) -> str:
     return f"{container.state}, restart policy {container.restart or 'no'}"
 
 
-def _component(container: Container) -> bool:
-    """By the last part of the image's path, or by the container's name as RKE1 and Kubespray (`etcd1`) give it."""
+def _component(container: Container) -> str:
+    """Which one it is, by the last part of the image's path, or by the name as RKE1 and Kubespray (`etcd1`) give it; empty for none."""
     try:
         image = image_ref.parse(container.image).path.rpartition("/")[2]
     except FormatError:
         image = ""
-    return image in NODE_COMPONENTS or container.name.rstrip("0123456789") in NODE_COMPONENTS
+    return next((name for name in (image, container.name.rstrip("0123456789")) if name in NODE_COMPONENTS), "")

@@ -53,7 +53,8 @@ def grace_period_above_stop_timeout(view: NodeView) -> Iterator[Seen]:
     pods = ((pod, pod.spec.termination_grace_period_seconds) for pod in _staying(view))
     told = ((pod, f"terminationGracePeriodSeconds {grace}, above --stop-timeout {limit}") for pod, grace in pods if grace > limit)
     yield from by_owner(view, told)
-    for container in view.docker.standalone if view.docker and view.on_docker else ():
+    stopped = view.docker.standalone if view.docker and view.on_docker and not view.target.keeps_source else ()
+    for container in stopped:
         if container.running and (container.stop_timeout or 0) > limit:
             yield Seen(f"container {container.name}", f"its stop timeout is {container.stop_timeout} s, above --stop-timeout {limit}")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from migrate.facts.model import HostUse, SocketUser
 from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
+from migrate.sources.table import source_of
 
 DOCKER_UNITS = ("docker.service", "docker.socket", "cri-docker.service", "cri-docker.socket")
 RUNTIME_PACKAGES = ("cri-o", "cri-tools", "conmon", "containerd", "containerd.io", "crun", "docker", "moby", "runc")
@@ -39,6 +40,12 @@ def docker_cli_on_host(view: NodeView) -> Iterator[Seen]:
 
     Sources: kubernetes.io, Mapping from dockercli to crictl; reece.tech on the move from prune to crictl.
     """
+    if not view.target.keeps_source:
+        yield from calling(view)
+
+
+def calling(view: NodeView) -> Iterator[Seen]:
+    """The files of the host that call docker."""
     found: dict[str, list[HostUse]] = {}
     for use in view.facts.docker_uses:
         found.setdefault(use.path, []).append(use)
@@ -60,7 +67,7 @@ def docker_group_members(view: NodeView) -> Iterator[Seen]:
 
     Sources: docs.docker.com, Linux post-installation steps; containerd `[grpc] gid`; crio.conf(5).
     """
-    if view.facts.docker_group:
+    if view.facts.docker_group and not view.target.keeps_source:
         yield Seen("group docker", f"members: {few(view.facts.docker_group)}")
 
 
@@ -77,13 +84,15 @@ def unit_requires_docker(view: NodeView) -> Iterator[Seen]:
     Sources: systemd.unit(5), Requires= and BindsTo=.
     """
     own = {*DOCKER_UNITS, "kubelet.service"}
+    source = source_of(view.facts)
+    stopped = DOCKER_UNITS if source is None or not view.target.keeps_source else source.own_units
     needs: dict[str, set[str]] = {}
-    for name in DOCKER_UNITS:
+    for name in stopped:
         if unit := view.facts.unit(name):
             for other in unit.required_by:
                 needs.setdefault(other, set()).add(name)
     for unit in view.facts.units.values():
-        needs.setdefault(unit.name, set()).update({*unit.requires, *unit.binds_to, *unit.part_of} & set(DOCKER_UNITS))
+        needs.setdefault(unit.name, set()).update({*unit.requires, *unit.binds_to, *unit.part_of} & set(stopped))
     for other, docker in sorted(needs.items()):
         if docker and other not in own:
             yield Seen(other, f"requires {', '.join(sorted(docker))}", values={"NAME": shlex.quote(other)})
@@ -164,6 +173,12 @@ def process_on_docker_socket(view: NodeView) -> Iterator[Seen]:
 
     Sources: kubernetes.io, Check whether dockershim removal affects you (items 3 and 4); ss(8).
     """
+    if not view.target.keeps_source:
+        yield from connected(view)
+
+
+def connected(view: NodeView) -> Iterator[Seen]:
+    """The processes that are connected to Docker's socket."""
     found: dict[str, list[SocketUser]] = {}
     for user in view.facts.socket_users if view.on_docker else ():
         if user.process not in OWN_PROCESSES:
@@ -216,7 +231,7 @@ def docker_sysctl_lost(view: NodeView) -> Iterator[Seen]:
     """
     name = "fs.may_detach_mounts"
     value = view.facts.kernel.sysctls.get(name)
-    if view.on_docker and value == "1" and view.facts.kernel.boot_sysctls.get(name, ("", ""))[0] != "1":
+    if view.on_docker and not view.target.keeps_source and value == "1" and view.facts.kernel.boot_sysctls.get(name, ("", ""))[0] != "1":
         yield Seen(name, "it is 1 now, and neither /etc/sysctl.conf nor /etc/sysctl.d sets it")
 
 

@@ -1,4 +1,4 @@
-"""D2C213, D2C501 to D2C503, D2C505 and D2C520 to D2C523: pods' network, which is no longer Docker's affair."""
+"""D2C213, D2C501 to D2C503, D2C505 and D2C520 to D2C524: pods' network, which is no longer Docker's affair."""
 
 from __future__ import annotations
 
@@ -131,7 +131,8 @@ def docker_user_rules(view: NodeView) -> Iterator[Seen]:
 
     Sources: docs.docker.com, Packet filtering and firewalls (DOCKER-USER); moby libnetwork/firewall_linux.go.
     """
-    if view.on_docker and view.facts.firewall and (rules := view.facts.firewall.admin_rules):
+    stops = view.on_docker and not view.target.keeps_source
+    if stops and view.facts.firewall and (rules := view.facts.firewall.admin_rules):
         yield Seen("chain DOCKER-USER", few(rules, joint="; "))
 
 
@@ -148,7 +149,8 @@ def docker_firewall_stays(view: NodeView) -> Iterator[Seen]:
 
     Sources: moby libnetwork drivers/bridge/setup_ip_forwarding.go; kubernetes issue 40182; kubeadm issue 689.
     """
-    if view.on_docker and view.facts.firewall and view.facts.firewall.docker_rules:
+    stops = view.on_docker and not view.target.keeps_source
+    if stops and view.facts.firewall and view.facts.firewall.docker_rules:
         found = view.facts.firewall
         yield Seen("iptables", f"{found.docker_rules} rules in chains of Docker; policy of FORWARD: {found.forward_policy}")
 
@@ -168,7 +170,7 @@ def cni_version_too_new(view: NodeView) -> Iterator[Seen]:
     cni = view.facts.cni
     if (
         isinstance(cni.config, Mapping)
-        and view.target.name == "containerd"
+        and view.target.runtime == "containerd"
         and view.containerd
         and not _at_least(view.containerd.version, 2, 0)
     ):
@@ -203,13 +205,39 @@ def cni_plugin_too_old(view: NodeView) -> Iterator[Seen]:
             yield Seen(f"plugin {plugin}", f"in {', '.join(cni.bin_dirs)}: {speaks}")
 
 
+@node_rule("D2C524", "network-shared-with-docker", Severity.INFO)
+def network_shared_with_docker(view: NodeView) -> Iterator[Seen]:
+    """Docker and the pods share the node's network stack and firewall (`--keep-docker`).
+
+    Why: docker0 and the networks of Compose stay beside the bridge of the pods' network, with Docker's chains in iptables. Docker writes
+    its chains again at each start, and the policy DROP of FORWARD where it turns IP forwarding on: pods pass FORWARD by rules of kube-proxy
+    and of the network plugin, as they did. A published port of Docker (`docker run -p`) and a host port of a pod exclude each other.
+
+    Remedy: Nothing for the migration. Keep Docker's address pools (default-address-pools, bip) apart from those of pods and Services:
+
+        ip -4 address show docker0; iptables -S FORWARD; docker network ls     # on the node
+
+    Sources: docs.docker.com, Packet filtering and firewalls; moby libnetwork drivers/bridge/setup_ip_forwarding.go; containernetworking
+    plugins, portmap.
+    """
+    if view.on_docker and view.target.keeps_source:
+        config = view.facts.cni.config
+        tables = _networks(config) if isinstance(config, Mapping) else []
+        bridges = [str(table.get("bridge") or "cni0") for table in tables if table.get("type") == "bridge"]
+        pods = f"bridge {bridges[0]}" if bridges else ", ".join(_plugin_types(config)) if isinstance(config, Mapping) else "not known"
+        found = view.facts.firewall
+        rules = f"{found.docker_rules} rules in chains of Docker; policy of FORWARD: {found.forward_policy}" if found else "rules not read"
+        more = f"; DOCKER-USER: {few(found.admin_rules, joint='; ')}" if found and found.admin_rules else ""
+        yield Seen("iptables", f"{rules}{more}; network of pods: {pods}")
+
+
 def _called_with(view: NodeView) -> dict[str, str]:
     """The cniVersion that each plugin is called with; a configuration without one is of 0.1.0 or of none, which every plugin takes."""
     config = view.facts.cni.config
     wanted = {}
     if isinstance(config, Mapping) and (declared := config.get("cniVersion")):
         wanted = dict.fromkeys(_plugin_types(config), str(declared))
-    if view.target.name == "containerd" and view.containerd:
+    if view.target.runtime == "containerd" and view.containerd:
         wanted["loopback"] = "1.0.0" if re.match(r"1\.6\.[0-3](?![0-9])", view.containerd.version) else "0.3.1"
     return wanted
 

@@ -91,7 +91,8 @@ def bridge_behind_docker_firewall(view: NodeView) -> Iterator[Seen]:
 
     Sources: docs.docker.com, Docker on a router; documentation.ubuntu.com/lxd, firewall with Docker; docker/for-linux issue 103.
     """
-    if view.on_docker and view.facts.firewall and view.facts.firewall.forward_policy == "DROP":
+    stops = view.on_docker and not view.target.keeps_source
+    if stops and view.facts.firewall and view.facts.firewall.forward_policy == "DROP":
         for path, name in BRIDGES.items():
             if path in view.facts.marks:
                 yield Seen(f"bridge {path.rpartition('/')[2]}", f"of {name}; the policy of FORWARD is DROP")

@@ -1,4 +1,4 @@
-"""D2C214 and D2C401 to D2C403: the pause image, disk space for two image stores, and images that cannot be pulled."""
+"""D2C214, D2C401 to D2C403 and D2C405: the pause image, disk space for two image stores, and images that cannot be pulled."""
 
 from __future__ import annotations
 
@@ -137,6 +137,37 @@ def image_only_here(view: NodeView) -> Iterator[Seen]:
             used.setdefault(container.image, {})[f"{owner_name(view, pod)} (imagePullPolicy {policy})"] = None
     for name, owners in used.items():
         yield Seen(f"image {name}", f"no registry digest in Docker's store; used by {few(owners)}")
+
+
+@node_rule("D2C405", "disk-shared-with-docker", Severity.WARNING)
+def disk_shared_with_docker(view: NodeView) -> Iterator[Seen]:
+    """Docker fills a disk, and the kubelet no longer deletes anything of Docker (`--keep-docker`).
+
+    Why: the kubelet's garbage collection deletes images of the target alone. On a disk that both use, what Docker keeps counts for
+    imageGCHighThresholdPercent and evictionHard: images of pods are deleted, and pods evicted, for what Docker stores. On a disk of its own
+    Docker's images are watched by nobody. The kubelet's stopped containers and its images stay in Docker for a rollback.
+
+    Remedy: Remove what Docker no longer needs by a timer of the node. Once no rollback is wanted, the kubelet's containers too:
+
+        docker system df     # on the node
+        docker image prune --all --force --filter until=240h     # images that no container of Docker uses
+        docker ps -aq --filter 'name=^/?k8s_' --filter label=io.kubernetes.pod.uid | xargs -r docker rm
+
+    Sources: kubernetes.io, Garbage collection and Node-pressure eviction (imagefs); docs.docker.com, Prune unused Docker objects.
+    """
+    docker, kubelet = view.docker, view.kubelet
+    if not view.target.keeps_source or docker is None or kubelet is None:
+        return
+    old, new = view.facts.filesystem(docker.data_root), view.facts.filesystem(view.target.data_root)
+    if old is None or new is None:
+        return
+    high = kubelet.setting("image-gc-high-threshold", "imageGCHighThresholdPercent", DEFAULT_GC_PERCENT)
+    free = f"{_gib(old.available)} of {_gib(old.size)} free"
+    if old.device == new.device:
+        given = f"imageGCHighThresholdPercent {high.value}, {high.place or 'default'}"
+        yield Seen(f"filesystem {old.mount}", f"{docker.data_root} and {view.target.data_root} are on {old.device}: {free}; {given}")
+    else:
+        yield Seen(f"filesystem {old.mount}", f"{docker.data_root} is on {old.device}: {free}; the kubelet will watch {new.device} instead")
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def cri_plugin_disabled(view: NodeView) -> Iterator[Seen]:
     Sources: docker/containerd-packaging common/containerd.toml; containerd issues 4581, 8139.
     """
     found = view.containerd
-    if found is None or view.target.name != "containerd":
+    if found is None or view.target.runtime != "containerd":
         return
     config = found.loaded if isinstance(found.loaded, Mapping) else found.file if isinstance(found.file, Mapping) else {}
     listed = config.get("disabled_plugins")

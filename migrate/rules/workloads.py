@@ -1,9 +1,9 @@
-"""D2C301 to D2C303 and D2C311: pods that depend on Docker, or bring their own."""
+"""D2C301 to D2C303, D2C311 and D2C336: pods that depend on Docker, or bring their own."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from migrate.facts.docker_names import SOCKET as SOCKET_IN_TEXT
 from migrate.facts.docker_names import in_data, is_program, is_socket, may_be_data_root
@@ -18,6 +18,8 @@ from migrate.rules.settings import docker_host_elsewhere, leads_to_node
 from migrate.rules.workload_rule import Sign, WorkloadView, workload_rule
 
 SOCKETS = ("/run/docker.sock", "/run/dockershim.sock", "/run/cri-dockerd.sock", "/run/docker/containerd/containerd.sock")
+# those that Kubernetes alone uses: nobody serves them after the move, whether Docker runs or not
+GONE = ("/run/dockershim.sock", "/run/cri-dockerd.sock")
 SOCKET_PARENTS = frozenset({"/", "/var", "/run"})
 DOCKER_PLACES = (
     "/run/docker/netns",
@@ -42,13 +44,18 @@ DATA_LINE = re.compile(r"/var/lib/docker(?:shim)?(?![\w-])|(?<![\w/])/etc/docker
 TOOL_LINE = re.compile(r"\bimage[\"']?\s*:\s*[\"']?\S{0,300}?(?:\bdind\b|watchtower|portainer|docker-gc)\S{0,300}")
 
 
+def _keeps(ground: Ground) -> bool:
+    return ground.target.keeps_source
+
+
 @workload_rule("D2C301", "docker-socket-mounted", Severity.BLOCKER, acceptable=True, words=("hostPath", "DOCKER_"), lines=(SOCKET_LINE,))
 def docker_socket_mounted(view: WorkloadView) -> Iterator[Sign]:
     """A workload uses Docker's socket.
 
     Why: nothing serves it once Docker is stopped: builds, agents and CI runners fail. For a hostPath without a type the kubelet even
     creates an empty directory at the socket's path, which later prevents Docker from starting. A mount of /, /var, /run or /var/run
-    includes the socket, but many that mount it (node-exporter) never use Docker: this is a warning and does not block the node.
+    includes the socket, but many that mount it (node-exporter) never use Docker: this is a warning and does not block the node. With
+    `--keep-docker` this is so for sockets of dockershim and cri-dockerd alone, and D2C336 tells the others.
 
     Remedy: Move it to something that needs no Docker (builds: BuildKit, Buildah or a kaniko fork; agents: their CRI option), keep it on
     nodes that stay on Docker, or accept that it fails on this node:
@@ -57,15 +64,20 @@ def docker_socket_mounted(view: WorkloadView) -> Iterator[Sign]:
 
     Sources: kubernetes.io, Migrating telemetry and security agents from dockershim; moby issue 30348; actions/runner issue 1265.
     """
-    yield from _socket_uses(view)
+    if not view.ground.target.keeps_source:
+        yield from _socket_uses(view)
+        return
+    gone = {*GONE, *view.ground.sockets}
+    yield from (Sign(mount.how + _no_type(mount), mount.at) for mount in view.mounts if _of_socket(mount, gone))
 
 
 @workload_rule("D2C302", "docker-data-mounted", Severity.WARNING, words=("hostPath",), lines=(DATA_LINE,))
 def docker_data_mounted(view: WorkloadView) -> Iterator[Sign]:
     """A workload reads Docker's own files.
 
-    Why: nothing below the data root changes any more: a log agent that follows /var/lib/docker/containers reports nothing, a metrics agent
-    finds no containers, a docker program that is mounted finds no daemon. Log files are below /var/log/pods.
+    Why: nothing of pods is below the data root any more: a log agent that follows /var/lib/docker/containers reports nothing of them, a
+    metrics agent finds no containers, a docker program that is mounted finds no daemon (with `--keep-docker` one that has no pods). Log
+    files are below /var/log/pods.
 
     Remedy: Mount /var/log for logs or the target's socket for metrics, and parse the CRI format:
 
@@ -82,8 +94,8 @@ def docker_data_mounted(view: WorkloadView) -> Iterator[Sign]:
 def docker_tool_in_pod(view: WorkloadView) -> Iterator[Sign]:
     """The image or command of a pod is a tool of Docker.
 
-    Why: it needs a Docker daemon, and that of the node is stopped. Commands, arguments, exec probes and hooks are judged, scripts inside of
-    the image are not.
+    Why: it needs a Docker daemon, and that of the node is stopped, or has no pods with `--keep-docker`. Commands, arguments, exec probes
+    and hooks are judged, scripts inside of the image are not.
 
     Remedy: Find out which daemon it uses:
 
@@ -93,6 +105,27 @@ def docker_tool_in_pod(view: WorkloadView) -> Iterator[Sign]:
     """
     if not any(_socket_uses(view)) and not view.own_daemons:
         yield from _tool_signs(view)
+
+
+@workload_rule("D2C336", "docker-socket-without-pods", Severity.WARNING, words=("hostPath", "DOCKER_"), applies=_keeps)
+def docker_socket_without_pods(view: WorkloadView) -> Iterator[Sign]:
+    """A workload uses Docker's socket, where Docker keeps running without the pods (`--keep-docker`).
+
+    Why: the socket answers as before, and shows no container and no image of Kubernetes. Log shippers, cAdvisor and other agents report
+    nothing of pods, without an error; what deletes containers or images by the socket no longer reaches those of pods; an image that is
+    built or loaded through it is in Docker's store alone, and the pods of this node do not find it there.
+
+    Remedy: Point agents to the target's socket or to the kubelet's metrics, and push images that are built to a registry:
+
+        docker push IMAGE
+        crictl ps     # on the node: the containers of pods
+
+    Sources: kubernetes.io, Migrating telemetry and security agents from dockershim; kubernetes.io, Check whether dockershim removal affects
+    you.
+    """
+    gone = {*GONE, *view.ground.sockets}
+    told = {mount.at for mount in view.mounts if _of_socket(mount, gone)}
+    yield from (sign for sign in _socket_uses(view) if sign.at not in told)
 
 
 @workload_rule("D2C311", "docker-daemon-in-pod", Severity.INFO, words=("docker", "dind"))
@@ -123,7 +156,7 @@ def _socket_uses(view: WorkloadView) -> Iterator[Sign]:
         itself = any(within(mount.path, socket) for socket in sockets) or _socket_mount(mount)
         if itself or mount.path in SOCKET_PARENTS or any(within(socket, mount.path) for socket in sockets):
             parent = "" if itself else ", a parent of Docker's socket"
-            no_type = "" if mount.typed else "; without a type the kubelet makes a directory there when the socket is gone"
+            no_type = "" if view.ground.target.keeps_source else _no_type(mount)
             yield Sign(mount.how + (parent or no_type), mount.at, Confidence.SEEN if itself else Confidence.COULD_REACH)
     for at, container in view.containers:
         for index, entry in enumerate(container.env or ()):
@@ -134,6 +167,15 @@ def _socket_uses(view: WorkloadView) -> Iterator[Sign]:
                 yield Sign(f"container {container.name} has DOCKER_HOST, whose value is not known", where, Confidence.COULD_REACH)
             elif leads_to_node(view, container, entry.value):
                 yield Sign(f"container {container.name} has DOCKER_HOST {entry.value}, which is the node", where)
+
+
+def _of_socket(mount: HostMount, sockets: Iterable[str]) -> bool:
+    """Whether one of these sockets itself is mounted."""
+    return any(within(mount.path, socket) for socket in sockets)
+
+
+def _no_type(mount: HostMount) -> str:
+    return "" if mount.typed else "; without a type the kubelet makes a directory there when the socket is gone"
 
 
 def _socket_mount(mount: HostMount) -> bool:

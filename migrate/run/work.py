@@ -205,8 +205,10 @@ class Work:
     def asked(self, prefix: str) -> NodeSays:
         """The node as verification asks it."""
         socket = next((planned.step.socket for planned in self.plan.steps if isinstance(planned.step, WaitForCri)), self.target.socket)
-        elsewhere = prefix == self.target.prefix and self.target.addressed and socket != self.target.socket
-        return Asked(self.remote.trying, prefix, f"{self.target.addressed}={shlex.quote(socket)}" if elsewhere else "")
+        there = prefix == self.target.prefix
+        elsewhere = there and self.target.addressed and socket != self.target.socket
+        told = f"{self.target.addressed}={shlex.quote(socket)}" if elsewhere else ""
+        return Asked(self.remote.trying, prefix, told, self.source if there and self.target.keeps_source else None)
 
     def say(
         self,

@@ -33,11 +33,12 @@ class Source:
 
     `name` is the kind of the kubelet's endpoint; `title` is for people, `engine` what they call the daemon that holds containers and
     images, `store` its image store; `runtime` is its name among the runtimes of a machine; `prefix` starts a node's runtimeVersion and
-    its container IDs. `units` are stopped in this order, and started again in it. `endpoint` is what the kubelet and the node's
+    its container IDs. `units` are stopped in this order, and started again in it; where the engine keeps running for its other users,
+    `own_units` are, which serve Kubernetes alone, and `shared_units` keep running. `endpoint` is what the kubelet and the node's
     annotation are given where nobody says otherwise. `minors` are the first and the last minor of a kubelet that it serves, None for no
     last one. `node_part` is the part of the node program that knows it; `running` lists full IDs of running containers in the first
-    column of what it prints and wakes nothing, `pid` prints the process of the container `{id}`. `answers` says what a rollback waits for
-    once the units are started. `word`: see Origin.
+    column of what it prints and wakes nothing, `left` prints the names of those that a kubelet made, `pid` prints the process of the
+    container `{id}`. `answers` says what a rollback waits for once the units are started. `word`: see Origin.
 
     `packages` is a pattern of the packages that it is, `beneath` those under it, which an installation may change only where they are
     asked for.
@@ -56,12 +57,15 @@ class Source:
     runtime: str
     prefix: str
     units: tuple[str, ...]
+    own_units: tuple[str, ...]
+    shared_units: tuple[str, ...]
     endpoint: str
     sockets: tuple[Socket, ...]
     minors: tuple[int, int | None]
     labels: Labels
     node_part: str
     running: str
+    left: str
     pid: str
     answers: str
     word: str
@@ -90,9 +94,9 @@ class Source:
         first, last = self.minors
         return first <= minor and (last is None or minor <= last)
 
-    def present(self, facts: NodeFacts) -> tuple[str, ...]:
-        """Its units on this node, in order; a masked one is not there."""
-        found = ((name, facts.unit(name)) for name in self.units)
+    def present(self, facts: NodeFacts, names: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """Its units on this node, of `names` where they are given, in order; a masked one is not there."""
+        found = ((name, facts.unit(name)) for name in (self.units if names is None else names))
         return tuple(name for name, unit in found if unit and unit.file_state != "masked")
 
     def origin(self, facts: NodeFacts) -> Origin:

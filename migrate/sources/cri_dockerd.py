@@ -46,6 +46,7 @@ CRI_DOCKERD = replace(
     DOCKERSHIM,
     name="cri-dockerd",
     title="Docker through cri-dockerd",
+    own_units=docker.OF_CRI_DOCKERD,
     endpoint="unix:///run/cri-dockerd.sock",
     sockets=(Socket("/run/cri-dockerd.sock", "cri-docker.socket"), Socket("/run/docker.sock", "docker.socket")),
     minors=(FIRST, None),

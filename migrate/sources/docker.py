@@ -9,12 +9,18 @@ from migrate.sources import Labels
 
 PREFIX = "docker://"
 # Docker first, for cri-dockerd is started again in this order; an idle one is stopped too, for it would speak to Docker
-UNITS = ("docker.socket", "docker.service", "cri-docker.socket", "cri-docker.service")
+ITS_OWN, OF_CRI_DOCKERD = ("docker.socket", "docker.service"), ("cri-docker.socket", "cri-docker.service")
+UNITS = (*ITS_OWN, *OF_CRI_DOCKERD)
 LABELS = Labels("io.kubernetes.pod.uid", "io.kubernetes.docker.type", "container", "podsandbox")
 PACKAGES = r"docker(-ce|-ce-cli|-ce-rootless-extras|-engine|\.io)?|moby-(engine|cli|containerd|runc)|cri-dockerd"
 BENEATH = frozenset(("containerd", "containerd.io", "moby-containerd"))
 ANSWERS = "Docker answers with the cgroup driver that it had"
 RUNNING = "if systemctl is-active --quiet docker.service; then docker ps -q --no-trunc; fi"  # a touch of its socket would start it
+# By label and by name: an image that was committed of a pod's container hands the labels on to containers that no kubelet made.
+LEFT = """
+systemctl is-active --quiet docker.service || { echo 'docker.service does not run' >&2; exit 1; }
+timeout 60 docker ps --filter 'name=^/?k8s_' --filter label=io.kubernetes.pod.uid --format '{{.Names}}'
+"""
 PID = "docker inspect -f '{{{{.State.Pid}}}}' {id}"
 
 

@@ -72,6 +72,14 @@ class TargetOption:
     made: Callable[[Target], Target]
 
 
+KEEP_SOURCE = TargetOption(
+    "keep-docker",
+    "--keep-docker",
+    "Docker keeps running for its other users: Kubernetes alone leaves it.",
+    lambda target: replace(target, keeps_source=True),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Pinning:
     """How a target keeps images from the kubelet's garbage collection: by a label of each image, or by a drop-in at `file`.
@@ -118,6 +126,7 @@ class Target:
     `hosts` is the folder that gets a hosts.toml for each registry, None where it reads Docker's own certs.d. `leaves` is what of it a
     rollback does not take away; `layer` tells what serves the kubelet in it, where it is more than that, and `shim` what holds each
     container: its name, and how the runtime speaks to it.
+    `keeps_source`: the daemon that runs the pods now keeps running for its other users, only Kubernetes leaves it.
     """
 
     name: str
@@ -149,7 +158,7 @@ class Target:
     pid: str
     shim: tuple[str, str]
     docker_keys: Mapping[str, Key]
-    options: tuple[TargetOption, ...] = ()
+    options: tuple[TargetOption, ...] = (KEEP_SOURCE,)
     tools: tuple[tuple[str, str], ...] = ()
     copies: int = 1
     temporary: str | None = None
@@ -171,6 +180,7 @@ class Target:
     pins_since: str = ""
     ends: Mapping[Release, date] = field(default_factory=dict)
     retired: tuple[Retired, ...] = ()
+    keeps_source: bool = False
 
     def on(self, facts: NodeFacts) -> Target:
         """The target as this node has it."""

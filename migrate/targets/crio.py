@@ -15,7 +15,7 @@ from migrate.facts.origin import Origin
 from migrate.formats import FormatError, toml_doc, version
 from migrate.formats.nested import at
 from migrate.formats.version import Version
-from migrate.targets import Edit, Stay, Target, TargetOption
+from migrate.targets import KEEP_SOURCE, Edit, Stay, Target, TargetOption
 from migrate.targets.bundles import CRIO_BUNDLE
 from migrate.targets.containers import DATA_ROOT, containers_edits
 from migrate.targets.crio_drop_in import OWN, drop_in, pinning
@@ -257,7 +257,7 @@ CRIO = Target(
     pid="crictl inspect -o go-template --template '{{{{.info.pid}}}}' {id}",
     shim=("conmon", "starts it, one for each container"),
     docker_keys=CRIO_KEYS,
-    options=(OWN_DEFAULTS,),
+    options=(OWN_DEFAULTS, KEEP_SOURCE),
     tools=(("skopeo", "skopeo"), ("crictl", "cri-tools")),
     temporary="/var/tmp",  # skopeo 1.9.3 takes no other, whatever TMPDIR says (observed; containers/image internal/tmpdir)
     takes_short_names=False,

@@ -10,9 +10,9 @@ TARGETS: tuple[Target, ...] = (CONTAINERD, CRIO)
 
 
 def titled(name: str) -> str:
-    """What people call the target of this name; any other name stays as it is."""
+    """What people call the target of this name, and whether Docker keeps running; any other name stays as it is."""
     found = target_named(name)
-    return found.title if found else name
+    return f"{found.title}{', Docker keeps running' if found.keeps_source else ''}" if found else name
 
 
 def target_named(name: str) -> Target | None:

@@ -86,11 +86,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What the node says of itself: when its kubelet started (seconds since the epoch, by the node's clock) and the IDs of the containers
     that run in the runtime to be seen (without prefix), None where it was not asked.
 
-    `restarts` counts how often systemd had to start the kubelet again, `ended` is the last error that it logged before it ended.
+    `left` are the names of what a kubelet made and runs in a source that keeps running. `restarts` counts how often systemd had to start
+    the kubelet again, `ended` is the last error that it logged before it ended.
     """
 
     kubelet_started: float
     running: frozenset[str] | None = None
+    left: tuple[str, ...] = ()
     restarts: int = 0
     ended: str = ""
 
@@ -128,7 +130,7 @@ def judge_node(before: Before, node: LiveNode | None, pods: Iterable[LivePod], e
     if node is None:
         return Failed(reasons=(f"the Node object {before.node} is gone",))
     here = [pod for pod in pods if not pod.leaving]
-    reasons = [*_node_reasons(node, evidence, prefix)]
+    reasons = [*_node_reasons(node, evidence, prefix), *pods_left(evidence.left)]
     hopeless: list[str] = []
     for expected in before.expected:
         itself = [pod for pod in here if pod.key == expected.pod and not pod.finished]
@@ -166,6 +168,12 @@ def judge_workloads(before: Before, facts: ClusterFacts, node: LiveNode | None, 
         if old and not pod.finished and not pod.leaving and not excused:
             reasons.append(f"{pod.key} runs on another runtime: {old[0][:24]}")
     return _verdict(reasons, before.notes)
+
+
+def pods_left(names: Iterable[str]) -> tuple[str, ...]:
+    """What is wrong where pods run in a source that keeps running: the kubelet has left it."""
+    found = tuple(names)
+    return (f"containers of pods run in Docker, which Kubernetes has left: {few(found)}",) if found else ()
 
 
 def namespaces(before: Before) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ REACH = {
 REPORT = {"min_confidence", "form", "out", "no_headers", "show_info", "fail_on", "waive", "waivers", "color"}
 DOCKER = {"docker_names", "docker_cert_path"}
 TARGET = {"target", "crio_defaults"}
-JUDGE = TARGET | {"accept", "next_kubernetes"}
+JUDGE = TARGET | {"keep_docker", "accept", "next_kubernetes"}
 HAS = {
     "inspect": REACH | REPORT | JUDGE | DOCKER | {"sizes"} | {"forks", "config_maps", "offline", "with_files"},
     "scan": REPORT
@@ -99,6 +99,7 @@ def test_commands_about_live_nodes_refuse_other_options(command: str, option: st
     ("argv", "option", "way"),
     [
         (("plan", "--check", "p", "--to", "crio"), "--to", "plan --check"),
+        (("plan", "--check", "p", "--keep-docker"), "--keep-docker", "plan --check"),
         (("plan", "--check", "p", "--guard", "60"), "--guard", "plan --check"),
         (("explain", "D2C301", "--forks", "3"), "--forks", "explain D2C301"),
         (("inspect", "--docker", "default", "--forks", "3"), "--forks", "inspect --docker"),

@@ -27,6 +27,7 @@ from migrate.program.journal import Entry, Progress, fold, parse
 from migrate.program.render import NodeProgram, render
 from migrate.rules.judge import judge
 from migrate.sources.table import origin_of
+from migrate.targets import JOIN
 from migrate.targets.compose import FileChange, compose
 from migrate.targets.table import target_named
 from tests import captured
@@ -89,12 +90,20 @@ append() { die_at; append_whole "$1" || return 1; die_at; }
 """
 
 
+def kind_named(target: str) -> Kind:
+    """Of what a node is made that moves to a target of this name, with whatever options."""
+    return KINDS[target.partition(JOIN)[0]]
+
+
 @functools.cache
 def planned(name: str = "containerd") -> tuple[NodePlan, tuple[FileChange, ...]]:
-    """The plan of a captured worker, with two standalone containers accepted, and its file changes; owned by whoever runs the tests."""
+    """The plan of a captured worker, with two standalone containers accepted, and its file changes; owned by whoever runs the tests.
+
+    Where Docker keeps running nobody has to accept them.
+    """
     target = target_named(name)
     assert target is not None
-    kind = KINDS[name]
+    kind = kind_named(name)
     capture, cluster = captured.capture_of(kind.host, kind.bundle), captured.cluster(kind.bundle)
     facts = captured.facts(capture)
     nodes = [one.node for one in match([machine(facts)], cluster.nodes) if isinstance(one, Matched)]
@@ -107,7 +116,7 @@ def planned(name: str = "containerd") -> tuple[NodePlan, tuple[FileChange, ...]]
         step = one.step
         if isinstance(step, WriteFile):
             step = replace(step, before=_owned(step.before), after=_owned(step.after))
-        if isinstance(step, StopKubelet):
+        if isinstance(step, StopKubelet) and not target.keeps_source:
             running = tuple(StandaloneContainer(id=key, name=name, timeout=1) for key, (name, _, runs) in STANDALONE.items() if runs)
             steps.append(PlannedStep(segment="switch", step=StopStandalone(containers=running, why="accepted")))
         steps.append(replace(one, step=step))
@@ -148,7 +157,7 @@ class Scratch:
         found = target_named(target)
         assert found is not None
         self.target = found
-        self.kind = KINDS[target]
+        self.kind = kind_named(target)
         move, self.changes = planned(target)
         self.plan = plan or move
         self.simulated = simulated

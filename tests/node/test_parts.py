@@ -21,7 +21,7 @@ ROW = re.compile(r"\| `(\w+)` \| (.+) \| (.+) \| (.+) \| (.+) \|")
 # words that the glossary has others for, or that say less than who or what is meant
 WORDS = re.compile(r"vacate|settle|shelve|\bthe way back|\bgoes back|somebody|anybody|nobody|\banew\b|parked|\bmend", re.IGNORECASE)
 # what is written on the node, and read by those who ask for its status
-OWN_NAMES = re.compile(r"docker2cri|/docker-stopped|docker=(stopped|free)")
+OWN_NAMES = re.compile(r"docker2cri|/docker-stopped|docker=(kept|stopped|free)")
 
 
 def text_of(part: str) -> str:

@@ -243,7 +243,8 @@ class ScratchWork(Work):
         return self.honest or self.plan
 
     def asked(self, prefix: str) -> NodeSays:
-        return ScratchSays(self.remote.trying, prefix)
+        kept = self.source if self.target.keeps_source and prefix == self.target.prefix else None
+        return ScratchSays(self.remote.trying, prefix, kept=kept)
 
 
 @dataclass

@@ -23,11 +23,12 @@ from migrate.facts.pod import ContainerPort, PodContainer, PodSpec
 from migrate.plan.drain import classify
 from migrate.plan.steps import DrainPolicy
 from migrate.run.kube.events import ApiAway, Event, VerifyWaits
-from migrate.run.kube.evidence import read_cgroup, read_evidence, read_network
+from migrate.run.kube.evidence import read_cgroup, read_evidence, read_left, read_network
 from migrate.run.kube.port import Said
 from migrate.run.kube.smoke import Smoked, smoke, smoke_manifest
 from migrate.run.kube.verify import verify_node, verify_workloads
 from migrate.run.ports import CommandResult
+from migrate.sources.dockershim import DOCKERSHIM
 from migrate.verify.judge import Before, Evidence, Passed
 from migrate.verify.network import Network, Port, Reach, Resolver, query
 from migrate.verify.snapshot import snapshot
@@ -46,6 +47,7 @@ class Scene:
         self.events: list[Event] = []
         self.place = "/kubepods/besteffort/pod1/{id}"
         self.answers = Network()
+        self.in_docker: tuple[str, ...] = ()
         self.cluster.add_node("w1")
         self.cluster.add_node("w2")
         self.cluster.add_owner("DaemonSet ops/agent", ["w1"])
@@ -74,7 +76,10 @@ class Scene:
         return verify_workloads(self.cluster, self.before, NEW, self, self.clock, self.events.append, timeout)
 
     def evidence(self) -> Evidence:
-        return Evidence(kubelet_started=self.started)
+        return Evidence(kubelet_started=self.started, left=self.left())
+
+    def left(self) -> tuple[str, ...]:
+        return self.in_docker
 
     def cgroup(self, container: str) -> str:
         return f"0::{self.place.format(id=container)}\n"
@@ -395,6 +400,30 @@ def test_a_kubelet_that_ends_again_and_again_says_why(tmp_path: Path) -> None:
     assert (found.restarts, found.running) == (12, frozenset(("abc",)))
     assert found.ended == ('E1130 00:46:51.810643    7931 kubelet.go:1414] "Failed to start cAdvisor" err="password=REDACTED"')
     assert read_evidence(Shell(tmp_path, systemctl=show, ctr=TASKS, journalctl="exit 1"), NEW).ended == ""
+
+
+LEFT = "case $* in 'ps --filter name=^/?k8s_ --filter label=io.kubernetes.pod.uid --format {{.Names}}') echo k8s_web; echo k8s_POD ;; esac"
+
+
+def test_a_docker_that_keeps_running_names_what_a_kubelet_left_there(tmp_path: Path) -> None:
+    assert read_left(Shell(tmp_path, systemctl="true", docker=LEFT), DOCKERSHIM) == ("k8s_web", "k8s_POD")
+    assert read_left(Shell(tmp_path, systemctl="true", docker="true"), DOCKERSHIM) == ()
+    with pytest.raises(NodeUnreadable) as wrong:
+        read_left(Shell(tmp_path, systemctl="exit 3", docker=LEFT), DOCKERSHIM)
+    assert str(wrong.value).splitlines()[0].endswith("Docker does not say which containers it runs: docker.service does not run")
+    assert wrong.value.next == "on the node: systemctl status docker.socket docker.service"
+
+
+def test_a_node_with_pods_in_a_docker_that_keeps_running_is_not_verified(scene: Scene) -> None:
+    scene.comes_back(1, 1)
+    scene.cluster.add_pod("", "w2", "ReplicaSet shop/web")
+    scene.in_docker = ("k8s_web",)
+    for phase in (scene.a, scene.b):
+        with pytest.raises(VerificationFailed, match="\n    containers of pods run in Docker, which Kubernetes has left: k8s_web"):
+            phase(10)
+    scene.in_docker = ()
+    scene.a()
+    scene.b()
 
 
 def test_docker_is_asked_only_while_it_runs() -> None:

@@ -76,9 +76,12 @@ resolve(DockerContainer, DockerImage)
 
 
 def container(found: DockerContainer) -> Container:
-    """A container, with the pod that its labels name."""
+    """A container, with the pod that its labels name.
+
+    A kubelet's is named k8s_...: an image that was committed of one has its labels, and so has whatever runs of that image.
+    """
     labels = found.labels or {}
-    uid = labels.get("io.kubernetes.pod.uid")
+    uid = labels.get("io.kubernetes.pod.uid") if found.name.lstrip("/").startswith("k8s_") else None
     pod = (labels.get("io.kubernetes.pod.namespace") or "", labels.get("io.kubernetes.pod.name") or "", uid) if uid else None
     return Container(
         id=found.id,

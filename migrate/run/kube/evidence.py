@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from msgspec.structs import replace
+
 from migrate.errors import NodeUnreadable
 from migrate.facts.redact import mask
 from migrate.run.ports import Host
@@ -103,6 +105,9 @@ class NodeSays(Protocol):
     def evidence(self) -> Evidence:
         """See `read_evidence`."""
 
+    def left(self) -> tuple[str, ...]:
+        """See `read_left`; nothing where the source was stopped."""
+
     def cgroup(self, container: str) -> str:
         """See `read_cgroup`."""
 
@@ -133,6 +138,19 @@ def read_cgroup(host: Host, prefix: str, container: str, told: str = "") -> str:
     )
 
 
+def read_left(host: Host, source: Source) -> tuple[str, ...]:
+    """The names of containers that a kubelet made and that run in a source which keeps running. Raises NodeUnreadable when it does not."""
+    result = host.run(f"set -e\n{source.left}".encode())
+    if result.rc == 0:
+        return tuple(result.stdout.decode("utf-8", "replace").split())
+    raise NodeUnreadable(
+        node=host.name,
+        seen=f"{source.engine} does not say which containers it runs: {readable(result.stderr) or f'exit code {result.rc}'}",
+        expected=f"{source.engine} running for its other users, without containers of pods",
+        next=f"on the node: systemctl status {' '.join(source.shared_units)}",
+    )
+
+
 def read_network(host: Host, reach: Reach) -> Network:
     """Which host ports of `reach` are open from the node itself, and whether its DNS resolves; over TCP, in at most three seconds."""
     asked = [f"port {shlex.quote(port.address)} {port.port} &" for port in reach.ports]
@@ -158,15 +176,21 @@ def read_network(host: Host, reach: Reach) -> Network:
 
 class Asked:
     """A node that is asked over a connection which is tried again where it broke; `prefix` is the runtime to be seen, `told` how it is
-    found (see `read_evidence`).
+    found (see `read_evidence`), `kept` the source that keeps running beside it, None for none.
     """
 
-    def __init__(self, trying: Trying, prefix: str, told: str = "") -> None:
-        self._trying, self._prefix, self._told = trying, prefix, told
+    def __init__(self, trying: Trying, prefix: str, told: str = "", kept: Source | None = None) -> None:
+        self._trying, self._prefix, self._told, self._kept = trying, prefix, told, kept
 
     def evidence(self) -> Evidence:
         """See `read_evidence`."""
-        return self._trying(lambda host: read_evidence(host, self._prefix, told=self._told))
+        seen = self._trying(lambda host: read_evidence(host, self._prefix, told=self._told))
+        return replace(seen, left=self.left())
+
+    def left(self) -> tuple[str, ...]:
+        """See `read_left`."""
+        kept = self._kept
+        return () if kept is None else self._trying(lambda host: read_left(host, kept))
 
     def cgroup(self, container: str) -> str:
         """See `read_cgroup`."""

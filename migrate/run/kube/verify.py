@@ -10,7 +10,7 @@ from migrate.run.kube.evidence import NodeSays
 from migrate.run.kube.port import ActingCluster, Watch
 from migrate.run.kube.smoke import Smoked, smoke
 from migrate.run.ports import Clock
-from migrate.verify.judge import Before, Failed, Passed, Pending, Verdict, judge_node, judge_workloads, namespaces
+from migrate.verify.judge import Before, Failed, Passed, Pending, Verdict, judge_node, judge_workloads, namespaces, pods_left
 from migrate.verify.network import Reach, required, silent
 
 SMOKE_SECONDS = 60.0
@@ -69,10 +69,10 @@ def verify_workloads(
 
         def look() -> Verdict:
             verdict = judge_workloads(before, cluster.workloads(namespaces(before)), view.node(), view.pods(), prefix)
-            wanted = required(before.reach, view.pods(), view.node())
-            if not isinstance(verdict, Passed) or wanted == Reach():
+            if not isinstance(verdict, Passed):
                 return verdict
-            reasons = silent(wanted, says.network(wanted))
+            wanted = required(before.reach, view.pods(), view.node())
+            reasons = (*pods_left(says.left()), *(silent(wanted, says.network(wanted)) if wanted != Reach() else ()))
             return Pending(reasons=reasons) if reasons else verdict
 
         return _until(look, cluster, view, before.node, "workloads", clock, tell, timeout)

@@ -195,6 +195,10 @@ systemctl() {
   shift
   case $verb in
     is-active)
+      if [ "$1" = --quiet ]; then
+        is_active "$2"
+        exit
+      fi
       rc=3
       for unit in "$@"; do
         if is_active "$unit"; then echo active && rc=0; else echo inactive; fi
@@ -275,6 +279,7 @@ docker_list() { # those that match: FORMAT ALL FILTER
     [ -e "$one" ] || continue
     know "$one"
     [ "$running" = yes ] || [ "$2" = all ] || continue
+    case $3 in *name=*) ! grep -qx "${one##*/}" "$state/committed" 2>/dev/null || continue ;; esac
     case $3 in
       *type=*) ;;
       *pod.uid) [ -n "$uid" ] || continue ;;
@@ -295,6 +300,7 @@ docker_list() { # those that match: FORMAT ALL FILTER
         space
         printf '%s %s %s %s\n' "${one##*/}" "$(label grace "$grace" | json)" "$(label space "$space" | json)" "$(label name "$name" | json)"
         ;;
+      *.Names*) echo "k8s_$name" ;;
       *) label uid "$uid" | json && echo ;;
     esac
   done
