@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -164,10 +165,11 @@ def _templated(text: str, found: Actions, kept: set[int]) -> Templated:
 
 def _filled(text: str, bare: str, actions: list[Action], starts: list[int]) -> Templated:
     out = list(bare)
-    lines = Text("", bare).lines()
+    lines = _moved_left(Text("", bare).lines(), Text("", text).lines())
     marks: dict[str, Action] = {}
     unknown: list[int] = []
     taken: set[int] = set()
+    entered: set[int] = set()
     for action in actions:
         row = bisect_right(starts, action.start) - 1
         line = lines[row]
@@ -182,6 +184,7 @@ def _filled(text: str, bare: str, actions: list[Action], starts: list[int]) -> T
                 mark = chr(min(_FIRST + len(marks), _LAST))
                 if action.value and _entered(out, action, starts[row], mark):
                     marks.setdefault(mark, action)
+                    entered.add(row)
                 elif action.value is UNKNOWN or action.value:
                     unknown.append(action.start)
                 continue
@@ -198,7 +201,25 @@ def _filled(text: str, bare: str, actions: list[Action], starts: list[int]) -> T
         mark = chr(min(_FIRST + len(marks), _LAST))
         marks.setdefault(mark, action)
         out[start:end] = [mark, *_FILL * (end - start - 1)]
-    return Templated(_commented("".join(out)), marks, unknown=tuple(unknown))
+    moved = "".join(_moved_left(_rows("".join(out), starts), _rows(text, starts), entered))
+    return Templated(_commented(moved), marks, unknown=tuple(unknown))
+
+
+def _rows(text: str, starts: list[int]) -> list[str]:
+    """The lines with their ends."""
+    return [text[start:end] for start, end in pairwise([*starts, len(text)])]
+
+
+def _moved_left(rows: list[str], given: list[str], but: Collection[int] = ()) -> list[str]:
+    """The rows (`but` some stay), with what stands behind an action at the beginning of its line in that action's column."""
+    moved = []
+    for number, (row, raw) in enumerate(zip(rows, given, strict=True)):
+        begin, at = _indent(raw), _indent(row)
+        if raw[begin : begin + 1] == "{" and begin < at < len(row.rstrip()) and number not in but:
+            body = row.rstrip("\r\n")
+            row = row[:begin] + body[at:] + " " * (at - begin) + row[len(body) :]
+        moved.append(row)
+    return moved
 
 
 def _commented(text: str) -> str:

@@ -19,8 +19,10 @@ from migrate.manifests.text import Text
 LONGEST = 1000  # characters of a line
 _WORD = "docker2cri:"
 _WAIVER = re.compile(
-    r"(?:#|//)\s{0,80}docker2cri:\s{0,80}ignore\b[ \t]*(?P<codes>D2C[0-9]{3}(?:\s{0,80},\s{0,80}D2C[0-9]{3})*)?(?P<rest>.*)"
+    r"(?:\{\{-?\s{0,20}/\*|\{#-?|#|//)\s{0,80}docker2cri:\s{0,80}ignore\b[ \t]*"
+    r"(?P<codes>D2C[0-9]{3}(?:\s{0,80},\s{0,80}D2C[0-9]{3})*)?(?P<rest>.*)"
 )
+_CLOSED = ("*/}}", "*/ -}}", "*/-}}", "-#}", "#}")  # ends of comments of templates
 _UNTIL = "(until "
 _SAID = "a comment `docker2cri: ignore CODE reason (until YYYY-MM-DD)`"
 
@@ -48,7 +50,7 @@ def waivers(source: Text, start: int = 0, end: int | None = None) -> Iterator[Wa
     for row, line in enumerate(rows):
         if _WORD in line and (found := _WAIVER.search(line[:LONGEST].rstrip())):
             place = source.place(source.starts[offset + row] + found.start())
-            reason, until, real = _until(found["rest"].strip())
+            reason, until, real = _until(_opened(found["rest"].strip()))
             if lacks := "names no code" if not found["codes"] else "gives no reason" if not reason else "" if real else "has no day":
                 yield Problem(Trouble.WAIVER, "waiver", f"it {lacks}; expected {_SAID}", place)
                 continue
@@ -56,6 +58,11 @@ def waivers(source: Text, start: int = 0, end: int | None = None) -> Iterator[Wa
             first, last = reach.of(row, line[: found.start()])
             at = source.first + offset
             yield Waiver(codes, reason, until, source.path, at + row, at + first, at + last)
+
+
+def _opened(rest: str) -> str:
+    """What a comment says, without the end of a template's."""
+    return next((rest.removesuffix(end) for end in _CLOSED if rest.endswith(end)), rest).strip()
 
 
 def _until(rest: str) -> tuple[str, date | None, bool]:
@@ -98,7 +105,7 @@ class _Reach:
 
 def _content(line: str) -> bool:
     bare = line.strip()
-    return bool(bare) and not bare.startswith(("#", "//", "---", "%"))
+    return bool(bare) and not bare.startswith(("#", "//", "---", "%", "{#", "{{/*", "{{- /*"))
 
 
 def _indent(line: str) -> int:

@@ -6,11 +6,14 @@ import posixpath
 from collections.abc import Iterable, Iterator
 
 from migrate.facts.docker_host import ContainerMount, DockerHost, HostContainer
+from migrate.facts.docker_names import is_socket
+from migrate.facts.env_value import DOCKER_BRIDGE
 from migrate.formats.listing import few
 from migrate.rules import Seen, Severity
 from migrate.rules.docker_host_rule import docker_host_rule
+from migrate.rules.pods import canonical_path
 
-SOCKETS = frozenset(("/run/docker.sock", "/var/run/docker.sock"))
+SOCKET_FOLDERS = frozenset(("/run", "/var/run"))  # read-only too: a socket there can be connected to
 PARENTS = frozenset(("/", "/run", "/var/run", "/etc", "/root", "/var", "/boot", "/proc", "/sys"))
 NEAR = frozenset(("ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH", "NET_ADMIN", "BPF"))
 NETWORK = "network of the host"  # by itself no way to become root
@@ -143,7 +146,7 @@ def _told(container: HostContainer, ways: Iterable[str]) -> str:
 def uses_api(container: HostContainer) -> tuple[str, ...]:
     """How a container reaches the daemon's API, in words; empty where it does not."""
     ways = [f"mounts {mounted(mount)}" for mount in container.mounts if _is_socket(mount)]
-    if container.docker_host.startswith("unix://"):
+    if container.docker_host.startswith(("unix://", "npipe://")) or f"//{DOCKER_BRIDGE}:" in container.docker_host:
         ways.append(f"DOCKER_HOST={container.docker_host}")
     return tuple(ways)
 
@@ -154,10 +157,7 @@ def mounted(mount: ContainerMount) -> str:
 
 
 def _is_socket(mount: ContainerMount) -> bool:
-    if mount.kind != "bind":
-        return False
-    path = posixpath.normpath(mount.source or "/")
-    return path in SOCKETS or path.endswith("/docker.sock")
+    return mount.kind in ("bind", "npipe") and is_socket(canonical_path(mount.source or "/"))
 
 
 def _within(path: str, folder: str) -> bool:
@@ -165,9 +165,10 @@ def _within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def _of_host(path: str) -> bool:
-    """Whether whoever writes there can become root on the host, or reach its sockets."""
-    return posixpath.normpath(path or "/") in PARENTS
+def _opens_host(mount: ContainerMount) -> bool:
+    """Whether whoever writes there can become root on the host, or reaches its sockets."""
+    path = posixpath.normpath(mount.source or "/")
+    return mount.kind == "bind" and (path in SOCKET_FOLDERS or (mount.writable and path in PARENTS))
 
 
 def close_to_host(container: HostContainer) -> Iterator[str]:
@@ -180,7 +181,7 @@ def close_to_host(container: HostContainer) -> Iterator[str]:
         yield f"adds {', '.join(close)}"
     if container.devices:
         yield f"devices {few(container.devices)}"
-    if open_folders := [mount for mount in container.mounts if mount.kind == "bind" and mount.writable and _of_host(mount.source)]:
+    if open_folders := [mount for mount in container.mounts if _opens_host(mount)]:
         yield f"mounts {few(mounted(mount) for mount in open_folders)}"
     if off := [option for option in container.security if option.replace("=", ":").endswith(":unconfined")]:
         yield f"security options {', '.join(off)}"

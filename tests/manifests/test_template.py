@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from migrate.manifests.actions import actions_of
@@ -164,6 +164,11 @@ def test_expressions(text: str, expected: Any) -> None:
         ("{{- $s := .Values.socket }}{{ if .X }}{{ $s = 1 }}{{ end }}\n" + HEAD + MOUNT + "{{ $s }}\n", []),
         ("{{ if .X }}{{- $s := .Values.socket }}{{ end }}\n" + HEAD + MOUNT + "{{ $s }}\n", []),
         ("{{- $s := .Values.socket }}{{ range $s := .Values.volumes }}\n" + HEAD + MOUNT + "{{ $s }}\n{{ end }}\n", []),
+        (
+            HEAD
+            + "      containers:\n      - name: {{ .Values.x }}\n        {{ if .Values.on }}securityContext: {privileged: true}{{ end }}\n",
+            ["9:27 D2C304 warning seen"],
+        ),
         (HEAD + MOUNT + '{{ printf "%s/docker.sock" "/var/run" }}\n', ["10:13 D2C301 blocker seen"]),
         ("{{/* /var/run/docker.sock */}}\n{{- /*\npath: /var/run/docker.sock\n*/ -}}\n", []),
     ],
@@ -216,6 +221,7 @@ def test_jinja() -> None:
     assert said(scanned(HEAD + "{% set x = 1 %}\n" + MOUNT + "/var/run/docker.sock{# x #}\n", jinja=True)) == ["11:13 D2C301 blocker seen"]
 
 
+@example("{{{{\r\n}}", False)
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

@@ -26,6 +26,9 @@ def found(text: str) -> list[Waiver | Problem]:
         ("---\n# docker2cri: ignore D2C301 moves\nx: 1\ny: 2\n", 1, 5),
         ("#!/bin/sh\n# docker2cri: ignore D2C301 moves\ndocker ps\n", 1, 4),
         ("x: 1\n# docker2cri: ignore D2C301 moves\n", 2, 2),
+        ("a: 1\n{{- /* docker2cri: ignore D2C301 moves */ -}}\nb: 2\nc: 3\n", 3, 3),
+        ("{{/* docker2cri: ignore D2C301 moves */}}\nb: 2\nc: 3\n", 1, 4),
+        ("a: 1\n  {#- docker2cri: ignore D2C301 moves -#}\n  b: 2\nc: 3\n", 3, 3),
         ("pipeline {\n  // docker2cri: ignore D2C301 moves\n  sh 'a'\n  sh 'b'\n}\n", 3, 3),
     ],
 )

@@ -67,6 +67,16 @@ CASES = (
         OLD,
         (("container dashboard", "mounts /srv/builder/docker.sock at /var/run/docker.sock (image shop/web:1, created)"),),
     ),
+    HostCase(
+        "D2C803",
+        one(docker_host="tcp://172.17.0.1:2375", mounts=(ContainerMount("npipe", r"\\.\pipe\docker_engine", r"\\.\pipe\docker_engine"),)),
+        (
+            (
+                "container c",
+                r"mounts \\.\pipe\docker_engine at \\.\pipe\docker_engine; DOCKER_HOST=tcp://172.17.0.1:2375 " + OF_C,
+            ),
+        ),
+    ),
     HostCase("D2C803", one(docker_host="unix:///x.sock"), (("container c", f"DOCKER_HOST=unix:///x.sock {OF_C}"),)),
     HostCase(
         "D2C803",
@@ -94,6 +104,11 @@ CASES = (
         "D2C807",
         one(mounts=(ContainerMount("bind", "/", "/host"),), security=("apparmor=unconfined",)),
         (("container c", f"mounts / at /host; security options apparmor=unconfined {OF_C}"),),
+    ),
+    HostCase(
+        "D2C807",
+        one(mounts=(ContainerMount("bind", "/var/run", "/host/run", False),)),
+        (("container c", f"mounts /var/run at /host/run, read-only {OF_C}"),),
     ),
     HostCase("D2C807", one(namespaces=("network",), mounts=(ContainerMount("bind", "/", "/host", False),))),
     HostCase("D2C807", one(privileged=True, namespaces=("pid",))),
