@@ -169,7 +169,7 @@ def _filled(text: str, bare: str, actions: list[Action], starts: list[int]) -> T
     marks: dict[str, Action] = {}
     unknown: list[int] = []
     taken: set[int] = set()
-    entered: set[int] = set()
+    alone: set[int] = set()
     for action in actions:
         row = bisect_right(starts, action.start) - 1
         line = lines[row]
@@ -180,11 +180,12 @@ def _filled(text: str, bare: str, actions: list[Action], starts: list[int]) -> T
         if not line.strip() or line.rstrip().endswith(":"):
             # it stands alone, or as the value of a key: a block of lines, unless lines of its own follow
             key = _room(lines, row)
+            if not line.strip():
+                alone.add(row)
             if key is None or key in taken:
                 mark = chr(min(_FIRST + len(marks), _LAST))
                 if action.value and _entered(out, action, starts[row], mark):
                     marks.setdefault(mark, action)
-                    entered.add(row)
                 elif action.value is UNKNOWN or action.value:
                     unknown.append(action.start)
                 continue
@@ -201,7 +202,7 @@ def _filled(text: str, bare: str, actions: list[Action], starts: list[int]) -> T
         mark = chr(min(_FIRST + len(marks), _LAST))
         marks.setdefault(mark, action)
         out[start:end] = [mark, *_FILL * (end - start - 1)]
-    moved = "".join(_moved_left(_rows("".join(out), starts), _rows(text, starts), entered))
+    moved = "".join(_moved_left(_rows("".join(out), starts), _rows(text, starts), alone))
     return Templated(_commented(moved), marks, unknown=tuple(unknown))
 
 

@@ -169,6 +169,11 @@ def test_expressions(text: str, expected: Any) -> None:
             + "      containers:\n      - name: {{ .Values.x }}\n        {{ if .Values.on }}securityContext: {privileged: true}{{ end }}\n",
             ["9:27 D2C304 warning seen"],
         ),
+        (
+            HEAD + "      containers:\n      - name: x\n        resources:\n{{ toYaml .Values.x | indent 10 }}\n"
+            "        securityContext: {privileged: true}\n",
+            ["11:27 D2C304 warning seen"],
+        ),
         (HEAD + MOUNT + '{{ printf "%s/docker.sock" "/var/run" }}\n', ["10:13 D2C301 blocker seen"]),
         ("{{/* /var/run/docker.sock */}}\n{{- /*\npath: /var/run/docker.sock\n*/ -}}\n", []),
     ],
