@@ -177,7 +177,8 @@ def _filled(text: str, bare: str, actions: list[Action], starts: list[int]) -> T
             if out[action.start - 1 : action.start] and out[action.start - 1] in _GLUED and line.strip():
                 out[action.start : action.end] = [_FILL if char not in "\r\n" else char for char in text[action.start : action.end]]
             continue
-        if not line.strip() or line.rstrip().endswith(":"):
+        key_before = line.rstrip().endswith(":") and bare[starts[row] : action.start].rstrip().endswith(":")
+        if not line.strip() or key_before:
             # it stands alone, or as the value of a key: a block of lines, unless lines of its own follow
             key = _room(lines, row)
             if not line.strip():
@@ -212,11 +213,14 @@ def _rows(text: str, starts: list[int]) -> list[str]:
 
 
 def _moved_left(rows: list[str], given: list[str], but: Collection[int] = ()) -> list[str]:
-    """The rows (`but` some stay), with what stands behind an action at the beginning of its line in that action's column."""
+    """The rows (`but` some stay), with what stands behind an action at the beginning of its line in that action's column.
+
+    An action that trims what is before it (`{{-`) begins no line.
+    """
     moved = []
     for number, (row, raw) in enumerate(zip(rows, given, strict=True)):
         begin, at = _indent(raw), _indent(row)
-        if raw[begin : begin + 1] == "{" and begin < at < len(row.rstrip()) and number not in but:
+        if raw[begin : begin + 1] == "{" and raw[begin + 2 : begin + 3] != "-" and begin < at < len(row.rstrip()) and number not in but:
             body = row.rstrip("\r\n")
             row = row[:begin] + body[at:] + " " * (at - begin) + row[len(body) :]
         moved.append(row)

@@ -174,6 +174,16 @@ def test_expressions(text: str, expected: Any) -> None:
             "        securityContext: {privileged: true}\n",
             ["11:27 D2C304 warning seen"],
         ),
+        (
+            HEAD + "      volumes:\n      - name: s\n        {{ .Values.kind }}:\n          path: /run/docker.sock\n"
+            "      - {name: t, hostPath: {path: /run/docker.sock}}\n",
+            ["11:30 D2C301 blocker seen"],
+        ),
+        (
+            HEAD + "      containers:\n      - name: x\n        image: {{ .Values.x }}\n          {{- if .Values.on }}:y{{ end }}\n"
+            "        securityContext: {privileged: true}\n",
+            ["11:27 D2C304 warning seen"],
+        ),
         (HEAD + MOUNT + '{{ printf "%s/docker.sock" "/var/run" }}\n', ["10:13 D2C301 blocker seen"]),
         ("{{/* /var/run/docker.sock */}}\n{{- /*\npath: /var/run/docker.sock\n*/ -}}\n", []),
     ],
