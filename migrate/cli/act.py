@@ -84,6 +84,9 @@ acting_options = group(
 @click.option(
     "--take-over", is_flag=True, help="Take the rollout over from an operator that is known to be gone, before its Lease expires."
 )
+@click.option(
+    "--limit", metavar="NODE,...|@FILE", help="Of the plan these nodes alone, or those of a file, such as PLAN.retry of a run that failed."
+)
 @click.option("--serial", type=click.IntRange(1, 50), help="Nodes at once (default: as the plan says).")
 @click.option(
     "--on-failure",
@@ -100,11 +103,13 @@ def apply(
     check: bool,
     digest: str | None,
     take_over: bool,
+    limit: str | None,
     serial: int | None,
     on_failure: str,
 ) -> int:
     """Apply a plan: exactly its steps, node after node; continue one that was interrupted. Refused when the plan no longer holds."""
     from migrate.cli.question import question
+    from migrate.cli.retry import keep_retry, limited
     from migrate.run.operate import jobs_of
     from migrate.targets.table import titled
 
@@ -115,7 +120,7 @@ def apply(
             expected=f"the plan that was approved: {digest}",
             next=f"docker2cri apply with the file of that plan; or approve this one, then --digest {plan.digest}",
         )
-    jobs = jobs_of(plan, nodes)
+    jobs = jobs_of(plan, (*nodes, *limited(limit)))
     ready = [job for job in jobs if job.node.steps]
     if not all(job.node.applicable for job in ready):
         raise Refused(
@@ -132,7 +137,10 @@ def apply(
     def act(operator: Operator) -> Sequence[NodeState]:
         return operator.apply(plan, jobs, serial=serial, on_failure=on_failure, take_over=take_over)
 
-    return tell_states("apply", _run(reach, acting.events, act), acting.form)
+    states = _run(reach, acting.events, act)
+    code = tell_states("apply", states, acting.form)
+    keep_retry(plan_file, states)
+    return code
 
 
 @click.command()

@@ -67,7 +67,7 @@ HAS = {
     | JUDGE
     | {"forks", "config_maps", "offline", "color", "form", "out", "install", "no_diff", "max_in_flight", "checked"}
     | {"guard", "drain_timeout", "stop_timeout", "verify_timeout", "cri_timeout"},
-    "apply": REACH | {"form", "yes", "events", "check", "digest", "take_over", "serial", "on_failure"},
+    "apply": REACH | {"form", "yes", "events", "check", "digest", "take_over", "limit", "serial", "on_failure"},
     "release": REACH | {"form", "yes", "events", "reason", "force"},
     "rollback": REACH | {"form", "yes", "events", "check", "overwrite"},
     "pause": {"kubeconfig", "context", "reason"},
