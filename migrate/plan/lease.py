@@ -96,7 +96,7 @@ def lease_body(lease: ClusterLease) -> dict[str, Any]:
         "kind": "Lease",
         "metadata": {"name": LEASE_NAME, "namespace": LEASE_NAMESPACE, "annotations": kept, **version},
         "spec": {
-            "holderIdentity": lease.holder,
+            "holderIdentity": lease.holder or None,
             "leaseDurationSeconds": LEASE_SECONDS,
             "acquireTime": lease.since or None,
             "renewTime": lease.renewed or None,

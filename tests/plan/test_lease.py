@@ -32,6 +32,7 @@ def test_a_patch_takes_annotations_away_and_names_its_version() -> None:
     made = lease_body(replace(HELD.released(NOW), version="6"))["metadata"]
     assert made["annotations"] == {"docker2cri.io/paused": None, "docker2cri.io/rollout": None}
     assert made["resourceVersion"] == "6"
+    assert lease_body(HELD.released(NOW))["spec"]["holderIdentity"] is None, "an empty text is no holder that an API server must take"
     assert lease_body(HELD)["metadata"]["annotations"] == {"docker2cri.io/rollout": "run-1"}
 
 
