@@ -42,7 +42,7 @@ def pieces(blocks: Iterable[bytes], limit: int = LIMIT, large: int = LARGE) -> I
     """
     coming = iter(blocks)
     rest, first, column, skipping = b"", 1, 1, False
-    for block in coming:
+    while block := _more(coming, rest):
         seen = max(0, len(rest) - _TAIL)
         data = rest + block
         if skipping:
@@ -86,13 +86,26 @@ def _items(
         at, data = _moved(at, data[: step.used]), data[step.used :]
         if step.over:
             break
-        block = next(blocks, None)
-        last, data = block is None, data + (block or b"")
+        block = _more(blocks, data)
+        last, data = not block, data + block
     if not step.lost:
         return data, *at, False
     found = _SEEN.search(data)
     cut = found.start() + 1 if found else 0
     return data[cut:], *_moved(at, data[:cut]), found is None
+
+
+def _more(blocks: Iterator[bytes], held: bytes) -> bytes:
+    """The next bytes, empty at the end: at least an eighth of what is held, so that small blocks of a long document are not copied again
+    and again.
+    """
+    taken, size = [], 0
+    for block in blocks:
+        taken.append(block)
+        size += len(block)
+        if size > len(held) // 8:
+            break
+    return b"".join(taken)
 
 
 def documents(text: str) -> Iterator[tuple[int, int]]:
