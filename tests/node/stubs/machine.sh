@@ -323,7 +323,7 @@ etcdctl() {
   done
   case " $* " in
     *" snapshot save "*)
-      eval "to=\${$#}"
+      for to in "$@"; do :; done
       cp "$state/etcd/db" "$D2C_ROOT/proc/$(cat "$state/process")/root$to" || die 'Error: could not open the snapshot file'
       echo "Snapshot saved at $to"
       ;;
