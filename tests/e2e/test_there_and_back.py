@@ -73,6 +73,7 @@ def test_a_file_edited_after_planning_is_refused_with_its_diff(story: Story) -> 
         ["lab-w1", "refused", "7", "plan is stale: 1 input changed since it was made"],
         ["lab-w2", "skipped", "0", "skipped: an earlier node failed"],
     ]
+    retry = story.plan.with_suffix(".retry")
     assert story.message("apply, edited") == (
         "lab-w1: plan is stale: 1 input changed since it was made\n"
         f"{EDITED}: planned sha256:{planned} 644 root:root, now sha256:{now} 644 root:root\n"
@@ -85,7 +86,8 @@ def test_a_file_edited_after_planning_is_refused_with_its_diff(story: Story) -> 
         "+# by hand\n"
         "\n"
         "  expected: the node as it was planned\n"
-        "  next: docker2cri plan --to containerd lab-w1 --out plan.json"
+        "  next: docker2cri plan --to containerd lab-w1 --out plan.json\n"
+        f"{retry} holds the nodes that are left, for --limit @{retry}"
     )
 
 
