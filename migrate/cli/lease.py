@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migrate.cli.options import debug_option
+from migrate.cli.options import debug_option, kubeconfig_options
 from migrate.cli.terminal import say
 from migrate.errors import UsageError
 
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 
 
 def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    options = (
-        click.option("--kubeconfig", type=click.Path(), help="Kubeconfig (default: KUBECONFIG, then ~/.kube/config)."),
-        click.option("--context", help="Kubeconfig context."),
-        debug_option,
-    )
-    for option in reversed(options):
+    for option in reversed((*kubeconfig_options, debug_option)):
         command = option(command)
     return command
 

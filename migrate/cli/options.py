@@ -93,6 +93,11 @@ def _seconds(option: str, least: int, default: int | str, text: str) -> Callable
 
 debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an unexpected error.")
 
+kubeconfig_options = (
+    click.option("--kubeconfig", type=click.Path(), help="Kubeconfig (default: KUBECONFIG, then ~/.kube/config)."),
+    click.option("--context", help="Kubeconfig context."),
+)
+
 reach_options = group(
     "reach",
     ReachOptions,
@@ -102,8 +107,7 @@ reach_options = group(
         metavar="HOST,|FILE",
         help="Ansible inventory, its --list JSON, or host1,host2, (default: the cluster's nodes).",
     ),
-    click.option("--kubeconfig", type=click.Path(), help="Kubeconfig (default: KUBECONFIG, then ~/.kube/config)."),
-    click.option("--context", help="Kubeconfig context."),
+    *kubeconfig_options,
     click.option("-u", "--user", help="Log in as this user."),
     click.option("--private-key", "key_files", multiple=True, type=click.Path(), help="Private key to log in with."),
     click.option("--ssh-config", "ssh_config", type=click.Path(), help="ssh configuration instead of ~/.ssh/config."),

@@ -170,7 +170,7 @@ def write(path: str, text: str) -> None:
     from migrate.run.store import put
 
     try:
-        put(Path(path), text.encode())
+        put(Path(path), [text.encode()])
     except OSError as wrong:
         raise _no_file(path, wrong.strerror or str(wrong)) from wrong
 

@@ -121,7 +121,7 @@ def _key(path: str | None) -> bytes:
     try:
         if not file.exists():
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            put(file, secrets.token_bytes(32))
+            put(file, [secrets.token_bytes(32)])
         return file.read_bytes()
     except OSError as wrong:
         raise UsageError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrate.cli.terminal import say
-from migrate.errors import UsageError
+from migrate.errors import Blocked, UsageError
 
 if TYPE_CHECKING:
     from migrate.plan.state import NodeState
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def keep_retry(plan_file: str, states: Sequence[NodeState]) -> None:
     """Write the nodes that failed or were not begun to PLAN.retry, one a line, and tell what to type. Without any, nothing.
 
-    A node that has blockers (exit code 3) is left out: the same plan refuses it again.
+    A node that has blockers is left out: the same plan refuses it again.
     """
-    left = [state.node for state in states if state.exit_code not in (0, 3) or state.state == "skipped"]
+    left = [state.node for state in states if state.exit_code not in (0, Blocked.exit_code) or state.state == "skipped"]
     if not left:
         return
     path = Path(plan_file).with_suffix(".retry")

@@ -72,7 +72,7 @@ class Operator:
         Also the state of each node that no run owns or that could not be read.
         """
         self._targets = targets_named(self._access, names)
-        cluster = _once(lambda: self._acting())
+        cluster = _once(self._acting)
         nodes = _once(lambda: cluster().every_node())
         jobs, others = [], []
         for name, target in self._targets.items():

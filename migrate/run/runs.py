@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,11 +36,11 @@ class RunFolder:
 
     def keep_plan(self, plan: Plan) -> None:
         """Keep the plan that is applied."""
-        self._put("plan.json", dump_plan(plan).encode())
+        self._put("plan.json", [dump_plan(plan).encode()])
 
     def keep_before(self, node: str, before: Before) -> None:
         """Keep what ran on a node before it was emptied."""
-        self._put(f"{file_named(node)}.before.json", msgspec.json.encode(before))
+        self._put(f"{file_named(node)}.before.json", [msgspec.json.encode(before)])
 
     def plan(self) -> Plan | None:
         """The plan of the run, None when this machine never applied it. Raises ValueError for a file that is none."""
@@ -63,21 +62,8 @@ class RunFolder:
 
     def receive(self, node: str, name: str, chunks: Iterable[bytes]) -> Path:
         """Keep a file of a node that comes in parts, 0600; one that does not come whole is not kept. Raises what `chunks` raises too."""
-        path = self.path_of(node, name)
-        with self._told(path):
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{path.name}.")
-            try:
-                with os.fdopen(handle, "wb") as file:  # mkstemp made it 0600
-                    for chunk in chunks:
-                        file.write(chunk)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
-        return path
+        self._put(self.path_of(node, name).name, chunks)
+        return self.path_of(node, name)
 
     def room(self) -> int:
         """Bytes that are free where the run is kept."""
@@ -85,10 +71,10 @@ class RunFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             return shutil.disk_usage(self.path).free
 
-    def _put(self, name: str, data: bytes) -> None:
+    def _put(self, name: str, parts: Iterable[bytes]) -> None:
         with self._told(self.path / name):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            put(self.path / name, data)
+            put(self.path / name, parts)
 
     @staticmethod
     @contextmanager

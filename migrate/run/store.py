@@ -41,7 +41,7 @@ def put_all(directory: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, text in texts.items():
-            put(directory / name, text.encode("utf-8"))
+            put(directory / name, [text.encode("utf-8")])
     except OSError as wrong:
         raise UsageError(
             seen=f"{wrong.filename or directory}: {wrong.strerror}", expected="a directory to write into", next="name another directory"
@@ -77,12 +77,12 @@ def load_directory(directory: Path) -> tuple[tuple[Capture, ...], ClusterFacts |
     return captures, facts
 
 
-def put(path: Path, data: bytes) -> None:
-    """Put a file in place whole, 0600, flushed to disk; raises OSError."""
+def put(path: Path, parts: Iterable[bytes]) -> None:
+    """Put a file in place whole, 0600, flushed to disk; raises OSError, and what `parts` raises: then nothing is put."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:  # mkstemp made it 0600
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
