@@ -9,6 +9,7 @@ import msgspec
 
 from migrate.plan.model import FORMAT, Plan
 from migrate.plan.state import STATES
+from migrate.report.change import WatchedChange
 from migrate.report.model import Report
 from migrate.report.state_json import NodeStates
 
@@ -20,9 +21,12 @@ def report_schema() -> str:
 
 def state_schema() -> str:
     """The JSON schema of `state_json`, as text."""
-    made = msgspec.json.schema(NodeStates)
-    made["$defs"]["NodeState"]["properties"]["state"]["enum"] = list(STATES)
-    return _text(made)
+    return _states(NodeStates)
+
+
+def change_schema() -> str:
+    """The JSON schema of a line of `change_json`, as text."""
+    return _states(WatchedChange)
 
 
 def plan_schema() -> str:
@@ -30,10 +34,16 @@ def plan_schema() -> str:
     return _text(msgspec.json.schema(Plan))
 
 
+def _states(kind: type[msgspec.Struct]) -> str:
+    made = msgspec.json.schema(kind)
+    made["$defs"]["NodeState"]["properties"]["state"]["enum"] = list(STATES)
+    return _text(made)
+
+
 def _text(made: dict[str, Any]) -> str:
     draft = {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
     return msgspec.json.format(msgspec.json.encode(draft), indent=2).decode() + "\n"
 
 
-SCHEMAS: dict[str, Callable[[], str]] = {"report": report_schema, "state": state_schema, "plan": plan_schema}
-FILES = {"report": "report-v1.json", "state": "state-v1.json", "plan": f"plan-v{FORMAT}.json"}
+SCHEMAS: dict[str, Callable[[], str]] = {"report": report_schema, "state": state_schema, "change": change_schema, "plan": plan_schema}
+FILES = {"report": "report-v1.json", "state": "state-v1.json", "change": "change-v1.json", "plan": f"plan-v{FORMAT}.json"}

@@ -137,7 +137,7 @@ class RunLease:
             seen=f"another operator runs a rollout: {Identity.words(now.holder)}, run {now.run}, since {now.since[:19]}Z, "
             f"renewed {ago:.0f} s ago",
             expected=f"one rollout of a cluster at a time; this one holds the Lease until {at} and renews it while it lives",
-            next=f"docker2cri status, which tells how its nodes stand; the same command after {at}, "
+            next=f"docker2cri status -w, which follows its nodes to their end; the same command after {at}, "
             "or with --take-over when that process is known to be gone",
         )
 
@@ -171,5 +171,5 @@ def _lost(why: str) -> LeaseLost:
     return LeaseLost(
         seen=f"the Lease of this rollout was lost: {why}",
         expected="one rollout of a cluster at a time",
-        next="docker2cri status, which tells how the nodes stand; the same command when that rollout has ended",
+        next="docker2cri status -w, which follows the nodes to their end; the same command when that rollout has ended",
     )

@@ -6,7 +6,6 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import TypeVar
 
 from migrate.errors import MigrateError, UsageError
 from migrate.facts.cluster import Node
@@ -36,11 +35,11 @@ from migrate.run.runs import RunFolder, run_of
 from migrate.run.session import Access, targets_named
 from migrate.run.ssh.connect import Connector
 from migrate.run.standing import standing, verified
+from migrate.run.together import each, once
 from migrate.run.window import slide
 from migrate.run.work import Work
 from migrate.targets.table import target_named
 
-T = TypeVar("T")
 FAILED_EARLIER = "earlier-node-failed"
 DONE = (MIGRATED, INSTALLED)  # the next node may begin, where the exit code is 0 too
 
@@ -72,16 +71,10 @@ class Operator:
         Also the state of each node that no run owns or that could not be read.
         """
         self._targets = targets_named(self._access, names)
-        cluster = _once(self._acting)
-        nodes = _once(lambda: cluster().every_node())
-        jobs, others = [], []
-        for name, target in self._targets.items():
-            found = self._owner(name, target, cluster, nodes)
-            if isinstance(found, Job):
-                jobs.append(found)
-            else:
-                others.append(found)
-        return jobs, tuple(others)
+        cluster = once(self._acting)
+        nodes = once(lambda: cluster().every_node())
+        found = each(self._targets.items(), lambda named: self._owner(*named, cluster, nodes))
+        return [one for one in found if isinstance(one, Job)], tuple(one for one in found if isinstance(one, NodeState))
 
     def apply(
         self, plan: Plan, jobs: Sequence[Job], *, serial: int | None = None, on_failure: str = "rollback", take_over: bool = False
@@ -95,7 +88,7 @@ class Operator:
         states = {job.node.host: nothing(job) if job.node.nothing else blocked(job) for job in jobs if not job.node.steps}
         if ready:
             self._reach(list(ready.values()))
-            several, cluster = len(ready) > 1, _once(self._acting)
+            several, cluster = len(ready) > 1, once(self._acting)
             lease = RunLease(cluster, self._clock, self._interrupt, self._tell, run=run_of(plan), takes=several, take_over=take_over)
             try:
                 with lease:
@@ -139,7 +132,7 @@ class Operator:
 
     def _gate(self, nodes: int) -> HealthGate:
         """What is asked before each node; one node alone is judged by its own preflight."""
-        read = _once(lambda: self._cluster()) if nodes > 1 else None
+        read = once(lambda: self._cluster()) if nodes > 1 else None
         return HealthGate((lambda: read().read()) if read else None, self._clock, self._tell, self._interrupt)
 
     def rollback(self, jobs: Sequence[Job], overwrite: Iterable[str] = ()) -> tuple[NodeState, ...]:
@@ -178,7 +171,7 @@ class Operator:
     def status(self, jobs: Sequence[Job], looking: Callable[[Work], NodeState] | None = None) -> tuple[NodeState, ...]:
         """How nodes stand by their own journals and the API, or as `looking`, which changes nothing, tells it."""
         self._reach(jobs)
-        return tuple(self._state(job, looking or standing, hold=False) for job in jobs)
+        return tuple(each(jobs, lambda job: self._state(job, looking or standing, hold=False)))
 
     def _owner(
         self, name: str, target: HostTarget, cluster: Callable[[], ActingCluster], nodes: Callable[[], Sequence[Node]]
@@ -265,23 +258,6 @@ class Operator:
         wanted = [job.node.host for job in jobs]
         if not set(wanted) <= self._targets.keys():
             self._targets = targets_named(self._access, wanted)
-
-
-def _once(make: Callable[[], T]) -> Callable[[], T]:
-    """What `make` gives, or raises, asked for once: an API that is away is not waited for again for each node."""
-    found: list[T | MigrateError] = []
-
-    def given() -> T:
-        if not found:
-            try:
-                found.append(make())
-            except MigrateError as wrong:
-                found.append(wrong)
-        if isinstance(found[0], MigrateError):
-            raise found[0]
-        return found[0]
-
-    return given
 
 
 def _done(state: NodeState) -> bool:

@@ -72,7 +72,7 @@ HAS = {
     "rollback": REACH | {"form", "yes", "events", "check", "overwrite"},
     "pause": {"kubeconfig", "context", "reason"},
     "resume": {"kubeconfig", "context"},
-    "status": REACH | {"form"},
+    "status": REACH | {"form", "watched"},
     "verify": REACH | {"form"},
     "capture": REACH | DOCKER | {"sizes"} | {"forks", "config_maps", "out"},
     "report": REPORT | {"comparing", "anonymize", "key"},

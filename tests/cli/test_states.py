@@ -17,7 +17,7 @@ from migrate.plan.events import Event
 from migrate.plan.lease import ClusterLease, Pause
 from migrate.plan.model import dump_plan
 from migrate.plan.state import MIGRATED, NEEDS_ATTENTION, SKIPPED, UNTOUCHED, NodeState, Reason
-from migrate.report.schemas import state_schema
+from migrate.report.schemas import change_schema, state_schema
 from migrate.run import operate
 from migrate.run.owned import Job
 from migrate.run.runs import RunFolder
@@ -271,6 +271,53 @@ def test_status_says_who_runs_a_rollout_and_who_paused_it(fake: type[FakeOperato
     assert told["rollout"]["operator"] == "process 4711 of build-7"
     fake.leased = ClusterUnreachable(seen="https://api: no connection", expected="an API", next="kubectl")
     assert typed("status").stdout.startswith("whether a rollout runs or is paused is not known: https://api: no connection\n")
+
+
+def test_status_watches_and_tells_each_change_as_a_line(fake: type[FakeOperator], monkeypatch: pytest.MonkeyPatch) -> None:
+    acted = NodeState(
+        node="w2",
+        state="switching",
+        exit_code=0,
+        reason=Reason(code="unfinished", seen="the switch is not \x1b[31mfinished\nline two"),
+        details={"operator": "process 4711 of build-7", "last": "begin 17 stop-source", "guard": "armed"},
+    )
+
+    def passes(seconds: float) -> None:
+        fake.states = (VERIFIED, HELD)
+
+    monkeypatch.setattr("time.sleep", passes)
+    fake.states = (VERIFIED, acted)
+    done = typed("status", "-w")
+    lines = done.stdout.splitlines()
+    assert [line.partition("Z ")[2] for line in lines[:4]] == [
+        "w1 migrated: runs on containerd, verified",
+        "w2 switching: the switch is not finished; last begin 17 stop-source; by process 4711 of build-7",
+        "no rollout runs",
+        "w2 needs attention: it failed:",
+    ]
+    assert "\n".join(lines[4:]) == f"{TABLE.rpartition('w3')[0]}\n{REASONS.rstrip()}"
+    assert (done.return_value, done.stderr) == (6, "")
+    fake.states = (VERIFIED, acted)
+    done = typed("status", "--watch", "-o", "json")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [problem for line in told for problem in problems(line, json.loads(change_schema()))] == []
+    assert [(line["node"]["node"], line["node"]["state"]) for line in told if "node" in line] == [
+        ("w1", "migrated"),
+        ("w2", "switching"),
+        ("w2", "needs attention"),
+    ]
+    assert (len(told), told[2]["rollout"], done.return_value) == (4, {}, 6)
+
+
+def test_ctrl_c_ends_the_watch_only(fake: type[FakeOperator], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupted)
+    fake.states = (replace(VERIFIED, details={"guard": "armed"}),)
+    done = typed("status", "-w")
+    assert (done.return_value, done.stderr) == (130, "the watch ended; what is under way goes on: docker2cri status -w looks again\n")
+    assert {asked for asked, _ in fake.asked} == {"jobs_on", "status"}
 
 
 def test_pause_and_resume(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def test_another_operators_rollout_is_named_with_what_to_type(cluster: FakeClust
             assert str(refused.value) == (
                 f"another operator runs a rollout: process 4711 of build-7, run run-2, since {since}Z, renewed 30 s ago\n"
                 f"  expected: one rollout of a cluster at a time; this one holds the Lease until {until}Z and renews it while it lives\n"
-                f"  next: docker2cri status, which tells how its nodes stand; the same command after {until}Z, "
+                f"  next: docker2cri status -w, which follows its nodes to their end; the same command after {until}Z, "
                 "or with --take-over when that process is known to be gone"
             )
             assert cluster.lease.holder == OTHER
