@@ -10,7 +10,7 @@ import click
 from migrate import __version__
 from migrate.cli.act import apply, release, rollback, verify
 from migrate.cli.inspect import capture, explain, inspect
-from migrate.cli.lease import pause, resume
+from migrate.cli.lease import approve, pause, resume
 from migrate.cli.plan import plan
 from migrate.cli.report import rbac, report, schema
 from migrate.cli.scan import scan
@@ -25,7 +25,24 @@ def cli() -> None:
     """Take a Kubernetes cluster off Docker: inspect it, plan the move of each node to containerd or CRI-O, apply the plan, roll it back."""
 
 
-for command in (inspect, scan, plan, apply, status, verify, rollback, release, pause, resume, capture, report, explain, schema, rbac):
+for command in (
+    inspect,
+    scan,
+    plan,
+    apply,
+    status,
+    verify,
+    rollback,
+    release,
+    pause,
+    resume,
+    approve,
+    capture,
+    report,
+    explain,
+    schema,
+    rbac,
+):
     cli.add_command(command)
 
 

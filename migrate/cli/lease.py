@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import socket
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,38 @@ def resume(kubeconfig: str | None, context: str | None) -> int:
     was = release(acting_cluster(kubeconfig, context)).paused
     say(f"resumed; it was {held_words(was)}" if was else "nothing to do: it is not paused", err=False)
     return 0
+
+
+@click.command()
+@click.argument("approved", metavar="RUN@DIGEST|DIGEST")
+@_cluster_options
+@click.option("--stage", metavar="N", type=click.IntRange(1, 100000), help="Up to this stage alone (default: all that are left).")
+def approve(approved: str, kubeconfig: str | None, context: str | None, stage: int | None) -> int:
+    """Approve the later stages of a plan whose gates ask for it, by its digest: a run that waits goes on by itself."""
+    from migrate.run.clock import SystemClock
+    from migrate.run.pause import approve as let
+
+    digest = _digest(approved)
+    by = f"{_user()}@{socket.gethostname()}"
+    lease = let(acting_cluster(kubeconfig, context), SystemClock(), by, digest, stage or 0)
+    assert lease.approved is not None
+    what = f"stages up to {lease.approved.stage}" if lease.approved.stage else "all stages"
+    say(f"{what} of the plan {digest} are approved by {lease.approved.by} since {lease.approved.at[:19]}Z", err=False)
+    return 0
+
+
+def _digest(text: str) -> str:
+    """The digest of a plan; raises UsageError for what is none, or one of another run."""
+    run, at, digest = text.rpartition("@")
+    hexadecimal = digest.removeprefix("sha256:")
+    whole = digest.startswith("sha256:") and re.fullmatch("[0-9a-f]{64}", hexadecimal)
+    if not whole or (at and not (run and hexadecimal.startswith(run))):
+        raise UsageError(
+            seen=f"{text}: no digest of a plan" if not whole else f"{text}: the digest is of run {hexadecimal[:12]}",
+            expected="RUN@sha256:HEX, as `apply` tells it; the `digest` in the plan file",
+            next="docker2cri approve RUN@DIGEST, copied from the text of `apply`",
+        )
+    return digest
 
 
 def acting_cluster(kubeconfig: str | None, context: str | None) -> ActingCluster:

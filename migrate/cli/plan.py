@@ -11,12 +11,12 @@ from migrate import __version__
 from migrate.cli.options import Judging, ReachOptions, color_option, judge_options, limit_options, only, reach_options, reading_options
 from migrate.cli.output import Form, PlanFile, notice, style, write
 from migrate.cli.reading import ended, inspected, load_plan, tell_unread
+from migrate.cli.rollout import RolloutOptions, rollout_options
 from migrate.cli.terminal import say, show
-from migrate.errors import ClusterUnreachable, StalePlan, UsageError
+from migrate.errors import ClusterUnreachable, StalePlan
 
 if TYPE_CHECKING:
     from migrate.limits import Limits
-    from migrate.plan.fleet import Share
     from migrate.plan.model import NodePlan
     from migrate.rules.judge import Inspected
     from migrate.run.session import Look, ReadingOptions
@@ -51,9 +51,7 @@ CHECKING = (
     help="Where a node lacks the runtime or a tool, plan that first: from its package manager, or an official static tarball "
     "(checked against FILE.sha256sum beside it, or FILE@sha256:HEX).",
 )
-@click.option(
-    "--max-in-flight", metavar="N|N%", default="10%", show_default=True, help="Nodes at once, or a part of their pool (at least one)."
-)
+@rollout_options
 @click.option("--no-diff", is_flag=True, help="Leave the file diffs out of the text.")
 @click.option(
     "--check", "checked", type=click.Path(), metavar="PLAN", help="Read the nodes of a saved plan again and tell what moved since."
@@ -68,8 +66,8 @@ def plan(
     form: str,
     out: str | None,
     install: tuple[str, ...],
+    rollout: RolloutOptions,
     no_diff: bool,
-    max_in_flight: str,
     checked: str | None,
 ) -> int:
     """Say exactly what a migration would do to each node, and what a rollback would do. Reads; changes nothing on nodes."""
@@ -95,7 +93,7 @@ def plan(
             server=seen.cluster.server if seen.cluster else "",
             cluster=seen.cluster.identity if seen.cluster else ClusterIdentity(),
             nodes=planned,
-            fleet=fleet_of(planned, seen.cluster, _share(max_in_flight)),
+            fleet=fleet_of(planned, seen.cluster, rollout.share, rollout.gates),
         )
     )
     if out is not None:
@@ -109,16 +107,6 @@ def plan(
         if machine.error:
             say(machine.error)
     return ended(seen, [*(3 if node.refusals else 0 for node in made.nodes), *(4 for machine in found if machine.view is None)])
-
-
-def _share(text: str) -> Share:
-    from migrate.plan.fleet import share_of
-
-    if (found := share_of(text)) is None:
-        raise UsageError(
-            seen=f"--max-in-flight {text}", expected="a number of nodes, or a part of their pool in percent", next="--max-in-flight 10%"
-        )
-    return found
 
 
 def _installing(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from migrate.formats.listing import few
+from migrate.plan.gates import NO_GATES, Gates
 from migrate.report.chosen import chosen
+from migrate.report.stages_text import gate_lines
 from migrate.run.owned import Job
 
 
-def question(jobs: Sequence[Job], target: str) -> str:
+def question(jobs: Sequence[Job], target: str, gates: Gates = NO_GATES) -> str:
     """What is asked before anything is done, with what was chosen when the plan was made."""
-    return "\n".join([*chosen(job.node for job in jobs), _asked(jobs, target)])
+    return "\n".join([*chosen(job.node for job in jobs), *gate_lines(gates), _asked(jobs, target)])
 
 
 def _asked(jobs: Sequence[Job], target: str) -> str:

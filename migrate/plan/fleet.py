@@ -16,6 +16,7 @@ import msgspec
 from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.pools import pool_of, zone_of
 from migrate.formats.listing import few
+from migrate.plan.gates import Gates
 from migrate.rules.foresight import foresee
 
 SHARE = 10  # percent of a pool at once, unless it is set
@@ -33,10 +34,18 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FleetPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`before`: nodes that first get what they lack, which disturbs nothing; `stages` in their order. By inventory names."""
+    """`before`: nodes that first get what they lack, which disturbs nothing; `stages` in their order. By inventory names.
+
+    `gates` are asked between the stages, and when a node may be begun.
+    """
 
     before: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
+    gates: Gates = Gates()
+
+    def later(self, host: str) -> int:
+        """The number (from 1) of the stage of a node, 0 for the first one and for a node of none."""
+        return next((number for number, stage in enumerate(self.stages, 1) if number > 1 and host in stage.nodes), 0)
 
 
 @dataclass(frozen=True, slots=True)

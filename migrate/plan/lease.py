@@ -21,6 +21,7 @@ LEASE_NAMESPACE = "kube-system"
 LEASE_SECONDS = 900  # an operator that did not renew for so long is taken over from
 PAUSED_ANNOTATION = "docker2cri.io/paused"
 ROLLOUT_ANNOTATION = "docker2cri.io/rollout"
+APPROVED_ANNOTATION = "docker2cri.io/approved"
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,19 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     at: str
     why: str
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """That a person has approved the stages of the plan `digest`: up to number `stage`, or all (0); who and when (RFC 3339)."""
+
+    digest: str
+    by: str
+    at: str
+    stage: int = 0
+
+    def holds(self, digest: str, stage: int) -> bool:
+        """Whether it is for this stage of this plan."""
+        return self.digest == digest and (self.stage == 0 or stage <= self.stage)
 
 
 class ClusterLease(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +57,7 @@ class ClusterLease(msgspec.Struct, frozen=True, kw_only=True):
     renewed: str = ""
     transitions: int = 0
     paused: Pause | None = None
+    approved: Approval | None = None
     version: str = ""
 
     @property
@@ -58,7 +73,9 @@ class ClusterLease(msgspec.Struct, frozen=True, kw_only=True):
         """The Lease as `me` holds it from now on, or renews it."""
         if (self.holder, self.run) == (me, run):
             return replace(self, renewed=stamp(now))
-        return replace(self, holder=me, run=run, since=stamp(now), renewed=stamp(now), transitions=self.transitions + bool(self.version))
+        approved = self.approved if self.approved and self.approved.digest.removeprefix("sha256:").startswith(run) else None
+        changed = {"holder": me, "run": run, "since": stamp(now), "renewed": stamp(now), "approved": approved}
+        return replace(self, **changed, transitions=self.transitions + bool(self.version))
 
     def released(self, now: datetime) -> ClusterLease:
         """The Lease as nobody holds it."""
@@ -81,6 +98,7 @@ def lease_of(body: bytes) -> ClusterLease:
         renewed=found.spec.renew_time or "",
         transitions=found.spec.lease_transitions or 0,
         paused=None if text is None else _pause(text),
+        approved=_approval(found.metadata.annotation(APPROVED_ANNOTATION)),
         version=found.metadata.resource_version,
     )
 
@@ -88,7 +106,8 @@ def lease_of(body: bytes) -> ClusterLease:
 def lease_body(lease: ClusterLease) -> dict[str, Any]:
     """The object, or the merge patch of one that is there; with the version that it was judged by."""
     paused = None if lease.paused is None else msgspec.json.encode(lease.paused).decode()
-    annotations = {PAUSED_ANNOTATION: paused, ROLLOUT_ANNOTATION: lease.run or None}
+    approved = None if lease.approved is None else msgspec.json.encode(lease.approved).decode()
+    annotations = {PAUSED_ANNOTATION: paused, ROLLOUT_ANNOTATION: lease.run or None, APPROVED_ANNOTATION: approved}
     kept = annotations if lease.version else {key: value for key, value in annotations.items() if value is not None}
     version = {"resourceVersion": lease.version} if lease.version else {}
     return {
@@ -122,6 +141,14 @@ def _pause(text: str) -> Pause:
         return decode(text, Pause)
     except msgspec.DecodeError:
         return Pause(by="an unknown person", at="", why=text)
+
+
+def _approval(text: str | None) -> Approval | None:
+    """None too for a text that is none: what cannot be read approves nothing."""
+    try:
+        return decode(text, Approval) if text is not None else None
+    except msgspec.DecodeError:
+        return None
 
 
 def _time(text: str) -> datetime:

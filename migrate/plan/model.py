@@ -14,6 +14,7 @@ from migrate.facts.names import is_file_name, is_object_name
 from migrate.facts.resolve import resolve
 from migrate.plan.drain import PodDecision
 from migrate.plan.fleet import FleetPlan
+from migrate.plan.gates import gate_problem
 from migrate.plan.steps import API, HOST, Annotate, ArmGuard, InstallRuntime, Step, WriteFile, acts, kind_of
 from migrate.rules import Finding, NodeView
 
@@ -205,6 +206,8 @@ def _check_fleet(plan: Plan) -> None:
     named = [*plan.stages.before, *(name for stage in plan.stages.stages for name in stage.nodes)]
     if len(named) != len(set(named)) or not set(named) <= known or any(stage.at_once < 1 for stage in plan.stages.stages):
         raise ValueError("its stages do not name each node that it changes once")
+    if wrong := gate_problem(plan.stages.gates):
+        raise ValueError(wrong)
 
 
 def _digest(plan: Plan) -> str:

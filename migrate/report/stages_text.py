@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from migrate.formats.listing import few, plural
 from migrate.plan.fleet import FleetPlan, Stage
+from migrate.plan.gates import CommandGate, Gates, gate_words
 from migrate.report.style import Style
 
 NAMED = 20  # of one stage
@@ -18,7 +19,19 @@ def stages_text(fleet: FleetPlan, style: Style) -> str:
     )
 
 
+def gate_lines(gates: Gates) -> Iterator[str]:
+    """What is waited for between two stages, and when a node may be begun, a line each."""
+    if gates.soak:
+        yield f"before each later stage the cluster is well for {gates.soak} s"
+    for gate in gates.checks:
+        whose = " on the operator's machine" if isinstance(gate, CommandGate) else ""
+        yield f"before each later stage: {gate_words(gate)}{whose}, waited for at most {gate.wait} s"
+    if gates.windows:
+        yield f"a node is begun only in: {'; or '.join(map(str, gates.windows))}"
+
+
 def _lines(fleet: FleetPlan, style: Style) -> Iterator[str]:
+    yield from (style.wrap(line, 2, 6) for line in gate_lines(fleet.gates))
     if fleet.before:
         yield style.wrap(f"before: {few(fleet.before, NAMED)} get what they lack", 2, 6)
     for number, stage in enumerate(fleet.stages, 1):

@@ -51,6 +51,10 @@ class HealthGate:
             self._say("wait", f"waits for the cluster: {few(reasons, joint='; ')}", seconds=round(waited, 1), bound=PATIENCE)
             self._clock.sleep(POLL)
 
+    def reasons(self) -> tuple[str, ...]:
+        """What is not as well as before the first node now, while no node is under way."""
+        return self._reasons(set()) if self._read is not None else ()
+
     def refused(self, job: Job) -> NodeState:
         """The state of a node that was not begun."""
         reason = Reason(

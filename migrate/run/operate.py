@@ -17,7 +17,7 @@ from migrate.plan.state import FAILED, INSTALLED, MIGRATED, NodeState, Reason
 from migrate.run.apply import apply
 from migrate.run.clock import SystemClock
 from migrate.run.ends import PAUSED, blocked, code_of, failure, never_planned, nothing, skipped
-from migrate.run.health_gate import GATE, HealthGate
+from migrate.run.health_gate import HealthGate
 from migrate.run.hold import held
 from migrate.run.identify import ANOTHER_CA, another_ca, identify
 from migrate.run.interrupt import Interrupt
@@ -26,11 +26,12 @@ from migrate.run.kube.lists import KubeCluster
 from migrate.run.kube.port import ActingCluster
 from migrate.run.kube.writes import acting
 from migrate.run.lease import RunLease, heed_pause
-from migrate.run.owned import Job, certain_node, job_of
+from migrate.run.owned import Job, begun_by, certain_node, job_of
 from migrate.run.ports import Host, HostTarget
 from migrate.run.release import release
 from migrate.run.remote import Remote
 from migrate.run.rollback import rollback
+from migrate.run.run_gates import AGAIN, RunGates
 from migrate.run.runs import RunFolder, run_of
 from migrate.run.session import Access, targets_named
 from migrate.run.ssh.connect import Connector
@@ -98,7 +99,16 @@ class Operator:
         return tuple(states[job.node.host] for job in jobs)
 
     def _staged(self, plan: Plan, ready: Mapping[str, Job], serial: int | None, on_failure: str, lease: RunLease) -> dict[str, NodeState]:
-        folder, gate = RunFolder(run_of(plan)), self._gate(len(ready))
+        folder, acting = RunFolder(run_of(plan)), once(self._acting)
+        gates = RunGates(
+            plan,
+            self._gate(len(ready)),
+            self._clock,
+            self._tell,
+            self._interrupt,
+            lambda: acting().read_lease(),
+            lambda job: begun_by(acting, job),
+        )
         stopped: dict[str, NodeState] = {}
 
         def brought(job: Job) -> NodeState:
@@ -114,16 +124,18 @@ class Operator:
             stopped[state.node] = state
             return state.reason.code == PAUSED
 
-        def closed(under_way: Sequence[Job]) -> str:
+        def closed(under_way: Sequence[Job], job: Job) -> str:
             while True:
                 held = lease.closed()
-                why = self._interrupted() or (held and code_of(held)) or gate.closed(under_way)
-                if why or not self._interrupt.stops:
+                why = self._interrupted() or (held and code_of(held)) or gates.closed(under_way, job)
+                if why != AGAIN and (why or not self._interrupt.stops):
                     return why
 
         def refused(job: Job, why: str) -> NodeState:
-            if why in (GATE, "interrupted", FAILED_EARLIER):
-                return gate.refused(job) if why == GATE else skipped(job, why)
+            if why in ("interrupted", FAILED_EARLIER):
+                return skipped(job, why)
+            if (shut := gates.refused(job, why)) is not None:
+                return shut
             held = self._interrupt.held
             return stopped.get(job.node.host) or (failure(job.node.host, job.run, held) if held else skipped(job, why))
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from migrate.errors import ClusterUnreachable, Refused
+from migrate.errors import ClusterUnreachable, MigrateError, Refused
 from migrate.facts.cluster import ClusterIdentity, Node
 from migrate.facts.live import LiveNode
 from migrate.facts.match import node_by_name
@@ -127,6 +127,15 @@ def _plan(read: Callable[[], Plan | None]) -> tuple[Plan | None, str]:
 def _begun_here(folder: RunFolder, host: str, plan: NodePlan) -> bool:
     """Whether this machine drained the node in this run: a run that a node names and that was never begun here on it says nothing."""
     return folder.drained(host) or all(kind_of(planned.step).where == HOST for planned in plan.steps)
+
+
+def begun_by(cluster: Callable[[], ActingCluster], job: Job) -> bool:
+    """Whether the job's run has begun its node already: the Node carries its mark. An API that is away does not tell."""
+    try:
+        mark = mark_of(cluster().read_node(job.node.node))
+    except MigrateError:
+        return False
+    return isinstance(mark, Mark) and mark.run == job.run
 
 
 def certain_node(host: str, target: HostTarget, nodes: Sequence[Node]) -> Node:

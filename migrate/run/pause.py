@@ -7,10 +7,11 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from migrate.errors import Refused
-from migrate.plan.lease import LEASE_NAME, LEASE_NAMESPACE, ClusterLease, Pause, stamp
+from migrate.plan.lease import LEASE_NAME, LEASE_NAMESPACE, Approval, ClusterLease, Pause, stamp
 from migrate.run.kube.port import ActingCluster
 from migrate.run.ports import Clock
 
+LAST = 1 << 31  # a stage after all others
 ATTEMPTS = 20  # writes that meet another one
 
 
@@ -33,6 +34,17 @@ def resume(cluster: ActingCluster) -> ClusterLease:
 
     written(cluster, judge)
     return before[0]
+
+
+def approve(cluster: ActingCluster, clock: Clock, by: str, digest: str, stage: int) -> ClusterLease:
+    """Approve the stages of a plan up to number `stage`, or all (0); what was approved before of this plan is kept. Raises as `pause`."""
+    made = Approval(digest=digest, by=by, at=stamp(clock.now()), stage=stage)
+
+    def judge(now: ClusterLease) -> ClusterLease | None:
+        held = now.approved is not None and now.approved.holds(digest, stage or LAST)
+        return None if held else replace(now, approved=made)
+
+    return written(cluster, judge)
 
 
 def written(cluster: ActingCluster, judge: Callable[[ClusterLease], ClusterLease | None]) -> ClusterLease:

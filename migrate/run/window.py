@@ -14,13 +14,13 @@ def slide(
     stages: Iterable[tuple[Sequence[J], int]],
     act: Callable[[J], S],
     ended: Callable[[S], str],
-    gate: Callable[[Sequence[J]], str],
+    gate: Callable[[Sequence[J], J], str],
     again: Callable[[S], bool] = lambda result: False,
 ) -> tuple[list[S], list[J], str]:
     """What came of each that was begun, those that were not, and why not.
 
-    Before each one `gate` is asked, with those that are under way; `ended` is asked of each result. After a word of either no other is
-    begun, and those under way end. One whose result is to be had `again` is the next one.
+    Before each one `gate` is asked, with those that are under way and with this one; `ended` is asked of each result. After a word of
+    either no other is begun, and those under way end. One whose result is to be had `again` is the next one.
     """
     came: list[S] = []
     left: list[J] = []
@@ -32,7 +32,7 @@ def slide(
             while running or (waiting and not why):
                 free = bool(waiting) and not why and len(running) < at_once
                 if free:
-                    why = gate(list(running.values()))  # which may take minutes, in which one may fail
+                    why = gate(list(running.values()), waiting[0])  # which may take minutes, in which one may fail
                 found = {future for future in running if future.done()} if free else wait(running, return_when=FIRST_COMPLETED).done
                 back = []
                 for future in found:

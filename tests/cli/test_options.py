@@ -18,6 +18,7 @@ from migrate.cli.docker_options import DockerOptions
 from migrate.cli.options import Judging, ReachOptions
 from migrate.cli.output import ReportForm
 from migrate.cli.plan import NO_CLUSTER
+from migrate.cli.rollout import RolloutOptions
 from migrate.cli.saying import Saying
 from migrate.errors import UsageError
 from migrate.facts.cluster import ClusterIdentity
@@ -36,7 +37,7 @@ from tests.cli.test_states import live as live
 from tests.cli.test_states import saved as saved
 
 CLI = Path(__file__).resolve().parents[2] / "migrate" / "cli"
-VALUES = (DockerOptions, ReachOptions, ReadingOptions, Judging, Limits, Saying, Acting)
+VALUES = (DockerOptions, ReachOptions, ReadingOptions, Judging, Limits, Saying, Acting, RolloutOptions)
 ANYWHERE = {"help", "debug"}
 REACH = {
     *("inventory", "kubeconfig", "context", "user", "key_files", "ssh_config", "ssh_backend", "host_key_checking"),
@@ -65,13 +66,28 @@ HAS = {
     },
     "plan": REACH
     | JUDGE
-    | {"forks", "config_maps", "offline", "color", "form", "out", "install", "no_diff", "max_in_flight", "checked"}
+    | {
+        "forks",
+        "config_maps",
+        "offline",
+        "color",
+        "form",
+        "out",
+        "install",
+        "no_diff",
+        "max_in_flight",
+        "soak",
+        "window",
+        "gate",
+        "checked",
+    }
     | {"guard", "drain_timeout", "stop_timeout", "verify_timeout", "cri_timeout"},
     "apply": REACH | {"form", "yes", "events", "check", "digest", "take_over", "limit", "serial", "on_failure"},
     "release": REACH | {"form", "yes", "events", "reason", "force"},
     "rollback": REACH | {"form", "yes", "events", "check", "overwrite"},
     "pause": {"kubeconfig", "context", "reason"},
     "resume": {"kubeconfig", "context"},
+    "approve": {"kubeconfig", "context", "stage"},
     "status": REACH | {"form", "watched"},
     "verify": REACH | {"form"},
     "capture": REACH | DOCKER | {"sizes"} | {"forks", "config_maps", "out"},

@@ -14,8 +14,10 @@ from msgspec.structs import replace
 from migrate.cli import cli
 from migrate.errors import ClusterUnreachable, MigrateError, Refused, UsageError
 from migrate.plan.events import Event
+from migrate.plan.fleet import FleetPlan, Stage
+from migrate.plan.gates import CommandGate, Gates
 from migrate.plan.lease import ClusterLease, Pause
-from migrate.plan.model import dump_plan
+from migrate.plan.model import dump_plan, sealed
 from migrate.plan.state import MIGRATED, NEEDS_ATTENTION, SKIPPED, UNTOUCHED, NodeState, Reason
 from migrate.report.schemas import change_schema, state_schema
 from migrate.run import operate
@@ -333,3 +335,43 @@ def test_pause_and_resume(monkeypatch: pytest.MonkeyPatch) -> None:
     assert typed("resume").stdout == "nothing to do: it is not paused\n"
     with pytest.raises(UsageError):
         typed("pause", "--reason", "two\nlines")
+
+
+def test_approve_names_what_was_approved_by_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FakeCluster(FakeClock())
+    monkeypatch.setattr("migrate.cli.lease.acting_cluster", lambda kubeconfig, context: cluster)
+    monkeypatch.setattr("socket.gethostname", lambda: "build-7")
+    monkeypatch.setattr("getpass.getuser", lambda: "ops")
+    digest = "sha256:" + "0123456789ab" + "c" * 52
+    done = typed("approve", f"0123456789ab@{digest}", "--stage", "2")
+    assert cluster.lease.approved is not None
+    held = f"are approved by ops@build-7 since {cluster.lease.approved.at[:19]}Z\n"
+    assert (done.return_value, done.stdout) == (0, f"stages up to 2 of the plan {digest} {held}")
+    assert typed("approve", digest, "--stage", "2").stdout == f"stages up to 2 of the plan {digest} {held}"
+    assert typed("approve", digest).stdout.startswith(f"all stages of the plan {digest} are approved by ")
+    assert typed("approve", digest, "--stage", "2").stdout.startswith("all stages"), "nothing that was approved is taken back"
+    for wrong, seen in (
+        ("0123456789ab", "0123456789ab: no digest of a plan"),
+        (f"ffffffffffff@{digest}", f"ffffffffffff@{digest}: the digest is of run 0123456789ab"),
+        (digest[:40], f"{digest[:40]}: no digest of a plan"),
+    ):
+        with pytest.raises(UsageError) as refused:
+            typed("approve", wrong)
+        assert refused.value.seen == seen
+
+
+def test_a_command_of_a_plan_runs_only_when_a_person_or_the_digest_says_so(fake: type[FakeOperator], saved: str) -> None:
+    made = plan("w1", "w2", "w3")
+    nodes = tuple(replace(node, applicable=True) for node in made.nodes)
+    gates = Gates(checks=(CommandGate(argv=("./check", "a b")),))
+    fleet = FleetPlan(stages=tuple(Stage(nodes=(node.host,)) for node in nodes), gates=gates)
+    Path(saved).write_text(dump_plan(sealed(replace(made, nodes=nodes, fleet=fleet))))
+    with pytest.raises(Refused) as refused:
+        typed("apply", saved, "--yes")
+    assert str(refused.value) == (
+        f"{saved} has a gate that runs on this machine: command `./check 'a b'`\n"
+        "  expected: a person who is asked, or the digest of the plan that was read\n"
+        f"  next: docker2cri apply {saved} --yes --digest sha256:0123456789abcdef, when this is the plan that you made"
+    )
+    assert fake.asked == []
+    assert typed("apply", saved, "--yes", "--digest", "sha256:0123456789abcdef").return_value == 6

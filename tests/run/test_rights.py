@@ -11,7 +11,7 @@ import yaml
 
 from migrate.facts.api import Metadata
 from migrate.facts.pod import SMOKE_NAMESPACE, Pod, smoke_name
-from migrate.plan.lease import ClusterLease, Pause, lease_body
+from migrate.plan.lease import Approval, ClusterLease, Pause, lease_body
 from migrate.plan.mark import Mark
 from migrate.rules.table import RULES
 from migrate.run.kube.client import connect
@@ -21,7 +21,7 @@ from migrate.run.kube.rights import OPTIONAL, RIGHTS, Grant, asked_of, missing, 
 from migrate.run.kube.roll import roll
 from migrate.run.kube.smoke import smoke_manifest
 from migrate.run.kube.writes import ActingKube, acting
-from migrate.run.pause import pause, resume
+from migrate.run.pause import approve, pause, resume
 from migrate.targets.table import TARGETS
 from tests.fakes import FakeClock
 from tests.run.acting_server import Acting
@@ -29,7 +29,8 @@ from tests.run.acting_server import serving as serving_acting
 from tests.run.api_server import ALL, ApiServer, serving
 from tests.run.test_kube import kubeconfig
 
-PAUSED = ClusterLease(version="1", run="r", paused=Pause(by="me", at="2024-05-01T12:00:00Z", why="looks"))
+APPROVED = Approval(digest="sha256:b", by="me", at="2024-05-01T12:00:00Z")
+PAUSED = ClusterLease(version="1", run="r", paused=Pause(by="me", at="2024-05-01T12:00:00Z", why="looks"), approved=APPROVED)
 FREE = ("/version", "/api/v1")
 UNSEEN = {("", "pods/exec", "create", SMOKE_NAMESPACE)}  # asked for by API servers from 1.35 beside the GET
 Right = tuple[str, str, str, str]
@@ -152,6 +153,7 @@ def test_pause_and_resume(tmp_path: Path) -> None:
         pause(cluster, FakeClock(), "me", "looks")
         server.answers = {("GET", LEASE): [(200, lease_body(PAUSED))], ("PATCH", LEASE): [(200, {})]}
         resume(cluster)
+        approve(cluster, FakeClock(), "me", "sha256:a", 0)
         assert compared("pause", needs(server.asked)) == (set(), set())
 
 

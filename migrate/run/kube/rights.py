@@ -85,7 +85,7 @@ ACT = (
 RIGHTS = (
     Rights("scan", "scan --live", LISTS),
     Rights("inspect", "inspect, plan, capture and explain stack", READ),
-    Rights("pause", "pause and resume", LEASE),
+    Rights("pause", "pause, resume and approve", LEASE),
     Rights("apply", "apply, rollback, release, status and verify", ACT),
 )
 OPTIONAL = 'with --config-maps also: apiGroups: [""], resources: ["configmaps"], verbs: ["list"]'
