@@ -63,6 +63,7 @@ def going(ground: Ground, point: str, *options: str, planned: tuple[str, ...] = 
 RESTORED = "now: it runs on Docker as before and is verified"
 UNTOUCHED = "now: it never left Docker"
 BOOTED = "rolled back automatically: the node was booted inside the switch"
+SHUTTING_DOWN = r"systemctl [^:]*exited with 1: .*Connection reset by peer"  # a step that runs while systemd ends
 GUARD_FIRED = "rolled back automatically: no heartbeat from the operator for 30 s"
 PLAN_AGAIN = r"next: fix what was seen, then: docker2cri plan --to \w+ lab-w\d --out plan.json"
 # moments of the switch, by the journal's lines
@@ -81,7 +82,7 @@ FILES_DONE = r"journal begin \d+ runtime-restart"
 def rebooted(ground: Ground, point: str) -> Result:
     run, _ = going(ground, point)
     ground.reboot()
-    return ends(ground, run.end(), "rolled back", 5, RESTORED, f"{BOOTED}|did not end by itself", PLAN_AGAIN)
+    return ends(ground, run.end(), "rolled back", 5, RESTORED, f"{BOOTED}|did not end by itself|{SHUTTING_DOWN}", PLAN_AGAIN)
 
 
 def rebooted_pods_stopping(ground: Ground) -> Result:
