@@ -11,13 +11,14 @@ from migrate import __version__
 from migrate.cli.options import Judging, ReachOptions, color_option, judge_options, limit_options, only, reach_options, reading_options
 from migrate.cli.output import Form, PlanFile, notice, style, write
 from migrate.cli.reading import ended, inspected, load_plan, tell_unread
-from migrate.cli.rollout import RolloutOptions, rollout_options
+from migrate.cli.rollout import rollout_options
 from migrate.cli.terminal import say, show
 from migrate.errors import ClusterUnreachable, StalePlan
 
 if TYPE_CHECKING:
     from migrate.limits import Limits
     from migrate.plan.model import NodePlan
+    from migrate.plan.ordering import Ordering
     from migrate.rules.judge import Inspected
     from migrate.run.session import Look, ReadingOptions
     from migrate.targets import Target
@@ -66,7 +67,7 @@ def plan(
     form: str,
     out: str | None,
     install: tuple[str, ...],
-    rollout: RolloutOptions,
+    ordering: Ordering,
     no_diff: bool,
     checked: str | None,
 ) -> int:
@@ -93,7 +94,7 @@ def plan(
             server=seen.cluster.server if seen.cluster else "",
             cluster=seen.cluster.identity if seen.cluster else ClusterIdentity(),
             nodes=planned,
-            fleet=fleet_of(planned, seen.cluster, rollout.share, rollout.gates),
+            fleet=fleet_of(planned, seen.cluster, ordering),
         )
     )
     if out is not None:

@@ -53,10 +53,15 @@ def report(files: tuple[str, ...], saying: Saying, comparing: bool, anonymize: b
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["report", "state", "change", "plan"]), default="report", metavar="[report|state|change|plan]")
+@click.argument(
+    "name",
+    type=click.Choice(["report", "state", "change", "plan", "rollout"]),
+    default="report",
+    metavar="[report|state|change|plan|rollout]",
+)
 def schema(name: str) -> int:
     """Print a JSON schema: of reports (inspect, scan, report -o json), of states (apply, rollback, release, status -o json), of changes
-    (status --watch -o json), of plans."""
+    (status --watch -o json), of plans, of rollout files (plan --rollout)."""
     from migrate.report.schemas import SCHEMAS
 
     show(SCHEMAS[name]())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,32 +13,61 @@ from migrate.cli.options import group
 from migrate.errors import UsageError
 
 if TYPE_CHECKING:
-    from migrate.plan.fleet import Share
-    from migrate.plan.gates import Gate, Gates, TimeWindow
+    from migrate.plan.gates import Gate, TimeWindow
+    from migrate.plan.ordering import Ordering, Share
+    from migrate.plan.rollout_file import RolloutFile
 
 WINDOW = "mon-fri 22:00-05:00 Europe/Berlin"
 
 
-@dataclass(frozen=True, slots=True)
-class RolloutOptions:
-    """How nodes are taken, as it was typed."""
-
-    share: Share
-    gates: Gates
-
-
-def _rollout(max_in_flight: str, soak: int, window: tuple[str, ...], gate: tuple[str, ...]) -> RolloutOptions:
+def _rollout(rollout_file: RolloutFile | None, max_in_flight: str, soak: int, window: tuple[str, ...], gate: tuple[str, ...]) -> Ordering:
     from migrate.plan.gates import Gates
+    from migrate.plan.ordering import Ordering
     from migrate.run.run_gates import zones_of
 
-    gates = Gates(soak=soak, windows=tuple(map(_window, window)), checks=tuple(map(_gate, gate)))
+    given = rollout_file.ordering if rollout_file else Ordering()
+    checks = tuple(map(_gate, gate)) or given.gates.checks
+    gates = Gates(soak=soak, windows=tuple(map(_window, window)), checks=checks)
     zones_of(gates)
-    return RolloutOptions(_share(max_in_flight), gates)
+    return replace(given, share=_share(max_in_flight), gates=gates)
+
+
+def _from_file(context: click.Context, param: click.Parameter, path: str | None) -> RolloutFile | None:
+    """The file that was named; what it sets are the defaults of the options, so whatever is typed outranks it."""
+    from migrate.formats import FormatError
+    from migrate.plan.rollout_file import read_rollout
+
+    if path is None:
+        return None
+    try:
+        found = read_rollout(Path(path).read_text("utf-8"))
+    except OSError as wrong:
+        raise _unusable(path, wrong.strerror or str(wrong)) from wrong
+    except FormatError as wrong:
+        place = f"{path}, line {wrong.line}" if wrong.line is not None else path
+        raise _unusable(place, wrong.message) from wrong
+    except ValueError as wrong:  # no UTF-8
+        raise _unusable(path, str(wrong)) from wrong
+    context.default_map = {**(context.default_map or {}), **found.options}
+    return found
+
+
+def _unusable(place: str, seen: str) -> UsageError:
+    return UsageError(seen=f"{place}: {seen}", expected="a rollout file as docker2cri schema rollout says", next="fix the file")
 
 
 rollout_options = group(
-    "rollout",
+    "ordering",
     _rollout,
+    click.option(
+        "--rollout",
+        "rollout_file",
+        type=click.Path(),
+        metavar="FILE",
+        is_eager=True,
+        callback=_from_file,
+        help="How nodes are taken, in YAML: stages, groups, gates, limits, accepted codes. Options outrank it.",
+    ),
     click.option(
         "--max-in-flight", metavar="N|N%", default="10%", show_default=True, help="Nodes at once, or a part of their pool (at least one)."
     ),
@@ -66,7 +96,7 @@ rollout_options = group(
 
 
 def _share(text: str) -> Share:
-    from migrate.plan.fleet import share_of
+    from migrate.plan.ordering import share_of
 
     if (found := share_of(text)) is None:
         raise UsageError(
@@ -90,16 +120,14 @@ def _gate(text: str) -> Gate:
     from migrate.plan.gates import ApproveGate, CommandGate, Gates, HttpGate, gate_problem
 
     kind, _, value = text.partition("=")
+    made: Gate | None = None
     try:
-        made: Gate | None = (
-            ApproveGate()
-            if text == "approve"
-            else CommandGate(argv=tuple(shlex.split(value)))
-            if kind == "command"
-            else HttpGate(url=value)
-            if kind == "http"
-            else None
-        )
+        if text == "approve":
+            made = ApproveGate()
+        elif kind == "command":
+            made = CommandGate(argv=tuple(shlex.split(value)))
+        elif kind == "http":
+            made = HttpGate(url=value)
         wrong = gate_problem(Gates(checks=(made,))) if made else "no such gate"
     except ValueError as unclosed:  # a quotation mark
         wrong = str(unclosed)

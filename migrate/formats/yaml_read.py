@@ -46,14 +46,18 @@ def load_all(text: str) -> tuple[Any, ...]:
     return tuple(construct(node) for node in compose(text))
 
 
-def line(text: str, path: Sequence[str]) -> int | None:
-    """The line, 1-based, on which the key at `path` stands in a text of one document; None where it is not. Raises FormatError."""
+def line(text: str, path: Sequence[str | int]) -> int | None:
+    """The line, 1-based, on which the key or item at `path` stands in a text of one document; None where it is not. Raises FormatError."""
     documents = compose(text)
     node = documents[0] if len(documents) == 1 else None
     found = None
-    for key in path:
-        pairs = node.value if isinstance(node, MappingNode) else ()
-        here, node = next((pair for pair in pairs if pair[0].value == key), (None, None))
+    for step in path:
+        here: Node | None = None
+        if isinstance(step, int):
+            here = node = node.value[step] if isinstance(node, SequenceNode) and step < len(node.value) else None
+        else:
+            pairs = node.value if isinstance(node, MappingNode) else ()
+            here, node = next((pair for pair in pairs if pair[0].value == step), (None, None))
         if here is None:
             return None
         found = here.start_mark.line + 1

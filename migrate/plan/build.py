@@ -16,12 +16,12 @@ from migrate.limits import DEFAULT, Limits
 from migrate.plan.again import FLAGS
 from migrate.plan.api_steps import Passage
 from migrate.plan.drain import classify
-from migrate.plan.fleet import DEFAULT as SHARE
-from migrate.plan.fleet import FleetPlan, Share, staged
-from migrate.plan.gates import NO_GATES, Gates
+from migrate.plan.fleet import DEFAULT_ORDER, FleetPlan, staged
+from migrate.plan.gates import NO_GATES
 from migrate.plan.images import by_digest, carried
 from migrate.plan.inputs import inputs, unified
 from migrate.plan.model import RECORD, NodePlan, PlannedStep, Refusal, without_steps
+from migrate.plan.ordering import Ordering
 from migrate.plan.steps import (
     ArmGuard,
     CarryImage,
@@ -79,15 +79,13 @@ def build_plan(view: NodeView, findings: tuple[Finding, ...], limits: Limits = D
         return without_steps(view, findings, refusals=(refused,))
 
 
-def fleet_of(
-    nodes: Iterable[NodePlan], cluster: ClusterFacts | None, share: Share = SHARE, gates: Gates = NO_GATES
-) -> FleetPlan | msgspec.UnsetType:
+def fleet_of(nodes: Iterable[NodePlan], cluster: ClusterFacts | None, order: Ordering = DEFAULT_ORDER) -> FleetPlan | msgspec.UnsetType:
     """In which order the planned nodes are taken, and behind which gates; nothing where only one is changed, at any time."""
     changed = [node for node in nodes if node.steps]
-    if cluster is None or not changed or (len(changed) < 2 and gates == NO_GATES):
+    if cluster is None or not changed or (len(changed) < 2 and order.gates == NO_GATES):
         return msgspec.UNSET
     moving = [(node.host, found) for node in changed if node.moves and (found := cluster.node(node.node)) is not None]
-    return replace(staged(moving, cluster, share, (node.host for node in changed if not node.moves)), gates=gates)
+    return staged(moving, cluster, order, (node.host for node in changed if not node.moves))
 
 
 def _planned(view: NodeView, findings: tuple[Finding, ...], limits: Limits) -> NodePlan:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 import msgspec
@@ -17,10 +16,10 @@ from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.pools import pool_of, zone_of
 from migrate.formats.listing import few
 from migrate.plan.gates import Gates
+from migrate.plan.ordering import Ordering
 from migrate.rules.foresight import foresee
 
-SHARE = 10  # percent of a pool at once, unless it is set
-LARGEST = 64  # nodes of a stage: more is no smaller step
+DEFAULT_ORDER = Ordering()
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,71 +30,55 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pool: str = ""
     zone: str = ""
     why: str = ""
+    group: str = ""
 
 
 class FleetPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`before`: nodes that first get what they lack, which disturbs nothing; `stages` in their order. By inventory names.
 
-    `gates` are asked between the stages, and when a node may be begun.
+    `gates` are asked between the stages, and when a node may be begun; `max_fail` percent of a stage's nodes may fail, and the run goes on.
     """
 
     before: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     gates: Gates = Gates()
+    max_fail: int = 0
 
-    def later(self, host: str) -> int:
-        """The number (from 1) of the stage of a node, 0 for the first one and for a node of none."""
-        return next((number for number, stage in enumerate(self.stages, 1) if number > 1 and host in stage.nodes), 0)
+    def number(self, host: str) -> int:
+        """The number (from 1) of the stage of a node, 0 for a node of none."""
+        return next((number for number, stage in enumerate(self.stages, 1) if host in stage.nodes), 0)
 
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How many nodes at once: a number, or a part of a pool in percent (at least one node)."""
-
-    number: int
-    percent: bool = False
-
-    def of(self, size: int) -> int:
-        """How many of a pool of this size."""
-        return max(1, size * self.number // 100) if self.percent else self.number
-
-    def __str__(self) -> str:
-        return f"{self.number} %" if self.percent else str(self.number)
+    def stops(self, failed: int, nodes: int) -> bool:
+        """Whether so many failed nodes of so many of a stage stop the run."""
+        return failed * 100 > self.max_fail * nodes
 
 
-DEFAULT = Share(SHARE, percent=True)
+def staged(
+    nodes: Iterable[tuple[str, Node]], cluster: ClusterFacts, order: Ordering = DEFAULT_ORDER, before: Iterable[str] = ()
+) -> FleetPlan:
+    """The stages of these nodes (inventory name, Node), in the order given but one group, pool and zone after the other.
 
-
-def share_of(text: str) -> Share | None:
-    """`2` or `10%`; None for another text."""
-    digits = text.removesuffix("%")
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 4 and int(digits) > 0):
-        return None
-    return Share(int(digits), percent=text.endswith("%"))
-
-
-def staged(nodes: Iterable[tuple[str, Node]], cluster: ClusterFacts, share: Share = DEFAULT, before: Iterable[str] = ()) -> FleetPlan:
-    """The stages of these nodes (inventory name, Node), in the order given but one pool and zone after the other.
-
-    The first node is the canary. Of each later stage no more are taken at once than its pool allows, and than the pods of all of them
-    would find room for on the other nodes.
+    The first node is the canary. Of each later stage no more are taken at once than its pool or group allows, and than the pods of all of
+    them would find room for on the other nodes.
     """
-    given = list(nodes)
-    if not given:
-        return FleetPlan(before=tuple(before))
-    first, *rest = given
-    sizes = Counter(pool_of(node) for node in cluster.nodes if not node.control_plane)
-    places = {place: at for at, place in reversed(list(enumerate(_place(node) for _, node in given)))}
-    stages, size = [_stage([first], 1, "", cluster)], 2
-    for (pool, _), group in groupby(sorted(rest, key=lambda one: places[_place(one[1])]), key=lambda one: _place(one[1])):
-        left = list(group)
+    given = order.arranged(list(nodes))
+    workers = [node for node in cluster.nodes if not node.control_plane]
+    pools = Counter(pool_of(node) for node in workers)
+    groups = Counter(group.name for node in workers if (group := order.group(node.name, node)))
+    places = {place: at for at, place in reversed(list(enumerate(_place(one, order) for one in given)))}
+    stages: list[Stage] = []
+    sizes = order.sizes(len(given))
+    for (name, pool, _), members in groupby(sorted(given, key=lambda one: places[_place(one, order)]), key=lambda one: _place(one, order)):
+        left = list(members)
+        share = next((group.share for group in order.groups if group.name == name and group.share), None)
+        whole = groups[name] if share else pools[pool]
         while left:
+            size = next(sizes)
             taken, left = left[:size], left[size:]
-            most = share.of(sizes[pool])
-            why = f"{share} of {sizes[pool]:,} nodes" if most < len(taken) else ""
-            stages.append(_stage(taken, min(most, len(taken)), why, cluster))
-            size = min(2 * size, LARGEST)
-    return FleetPlan(before=tuple(before), stages=tuple(stages))
+            most = (share or order.share).of(whole)
+            why = f"{share or order.share} of {whole:,} nodes" if most < len(taken) else ""
+            stages.append(_stage(taken, min(most, len(taken)), why, name, cluster))
+    return FleetPlan(before=tuple(before), stages=tuple(stages), gates=order.gates, max_fail=order.max_fail)
 
 
 def windows(fleet: FleetPlan | None, hosts: Sequence[str], serial: int | None) -> tuple[tuple[tuple[str, ...], int], ...]:
@@ -107,11 +90,12 @@ def windows(fleet: FleetPlan | None, hosts: Sequence[str], serial: int | None) -
     return tuple((names, at_once) for names, at_once in asked if names)
 
 
-def _place(node: Node) -> tuple[str, str]:
-    return pool_of(node), zone_of(node)
+def _place(one: tuple[str, Node], order: Ordering) -> tuple[str, str, str]:
+    group = order.group(*one)
+    return group.name if group else "", pool_of(one[1]), zone_of(one[1])
 
 
-def _stage(nodes: Sequence[tuple[str, Node]], at_once: int, why: str, cluster: ClusterFacts) -> Stage:
+def _stage(nodes: Sequence[tuple[str, Node]], at_once: int, why: str, group: str, cluster: ClusterFacts) -> Stage:
     """The largest number at once for which the pods of any neighbours in the order find room; one node is judged by its own findings."""
     names = [node.name for _, node in nodes]
     alone = {one.pod.key for name in names for one in foresee(cluster, (name,)).stuck} if at_once > 1 else set()
@@ -123,8 +107,8 @@ def _stage(nodes: Sequence[tuple[str, Node]], at_once: int, why: str, cluster: C
             break
         why = f"with {at_once} at once {stuck}"
         at_once -= 1
-    pool, zone = _place(nodes[0][1])
-    return Stage(nodes=tuple(host for host, _ in nodes), at_once=at_once, pool=pool, zone=zone, why=why)
+    pool, zone = pool_of(nodes[0][1]), zone_of(nodes[0][1])
+    return Stage(nodes=tuple(host for host, _ in nodes), at_once=at_once, pool=pool, zone=zone, why=why, group=group)
 
 
 def _stuck(closed: Sequence[str] | None, pods: Sequence[str], alone: set[str]) -> str:

@@ -206,6 +206,8 @@ def _check_fleet(plan: Plan) -> None:
     named = [*plan.stages.before, *(name for stage in plan.stages.stages for name in stage.nodes)]
     if len(named) != len(set(named)) or not set(named) <= known or any(stage.at_once < 1 for stage in plan.stages.stages):
         raise ValueError("its stages do not name each node that it changes once")
+    if not 0 <= plan.stages.max_fail <= 100:
+        raise ValueError(f"{plan.stages.max_fail} % of its failed nodes are none")
     if wrong := gate_problem(plan.stages.gates):
         raise ValueError(wrong)
 

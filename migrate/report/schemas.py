@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from migrate.plan.model import FORMAT, Plan
+from migrate.plan.rollout_file import RolloutFile
 from migrate.plan.state import STATES
 from migrate.report.change import WatchedChange
 from migrate.report.model import Report
@@ -34,6 +35,11 @@ def plan_schema() -> str:
     return _text(msgspec.json.schema(Plan))
 
 
+def rollout_schema() -> str:
+    """The JSON schema of a rollout file, which is YAML, as text."""
+    return _text(msgspec.json.schema(RolloutFile))
+
+
 def _states(kind: type[msgspec.Struct]) -> str:
     made = msgspec.json.schema(kind)
     made["$defs"]["NodeState"]["properties"]["state"]["enum"] = list(STATES)
@@ -45,5 +51,17 @@ def _text(made: dict[str, Any]) -> str:
     return msgspec.json.format(msgspec.json.encode(draft), indent=2).decode() + "\n"
 
 
-SCHEMAS: dict[str, Callable[[], str]] = {"report": report_schema, "state": state_schema, "change": change_schema, "plan": plan_schema}
-FILES = {"report": "report-v1.json", "state": "state-v1.json", "change": "change-v1.json", "plan": f"plan-v{FORMAT}.json"}
+SCHEMAS: dict[str, Callable[[], str]] = {
+    "report": report_schema,
+    "state": state_schema,
+    "change": change_schema,
+    "plan": plan_schema,
+    "rollout": rollout_schema,
+}
+FILES = {
+    "report": "report-v1.json",
+    "state": "state-v1.json",
+    "change": "change-v1.json",
+    "plan": f"plan-v{FORMAT}.json",
+    "rollout": "rollout-v1.json",
+}

@@ -32,6 +32,8 @@ def gate_lines(gates: Gates) -> Iterator[str]:
 
 def _lines(fleet: FleetPlan, style: Style) -> Iterator[str]:
     yield from (style.wrap(line, 2, 6) for line in gate_lines(fleet.gates))
+    if fleet.max_fail:
+        yield style.wrap(f"{fleet.max_fail} % of the nodes of a stage may fail, and the run goes on", 2, 6)
     if fleet.before:
         yield style.wrap(f"before: {few(fleet.before, NAMED)} get what they lack", 2, 6)
     for number, stage in enumerate(fleet.stages, 1):
@@ -39,7 +41,13 @@ def _lines(fleet: FleetPlan, style: Style) -> Iterator[str]:
 
 
 def _how(stage: Stage, *, canary: bool) -> str:
-    where = [f"{word} {value}" for word, value in (("pool", stage.pool), ("zone", stage.zone)) if value]
-    said = ["the canary"] if canary else [f"{plural(len(stage.nodes), 'node')}, {stage.at_once} at once"] if len(stage.nodes) > 1 else []
+    where = [f"{word} {value}" for word, value in (("group", stage.group), ("pool", stage.pool), ("zone", stage.zone)) if value]
+    said = (
+        ["the canary"]
+        if canary and len(stage.nodes) == 1
+        else [f"{plural(len(stage.nodes), 'node')}, {stage.at_once} at once"]
+        if len(stage.nodes) > 1
+        else []
+    )
     said += [stage.why] if stage.why else []
     return f" ({'; '.join([*said, *where])})" if said or where else ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 
 from migrate.errors import MigrateError, UsageError
 from migrate.facts.cluster import Node
 from migrate.plan.events import Event
-from migrate.plan.fleet import windows
+from migrate.plan.fleet import FleetPlan, windows
 from migrate.plan.lease import ClusterLease
 from migrate.plan.model import Plan
 from migrate.plan.state import FAILED, INSTALLED, MIGRATED, NodeState, Reason
@@ -114,10 +115,16 @@ class Operator:
         def brought(job: Job) -> NodeState:
             return self._ended(job, lambda work: apply(work, lambda: folder.keep_plan(plan), on_failure=on_failure))
 
-        def ended(state: NodeState) -> str:
-            return "" if _done(state) else self._interrupted() or FAILED_EARLIER
+        taken = windows(plan.stages, list(ready), serial)
+        stages = [([ready[host] for host in hosts], at_once) for hosts, at_once in taken]
+        fleet, failed = plan.stages or FleetPlan(), Counter[tuple[str, ...]]()
 
-        stages = [([ready[host] for host in hosts], at_once) for hosts, at_once in windows(plan.stages, list(ready), serial)]
+        def ended(state: NodeState) -> str:
+            if _done(state):
+                return ""
+            members = next(hosts for hosts, _ in taken if state.node in hosts)
+            failed[members] += 1
+            return self._interrupted() or (FAILED_EARLIER if fleet.stops(failed[members], len(members)) else "")
 
         def again(state: NodeState) -> bool:
             """A node that a pause stopped before its switch."""

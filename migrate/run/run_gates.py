@@ -61,7 +61,7 @@ class RunGates:
         if self._gates == Gates() or self._begun(job):
             why = self._health.closed(under_way)
         else:
-            stage = self._fleet.later(job.node.host)
+            stage = self._fleet.number(job.node.host)
             why = self._outside() or self._between(stage) or self._health.closed(under_way) or self._outside()
         self._taken = self._taken or not why
         return why
@@ -90,7 +90,7 @@ class RunGates:
 
     def _between(self, stage: int) -> str:
         """The gates before a stage, each asked once it is its turn; the first stage of a plan has none."""
-        if not stage or stage in self._passed:
+        if stage < 2 or stage in self._passed:
             return ""
         why = self._soaked(stage) if self._gates.soak and self._taken else ""
         for gate in self._gates.checks:

@@ -18,13 +18,15 @@ from migrate.cli.docker_options import DockerOptions
 from migrate.cli.options import Judging, ReachOptions
 from migrate.cli.output import ReportForm
 from migrate.cli.plan import NO_CLUSTER
-from migrate.cli.rollout import RolloutOptions
 from migrate.cli.saying import Saying
 from migrate.errors import UsageError
 from migrate.facts.cluster import ClusterIdentity
 from migrate.limits import Limits
+from migrate.plan.again import limits_of
 from migrate.plan.build import build_plan
-from migrate.plan.model import NodePlan, load_plan
+from migrate.plan.gates import ApproveGate, Gates, HttpGate, window_of
+from migrate.plan.model import NodePlan, Plan, load_plan
+from migrate.plan.ordering import Ordering
 from migrate.report.write import FORMS
 from migrate.rules import Finding, NodeView
 from migrate.run.ports import HostTarget
@@ -37,7 +39,7 @@ from tests.cli.test_states import live as live
 from tests.cli.test_states import saved as saved
 
 CLI = Path(__file__).resolve().parents[2] / "migrate" / "cli"
-VALUES = (DockerOptions, ReachOptions, ReadingOptions, Judging, Limits, Saying, Acting, RolloutOptions)
+VALUES = (DockerOptions, ReachOptions, ReadingOptions, Judging, Limits, Saying, Acting, Ordering)
 ANYWHERE = {"help", "debug"}
 REACH = {
     *("inventory", "kubeconfig", "context", "user", "key_files", "ssh_config", "ssh_backend", "host_key_checking"),
@@ -79,6 +81,7 @@ HAS = {
         "soak",
         "window",
         "gate",
+        "rollout_file",
         "checked",
     }
     | {"guard", "drain_timeout", "stop_timeout", "verify_timeout", "cri_timeout"},
@@ -341,3 +344,67 @@ def test_a_plan_that_names_no_cluster_is_told_when_it_is_made(monkeypatch: pytes
     done = typed("plan", "lab-w1", "--out", str(tmp_path / "plan.json"))
     assert (str(NO_CLUSTER) in done.stderr) is (uid == "")
     assert load_plan((tmp_path / "plan.json").read_text()).cluster.uid == uid
+
+
+ROLLOUT = """\
+serial: [2, 3]
+max_fail_percentage: 10
+max_in_flight: 2
+soak: 600
+windows: [sat]
+gates: [{http: "https://ops.example/ok", wait: 0}]
+drain_timeout: 900
+accept: {D2C301: why}
+"""
+
+
+def test_a_rollout_file_sets_what_options_set_and_they_outrank_it(tmp_path: Path) -> None:
+    file, saved = tmp_path / "rollout.yaml", tmp_path / "plan.json"
+    file.write_text(ROLLOUT)
+
+    def made(*options: str) -> Plan:
+        typed("plan", "--from", str(BUNDLE), "lab-w1", "--rollout", str(file), "--out", str(saved), *options)
+        return load_plan(saved.read_text())
+
+    plain = made()
+    assert plain.stages is not None
+    assert plain.stages.gates == Gates(soak=600, windows=(window_of("sat"),), checks=(HttpGate(url="https://ops.example/ok", wait=0),))
+    assert (plain.stages.max_fail, limits_of(plain.nodes[0]).drain) == (10, 900)
+    other = made("--soak", "0", "--window", "sun", "--gate", "approve", "--drain-timeout", "70")
+    assert other.stages is not None
+    assert other.stages.gates == Gates(windows=(window_of("sun"),), checks=(ApproveGate(),))
+    assert (other.stages.max_fail, limits_of(other.nodes[0]).drain) == (10, 70)
+
+
+def test_a_rollout_file_that_cannot_be_used_is_told_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "rollout.yaml"
+    file.write_text("soak: 600\nserail: 2\n")
+    code, out, err = run("plan", "--from", str(BUNDLE), "lab-w1", "--rollout", str(file))
+    known = (
+        "serial, max_in_flight, max_fail_percentage, any_errors_fatal, order, groups, soak, windows, gates, accept, guard, drain_timeout, "
+    )
+    assert (code, out) == (2, "")
+    assert err == (
+        f"{file}, line 2: serail: no such key; known are {known}stop_timeout, verify_timeout, cri_timeout\n"
+        "  expected: a rollout file as docker2cri schema rollout says\n  next: fix the file\n"
+    )
+    file.write_text("accept: {D2C301: why}\nwindows: [sat Nowhere/Town]\n")
+    assert run("plan", "--from", str(BUNDLE), "lab-w1", "--rollout", str(file))[0] == 2
+    assert run("plan", "--from", str(BUNDLE), "lab-w1", "--rollout", str(tmp_path / "none"))[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "seen"),
+    [
+        (("--gate", "x"), "--gate x: no such gate"),
+        (("--gate", "command='"), "--gate command=': No closing quotation"),
+        (("--gate", "command="), "--gate command=: its command gate has no command"),
+        (("--gate", "http=ftp://x"), "--gate http=ftp://x: its gate ftp://x: no http:// or https:// URL"),
+        (("--window", "soon"), "--window soon: it names no hours, weekday or date"),
+        (("--max-in-flight", "x"), "--max-in-flight x"),
+    ],
+)
+def test_gates_and_windows_that_cannot_be_are_refused(argv: tuple[str, ...], seen: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        typed("plan", "lab-w1", "--from", str(BUNDLE), *argv)
+    assert refused.value.seen == seen

@@ -6,8 +6,9 @@ import pytest
 
 from migrate.facts.cluster import ClusterFacts, Node
 from migrate.plan.build import fleet_of
-from migrate.plan.fleet import DEFAULT, FleetPlan, Share, Stage, share_of, staged, windows
+from migrate.plan.fleet import FleetPlan, Stage, staged, windows
 from migrate.plan.model import FORMAT, Plan, dump_plan, load_plan, sealed
+from migrate.plan.ordering import DEFAULT, NodeGroup, Ordering, Share, share_of
 from migrate.report.stages_text import stages_text
 from migrate.report.style import Style
 from tests.rules.test_capacity import node, pod, scene
@@ -22,7 +23,7 @@ def pool(name: str, count: int, zone: str = "a") -> list[Node]:
 
 
 def of(nodes: list[Node], *, inside: ClusterFacts | None = None, share: Share = DEFAULT) -> FleetPlan:
-    return staged([(each.name, each) for each in nodes], inside or cluster(*nodes), share)
+    return staged([(each.name, each) for each in nodes], inside or cluster(*nodes), Ordering(share=share))
 
 
 def sizes(plan: FleetPlan) -> list[tuple[int, int]]:
@@ -69,7 +70,7 @@ def test_nodes_that_are_the_whole_rest_are_not_taken_at_once() -> None:
     nodes = [node("w1"), node("w2"), node("w3", unschedulable=True)]
     inside = scene(tuple(nodes), pod("web-1", "w1"), pod("web-2", "w2")).cluster
     assert inside is not None
-    plan = staged([("w3", nodes[2]), ("w1", nodes[0]), ("w2", nodes[1])], inside, Share(2))
+    plan = staged([("w3", nodes[2]), ("w1", nodes[0]), ("w2", nodes[1])], inside, Ordering(share=Share(2)))
     assert (plan.stages[1].at_once, plan.stages[1].why) == (1, "with 2 at once no other node takes their pods")
 
 
@@ -119,3 +120,53 @@ def test_a_plan_without_stages_is_one_of_an_earlier_version() -> None:
 def test_stages_of_nodes_that_the_plan_does_not_change_are_refused() -> None:
     with pytest.raises(ValueError, match="its stages do not name each node that it changes once"):
         load_plan(dump_plan(empty(FLEET)))
+
+
+def test_sizes_of_stages_as_they_were_chosen() -> None:
+    nodes = pool("p", 20)
+    order = Ordering(share=Share(9), serial=(Share(1), Share(3), Share(40, percent=True)))
+    assert sizes(staged([(each.name, each) for each in nodes], cluster(*nodes), order)) == [(1, 1), (3, 3), (8, 8), (8, 8)]
+
+
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [
+        ("inventory", ["b", "a", "c"]),
+        ("reverse_inventory", ["c", "a", "b"]),
+        ("sorted", ["a", "b", "c"]),
+        ("reverse_sorted", ["c", "b", "a"]),
+    ],
+)
+def test_an_order_in_ansibles_words(order: str, names: list[str]) -> None:
+    nodes = [node(name) for name in "bac"]
+    made = staged([(each.name, each) for each in nodes], cluster(*nodes), Ordering(order=order))
+    assert [name for stage in made.stages for name in stage.nodes] == names
+
+
+def test_groups_come_in_their_order_and_the_other_nodes_after_them() -> None:
+    nodes = [*pool("x", 3), *pool("y", 2, "b"), node("gpu2"), node("gpu1"), node("gpu0", labels={"gpu": "yes"})]
+    groups = (
+        NodeGroup("gpu", names=("gpu*",), order="sorted", share=Share(3)),
+        NodeGroup("second", labels=(("gpu", "yes"),)),  # the first that holds a node has it
+        NodeGroup("y", pools=("y",), zones=("b",), share=Share(50, percent=True)),
+    )
+    made = staged([(each.name, each) for each in nodes], cluster(*nodes), Ordering(groups=groups))
+    assert [(stage.group, stage.nodes, stage.at_once, stage.why) for stage in made.stages] == [
+        ("gpu", ("gpu0",), 1, ""),
+        ("gpu", ("gpu1", "gpu2"), 2, ""),
+        ("y", ("y0", "y1"), 1, "50 % of 2 nodes"),
+        ("", ("x0", "x1", "x2"), 1, "10 % of 3 nodes"),
+    ]
+    assert stages_text(made, Style(width=100)).splitlines()[1:3] == [
+        "   1. gpu0 (the canary; group gpu; zone a)",
+        "   2. gpu1, gpu2 (2 nodes, 2 at once; group gpu; zone a)",
+    ]
+
+
+def test_failed_nodes_that_stop_nothing() -> None:
+    fleet = staged([("w1", node("w1"))], cluster(node("w1")), Ordering(max_fail=25))
+    assert [fleet.stops(failed, 8) for failed in (1, 2, 3)] == [False, False, True]
+    assert fleet.stops(1, 1)
+    assert not FleetPlan().stops(0, 4)
+    assert FleetPlan().stops(1, 100)
+    assert stages_text(fleet, Style(width=100)).splitlines()[1] == "  25 % of the nodes of a stage may fail, and the run goes on"

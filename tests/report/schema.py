@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,10 +46,21 @@ def problems(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = N
             case "additionalProperties":
                 known = schema.get("properties", {})
                 for name, one in value.items() if isinstance(value, dict) else ():
-                    if name not in known:
+                    if name not in known and wanted is False:
+                        yield f"{at} has {name}, which is not known"
+                    elif name not in known:
                         yield from problems(one, wanted, root, f"{at}.{name}")
             case "items":
                 for index, shape in enumerate(value if isinstance(value, list) else ()):
                     yield from problems(shape, wanted, root, f"{at}[{index}]")
+            case "minimum" | "maximum":
+                if isinstance(value, int | float) and (value < wanted if keyword == "minimum" else value > wanted):
+                    yield f"{at} is beyond the {keyword} {wanted}: {value!r}"
+            case "minLength" | "minItems":
+                if isinstance(value, str | list) and len(value) < wanted:
+                    yield f"{at} is shorter than {wanted}: {value!r}"
+            case "pattern":
+                if isinstance(value, str) and not re.search(wanted, value):
+                    yield f"{at} is not like {wanted}: {value!r}"
             case _:
                 assert keyword in NOTES, f"the validator does not know {keyword}"

@@ -205,6 +205,21 @@ def test_stages_are_taken_in_their_order_and_asked_nodes_alone(world: World) -> 
     assert world.began == ["w3", "w1", "w4"]
 
 
+def test_failed_nodes_of_a_stage_up_to_a_percentage_stop_nothing(world: World) -> None:
+    """Of four nodes one may fail; the second one stops the run, and so does the canary."""
+    made = with_stages(plan("w1", "w2", "w3", "w4", "w5", "w6"), (("w1",), 1), (("w2", "w3", "w4", "w5"), 1), (("w6",), 1))
+    assert made.stages is not None
+    made = sealed(replace(made, fleet=replace(made.stages, max_fail=25)))
+    world.ends |= {"w3": ROLLED_BACK}
+    ends = [row[1] for row in rows(world.operator.apply(made, jobs_of(made, ())))]
+    assert ends == [MIGRATED, MIGRATED, ROLLED_BACK, MIGRATED, MIGRATED, MIGRATED]
+    world.ends |= {"w4": FAILED}
+    ends = [row[1] for row in rows(world.operator.apply(made, jobs_of(made, ())))]
+    assert ends == [MIGRATED, MIGRATED, ROLLED_BACK, FAILED, "skipped", "skipped"]
+    world.ends = {"w1": ROLLED_BACK}
+    assert [row[1] for row in rows(world.operator.apply(made, jobs_of(made, ())))][:2] == [ROLLED_BACK, "skipped"]
+
+
 def gated(world: World, *readings: ClusterFacts | MigrateError) -> None:
     """A gate that reads the cluster so, the last one again and again."""
     left = list(readings)
