@@ -95,8 +95,18 @@ def _entry_end(text: str, entry: tuple[Node, Node]) -> int:
     """Where an entry's value ends; ruamel places a value that is not there at the next token."""
     key, value = entry
     if value.start_mark.index == value.end_mark.index:
-        return text.index(":", key.end_mark.index) + 1
+        return _colon(text, key) + 1
     return _end(text, value)
+
+
+def _colon(text: str, key: Node) -> int:
+    """Where the colon of a key stands; `? key` and, in a flow mapping, `key` alone have none, and no place for a value."""
+    at = key.end_mark.index
+    while text[at : at + 1].isspace() or text.startswith("#", at):
+        at = _line_end(text, at) if text[at] == "#" else at + 1
+    if not text.startswith(":", at):
+        raise FormatError(FORMAT, "a key without a colon is not supported; edit this file by hand", key.start_mark.line + 1)
+    return at
 
 
 def _line_end(text: str, at: int) -> int:
@@ -138,7 +148,7 @@ def _replace(text: str, mapping: CollectionNode, entry: tuple[Node, Node], value
         written = _scalar(value, old.style)
         return text[:start] + (" " if text[start - 1] == ":" else "") + written + text[stop:]
     indent = " " * mapping.start_mark.column
-    colon = text.index(":", key.end_mark.index) + 1
+    colon = _colon(text, key) + 1
     written = _block(str(key.value), value, indent)
     return text[:colon] + written[written.index(":", len(indent) + len(_scalar(str(key.value)))) + 1 : -1] + text[stop:]
 

@@ -148,6 +148,10 @@ def test_edits(text, changes, result):
         ("{a: 1, b: 2}\n", {("a",): yaml_doc.REMOVE}),
         ("a: 1\n---\nb: 1\n", {("a",): 2}),
         ("a: 1\n", {("a",): 1, ("a", "b"): 1}),
+        ("a: 1\n? b\n", {("c",): 1}),  # no colon
+        ("a: 1\n? b # c: d\n", {("b",): 1}),
+        ("a: {b, c: 1}\n", {("a", "b"): 1}),
+        ("a: {b}\n", {("a", "c"): 1}),
     ],
 )
 def test_what_is_not_edited(text, changes):
