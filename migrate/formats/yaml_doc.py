@@ -101,7 +101,7 @@ def _entry_end(text: str, entry: tuple[Node, Node]) -> int:
 
 def _colon(text: str, key: Node) -> int:
     """Where the colon of a key stands; `? key` and, in a flow mapping, `key` alone have none, and no place for a value."""
-    at = key.end_mark.index
+    at = int(key.end_mark.index)
     while text[at : at + 1].isspace() or text.startswith("#", at):
         at = _line_end(text, at) if text[at] == "#" else at + 1
     if not text.startswith(":", at):
