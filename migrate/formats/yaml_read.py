@@ -6,6 +6,7 @@ on some of them (`yes`, `0777`, `1_000`, `1e3`): those are refused with their li
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -19,6 +20,7 @@ FORMAT = "YAML"
 MAX_CHARACTERS = 1024 * 1024
 MAX_NODES = 100_000
 MAX_DEPTH = 64
+SMALL = 16 * 1024  # characters of a text whose trees are remembered
 _CONSTANTS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -75,9 +77,13 @@ class _Scanner(Scanner):
 
 
 def compose(text: str) -> tuple[Node, ...]:
-    """The node trees of all documents, with their places in the text."""
+    """The node trees of all documents, with their places in the text; they are read only, for the same small text has the same trees."""
     if len(text) > MAX_CHARACTERS:
         raise FormatError(FORMAT, f"holds {len(text)} characters, more than {MAX_CHARACTERS}")
+    return _remembered(text) if len(text) <= SMALL else _composed(text)
+
+
+def _composed(text: str) -> tuple[Node, ...]:
     yaml = YAML(typ="safe", pure=True)
     yaml.Scanner = _Scanner
     yaml.composer.warn_double_anchors = False  # a later anchor of the same name is valid YAML
@@ -92,6 +98,10 @@ def compose(text: str) -> tuple[Node, ...]:
         raise FormatError(FORMAT, str(error).partition("\n")[0]) from error
     except RecursionError as error:
         raise FormatError(FORMAT, "is nested too deep") from error
+
+
+# the nodes of a fleet have the same files, and each is read several times: for rules, for the plan, as it is edited and proved
+_remembered = lru_cache(maxsize=128)(_composed)
 
 
 def construct(node: Node) -> Any:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from migrate.plan.drain import EVICT, KEEP, KEPT, REFUSE
+from msgspec.structs import replace
+
+from migrate.plan.drain import EVICT, KEEP, KEPT, REFUSE, PodDecision
 from migrate.plan.inputs import Moved
 from migrate.plan.model import SEGMENTS, NodePlan, Plan
 from migrate.plan.steps import InstallRuntime, describe, size
 from migrate.program.order import rollback_of
+from migrate.report.alike import BLOCKING, LINES, NODE, alike, images_of, names_of, own, pods_of, same_steps
 from migrate.report.findings_text import findings_text
 from migrate.report.stages_text import stages_text
 from migrate.report.style import Style
@@ -18,7 +21,7 @@ from migrate.targets.table import titled
 
 
 def plan_text(plan: Plan, style: Style, *, diffs: bool = True) -> str:
-    """The whole plan as text: its stages, then one section a node."""
+    """The whole plan as text: its stages, then one section a node; nodes with the same change share one."""
     moved = sum(node.moves for node in plan.nodes)
     readied = sum(bool(node.steps) for node in plan.nodes) - moved
     done = sum(bool(node.nothing) for node in plan.nodes)
@@ -26,46 +29,82 @@ def plan_text(plan: Plan, style: Style, *, diffs: bool = True) -> str:
     refused = len(plan.nodes) - moved - readied - done
     head = f"Plan to {titled(plan.target)}: {counts}, {refused} refused{f', nothing to do on {done}' if done else ''}"
     stages = [stages_text(plan.stages, style)] if plan.stages else []
-    return "\n\n".join([style.paint(head, "bold"), *stages, *("\n\n".join(_node(node, style, diffs)) for node in plan.nodes)]) + "\n"
+    return (
+        "\n\n".join(
+            [style.paint(head, "bold"), *stages, *("\n\n".join(_nodes(group, style, diffs)) for group in alike(plan.nodes, _change))]
+        )
+        + "\n"
+    )
 
 
-def _node(node: NodePlan, style: Style, diffs: bool) -> Iterator[str]:
-    title = f"== {node.node or node.host} ({node.source}) "
-    yield style.paint(title.ljust(style.width, "="), "bold")
+def _change(node: NodePlan) -> str:
+    """What is done to a node, without its findings, pods and images."""
+    style = Style()
+    steps = _steps(replace(node, steps=same_steps(node)), style)
+    refused = sorted({refusal.code for refusal in node.refusals})
+    return "\n".join([node.nothing, *refused, *steps, *_diffs(node, style), *_rollback(node, style)])
+
+
+def _nodes(group: tuple[NodePlan, ...], style: Style, diffs: bool) -> Iterator[str]:
+    node, several = group[0], len(group) > 1
+    name = f"{len(group):,} nodes" if several else node.node or node.host
+    yield style.paint(f"== {name} ({node.source}) ".ljust(style.width, "="), "bold")
+    if several:
+        yield style.wrap(names_of(group), 0, 2)
+    known = {each.node or each.host: each for each in group}
     for severity in Severity:
-        found = [finding for finding in node.findings if finding.severity is severity]
+        found = [finding for each in group for finding in each.findings if finding.severity is severity]
         if found:
-            yield findings_text(found, severity, style)
+            yield findings_text(found, severity, style, known)
     if node.nothing:
-        yield style.paint(f"NOTHING TO DO on {node.node or node.host}: {node.nothing}", "bold")
+        yield style.paint(f"NOTHING TO DO on {name}: {node.nothing}", "bold")
         return
     if not node.steps:
-        yield "\n".join(
-            [
-                style.paint(f"REFUSED: no steps for {node.node or node.host}", "red", "bold"),
-                *(style.wrap(f"{each.code} {each.reason}", 2, 4) + "\n" + style.wrap(f"-> {each.next}", 4, 7) for each in node.refusals),
-            ]
-        )
+        yield "\n".join(_refused(group, name, style))
         return
-    yield "\n".join(_steps(node, style))
+    if several:
+        yield style.wrap(
+            f"The same change on each; {NODE} stands for its name, and docker2cri plan NODE tells what is of one node alone.", 0
+        )
+    told = (lambda text: own(node, text)) if several else str
+    yield told("\n".join(_steps(node, style, images_of(group) if several else None)))
     if not node.moves:
         yield style.wrap(f"Afterwards: {'; '.join(node.may_differ)}. Nothing else changes; the move is planned when it is there.", 0, 2)
         return
     if diffs:
-        yield "\n".join(_diffs(node, style))
-    yield "\n".join(_pods(node, style))
-    yield "\n".join(_rollback(node, style))
+        yield told("\n".join(_diffs(node, style)))
+    yield "\n".join(_pods_of(group, style) if several else _pods(node, style))
+    yield told("\n".join(_rollback(node, style)))
     if not node.applicable:
         yield style.paint("Made from a redacted capture: it can be read, not applied.", "yellow")
 
 
-def _steps(node: NodePlan, style: Style) -> Iterator[str]:
+def _refused(group: tuple[NodePlan, ...], name: str, style: Style) -> Iterator[str]:
+    yield style.paint(f"REFUSED: no steps for {name}", "red", "bold")
+    several = len(group) > 1
+    each = [(node, refusal) for node in group for refusal in node.refusals]
+    reasons = dict.fromkeys(
+        (own(node, f"{one.code} {one.reason}"), own(node, one.next)) if several else (f"{one.code} {one.reason}", one.next)
+        for node, one in each
+    )
+    for at, (reason, command) in enumerate(reasons):
+        if several and at == BLOCKING:
+            yield style.wrap(f"and {len(reasons) - BLOCKING:,} more reasons of the same rules", 2, 4)
+            break
+        yield style.wrap(reason, 2, 4) + "\n" + style.wrap(f"-> {command}", 4, 7)
+
+
+def _steps(node: NodePlan, style: Style, images: str | None = None) -> Iterator[str]:
+    """`images` stands for the steps that copy images, where it is not None."""
     yield style.paint("STEPS", "bold")
     numbers = count(1)
+    shared = node if images is None else replace(node, steps=same_steps(node))
     for segment in SEGMENTS:
-        steps = node.of(segment.name)
+        steps = shared.of(segment.name)
         if steps:
             yield f"  {style.paint(f'{segment.name} ({segment.title})', 'cyan')}"
+        if images and segment is SEGMENTS[0]:
+            yield style.wrap(f"{next(numbers):2}. {images}", 4, 8)
         for step in steps:
             number = next(numbers)
             yield style.wrap(f"{number:2}. {describe(step)}", 4, 8)
@@ -96,6 +135,21 @@ def _pods(node: NodePlan, style: Style) -> Iterator[str]:
     yield style.wrap(f"{len(moving)} of {len(node.pods)} are evicted; the longest grace period is {longest} s", 2)
     for pod in (*moving, *refused, *returning):
         yield style.wrap(f"{pod.action} {pod.pod} ({pod.owner}): {pod.reason}", 4, 6)
+
+
+def _pods_of(group: tuple[NodePlan, ...], style: Style) -> Iterator[str]:
+    yield style.paint("PODS", "bold")
+    yield style.wrap(pods_of(group), 2)
+    lines = [(node, pod) for node in group for pod in node.pods if _told(pod)]
+    for node, pod in lines[:LINES]:
+        yield style.wrap(f"{pod.action} {pod.pod} ({pod.owner}) on {node.node}: {pod.reason}", 4, 6)
+    if len(lines) > LINES:
+        yield style.wrap(f"and {len(lines) - LINES:,} more that stay or are refused", 4, 6)
+
+
+def _told(pod: PodDecision) -> bool:
+    """Whether a pod stays that others of its kind do not."""
+    return pod.action == REFUSE or (pod.action == KEEP and pod.reason not in KEPT.values())
 
 
 def _rollback(node: NodePlan, style: Style) -> Iterator[str]:
