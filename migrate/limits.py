@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Seconds: `guard` without the operator's heartbeat until the node rolls back, `drain` for the pods to leave, `stop` for a container
-    that the node stops to end, `verify_node` and `verify_workloads` for both to be back, `cri` for the new runtime to answer.
+    that the node stops to end, `verify_node` and `verify_workloads` for both to be back, `cri` for the new runtime to answer,
+    `planes_well` that all control planes have to be well before the next one is moved.
     """
 
     guard: int = 600
@@ -17,6 +18,7 @@ class Limits:
     verify_node: int = 120
     verify_workloads: int = 300
     cri: int = 60
+    planes_well: int = 60
 
 
 DEFAULT = Limits()

@@ -39,7 +39,7 @@ from migrate.facts.live import (
 )
 from migrate.facts.pod import Pod, PodContainer, PodSpec, PodTemplate
 from migrate.facts.pod_scheduling import LabelSelector
-from migrate.plan.lease import ClusterLease
+from migrate.plan.lease import COMPONENTS, ClusterLease
 from migrate.plan.mark import MIGRATED_ANNOTATION, RUN_ANNOTATION, Mark, mark_of
 from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NodeMissing, NotNow, PodRefused, Said
 
@@ -117,6 +117,7 @@ class FakeCluster:
     exec_says: Said = NOT_FOUND
     logs_say: Said = EMPTY_LOG
     lease: ClusterLease = field(default_factory=ClusterLease)
+    renewals: dict[str, str] = field(default_factory=dict)  # the time at which a component's Lease stands still
     lowest: dict[str, int] = field(default_factory=dict)  # budget -> fewest healthy pods ever seen
     version: int = 0
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -282,6 +283,11 @@ class FakeCluster:
                 return False
             self.lease = replace(wanted, version=str(int(self.lease.version or 0) + 1))
             return True
+
+    def component_leases(self) -> dict[str, str]:
+        """Each is renewed every two seconds, unless nobody does."""
+        self._up()
+        return {name: self.renewals.get(name, f"{self.clock.passed // 2 * 2:012.6f}") for name in COMPONENTS}
 
     def evict(self, pod: Pod, grace: int | None = None) -> Eviction:
         with self._lock:

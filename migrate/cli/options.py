@@ -212,8 +212,8 @@ judge_options = group(
 )
 
 
-def _limits(guard: int, drain_timeout: int, stop_timeout: int, verify_timeout: int | None, cri_timeout: int) -> Limits:
-    made = Limits(guard=guard, drain=drain_timeout, stop=stop_timeout, cri=cri_timeout)
+def _limits(guard: int, drain_timeout: int, stop_timeout: int, verify_timeout: int | None, cri_timeout: int, settle: int) -> Limits:
+    made = Limits(guard=guard, drain=drain_timeout, stop=stop_timeout, cri=cri_timeout, planes_well=settle)
     return made if verify_timeout is None else replace(made, verify_node=verify_timeout, verify_workloads=verify_timeout)
 
 
@@ -235,6 +235,7 @@ limit_options = group(
         "So long the node, and then its workloads, may take to be verified.",
     ),
     _seconds("--cri-timeout", 5, DEFAULT.cri, "So long the runtime may take to answer on its CRI socket."),
+    _seconds("--settle", 0, DEFAULT.planes_well, "So long all control planes must be well after one has moved, before the next begins."),
 )
 
 color_option = click.option(

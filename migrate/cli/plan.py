@@ -73,7 +73,7 @@ def plan(
 ) -> int:
     """Say exactly what a migration would do to each node, and what a rollback would do. Reads; changes nothing on nodes."""
     from migrate.facts.cluster import ClusterIdentity
-    from migrate.plan.build import build_plan, fleet_of
+    from migrate.plan.build import build_plan, fleet_of, leading
     from migrate.plan.model import FORMAT, Plan, dump_plan, sealed
     from migrate.report.plan_text import plan_text
 
@@ -85,6 +85,7 @@ def plan(
     planned = tuple(
         installing.get(machine.host) or build_plan(machine.view, machine.findings, limits) for machine in found if machine.view is not None
     )
+    leaders = leading(machine.view for machine in found if machine.view is not None)
     made = sealed(
         Plan(
             format=FORMAT,
@@ -94,7 +95,7 @@ def plan(
             server=seen.cluster.server if seen.cluster else "",
             cluster=seen.cluster.identity if seen.cluster else ClusterIdentity(),
             nodes=planned,
-            fleet=fleet_of(planned, seen.cluster, ordering),
+            fleet=fleet_of(planned, seen.cluster, ordering, leaders),
         )
     )
     if out is not None:

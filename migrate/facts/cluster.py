@@ -40,6 +40,7 @@ KEPT_ANNOTATIONS = (
     "seccomp.security.alpha.kubernetes.io/",
     "container.seccomp.security.alpha.kubernetes.io/",
 )
+RUN_ANNOTATION = "docker2cri.io/run"  # the mark of the run that holds the node (migrate/plan/mark.py)
 CRI_SOCKET = "kubeadm.alpha.kubernetes.io/cri-socket"
 SMOKE_ANNOTATION = "docker2cri.io/smoke-test"  # why the smoke pod of an earlier run never ran on the node, before anything was disturbed
 
@@ -248,6 +249,7 @@ class ClusterFacts(Model, frozen=True, dict=True):
 
     A list that could not be read is empty here and named in `unreadable` by its plural (`poddisruptionbudgets`), a ConfigMap of kubeadm's
     is absent here and named by its name (`configmap kube-system/kubelet-config`). `config_uses` is empty unless ConfigMaps were asked for.
+    `endpoint` is the URL by which the kubeconfig leads to the API, empty in a reading of an earlier version.
     """
 
     server: str
@@ -261,6 +263,7 @@ class ClusterFacts(Model, frozen=True, dict=True):
     kubeadm: KubeadmConfig | None = None
     config_uses: tuple[ConfigUse, ...] = ()
     identity: ClusterIdentity = ClusterIdentity()
+    endpoint: str = ""
     unreadable: tuple[Unreadable, ...] = ()
 
     @property

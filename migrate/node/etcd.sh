@@ -71,7 +71,7 @@ snapshot_etcd() {
 # kubernetes_files: what a member needs besides its data, as a tar archive on standard output.
 kubernetes_files() { tar -C "$root/etc/kubernetes" -cf - pki manifests; }
 
-# ready_at URL: what its /readyz answers: a status, 000 where nothing does.
+# ready_at URL: what its /readyz answers: a status, 000 where nothing does, unknown where nothing here can ask.
 ready_at() {
   if has curl; then
     curl -s -o /dev/null -m 5 -w '%{http_code}' --cacert "$root$apiserver_keys/ca.crt" \
@@ -80,6 +80,16 @@ ready_at() {
   elif has kubectl; then
     if said=$(timeout 10 kubectl --kubeconfig "$root/etc/kubernetes/kubelet.conf" --server "$1" --request-timeout 5s \
       get --raw /readyz 2>&1); then printf 200; else printf 000; fi
+  elif has openssl; then
+    apiserver_at=${1#https://}
+    apiserver_at=${apiserver_at%%/*}
+    case $apiserver_at in *:[0-9]*) ;; *) apiserver_at=$apiserver_at:443 ;; esac
+    said=$(printf 'GET /readyz HTTP/1.0\r\n\r\n' | timeout 5 openssl s_client -quiet -verify_return_error \
+      -connect "$apiserver_at" -CAfile "$root$apiserver_keys/ca.crt" \
+      -cert "$root$apiserver_keys/apiserver-kubelet-client.crt" \
+      -key "$root$apiserver_keys/apiserver-kubelet-client.key" 2>/dev/null |
+      sed -n '1s/^HTTP[^ ]* \([0-9]*\).*/\1/p')
+    printf %s "${said:-000}"
   else
     printf unknown
   fi

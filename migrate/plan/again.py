@@ -26,6 +26,7 @@ from migrate.plan.steps import (
     PinImages,
     PullImage,
     ReleaseAddresses,
+    SettleControlPlane,
     SmokeTest,
     Step,
     StopPods,
@@ -68,6 +69,8 @@ def limits_of(plan: NodePlan) -> Limits:
                 found["cri"] = timeout
             case StopPods(timeout=timeout):
                 found["stop"] = timeout
+            case SettleControlPlane(seconds=seconds):
+                found["planes_well"] = seconds
     return dataclasses.replace(DEFAULT, **found)
 
 

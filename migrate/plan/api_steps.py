@@ -9,6 +9,7 @@ from migrate.limits import DEFAULT, Limits
 from migrate.plan.steps import (
     Annotate,
     ApiStep,
+    CheckControlPlanes,
     Complete,
     Cordon,
     Direction,
@@ -16,9 +17,12 @@ from migrate.plan.steps import (
     Drain,
     DrainPolicy,
     EtcdSnapshot,
+    MoveEtcdLeader,
     RecordWorkloads,
+    SettleControlPlane,
     SmokeTest,
     Uncordon,
+    VerifyControlPlane,
     VerifyNode,
     VerifyWorkloads,
     WaitVolumesDetached,
@@ -28,6 +32,9 @@ from migrate.targets import Target
 
 SMOKE_SECONDS = 60  # for a smoke pod to run and to answer
 DETACH_SECONDS = 360  # after 6 minutes the attach-detach controller forces a detach (maxWaitForUnmountDuration)
+GATE_SECONDS = 60  # for an election that goes on, or a Node that was not Ready for a moment
+LEADER_SECONDS = 60  # for all members of etcd to name the new leader
+WELL_SECONDS = 300  # for what is not well after a move to become well: pods of the control plane start again, members catch up
 DRAINED_AGAIN = "the rollback begins with an empty node"
 
 
@@ -62,6 +69,7 @@ class Passage:
         )
         return (
             RecordWorkloads(why="what is compared with afterwards"),
+            *self._well("rollback"),
             VerifyWorkloads(
                 title=source.engine,
                 prefix=source.prefix,
@@ -74,6 +82,7 @@ class Passage:
             Cordon(found=self.found, why="it was found cordoned and stays so" if self.found else "no new pods while it changes"),
             Drain(policy=self.policy, why="its pods run elsewhere meanwhile; PodDisruptionBudgets are kept"),
             WaitVolumesDetached(timeout=DETACH_SECONDS, why="the kubelet detaches volumes; once it is stopped nobody does"),
+            *self._leaving("apply"),
         )
 
     @property
@@ -89,6 +98,7 @@ class Passage:
                 on="rollback",
                 why=f"Ready with {prefix}, DaemonSet and static pods with new container IDs, a smoke pod; before pods come",
             ),
+            *self._planes_own(self.source.engine, "rollback"),
             *self._annotated(self.cri_socket, "rollback"),
         )
 
@@ -97,6 +107,7 @@ class Passage:
         """Those of the segment `rejoin`."""
         target, limits = self.target, self.limits
         return (
+            *self._planes_own(target.title, "apply"),
             VerifyNode(
                 title=target.title,
                 prefix=target.prefix,
@@ -106,6 +117,7 @@ class Passage:
             ),
             Disarm(why="the node is verified"),
             *self._annotated(target.endpoint, "apply"),
+            *reversed(self._leaving("rollback")),  # a rollback reads them backwards
             WaitVolumesDetached(timeout=DETACH_SECONDS, on="rollback", why=DRAINED_AGAIN),
             Drain(policy=self.policy, on="rollback", why=DRAINED_AGAIN),
             Uncordon(found=self.found, why="it was found cordoned and stays so" if self.found else "pods may come"),
@@ -116,8 +128,28 @@ class Passage:
                 timeout=limits.verify_workloads,
                 why="the evicted pods' owners have their ready counts back",
             ),
+            *self._well("apply"),
             Complete(why="the next command finds the run finished"),
         )
+
+    def _leaving(self, on: Direction) -> tuple[ApiStep, ...]:
+        """The last before a control plane stops."""
+        if not self.plane:
+            return ()
+        return (
+            CheckControlPlanes(
+                timeout=GATE_SECONDS, on=on, why="its member of etcd and its API server stop; the others have to serve alone"
+            ),
+            MoveEtcdLeader(timeout=LEADER_SECONDS, on=on, why="a leader that stops leaves etcd without one until an election has ended"),
+        )
+
+    def _planes_own(self, title: str, on: Direction) -> tuple[ApiStep, ...]:
+        why = "etcd's member under its old ID with the same keys as the others, its API server ready, leases renewed"
+        return (VerifyControlPlane(title=title, timeout=self.limits.verify_node, on=on, why=why),) if self.plane else ()
+
+    def _well(self, on: Direction) -> tuple[ApiStep, ...]:
+        why = "one control plane at a time, and the next one when etcd has got over this one"
+        return (SettleControlPlane(seconds=self.limits.planes_well, timeout=WELL_SECONDS, on=on, why=why),) if self.plane else ()
 
     def _annotated(self, value: str | None, on: Direction) -> tuple[ApiStep, ...]:
         return (Annotate(key=CRI_SOCKET, value=value, on=on, why="kubeadm upgrade and reset read it"),) if self.cri_socket else ()

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from migrate.facts.cluster import CRI_SOCKET, ClusterFacts, Node
+from migrate.facts.etcd import Etcd
 from migrate.facts.model import Container, NodeFacts, Unit
 from migrate.facts.redact import mask
 from migrate.formats.image_ref import stored_as
@@ -79,13 +80,24 @@ def build_plan(view: NodeView, findings: tuple[Finding, ...], limits: Limits = D
         return without_steps(view, findings, refusals=(refused,))
 
 
-def fleet_of(nodes: Iterable[NodePlan], cluster: ClusterFacts | None, order: Ordering = DEFAULT_ORDER) -> FleetPlan | msgspec.UnsetType:
-    """In which order the planned nodes are taken, and behind which gates; nothing where only one is changed, at any time."""
+def leading(views: Iterable[NodeView]) -> tuple[str, ...]:
+    """The nodes, by their inventory names, whose member of etcd leads."""
+    told = ((view.facts.host, view.facts.etcd) for view in views)
+    return tuple(host for host, etcd in told if isinstance(etcd, Etcd) and etcd.own in etcd.leaders)
+
+
+def fleet_of(
+    nodes: Iterable[NodePlan], cluster: ClusterFacts | None, order: Ordering = DEFAULT_ORDER, leaders: Iterable[str] = ()
+) -> FleetPlan | msgspec.UnsetType:
+    """In which order the planned nodes are taken, and behind which gates; nothing where only one is changed, at any time.
+
+    `leaders` of etcd are the last of the control planes.
+    """
     changed = [node for node in nodes if node.steps]
     if cluster is None or not changed or (len(changed) < 2 and order.gates == NO_GATES):
         return msgspec.UNSET
     moving = [(node.host, found) for node in changed if node.moves and (found := cluster.node(node.node)) is not None]
-    return staged(moving, cluster, order, (node.host for node in changed if not node.moves))
+    return staged(moving, cluster, order, (node.host for node in changed if not node.moves), leaders)
 
 
 def _planned(view: NodeView, findings: tuple[Finding, ...], limits: Limits) -> NodePlan:

@@ -54,20 +54,27 @@ class FleetPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def staged(
-    nodes: Iterable[tuple[str, Node]], cluster: ClusterFacts, order: Ordering = DEFAULT_ORDER, before: Iterable[str] = ()
+    nodes: Iterable[tuple[str, Node]],
+    cluster: ClusterFacts,
+    order: Ordering = DEFAULT_ORDER,
+    before: Iterable[str] = (),
+    leading: Iterable[str] = (),
 ) -> FleetPlan:
     """The stages of these nodes (inventory name, Node), in the order given but one group, pool and zone after the other.
 
-    The first node is the canary. Of each later stage no more are taken at once than its pool or group allows, and than the pods of all of
-    them would find room for on the other nodes.
+    The first worker is the canary. Then come the control planes, each a stage of its own so that nothing takes two at once, those whose
+    etcd is `leading` last; then the other workers. Of each later stage no more are taken at once than its pool or group allows, and than
+    the pods of all of them would find room for on the other nodes.
     """
-    given = order.arranged(list(nodes))
+    every, last = order.arranged(list(nodes)), set(leading)
+    planes = sorted((one for one in every if one[1].control_plane), key=lambda one: one[0] in last)
+    given = [one for one in every if not one[1].control_plane]
     workers = [node for node in cluster.nodes if not node.control_plane]
     pools = Counter(pool_of(node) for node in workers)
     groups = Counter(group.name for node in workers if (group := order.group(node.name, node)))
     places = {place: at for at, place in reversed(list(enumerate(_place(one, order) for one in given)))}
     stages: list[Stage] = []
-    sizes = order.sizes(len(given))
+    sizes = order.sizes(len(every))
     for (name, pool, _), members in groupby(sorted(given, key=lambda one: places[_place(one, order)]), key=lambda one: _place(one, order)):
         left = list(members)
         share = next((group.share for group in order.groups if group.name == name and group.share), None)
@@ -78,6 +85,7 @@ def staged(
             most = (share or order.share).of(whole)
             why = f"{share or order.share} of {whole:,} nodes" if most < len(taken) else ""
             stages.append(_stage(taken, min(most, len(taken)), why, name, cluster))
+    stages[1:1] = [_plane(one, one[0] in last, order) for one in planes]
     return FleetPlan(before=tuple(before), stages=tuple(stages), gates=order.gates, max_fail=order.max_fail)
 
 
@@ -93,6 +101,12 @@ def windows(fleet: FleetPlan | None, hosts: Sequence[str], serial: int | None) -
 def _place(one: tuple[str, Node], order: Ordering) -> tuple[str, str, str]:
     group = order.group(*one)
     return group.name if group else "", pool_of(one[1]), zone_of(one[1])
+
+
+def _plane(one: tuple[str, Node], leads: bool, order: Ordering) -> Stage:
+    group, pool, zone = _place(one, order)
+    why = "a control plane, whose etcd leads" if leads else "a control plane"
+    return Stage(nodes=(one[0],), pool=pool, zone=zone, why=why, group=group)
 
 
 def _stage(nodes: Sequence[tuple[str, Node]], at_once: int, why: str, group: str, cluster: ClusterFacts) -> Stage:

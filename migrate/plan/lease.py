@@ -18,6 +18,8 @@ from migrate.formats.rfc3339 import seconds
 
 LEASE_NAME = "docker2cri"
 LEASE_NAMESPACE = "kube-system"
+# the control plane's, by which these elect their leaders (1.20; written from 1.17 on)
+COMPONENTS = ("kube-controller-manager", "kube-scheduler")
 LEASE_SECONDS = 900  # an operator that did not renew for so long is taken over from
 PAUSED_ANNOTATION = "docker2cri.io/paused"
 ROLLOUT_ANNOTATION = "docker2cri.io/rollout"

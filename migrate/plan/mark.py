@@ -11,10 +11,10 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from migrate.facts.cluster import RUN_ANNOTATION as RUN_ANNOTATION
 from migrate.facts.live import LiveNode
 from migrate.plan.steps import SMOKE_CHECKS, DrainPolicy
 
-RUN_ANNOTATION = "docker2cri.io/run"
 MIGRATED_ANNOTATION = "docker2cri.io/migrated"
 MANAGER = "docker2cri"  # our name in managedFields
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

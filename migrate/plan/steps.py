@@ -366,6 +366,38 @@ class EtcdSnapshot(_Step, frozen=True, kw_only=True):
     """Keep a snapshot of etcd, verified by the SHA-256 at its end, with /etc/kubernetes/pki and manifests on the operator's machine."""
 
 
+class CheckControlPlanes(_Step, frozen=True, kw_only=True):
+    """See once more, just before this control plane stops, that etcd and the others are well and that no other one is moved.
+
+    What is not well may become so within `timeout` seconds. A node whose own member of etcd is down is not kept from its rollback.
+    """
+
+    timeout: int
+
+
+class MoveEtcdLeader(_Step, frozen=True, kw_only=True):
+    """Have the node's member of etcd, where it leads, hand over to another, and wait until all members name that one."""
+
+    timeout: int
+
+
+class VerifyControlPlane(_Step, frozen=True, kw_only=True):
+    """Verify etcd's member under its old ID with the keys of all others, the own apiserver, the leases of scheduler and controller-manager.
+
+    It runs on the runtime that `title` names.
+    """
+
+    title: str
+    timeout: int
+
+
+class SettleControlPlane(_Step, frozen=True, kw_only=True):
+    """Wait until all control planes have been well for `seconds` without a break, `timeout` more at most, before the next one begins."""
+
+    seconds: int
+    timeout: int
+
+
 class Complete(_Step, frozen=True, kw_only=True):
     """Record on the node that its migration is verified."""
 
@@ -405,6 +437,10 @@ ApiStep: TypeAlias = (
     | VerifyNode
     | VerifyWorkloads
     | EtcdSnapshot
+    | CheckControlPlanes
+    | MoveEtcdLeader
+    | VerifyControlPlane
+    | SettleControlPlane
     | Disarm
     | Complete
 )
@@ -512,6 +548,14 @@ def kind_of(step: Step) -> StepKind:
         case EtcdSnapshot():
             text = "keep a verified snapshot of etcd, /etc/kubernetes/pki and manifests on this machine"
             return StepKind("etcd-snapshot", API, text)
+        case CheckControlPlanes():
+            return StepKind("check-control-planes", API, "check that etcd and the other control planes are well")
+        case MoveEtcdLeader():
+            return StepKind("move-etcd-leader", API, "move the leader of etcd to another control plane")
+        case VerifyControlPlane(title=title):
+            return StepKind("verify-control-plane", API, f"verify etcd and the control plane on {title}")
+        case SettleControlPlane(seconds=seconds):
+            return StepKind("control-planes-well", API, f"wait until all control planes have been well for {seconds} s")
         case Complete():
             return StepKind("complete", API, "record the verified migration")
         case _:

@@ -1,15 +1,19 @@
-"""D2C180 to D2C182: static pods that lean on Docker's files, and whether the other control planes serve meanwhile."""
+"""D2C180 to D2C183: static pods that lean on Docker's files, whether the other control planes serve meanwhile, and which one is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+from migrate.facts.cluster import RUN_ANNOTATION, Node
 from migrate.facts.pod import Pod
+from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.pods import canonical_path, within
 from migrate.rules.workloads import GONE, SOCKETS
 
 APISERVER = "kube-apiserver"
+HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def _static(view: NodeView) -> Iterator[Pod]:
@@ -64,12 +68,14 @@ def etcd_data_below_docker(view: NodeView) -> Iterator[Seen]:
 def other_control_plane_not_ready(view: NodeView) -> Iterator[Seen]:
     """Another control plane is not ready to serve while this one moves.
 
-    Why: this node's API server stops. Requests go to the others, and each of them has to be well.
+    Why: this node's API server stops. Requests go to the others, and each of them has to be well. One that a run holds is stopped soon, or
+    was stopped by it.
 
-    Remedy: Repair it first:
+    Remedy: Repair it first; finish or roll back the one that another run holds:
 
         kubectl get nodes -l node-role.kubernetes.io/control-plane
         kubectl -n kube-system get pods -l tier=control-plane -o wide
+        docker2cri status
 
     Sources: kubernetes.io, Upgrading kubeadm clusters (one control-plane node at a time).
     """
@@ -79,6 +85,44 @@ def other_control_plane_not_ready(view: NodeView) -> Iterator[Seen]:
         if node.control_plane and node.name != view.name:
             if node.ready != "True":
                 yield Seen(f"Node {node.name}", f"Ready is {node.ready}")
+            if mark := node.metadata.annotation(RUN_ANNOTATION):
+                yield Seen(f"Node {node.name}", f"run {mark.partition(',')[0]} holds it")
             for pod in view.cluster.pods_on(node.name):
                 if pod.mirror and not pod.ready and any(container.name == APISERVER for container in pod.spec.containers):
                     yield Seen(f"Pod {pod.key}", "it is not ready")
+
+
+@node_rule("D2C183", "kubeconfig-leads-to-node", Severity.BLOCKER)
+def kubeconfig_leads_to_node(view: NodeView) -> Iterator[Seen]:
+    """The kubeconfig leads to the API server of the very control plane that is moved.
+
+    Why: this API server stops while the node is moved, and docker2cri would wait for it in vain. An address of this machine itself leads to
+    nobody knows which API server.
+
+    Remedy: Use a kubeconfig that leads to the load balancer, or to another control plane:
+
+        kubectl config view --raw --minify --flatten >other.conf     # in it: server: https://OTHER:6443
+        export KUBECONFIG=other.conf
+        docker2cri plan TARGET NODE --out plan.json
+
+    Sources: kubernetes.io, Creating Highly Available Clusters with kubeadm; kubernetes.io, Organizing Cluster Access Using kubeconfig
+    Files.
+    """
+    if view.cluster is None or view.node is None or not view.node.control_plane:
+        return
+    endpoint = view.cluster.endpoint
+    host = (urlsplit(endpoint).hostname or "").lower()
+    others = [node for node in view.cluster.nodes if node.control_plane and node.name != view.name]
+    if not host or not others:
+        return
+    rest = f"other control planes: {few(f'{node.name} ({_addresses(node)[0]})' for node in others)}"
+    if host in _addresses(view.node):
+        yield Seen(f"Node {view.name}", f"{endpoint} is its own API server; {rest}")
+    elif host in HERE:
+        yield Seen(f"Node {view.name}", f"{endpoint} is an address of the machine that docker2cri runs on; {rest}")
+
+
+def _addresses(node: Node) -> list[str]:
+    """By which a node is reached, its internal address first, its name last."""
+    found = sorted(node.status.addresses or (), key=lambda one: one.type != "InternalIP")
+    return [*(one.address.lower() for one in found), node.name.lower()]

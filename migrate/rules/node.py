@@ -8,6 +8,11 @@ from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
 
 
+def movable(view: NodeView) -> bool:
+    """Whether this control plane can be moved: the one place where D2C105 is lifted."""
+    return False
+
+
 @node_rule("D2C105", "control-plane-node", Severity.BLOCKER, forbids_install=True)
 def control_plane_node(view: NodeView) -> Iterator[Seen]:
     """The node is part of the control plane, which is not supported yet.
@@ -26,7 +31,7 @@ def control_plane_node(view: NodeView) -> Iterator[Seen]:
     seen = [f"{mark} exists" for mark in marks if mark in view.facts.marks]
     if view.node and view.node.control_plane:
         seen.insert(0, "the Node carries a control-plane label or taint")
-    if seen:
+    if seen and not movable(view):
         yield Seen(f"Node {view.name}", "; ".join(seen))
 
 

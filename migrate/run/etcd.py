@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from migrate.facts.etcd import Etcd, EtcdHash
 from migrate.facts.parse.etcd import HASHES, MEMBERS, EtcdAnswers, EtcdUnread, etcd_of, hashes_of
 from migrate.run.ssh.text import readable
-from migrate.run.work import StepFailed, Work
+from migrate.run.work import Work
 from migrate.verify.judge import EtcdBefore
 
 LOCAL = ("https://127.0.0.1:2379",)
@@ -39,19 +39,6 @@ def move_leader(work: Work, to: int) -> str:
     """Have the node's member, which leads, hand over to another by its ID; why it did not, empty when it did."""
     done = work.remote.verb("etcdctl", "--endpoints", LOCAL[0], "move-leader", f"{to:x}")
     return "" if done.rc == 0 else readable(done.stderr or done.stdout) or f"exit code {done.rc}"
-
-
-def remembered_etcd(work: Work) -> EtcdBefore:
-    """What has to be so again, read now; raises StepFailed."""
-    try:
-        return before_of(read_etcd(work))
-    except EtcdUnread as wrong:
-        raise StepFailed(
-            node=work.plan.host,
-            seen=f"etcd does not say who its members are: {wrong}",
-            expected="an answer of the etcdctl in the node's own container of etcd",
-            next="docker2cri explain D2C170",
-        ) from wrong
 
 
 def before_of(found: Etcd) -> EtcdBefore:

@@ -15,16 +15,21 @@ from migrate.plan.mark import Mark, mark_of, record_of
 from migrate.plan.steps import (
     Annotate,
     ApiStep,
+    CheckControlPlanes,
     Complete,
     Cordon,
+    Direction,
     Disarm,
     Drain,
     DrainPolicy,
     EtcdSnapshot,
+    MoveEtcdLeader,
     RecordWorkloads,
+    SettleControlPlane,
     SmokeTest,
     Step,
     Uncordon,
+    VerifyControlPlane,
     VerifyNode,
     VerifyWorkloads,
     WaitVolumesDetached,
@@ -32,10 +37,16 @@ from migrate.plan.steps import (
 )
 from migrate.rules import Allow
 from migrate.run.control import excused_checks, smoke_test
-from migrate.run.etcd import remembered_etcd
 from migrate.run.kube.drain import drain
 from migrate.run.kube.verify import verify_node, verify_workloads
 from migrate.run.kube.volumes import wait_volumes_detached
+from migrate.run.plane import (
+    check_control_planes,
+    move_etcd_leader,
+    remember_plane,
+    settle_control_plane,
+    verify_control_plane,
+)
 from migrate.run.snapshot import keep_snapshot
 from migrate.run.work import COMPLETE, StepFailed, Work
 from migrate.sources.table import origin_of
@@ -53,8 +64,8 @@ def perform(work: Work, step: ApiStep) -> str | None:
     Raises StepFailed, VerificationFailed, ClusterUnreachable, and what the drain and the wait for volumes raise.
     """
     match step:
-        case RecordWorkloads():
-            _record(work)
+        case RecordWorkloads(on=on):
+            _record(work, on)
         case SmokeTest():
             smoke_test(work, step)
         case Cordon():
@@ -74,6 +85,14 @@ def perform(work: Work, step: ApiStep) -> str | None:
             verify_workloads(work.cluster, work.before(), prefix, work.asked(prefix), work.clock, work.hear, timeout)
         case EtcdSnapshot():
             keep_snapshot(work)
+        case CheckControlPlanes():
+            check_control_planes(work, step)
+        case MoveEtcdLeader():
+            move_etcd_leader(work, step)
+        case VerifyControlPlane():
+            verify_control_plane(work, step)
+        case SettleControlPlane():
+            settle_control_plane(work, step)
         case Disarm():
             _disarm(work)
         case Complete():
@@ -83,7 +102,7 @@ def perform(work: Work, step: ApiStep) -> str | None:
     return None
 
 
-def _record(work: Work) -> None:
+def _record(work: Work, on: Direction) -> None:
     """Record what runs. It is recorded before the mark is set, and never after: then the node may be half empty."""
     facts = work.cluster.read()
     if work.marked() is None:
@@ -91,7 +110,7 @@ def _record(work: Work) -> None:
         accepted = {finding.subject for finding in excused}
         decisions = classify(facts.pods_on(work.node), facts, _policy(work))
         taken = snapshot(facts, work.node, decisions, accepted)
-        before = _with_the_nodes_own(work, facts, taken)
+        before = _with_the_nodes_own(work, facts, taken, on)
         for note in before.notes:
             work.say("note", note)
         work.keep_before(replace(before, smoke_failed=work.before().smoke_failed))
@@ -101,14 +120,14 @@ def _policy(work: Work) -> DrainPolicy:
     return next((planned.step.policy for planned in work.plan.steps if isinstance(planned.step, Drain)), DrainPolicy())
 
 
-def _with_the_nodes_own(work: Work, cluster: ClusterFacts, before: Before) -> Before:
+def _with_the_nodes_own(work: Work, cluster: ClusterFacts, before: Before, on: Direction) -> Before:
     """What only the node itself can say of how it was: its kubelet's cgroup driver, and what answers on it."""
     facts = work.facts()
     looked = reach_of(facts, cluster.pods_on(work.node), cluster.node(work.node))
     reach, notes = remembered(looked, work.asked(work.target.prefix).network(looked))
     plane = any(isinstance(planned.step, EtcdSnapshot) for planned in work.plan.steps)
-    etcd = remembered_etcd(work) if plane else None
-    return replace(before, driver=origin_of(facts).cgroup_driver or "", reach=reach, notes=(*before.notes, *notes), etcd=etcd)
+    found = replace(before, driver=origin_of(facts).cgroup_driver or "", reach=reach, notes=(*before.notes, *notes))
+    return remember_plane(work, found, on) if plane else found
 
 
 def _cordon(work: Work) -> None:

@@ -16,8 +16,9 @@ from migrate.plan.steps import ApiStep, HostStep, WriteFile
 from migrate.program.journal import Progress
 from migrate.program.order import rollback_of, undone_alone
 from migrate.run.perform import perform_all
+from migrate.run.plane import NotSettled
 from migrate.run.remote import LOST
-from migrate.run.work import Stopped, Work
+from migrate.run.work import StepFailed, Stopped, Work
 
 
 def rollback(work: Work, overwrite: frozenset[str] = frozenset()) -> NodeState:
@@ -165,7 +166,8 @@ def _drained_again(work: Work, steps: Sequence[ApiStep | HostStep], why: str, to
             raise
         _as_it_was(work)
         now = f"the rollback was not begun; it runs on {work.target.title} as before"
-        return work.state(MIGRATED, 5, "not-drained", wrong.seen, now=now, expected=wrong.expected, next=wrong.next)
+        code = "control-planes-unwell" if isinstance(wrong, StepFailed) else "not-drained"
+        return work.state(MIGRATED, 5, code, wrong.seen, now=now, expected=wrong.expected, next=wrong.next)
     finally:
         work.stoppable = False
 
@@ -211,6 +213,9 @@ def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, 
             expected="as many pods of each owner Ready as before",
             next=f"docker2cri verify {work.plan.host}",
         )
+    except NotSettled as wrong:
+        seen = f"{_then(why)}it runs on {source} again and is verified; {wrong.seen}"
+        return work.state(ROLLED_BACK, 8, "control-planes-unwell", seen, expected=wrong.expected, next=wrong.next)
     if switched and not work.recorded:
         return _by_itself(work, notes)
     ran = f"it runs on {source} as before and is verified" if switched else f"it never left {source}"

@@ -20,7 +20,7 @@ from migrate.plan.state import (
     UNTOUCHED,
     NodeState,
 )
-from migrate.plan.steps import Step, VerifyNode, VerifyWorkloads
+from migrate.plan.steps import Step, VerifyControlPlane, VerifyNode, VerifyWorkloads
 from migrate.program.journal import Progress
 from migrate.program.order import rollback_of
 from migrate.run.identify import identify
@@ -47,7 +47,7 @@ def verified(work: Work) -> NodeState:
     steps: tuple[Step, ...] = work.plan.of("rejoin") if migrated else tuple(planned.step for planned in rollback_of(work.plan))
     try:
         for step in steps:
-            if isinstance(step, VerifyNode | VerifyWorkloads):
+            if isinstance(step, VerifyControlPlane | VerifyNode | VerifyWorkloads):
                 perform(work, step)
     except VerificationFailed as wrong:
         return work.state(

@@ -46,11 +46,14 @@ class EvictedWorkload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EtcdBefore(msgspec.Struct, frozen=True, kw_only=True):
-    """A control plane's member of etcd: its ID, those of all members (hexadecimal), and the client URLs of the others."""
+    """A control plane's member of etcd: its ID, those of all members (hexadecimal), the client URLs of the others, and whether all members
+    had the `same_keys`.
+    """
 
     own: str
     members: tuple[str, ...]
     others: tuple[str, ...]
+    same_keys: bool = False
 
 
 class Before(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +61,7 @@ class Before(msgspec.Struct, frozen=True, kw_only=True):
 
     `excused` are owners and pods under accepted findings, `driver` is the kubelet's cgroup driver (empty when it is not known), `reach`
     what answered on the node, `smoke_failed` the checks of the smoke pod that failed before anything was disturbed (None: nobody tried),
-    `etcd` its member, where it has one.
+    `etcd` its member, where it has one, `leases` those of the control plane's other parts.
     """
 
     node: str
@@ -72,6 +75,7 @@ class Before(msgspec.Struct, frozen=True, kw_only=True):
     reach: Reach = Reach()
     smoke_failed: tuple[str, ...] | None = None
     etcd: EtcdBefore | None = None
+    leases: tuple[str, ...] = ()
 
 
 def decode_before(data: bytes) -> Before:

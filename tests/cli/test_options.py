@@ -84,7 +84,7 @@ HAS = {
         "rollout_file",
         "checked",
     }
-    | {"guard", "drain_timeout", "stop_timeout", "verify_timeout", "cri_timeout"},
+    | {"guard", "drain_timeout", "stop_timeout", "verify_timeout", "cri_timeout", "settle"},
     "apply": REACH | {"form", "yes", "events", "check", "digest", "take_over", "limit", "serial", "on_failure"},
     "release": REACH | {"form", "yes", "events", "reason", "force"},
     "rollback": REACH | {"form", "yes", "events", "check", "overwrite"},
@@ -181,7 +181,7 @@ def test_inspect_reads_every_option(read: dict[type, set[str]]) -> None:
 
 def test_plan_reads_every_option(read: dict[type, set[str]], tmp_path: Path) -> None:
     typed("plan", "lab-w1", "--from", str(BUNDLE), "--install", "packages")
-    assert unread(read, ReachOptions, Judging, Limits) == set()
+    assert unread(read, ReachOptions, Judging, Limits) == {"Limits.planes_well"}  # a control plane's: tests/plan/test_control_planes.py
     assert read[ReadingOptions] == {"offline", "forks"}
 
 
@@ -232,9 +232,22 @@ def test_limits_come_into_the_plan_by_their_options(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("migrate.plan.build.build_plan", spied)
     typed("plan", "lab-w1", "--from", str(BUNDLE))
-    given = ("--guard", "60", "--drain-timeout", "70", "--stop-timeout", "75", "--verify-timeout", "80", "--cri-timeout", "9")
+    given = (
+        "--guard",
+        "60",
+        "--drain-timeout",
+        "70",
+        "--stop-timeout",
+        "75",
+        "--verify-timeout",
+        "80",
+        "--cri-timeout",
+        "9",
+        "--settle",
+        "8",
+    )
     typed("plan", "lab-w1", "--from", str(BUNDLE), *given)
-    assert made == [Limits(), Limits(guard=60, drain=70, stop=75, verify_node=80, verify_workloads=80, cri=9)]
+    assert made == [Limits(), Limits(guard=60, drain=70, stop=75, verify_node=80, verify_workloads=80, cri=9, planes_well=8)]
 
 
 FORM = "text|json"

@@ -130,3 +130,27 @@ def test_the_own_apiserver_and_the_endpoint_are_asked(tmp_path: Path) -> None:
     found = node.verb("readyz")
     assert (found.code, found.err) == (0, "")
     assert found.out == "own=000 https://[fd00::1]:6444\nendpoint=200 https://10.0.0.9:6443\n"
+
+
+OPENSSL = """#!/bin/sh
+# it answers 500 to one that asks at the own address
+read -r line
+case "$line $*" in "GET /readyz HTTP/1.0"*"-connect 10.0.0.7:6443"*) printf 'HTTP/1.0 500 Internal Server Error\\r\\n\\r\\nx\\n' ;; esac
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_without_curl_openssl_asks(tmp_path: Path, shell: str) -> None:
+    node = Scratch(tmp_path / "root", SHELLS[shell])
+    node.write("/etc/kubernetes/kubelet.conf", b"    server: https://10.0.0.9\n")
+    for name, text in (("openssl", OPENSSL), ("pgrep", "#!/bin/sh\necho 77\n")):
+        (node.root / ".tools" / name).write_text(text)
+        (node.root / ".tools" / name).chmod(0o755)
+    node.write("/proc/77/cmdline", b"kube-apiserver\0--advertise-address=10.0.0.7\0--secure-port=6443\0")
+    asked = node.run / "program.sh"
+    asked.write_text(asked.read_text().replace("if has curl;", "if has no-curl;").replace("elif has kubectl;", "elif has no-kubectl;"))
+    found = node.verb("readyz")
+    assert (found.code, found.err) == (0, "")
+    assert found.out == "own=500 https://10.0.0.7:6443\nendpoint=000 https://10.0.0.9\n"
+    asked.write_text(asked.read_text().replace("elif has openssl;", "elif has no-openssl;"))
+    assert node.verb("readyz").out == "own=unknown https://10.0.0.7:6443\nendpoint=unknown https://10.0.0.9\n"

@@ -74,6 +74,29 @@ def test_nodes_that_are_the_whole_rest_are_not_taken_at_once() -> None:
     assert (plan.stages[1].at_once, plan.stages[1].why) == (1, "with 2 at once no other node takes their pods")
 
 
+def plane(name: str) -> Node:
+    return node(name, labels={"node-role.kubernetes.io/control-plane": ""})
+
+
+def test_control_planes_come_one_by_one_after_the_canary_and_the_leader_last() -> None:
+    nodes = [plane("cp1"), *pool("p", 3), plane("cp2"), plane("cp3")]
+    plan = staged([(each.name, each) for each in nodes], cluster(*nodes), Ordering(share=Share(3)), leading=("cp1",))
+    assert [(stage.nodes, stage.at_once, stage.why) for stage in plan.stages] == [
+        (("p0",), 1, ""),
+        (("cp2",), 1, "a control plane"),
+        (("cp3",), 1, "a control plane"),
+        (("cp1",), 1, "a control plane, whose etcd leads"),
+        (("p1", "p2"), 2, ""),
+    ]
+    assert windows(plan, ["cp1", "cp2", "cp3", "p1", "p2"], 5) == ((("cp2",), 5), (("cp3",), 5), (("cp1",), 5), (("p1", "p2"), 5))
+
+
+def test_control_planes_alone() -> None:
+    nodes = [plane("cp1"), plane("cp2")]
+    plan = staged([(each.name, each) for each in nodes], cluster(*nodes), leading=("cp1",))
+    assert [stage.nodes for stage in plan.stages] == [("cp2",), ("cp1",)]
+
+
 def test_nothing_to_order() -> None:
     assert of([]) == FleetPlan()
     assert fleet_of((), None) is fleet_of((), cluster())

@@ -1,13 +1,13 @@
-"""Static pods that lean on Docker's files, and the other control planes: D2C180 to D2C182."""
+"""Static pods that lean on Docker's files, and the other control planes: D2C180 to D2C183."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import pytest
 
+from migrate.facts.cluster import RUN_ANNOTATION, NodeAddress
 from migrate.facts.pod import MIRROR, Pod
 from migrate.rules import NodeView
 from tests.rules import make
@@ -24,13 +24,14 @@ def static(name: str, path: str = "/etc/ssl", kind: str = "etcd", mirror: bool =
     return replace(make.view(of=make.facts(docker=make.docker(data_root=docker_root))), pods=(pod,))
 
 
-def beside(own: bool = True, ready: str = "True", pod_ready: str = "True", **given: Any) -> NodeView:
-    """A control plane w1 beside cp2 with its apiserver."""
+def beside(own: bool = True, ready: str = "True", pod_ready: str = "True", mark: str = "") -> NodeView:
+    """A control plane w1 beside cp2 with its apiserver; `mark` is that of a run which holds cp2."""
     found = make.view(the_node=make.node(labels=LABELS if own else {}))
     assert found.cluster is not None
     assert found.node is not None
     other = make.node(labels=LABELS, ready={"type": "Ready", "status": ready})
-    other = msgspec.structs.replace(other, metadata=msgspec.structs.replace(other.metadata, name="cp2"))
+    annotations = {RUN_ANNOTATION: mark} if mark else None
+    other = msgspec.structs.replace(other, metadata=msgspec.structs.replace(other.metadata, name="cp2", annotations=annotations))
     pod = make.pod(
         "kube-apiserver-cp2", "kube-system", None, annotations={MIRROR: "x"}, nodeName="cp2", container={"name": "kube-apiserver"}
     )
@@ -40,7 +41,35 @@ def beside(own: bool = True, ready: str = "True", pod_ready: str = "True", **giv
     return replace(found, cluster=msgspec.structs.replace(found.cluster, nodes=(found.node, other), pods=pods))
 
 
+def reached(endpoint: str, alone: bool = False, own: bool = True) -> NodeView:
+    """Control plane w1 (10.0.0.1) beside cp2 (10.0.0.2), as a kubeconfig with this server shows them."""
+    found = beside(own=own)
+    assert found.cluster is not None
+    nodes = []
+    for node, address in zip(found.cluster.nodes, ("10.0.0.1", "10.0.0.2"), strict=True):
+        addresses = (NodeAddress("Hostname", node.name), NodeAddress("InternalIP", address))
+        nodes.append(msgspec.structs.replace(node, status=msgspec.structs.replace(node.status, addresses=addresses)))
+    kept = tuple(nodes[:1] if alone else nodes)
+    return replace(found, node=nodes[0], cluster=msgspec.structs.replace(found.cluster, nodes=kept, endpoint=endpoint))
+
+
+OTHERS = "other control planes: cp2 (10.0.0.2)"
 CASES = (
+    Case("D2C183", "the load balancer", reached("https://10.0.0.9:6443")),
+    Case("D2C183", "another control plane", reached("https://10.0.0.2:6443")),
+    Case("D2C183", "not told", reached("")),
+    Case("D2C183", "a worker", reached("https://10.0.0.1:6443", own=False)),
+    Case("D2C183", "one alone", reached("https://10.0.0.1:6443", alone=True)),
+    Case(
+        "D2C183", "its address", reached("https://10.0.0.1:6443"), (("Node w1", f"https://10.0.0.1:6443 is its own API server; {OTHERS}"),)
+    ),
+    Case("D2C183", "its name", reached("https://W1:6443/"), (("Node w1", f"https://W1:6443/ is its own API server; {OTHERS}"),)),
+    Case(
+        "D2C183",
+        "here",
+        reached("https://127.0.0.1:6443"),
+        (("Node w1", f"https://127.0.0.1:6443 is an address of the machine that docker2cri runs on; {OTHERS}"),),
+    ),
     Case("D2C180", "its own files", static("kube-vip-w1")),
     Case(
         "D2C180",
@@ -60,6 +89,7 @@ CASES = (
     Case("D2C182", "ready", beside()),
     Case("D2C182", "a worker", beside(own=False, ready="Unknown")),
     Case("D2C182", "the Node", beside(ready="Unknown"), (("Node cp2", "Ready is Unknown"),)),
+    Case("D2C182", "it is moved", beside(mark="run-7,cordoned-before=false"), (("Node cp2", "run run-7 holds it"),)),
     Case("D2C182", "its apiserver", beside(pod_ready="False"), (("Pod kube-system/kube-apiserver-cp2", "it is not ready"),)),
 )
 

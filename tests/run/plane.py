@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from migrate.facts.pod import MIRROR
+from migrate.limits import Limits
 from migrate.plan.api_steps import Passage
 from migrate.plan.drain import DrainPolicy
 from migrate.plan.model import NodePlan, PlannedStep
@@ -19,6 +20,10 @@ from tests.run.engine import NODE, World
 
 PARTS = {"etcd": 2, "kube-apiserver": 5, "kube-controller-manager": 5, "kube-scheduler": 5}
 PROCESS = "4242"
+LIMITS = Limits(planes_well=15, verify_node=30)  # each look is many shells
+OTHERS = ("cp2", "cp3")
+# of the captured ha-cp3, which follows ha-cp2
+OWN, LEADER, THIRD = MEMBERS = (0x9C052F4B85D2CFBA, 0x9E307DFAA7A5E21D, 0xEBB5E7F5ABE315D2)
 
 
 def with_plane(plan: NodePlan, scratch_target: str = "containerd") -> NodePlan:
@@ -30,7 +35,7 @@ def with_plane(plan: NodePlan, scratch_target: str = "containerd") -> NodePlan:
 
     target = target_named(scratch_target)
     assert target is not None
-    passage = Passage(source, target, False, "/var/run/dockershim.sock", DrainPolicy(), image, plane=True)
+    passage = Passage(source, target, False, "/var/run/dockershim.sock", DrainPolicy(), image, LIMITS, plane=True)
     on_node = {
         name: [one for one in plan.steps if one.segment == name and kind_of(one.step).where == HOST] for name in ("prepare", "switch")
     }
@@ -62,8 +67,14 @@ def scratch_plane(root: Path) -> Scratch:
 
 
 def plane_world(tmp_path: Path) -> World:
-    """The world of one control plane of three."""
+    """The world of one control plane of three: its own member follows, all have the same keys, its apiserver is ready."""
     world = World(tmp_path / "root", tmp_path / "state", made=scratch_plane)
+    labelled(world, NODE)
+    for name in OTHERS:
+        world.cluster.add_node(name)
+        labelled(world, name)
+    write_keys(world, dict.fromkeys(MEMBERS, 0xC0FFEE))
+    write_ready(world, "200")
     for name in PARTS:
         world.cluster.uids[f"pod-{name}"] = world.cluster.add_pod(
             f"kube-system/{name}-{NODE}", NODE, annotations={MIRROR: "x"}
@@ -76,3 +87,47 @@ def said(world: World, name: str) -> list[dict[str, object]] | dict[str, object]
     """What etcdctl answers to one question now."""
     found: list[dict[str, object]] | dict[str, object] = json.loads(world.scratch.read(f"/.state/etcd/{name}"))
     return found
+
+
+def labelled(world: World, name: str) -> None:
+    """The Node is one of a control plane."""
+    node = world.cluster.nodes[name]
+    labels = {**(node.metadata.labels or {}), "node-role.kubernetes.io/control-plane": ""}
+    world.cluster.nodes[name] = replace(node, metadata=replace(node.metadata, labels=labels))
+
+
+def write(world: World, name: str, value: object) -> None:
+    """What etcdctl answers to one question from now on."""
+    world.scratch.write(f"/.state/etcd/{name}", json.dumps(value).encode())
+
+
+def write_keys(world: World, hashes: dict[int, int]) -> None:
+    """What the keys of each member hash to."""
+    write(
+        world, "hashkv", [{"HashKV": {"header": {"member_id": one}, "hash": found, "compact_revision": 7}} for one, found in hashes.items()]
+    )
+
+
+def write_ready(world: World, status: str) -> None:
+    """What the own /readyz answers."""
+    tool = world.root / ".tools/curl"
+    tool.write_text(f"#!/bin/sh\nprintf {status}\n")
+    tool.chmod(0o755)
+
+
+def status_of(world: World, **changed: object) -> list[dict[str, object]]:
+    """What the members tell of themselves, all with something else."""
+    found = said(world, "status")
+    assert isinstance(found, list)
+    return [{**one, "Status": {**one["Status"], **changed}} for one in found]  # type: ignore[dict-item]
+
+
+def lag(world: World, member: int, entries: int) -> None:
+    """One member is so far behind."""
+    found = status_of(world)
+    for one in found:
+        told = one["Status"]
+        assert isinstance(told, dict)
+        if told["header"]["member_id"] == member:
+            told |= {"raftIndex": told["raftIndex"] - entries, "raftAppliedIndex": told["raftAppliedIndex"] - entries}
+    write(world, "status", found)

@@ -556,3 +556,23 @@ def test_no_thread_stays_behind(server: Acting, watched: ActingKube) -> None:
         pass
     assert time.monotonic() - begun < 2
     assert [one.name for one in threading.enumerate() if one.name.startswith("kube-watch")] == []
+
+
+def test_leases_of_the_control_plane_are_read_through_a_balancer_whose_server_goes_away(
+    server: Acting, watched: ActingKube, events: list[Event]
+) -> None:
+    """A connection to an API server that stops breaks at its next request; the next one is led to another server."""
+    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+    spec = {"renewTime": "2024-05-01T12:00:00.000000Z"}
+    server.answers["GET", f"{leases}/kube-scheduler"] = [(200, {"metadata": {"name": "kube-scheduler"}, "spec": spec})]
+    assert watched.component_leases() == {"kube-scheduler": spec["renewTime"]}
+    away = server.refusing()
+
+    def tell(event: Event) -> None:
+        events.append(event)
+        if len(events) == 2:
+            away.__exit__(None, None, None)
+
+    away.__enter__()
+    assert replace(watched, tell=tell).component_leases() == {"kube-scheduler": spec["renewTime"]}
+    assert {one.doing for one in events if isinstance(one, ApiAway)} == {"reading the Lease kube-controller-manager"}

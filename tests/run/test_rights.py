@@ -108,6 +108,7 @@ def everything(cluster: ActingKube) -> dict[str, Callable[[], object]]:
         "uncordon": lambda: cluster.uncordon("w1", "r"),
         "annotate": lambda: cluster.annotate("w1", "k", "v"),
         "read_lease": cluster.read_lease,
+        "component_leases": cluster.component_leases,
         "write_lease": lambda: (cluster.write_lease(ClusterLease()), cluster.write_lease(ClusterLease(version="1"))),
         "evict": lambda: cluster.evict(pod),
         "create_pod": lambda: cluster.create_pod(smoke_manifest("w1", "pause", "r")),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from migrate.rules import node
 from migrate.run.apply import apply
 from migrate.run.rollback import rollback
 from tests.node.test_etcd import SNAPSHOT
@@ -17,7 +18,8 @@ from tests.run.plane import plane_world
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(node, "movable", lambda view: True)
     return plane_world(tmp_path)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from migrate.errors import ClusterUnreachable
-from migrate.plan.lease import LEASE_NAME, LEASE_NAMESPACE, ClusterLease, lease_body, lease_of
+from migrate.plan.lease import COMPONENTS, LEASE_NAME, LEASE_NAMESPACE, ClusterLease, lease_body, lease_of
 from migrate.plan.mark import MANAGER
 from migrate.run.kube.answer import ListAnswer
 from migrate.run.kube.paths import below
@@ -30,17 +30,15 @@ class Insists(Protocol):
 
 def read_lease(api: Insists) -> ClusterLease:
     """The Lease as it stands; one without a version where there is none. Raises ClusterUnreachable."""
-    answer = api.insist("reading the Lease", "GET", LEASE)
-    if answer.status == 404:
-        return ClusterLease()
-    try:
-        return lease_of(api.good(answer, "GET", LEASE).body)
-    except msgspec.DecodeError as wrong:
-        raise ClusterUnreachable(
-            seen=f"the Lease {LEASE_NAMESPACE}/{LEASE_NAME} cannot be read: {wrong}",
-            expected="the Lease as docker2cri writes it",
-            next=f"kubectl -n {LEASE_NAMESPACE} get lease {LEASE_NAME} -o yaml; then delete it",
-        ) from wrong
+    delete = f"kubectl -n {LEASE_NAMESPACE} get lease {LEASE_NAME} -o yaml; then delete it"
+    return _read(api, LEASE_NAME, "the Lease as docker2cri writes it", delete) or ClusterLease()
+
+
+def component_leases(api: Insists) -> dict[str, str]:
+    """When each of COMPONENTS renewed its Lease last (RFC 3339, UTC, microseconds); without those that have none."""
+    look = f"kubectl -n {LEASE_NAMESPACE} get leases -o yaml"
+    found = {name: _read(api, name, "a Lease as the control plane writes it", look) for name in COMPONENTS}
+    return {name: lease.renewed for name, lease in found.items() if lease is not None}
 
 
 def write_lease(api: Insists, wanted: ClusterLease) -> bool:
@@ -55,3 +53,16 @@ def write_lease(api: Insists, wanted: ClusterLease) -> bool:
         return False
     api.good(answer, method, path)
     return True
+
+
+def _read(api: Insists, name: str, expected: str, next: str) -> ClusterLease | None:
+    """A Lease of kube-system; None where there is none."""
+    path = below(LEASES, name)
+    answer = api.insist(f"reading the Lease {name}", "GET", path)
+    if answer.status == 404:
+        return None
+    try:
+        return lease_of(api.good(answer, "GET", path).body)
+    except msgspec.DecodeError as wrong:
+        seen = f"the Lease {LEASE_NAMESPACE}/{name} cannot be read: {wrong}"
+        raise ClusterUnreachable(seen=seen, expected=expected, next=next) from wrong

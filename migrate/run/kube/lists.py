@@ -133,6 +133,7 @@ class KubeCluster:
             kubeadm=next(iter(_had(kubeadm, lost)), None),
             config_uses=_had(uses, lost) if uses else (),
             identity=identity.result(),
+            endpoint=self.api.server,
             unreadable=tuple(lost),
         )
 

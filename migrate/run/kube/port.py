@@ -1,6 +1,6 @@
 """What the rest of the program may ask of the Kubernetes API."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -149,6 +149,9 @@ class ActingCluster(Cluster, Protocol):
 
     def write_lease(self, wanted: ClusterLease) -> bool:
         """Write the Lease, if it still has the version that it was judged by; whether it was written."""
+
+    def component_leases(self) -> Mapping[str, str]:
+        """When the leases of kube-scheduler and kube-controller-manager were renewed last, by their own times; those that are there."""
 
     def evict(self, pod: Pod, grace: int | None = None) -> Eviction:
         """Ask once for the eviction of exactly this pod (by its UID); `grace` in seconds instead of the pod's own."""

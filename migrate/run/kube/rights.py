@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrate.facts.kubeadm import KUBEADM_CONFIG, KUBELET_CONFIG
-from migrate.plan.lease import LEASE_NAME
+from migrate.plan.lease import COMPONENTS, LEASE_NAME
 
 SYSTEM = "kube-system"
 VERSIONED = range(16, 25)  # minors whose kubeadm may have kept the kubelet's ConfigMap with a version in its name
@@ -70,6 +70,7 @@ LEASE = (
 ACT = (
     *READ,
     *LEASE,
+    Grant("coordination.k8s.io", ("leases",), ("get",), names=COMPONENTS, within=SYSTEM),  # the control plane's, after a move
     Grant("", ("nodes",), ("get", "watch", "patch")),  # the cordon, the mark, kubeadm's annotation
     Grant("", ("pods",), ("watch",)),
     Grant("policy", ("poddisruptionbudgets",), ("watch",)),

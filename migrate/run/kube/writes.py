@@ -27,7 +27,7 @@ from migrate.run.kube.door import ActingApi
 from migrate.run.kube.events import ApiAway, Tell
 from migrate.run.kube.evict import eviction_of, group_version
 from migrate.run.kube.items import Attachments, PodEvents
-from migrate.run.kube.lease import MERGE_PATCH, read_lease, write_lease
+from migrate.run.kube.lease import MERGE_PATCH, component_leases, read_lease, write_lease
 from migrate.run.kube.lists import OWNERS, RETRIED, KubeCluster
 from migrate.run.kube.paths import NODES, PODS, in_namespace, node_path, pod_path
 from migrate.run.kube.port import Eviction, NodeMissing, PodRefused, Said, Watch
@@ -123,12 +123,8 @@ class ActingKube(KubeCluster):
         if answer.status == 404:
             return ()
         body = self.good(answer, "GET", ATTACHMENTS, "LIST").body
-        items = decode(body, Attachments).items or ()
-        return tuple(
-            sorted(
-                (attachment for attachment in items if attachment.spec.node_name == node), key=lambda attachment: attachment.metadata.name
-            )
-        )
+        items = [attachment for attachment in decode(body, Attachments).items or () if attachment.spec.node_name == node]
+        return tuple(sorted(items, key=lambda attachment: attachment.metadata.name))
 
     def watch(self, node: str) -> AbstractContextManager[Watch]:
         """Follow the node's pods, the node and the budgets."""
@@ -181,6 +177,10 @@ class ActingKube(KubeCluster):
     def read_lease(self) -> ClusterLease:
         """Who runs a rollout, and whether all operators are paused."""
         return read_lease(self)
+
+    def component_leases(self) -> Mapping[str, str]:
+        """When the leases of the control plane's parts were renewed."""
+        return component_leases(self)
 
     def write_lease(self, wanted: ClusterLease) -> bool:
         """Write the Lease as it was judged; whether nobody else did meanwhile."""

@@ -1,0 +1,86 @@
+"""A control plane's plan: its own steps in their places, its time in the plan, and the order of three of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrate.facts.cluster import ClusterFacts
+from migrate.limits import Limits
+from migrate.plan.again import limits_of, strays
+from migrate.plan.build import build_plan, fleet_of, leading
+from migrate.plan.fleet import FleetPlan
+from migrate.plan.model import NodePlan
+from migrate.plan.steps import (
+    CheckControlPlanes,
+    EtcdSnapshot,
+    MoveEtcdLeader,
+    SettleControlPlane,
+    VerifyControlPlane,
+    describe,
+)
+from migrate.program.order import rollback_of
+from migrate.report.chosen import chosen
+from migrate.rules import node
+from migrate.rules.judge import Inspected
+from tests.captured import HIGHLY_AVAILABLE
+from tests.test_scenarios import judged
+
+OWN = (CheckControlPlanes, EtcdSnapshot, MoveEtcdLeader, SettleControlPlane, VerifyControlPlane)
+
+
+@pytest.fixture
+def three(monkeypatch: pytest.MonkeyPatch) -> tuple[ClusterFacts, tuple[Inspected, ...]]:
+    monkeypatch.setattr(node, "movable", lambda view: True)
+    cluster, found = judged(HIGHLY_AVAILABLE.name)
+    return cluster, tuple(one for one in found if one.host != "ha-w1")
+
+
+def planned(one: Inspected, limits: Limits) -> NodePlan:
+    assert one.view is not None
+    return build_plan(one.view, one.findings, limits)
+
+
+def test_their_own_steps(three: tuple[ClusterFacts, tuple[Inspected, ...]]) -> None:
+    _, found = three
+    plan = planned(found[0], Limits(planes_well=7))
+    assert [(each.segment, each.step.on, describe(each.step)) for each in plan.steps if isinstance(each.step, OWN)] == [
+        ("drain", "rollback", "wait until all control planes have been well for 7 s"),
+        ("drain", "apply", "keep a verified snapshot of etcd, /etc/kubernetes/pki and manifests on this machine"),
+        ("drain", "apply", "check that etcd and the other control planes are well"),
+        ("drain", "apply", "move the leader of etcd to another control plane"),
+        ("switch", "rollback", "verify etcd and the control plane on Docker"),
+        ("rejoin", "apply", "verify etcd and the control plane on containerd"),
+        ("rejoin", "rollback", "move the leader of etcd to another control plane"),
+        ("rejoin", "rollback", "check that etcd and the other control planes are well"),
+        ("rejoin", "apply", "wait until all control planes have been well for 7 s"),
+    ]
+    undone = [describe(each.step) for each in rollback_of(plan) if isinstance(each.step, OWN)]
+    assert undone == [
+        "check that etcd and the other control planes are well",
+        "move the leader of etcd to another control plane",
+        "verify etcd and the control plane on Docker",
+        "wait until all control planes have been well for 7 s",
+    ]
+
+
+def test_the_time_stands_in_the_plan(three: tuple[ClusterFacts, tuple[Inspected, ...]]) -> None:
+    _, found = three
+    plan = planned(found[0], Limits(planes_well=7))
+    assert limits_of(plan) == Limits(planes_well=7)
+    assert chosen([plan]) == ("planes well 7 s (default 60 s): ha-cp1",)
+    assert found[0].view is not None
+    assert strays(plan, planned(found[0], limits_of(plan)), found[0].view.facts) == ()
+
+
+def test_the_one_whose_etcd_leads_comes_last(three: tuple[ClusterFacts, tuple[Inspected, ...]]) -> None:
+    cluster, found = three
+    leaders = leading(one.view for one in found if one.view)
+    assert leaders == ("ha-cp2",)
+    fleet = fleet_of([planned(one, Limits()) for one in found], cluster, leaders=leaders)
+    assert isinstance(fleet, FleetPlan)
+    assert [stage.nodes for stage in fleet.stages] == [("ha-cp1",), ("ha-cp3",), ("ha-cp2",)]
+
+
+def test_two_of_them_are_refused_by_what_lifts_nothing() -> None:
+    _, found = judged(HIGHLY_AVAILABLE.name)
+    assert [[finding.code for finding in one.findings if finding.blocks] for one in found if one.host != "ha-w1"] == [["D2C105"]] * 3
