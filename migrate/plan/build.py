@@ -17,6 +17,7 @@ from migrate.limits import DEFAULT, Limits
 from migrate.plan.again import FLAGS
 from migrate.plan.api_steps import Passage
 from migrate.plan.drain import classify
+from migrate.plan.estimate import estimated
 from migrate.plan.fleet import DEFAULT_ORDER, FleetPlan, staged
 from migrate.plan.gates import NO_GATES
 from migrate.plan.images import by_digest, carried
@@ -97,7 +98,7 @@ def fleet_of(
     if cluster is None or not changed or (len(changed) < 2 and order.gates == NO_GATES):
         return msgspec.UNSET
     moving = [(node.host, found) for node in changed if node.moves and (found := cluster.node(node.node)) is not None]
-    return staged(moving, cluster, order, (node.host for node in changed if not node.moves), leaders)
+    return estimated(staged(moving, cluster, order, (node.host for node in changed if not node.moves), leaders), changed)
 
 
 def _planned(view: NodeView, findings: tuple[Finding, ...], limits: Limits) -> NodePlan:

@@ -23,7 +23,10 @@ DEFAULT_ORDER = Ordering()
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Nodes, by their inventory names, of which at most `at_once` are changed at the same time; `why` it is not more."""
+    """Nodes, by their inventory names, of which at most `at_once` are changed at the same time; `why` it is not more.
+
+    `seconds`: how long it is expected to take, at least and at most.
+    """
 
     nodes: tuple[str, ...]
     at_once: int = 1
@@ -31,6 +34,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     zone: str = ""
     why: str = ""
     group: str = ""
+    seconds: tuple[int, int] = (0, 0)
 
 
 class FleetPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.formats.listing import few, plural
+from migrate.formats.listing import duration, few, plural
+from migrate.plan.estimate import whole
 from migrate.plan.fleet import FleetPlan, Stage
 from migrate.plan.gates import CommandGate, Gates, gate_words
 from migrate.report.style import Style
@@ -38,9 +39,14 @@ def _lines(fleet: FleetPlan, style: Style) -> Iterator[str]:
         yield style.wrap(f"before: {few(fleet.before, NAMED)} get what they lack", 2, 6)
     for number, stage in enumerate(fleet.stages, 1):
         yield style.wrap(f"{number:2}. {few(stage.nodes, NAMED)}{_how(stage, canary=number == 1 and len(fleet.stages) > 1)}", 2, 6)
+    if any(any(stage.seconds) for stage in fleet.stages):
+        soaks = ", soaks included" if fleet.gates.soak else ""
+        waits = "it counts no waits for gates, windows and PodDisruptionBudgets"
+        yield style.wrap(f"all stages: about {duration(*whole(fleet))}{soaks} (from image sizes and grace periods; {waits})", 2, 6)
 
 
 def _how(stage: Stage, *, canary: bool) -> str:
+    time = [f"about {duration(*stage.seconds)}"] if any(stage.seconds) else []
     where = [f"{word} {value}" for word, value in (("group", stage.group), ("pool", stage.pool), ("zone", stage.zone)) if value]
     said = (
         ["the canary"]
@@ -50,4 +56,4 @@ def _how(stage: Stage, *, canary: bool) -> str:
         else []
     )
     said += [stage.why] if stage.why else []
-    return f" ({'; '.join([*said, *where])})" if said or where else ""
+    return f" ({'; '.join([*said, *where, *time])})" if said or where or time else ""
