@@ -53,8 +53,8 @@ class FleetPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return next((number for number, stage in enumerate(self.stages, 1) if host in stage.nodes), 0)
 
     def stops(self, failed: int, nodes: int) -> bool:
-        """Whether so many failed nodes of so many of a stage stop the run."""
-        return failed * 100 > self.max_fail * nodes
+        """Whether so many failed nodes of so many of a stage stop the run; one alone in its stage, a canary or control plane, does."""
+        return failed * 100 > self.max_fail * nodes or failed == nodes == 1
 
 
 def staged(

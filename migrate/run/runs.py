@@ -1,4 +1,4 @@
-"""What the operator's machine keeps of a run: its plan, each node's snapshot from before, every event. The node's own journal rules."""
+"""What the operator's machine keeps of a run: its plan, each node's snapshot from before, what gates said. The node's own journal rules."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from migrate.errors import UsageError
+from migrate.plan.events import Event
 from migrate.plan.model import Plan, dump_plan, load_plan
 from migrate.run.store import file_named, put
 from migrate.verify.judge import Before, decode_before
@@ -37,6 +38,14 @@ class RunFolder:
     def keep_plan(self, plan: Plan) -> None:
         """Keep the plan that is applied."""
         self._put("plan.json", [dump_plan(plan).encode()])
+
+    def keep_gate(self, event: Event) -> None:
+        """Add what a gate said before a stage to `gates.jsonl`, a line each."""
+        path = self.path / "gates.jsonl"
+        with self._told(path):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as file:
+                file.write(msgspec.json.encode(event) + b"\n")
 
     def keep_before(self, node: str, before: Before) -> None:
         """Keep what ran on a node before it was emptied."""

@@ -190,6 +190,8 @@ def test_failed_nodes_that_stop_nothing() -> None:
     fleet = staged([("w1", node("w1"))], cluster(node("w1")), Ordering(max_fail=25))
     assert [fleet.stops(failed, 8) for failed in (1, 2, 3)] == [False, False, True]
     assert fleet.stops(1, 1)
+    assert FleetPlan(max_fail=100).stops(1, 1), "a canary or a control plane"
+    assert not FleetPlan(max_fail=100).stops(2, 2)
     assert not FleetPlan().stops(0, 4)
     assert FleetPlan().stops(1, 100)
     assert stages_text(fleet, Style(width=100)).splitlines()[1] == "  25 % of the nodes of a stage may fail, and the run goes on"

@@ -66,6 +66,7 @@ class World:
         self.asked: list[object] = []
         self.interrupt = Interrupt()
         self.kept: list[str] = []
+        self.recorded: list[tuple[str, str]] = []
         self.marked: Mark | None = None
         self.reached: list[list[str]] = []
         self.clock = FakeClock()
@@ -98,6 +99,7 @@ class World:
         self.gate = HealthGate(None, FakeClock(), self.told.append, self.interrupt)
         monkeypatch.setattr(Operator, "_gate", lambda operator, nodes: self.gate)
         monkeypatch.setattr(RunFolder, "keep_plan", lambda folder, kept: self.kept.append(folder.run))
+        monkeypatch.setattr(RunFolder, "keep_gate", lambda folder, event: self.recorded.append((event.status, event.text)))
         monkeypatch.setattr(Operator, "_acting", lambda operator: self.cluster)
         monkeypatch.setattr(Operator, "_work", lambda operator, job: self.work(job))
 
