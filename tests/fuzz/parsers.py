@@ -31,8 +31,10 @@ from migrate.formats.rfc3339 import seconds
 from migrate.manifests.files import FileKind
 from migrate.manifests.split import documents, pieces
 from migrate.plan.build import build_plan
+from migrate.plan.gates import window_of
 from migrate.plan.mark import mark_of
 from migrate.plan.model import NodePlan, Plan, alone, dump_plan, load_plan, sealed
+from migrate.plan.rollout_file import read_rollout
 from migrate.program import journal
 from migrate.report.html import load_page
 from migrate.report.model import load_report
@@ -52,6 +54,20 @@ from tests.manifests.seen import scanned
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "fixtures"
+ROLLOUT = """serial: [1, 5, "20%"]
+max_in_flight: 10%
+order: sorted
+groups: [{name: gpu, labels: {accelerator: nvidia}, max_in_flight: 1}, {name: edge, pools: [edge], zones: [b], names: ["edge-*"]}]
+soak: 600
+windows: [mon-fri 22:00-05:00 Europe/Berlin]
+gates:
+  - command: ./check --all "a b"
+    timeout: 30
+  - http: https://ops.example/ok
+  - approve: true
+accept: {D2C301: looked at}
+guard: 300
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +367,8 @@ def table() -> Iterable[Parser]:
             ["a,b ssh-ed25519 AAAA c\n|1|AAAA|AAAA ssh-rsa AAAA\n@revoked *.x* ssh-rsa AAAA\n[a]:22 ssh-rsa AAAA=\n"],
             (),
         ),
+        Parser("rollout file", read_rollout, [ROLLOUT]),
+        Parser("time windows", window_of, ["mon-fri,sun 22:00-05:00 2026-12-01..2027-01-31 Europe/Berlin", "00:00-24:00"], refusal),
         Parser("times", seconds, ["2026-11-24T07:23:32Z", "2026-11-24T07:23:32.123456+01:00"], refusal),
         Parser("documents of a stream", _split, manifests, ()),
         Parser("scan of manifests", _scan(FileKind.MANIFEST, "x.yaml"), manifests + answers, ()),
