@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migrate.rules import NodeView, check
+from migrate.rules import NodeView
 from migrate.rules.control_planes import other_control_plane_not_ready
 from migrate.rules.etcd import (
     etcd_alarm,
@@ -29,5 +29,8 @@ GATES = (
 
 
 def unwell(view: NodeView) -> tuple[str, ...]:
-    """What keeps this control plane from being stopped now, each with its code; empty where nothing does."""
-    return tuple(f"{found.subject}: {found.evidence} ({found.code})" for found in check(view, GATES))
+    """What keeps this control plane from being stopped now, each with its code; empty where nothing does.
+
+    They are asked whichever runtime the node is on: a rollback stops it too, and the next node begins after this one has moved.
+    """
+    return tuple(f"{seen.subject}: {seen.evidence} ({rule.code})" for rule in GATES for seen in sorted(rule.see(view), key=str))
