@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrate.facts.etcd import Etcd
 from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
 
+FEWEST = 3  # members of etcd: two bear the loss of none
+
 
 def movable(view: NodeView) -> bool:
-    """Whether this control plane can be moved: the one place where D2C105 is lifted."""
-    return False
+    """Whether this control plane can be moved, the gates of etcd apart: the one place where D2C105 is lifted."""
+    etcd = view.facts.etcd
+    return view.node is not None and view.node.control_plane and isinstance(etcd, Etcd) and len(etcd.voters) >= FEWEST
 
 
 @node_rule("D2C105", "control-plane-node", Severity.BLOCKER, forbids_install=True)
 def control_plane_node(view: NodeView) -> Iterator[Seen]:
-    """The node is part of the control plane, which is not supported yet.
+    """The node is part of a control plane that is not moved yet.
 
-    Why: moving it stops the API server and possibly an etcd member. That needs a check of etcd's health between nodes, a snapshot and an
-    order of its own.
+    Why: a control plane of three or more nodes, each with its own member of etcd as kubeadm makes it, is moved one node after the other.
+    While a single one moves there is no API, and of an etcd that runs elsewhere docker2cri knows nothing: both are not supported yet.
 
     Remedy: Migrate the workers and leave this node on Docker until a version supports it:
 

@@ -71,6 +71,25 @@ CASES = (
     Case("D2C170", "no etcdctl", make.view(of=make.facts(etcd=UNREAD)), (("etcd members", "exit code 123: no such file"),)),
     Case("D2C170", "read", WELL),
     Case("D2C170", "a worker", make.view()),
+    Case("D2C105", "one of three with a member of etcd each", WELL),
+    Case(
+        "D2C105",
+        "one of two",
+        view(member(1), member(2), planes=2),
+        (("Node w1", "the Node carries a control-plane label or taint"),),
+    ),
+    Case(
+        "D2C105",
+        "one alone",
+        view(member(1), planes=1),
+        (("Node w1", "the Node carries a control-plane label or taint"),),
+    ),
+    Case(
+        "D2C105",
+        "a learner is no voter",
+        view(*HEALTHY[:2], member(3, learner=True)),
+        (("Node w1", "the Node carries a control-plane label or taint"),),
+    ),
     Case("D2C171", "three", WELL),
     Case(
         "D2C171",
