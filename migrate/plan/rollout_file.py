@@ -35,7 +35,6 @@ Seconds = Annotated[int, Meta(ge=10, le=86400)]
 Wait = Annotated[int, Meta(ge=0, le=LONGEST)]
 Name = Annotated[str, Meta(min_length=1)]
 Order = Literal["inventory", "reverse_inventory", "sorted", "reverse_sorted"]
-PLACE = re.compile(r"(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 STEP = re.compile(r"\.([A-Za-z_]+)|\[(\d+)\]")
 
 
@@ -121,10 +120,9 @@ def read_rollout(text: str) -> RolloutFile:
     try:
         made = msgspec.convert(value, RolloutFile)
     except msgspec.ValidationError as wrong:
-        found = PLACE.fullmatch(str(wrong))
-        assert found is not None  # it matches every text
-        path = tuple(name or int(number) for name, number in STEP.findall(found["path"] or ""))
-        raise _wrong(text, path, found["message"]) from wrong
+        message, _, place = str(wrong).partition(" - at `$")
+        path = tuple(name or int(number) for name, number in STEP.findall(place))
+        raise _wrong(text, path, message) from wrong
     _meant(text, made)
     return made
 

@@ -18,7 +18,7 @@ BLOCKING = 20  # of a rule that blocks
 # what differs from node to node and is no other change: the node's own address and name in flags, and the one pod that was looked at
 OWN = re.compile(r"(--(?:node-ip|hostname-override|provider-id|address)[= ]\"?)[^\s\",]+")
 STATIC = r"[\w.]"  # static pods are named after their node: etcd-cp1
-POD = re.compile(r" \(pod [^)]*\)")
+POD = re.compile(r" \(pod [^()]*\)")
 
 
 def alike(nodes: Iterable[NodePlan], told: Callable[[NodePlan], str]) -> list[tuple[NodePlan, ...]]:

@@ -13,7 +13,7 @@ from migrate.plan.steps import HOST, ValidateFiles
 from migrate.program.journal import Progress
 from migrate.program.order import undone_alone
 from migrate.run.perform import perform_all
-from migrate.run.plane import NotSettled
+from migrate.run.plane import PlanesUnwell
 from migrate.run.preflight import lay
 from migrate.run.remote import LOST
 from migrate.run.rollback import roll_back
@@ -59,13 +59,13 @@ def apply(work: Work, keep: Callable[[], None] = lambda: None, *, on_failure: st
         return _left(work, str(left))
     except SegmentFailed as failed:
         return roll_back(work, str(failed), exit_code=5)
+    except PlanesUnwell as wrong:
+        now = f"it runs on {work.target.title} and is verified; no other node is begun"
+        return work.state(NEEDS_ATTENTION, 6, "control-planes-unwell", wrong.seen, now=now, expected=wrong.expected, next=wrong.next)
     except VerificationFailed as wrong:
         return _unverified(work, wrong.seen, on_failure)
     except NodeUnreachable as wrong:
         return work.lost(wrong)
-    except NotSettled as wrong:
-        now = f"it runs on {work.target.title} and is verified; no other node is begun"
-        return work.state(NEEDS_ATTENTION, 6, "control-planes-unwell", wrong.seen, now=now, expected=wrong.expected, next=wrong.next)
     except Refused:
         raise
     except MigrateError as wrong:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from migrate.errors import ClusterUnreachable, MigrateError, NodeUnreadable, VerificationFailed
+from migrate.errors import ClusterUnreachable, NodeUnreadable, VerificationFailed
 from migrate.facts.cluster import ClusterFacts
 from migrate.facts.etcd import Etcd, EtcdMember
 from migrate.facts.model import NodeFacts
@@ -27,10 +27,8 @@ SAME_KEYS_SECONDS = 30.0  # for the keys to be the same once, before anything is
 OWN_READY, NOT_ASKED = "200", "unknown"  # what the node program says of /readyz
 
 
-class NotSettled(MigrateError):
+class PlanesUnwell(VerificationFailed):
     """The node is done, and the control planes are not well for as long as they have to be before the next one."""
-
-    exit_code = 8
 
 
 def check_control_planes(work: Work, step: CheckControlPlanes) -> None:
@@ -117,7 +115,7 @@ def verify_control_plane(work: Work, step: VerifyControlPlane) -> None:
 
 
 def settle_control_plane(work: Work, step: SettleControlPlane) -> None:
-    """All gates open for so long without a break; raises NotSettled. After an interrupt no other node begins, and nobody waits."""
+    """All gates open for so long without a break; raises PlanesUnwell. After an interrupt no other node begins, and nobody waits."""
     if step.on == "rollback" and not work.switching(work.progress()):
         return  # it never left
     read = _reader(work)
@@ -133,7 +131,7 @@ def settle_control_plane(work: Work, step: SettleControlPlane) -> None:
         return () if well >= step.seconds or work.interrupt.wished.is_set() else (f"all are well for {well:.0f} of {step.seconds} s",)
 
     if reasons := _until(work, look, step.timeout + step.seconds, "waits for the control planes"):
-        raise NotSettled(
+        raise PlanesUnwell(
             node=work.plan.host,
             seen=f"the control planes are not well for {step.seconds} s: {few(reasons, joint='; ')}",
             expected="etcd and all other control planes well, before the next node begins",

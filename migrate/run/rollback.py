@@ -16,7 +16,7 @@ from migrate.plan.steps import ApiStep, HostStep, WriteFile
 from migrate.program.journal import Progress
 from migrate.program.order import rollback_of, undone_alone
 from migrate.run.perform import perform_all
-from migrate.run.plane import NotSettled
+from migrate.run.plane import PlanesUnwell
 from migrate.run.remote import LOST
 from migrate.run.work import StepFailed, Stopped, Work
 
@@ -202,6 +202,9 @@ def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, 
     source = work.source_title
     try:
         notes = perform_all(work, rest, len(steps) - len(rest), len(steps))
+    except PlanesUnwell as wrong:
+        seen = f"{_then(why)}it runs on {source} again and is verified; {wrong.seen}"
+        return work.state(ROLLED_BACK, 8, "control-planes-unwell", seen, expected=wrong.expected, next=wrong.next)
     except VerificationFailed as wrong:
         if work.marked():
             return _unfinished(work, why, f"it runs on {source} again and is not verified: {wrong.seen}")
@@ -213,9 +216,6 @@ def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, 
             expected="as many pods of each owner Ready as before",
             next=f"docker2cri verify {work.plan.host}",
         )
-    except NotSettled as wrong:
-        seen = f"{_then(why)}it runs on {source} again and is verified; {wrong.seen}"
-        return work.state(ROLLED_BACK, 8, "control-planes-unwell", seen, expected=wrong.expected, next=wrong.next)
     if switched and not work.recorded:
         return _by_itself(work, notes)
     ran = f"it runs on {source} as before and is verified" if switched else f"it never left {source}"
