@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from migrate.facts.values import Place
 
 _BREAK = re.compile(r"\r\n?|\n")
+
+
+def _after_breaks(text: str) -> Iterable[int]:
+    if "\r" in text:
+        return (found.end() for found in _BREAK.finditer(text))
+    return accumulate(len(line) + 1 for line in text.split("\n")[:-1])
 
 
 @dataclass(slots=True)
@@ -25,7 +33,7 @@ class Text:
     def starts(self) -> list[int]:
         """The offset of each line's first character."""
         if not self._starts:
-            self._starts = [0, *(found.end() for found in _BREAK.finditer(self.text))]
+            self._starts = [0, *_after_breaks(self.text)]
         return self._starts
 
     def place(self, offset: int) -> Place:
