@@ -17,9 +17,11 @@ import textwrap
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 DOCUMENTS = 3500
+ROUNDS = 5  # a machine's speed varies by a half from one minute to the next
 BIG = 23_000
 
 
@@ -137,20 +139,25 @@ def main(count: int) -> None:
             path = Path(folder) / name
             write(path, count, every)
             size = path.stat().st_size / 1e6
-            print(f"{name}: {count} documents, {size:.1f} MB; one run each, imports included")
-            results = {}
-            for way in ("ours", "naive") if name != "big.json" else ("ours",):
-                argv = [sys.executable, "-m", "benchmarks.scan", way, str(path)]
-                done = subprocess.run(argv, capture_output=True, text=True, check=True)
-                one = results[way] = json.loads(done.stdout)
-                assert one["documents"] == count
-                assert one["found"] == -(-count // every)
+            print(f"{name}: {count} documents, {size:.1f} MB; medians of {ROUNDS} alternating runs, imports included")
+            ways = ("ours", "naive") if name != "big.json" else ("ours",)
+            results: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+            for _ in range(ROUNDS):
+                for way in ways:
+                    argv = [sys.executable, "-m", "benchmarks.scan", way, str(path)]
+                    one = json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+                    assert one["documents"] == count
+                    assert one["found"] == -(-count // every)
+                    results[way].append(one)
+            for way, runs in results.items():
+                one = {key: median(run[key] for run in runs) for key in runs[0]}
                 speed = size / one["seconds"]
                 cpu = f"CPU {one['cpu']:5.2f} s, {one['reading']:5.2f} s of it reading"
-                print(f"  {way:6} {one['seconds']:6.2f} s  {speed:6.1f} MB/s  {cpu}  peak {one['peak_mb']:4} MB")
-            if "naive" in results:
-                ratio, reading = (results["naive"][key] / results["ours"][key] for key in ("cpu", "reading"))
-                print(f"  ratio of CPU: {ratio:.2f}, of reading alone {reading:.2f}")
+                print(f"  {way:6} {one['seconds']:6.2f} s  {speed:6.1f} MB/s  {cpu}  peak {one['peak_mb']:4.0f} MB")
+            if len(ways) > 1:
+                pairs = list(zip(results["naive"], results["ours"], strict=True))
+                ratio, reading = (median(naive[key] / ours[key] for naive, ours in pairs) for key in ("cpu", "reading"))
+                print(f"  ratio of CPU, a round: {ratio:.2f}, of reading alone {reading:.2f}")
 
 
 if __name__ == "__main__":
