@@ -37,8 +37,7 @@ def pause(kubeconfig: str | None, context: str | None, reason: str) -> int:
 
     if not reason.strip() or not reason.isprintable():
         raise UsageError(seen=f"--reason {reason!r}", expected="a reason in one line", next='--reason "the network is changed until noon"')
-    by = f"{_user()}@{socket.gethostname()}"
-    lease = hold(acting_cluster(kubeconfig, context), SystemClock(), by, reason.strip())
+    lease = hold(acting_cluster(kubeconfig, context), SystemClock(), _person(), reason.strip())
     assert lease.paused is not None
     say(f"all operators are {held_words(lease.paused)}; docker2cri resume releases them", err=False)
     return 0
@@ -66,8 +65,7 @@ def approve(approved: str, kubeconfig: str | None, context: str | None, stage: i
     from migrate.run.pause import approve as let
 
     digest = _digest(approved)
-    by = f"{_user()}@{socket.gethostname()}"
-    lease = let(acting_cluster(kubeconfig, context), SystemClock(), by, digest, stage or 0)
+    lease = let(acting_cluster(kubeconfig, context), SystemClock(), _person(), digest, stage or 0)
     assert lease.approved is not None
     what = f"stages up to {lease.approved.stage}" if lease.approved.stage else "all stages"
     say(f"{what} of the plan {digest} are approved by {lease.approved.by} since {lease.approved.at[:19]}Z", err=False)
@@ -98,6 +96,10 @@ def acting_cluster(kubeconfig: str | None, context: str | None) -> ActingCluster
 
     cluster = connect(kubeconfig=kubeconfig, context=context, environ=os.environ, clock=SystemClock())
     return acting(cluster, lambda event: None, patience=20.0, role="pause")
+
+
+def _person() -> str:
+    return f"{_user()}@{socket.gethostname()}"
 
 
 def _user() -> str:

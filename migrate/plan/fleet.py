@@ -15,7 +15,7 @@ import msgspec
 from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.pools import pool_of, zone_of
 from migrate.formats.listing import few
-from migrate.plan.gates import Gates
+from migrate.plan.gates import NO_GATES, Gates
 from migrate.plan.ordering import Ordering
 from migrate.rules.foresight import foresee
 
@@ -45,7 +45,7 @@ class FleetPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     before: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
-    gates: Gates = Gates()
+    gates: Gates = NO_GATES
     max_fail: int = 0
 
     def number(self, host: str) -> int:

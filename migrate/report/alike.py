@@ -66,12 +66,17 @@ def pods_of(group: tuple[NodePlan, ...]) -> str:
     return f"{count:,} of {whole:,} are evicted, {_span([len(pods) for pods in moving])} on a node; the longest grace period is {longest} s"
 
 
+def seen_by(finding: Finding) -> str:
+    """What a finding saw on its node, and why it is accepted."""
+    accepted = f" [accepted: {finding.accepted}]" if finding.accepted is not None else ""
+    return f"{finding.subject}: {finding.evidence}{accepted}"
+
+
 def merged(findings: list[Finding], nodes: Mapping[str, NodePlan]) -> Iterator[str]:
     """Findings of one rule on several nodes, a line for each thing that was seen, and the nodes that have it; the most common first."""
     seen: dict[str, dict[str, None]] = {}
     for finding in findings:
-        accepted = f" [accepted: {finding.accepted}]" if finding.accepted is not None else ""
-        text = f"{finding.subject}: {finding.evidence}{accepted}"
+        text = seen_by(finding)
         plan = nodes.get(finding.node)
         seen.setdefault(POD.sub("", own(plan, text, STATIC) if plan else text), {})[finding.node] = None
     ordered = sorted(seen.items(), key=lambda item: -len(item[1]))

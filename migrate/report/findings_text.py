@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from migrate.plan.model import NodePlan
-from migrate.report.alike import merged, own
+from migrate.report.alike import merged, own, seen_by
 from migrate.report.style import Style
 from migrate.report.table import COLORS
 from migrate.rules import Finding, Severity
@@ -27,15 +27,10 @@ def findings_text(findings: Iterable[Finding], severity: Severity, style: Style,
 def _block(code: str, group: list[Finding], style: Style, nodes: Mapping[str, NodePlan]) -> Iterator[str]:
     first = group[0]
     yield style.paint(code, COLORS[first.severity], "bold") + style.wrap(f"{first.slug}: {first.what}", 1, 8)
-    for line in merged(group, nodes) if len(nodes) > 1 else map(_line, group):
+    for line in merged(group, nodes) if len(nodes) > 1 else (f"{finding.node}  {seen_by(finding)}" for finding in group):
         yield style.wrap(line, 8, 10)
     for remedy in dict.fromkeys(_remedy(finding, nodes) for finding in group):
         yield style.paint(style.wrap(f"-> {remedy}", 8, 11), "dim")
-
-
-def _line(finding: Finding) -> str:
-    accepted = f" [accepted: {finding.accepted}]" if finding.accepted is not None else ""
-    return f"{finding.node}  {finding.subject}: {finding.evidence}{accepted}"
 
 
 def _remedy(finding: Finding, nodes: Mapping[str, NodePlan]) -> str:

@@ -18,6 +18,7 @@ from migrate.plan.state import FAILED, INSTALLED, MIGRATED, NodeState, Reason
 from migrate.run.apply import apply
 from migrate.run.clock import SystemClock
 from migrate.run.ends import PAUSED, blocked, code_of, failure, never_planned, nothing, skipped
+from migrate.run.fleet import each, once
 from migrate.run.health_gate import HealthGate
 from migrate.run.hold import held
 from migrate.run.identify import ANOTHER_CA, another_ca, identify
@@ -37,7 +38,6 @@ from migrate.run.runs import RunFolder, run_of
 from migrate.run.session import Access, targets_named
 from migrate.run.ssh.connect import Connector
 from migrate.run.standing import standing, verified
-from migrate.run.together import each, once
 from migrate.run.window import slide
 from migrate.run.work import Work
 from migrate.targets.table import target_named
@@ -75,7 +75,7 @@ class Operator:
         self._targets = targets_named(self._access, names)
         cluster = once(self._acting)
         nodes = once(lambda: cluster().every_node())
-        found = each(self._targets.items(), lambda named: self._owner(*named, cluster, nodes))
+        found = each(list(self._targets.items()), lambda named: self._owner(*named, cluster, nodes))
         return [one for one in found if isinstance(one, Job)], tuple(one for one in found if isinstance(one, NodeState))
 
     def apply(

@@ -12,7 +12,7 @@ from migrate.errors import MigrateError, UsageError
 from migrate.formats.listing import few
 from migrate.plan.events import Event
 from migrate.plan.fleet import FleetPlan
-from migrate.plan.gates import ApproveGate, CommandGate, Gate, Gates, HttpGate, gate_words, opening
+from migrate.plan.gates import NO_GATES, ApproveGate, CommandGate, Gate, Gates, HttpGate, gate_words, opening
 from migrate.plan.lease import ClusterLease
 from migrate.plan.model import Plan
 from migrate.plan.state import REFUSED, NodeState, Reason
@@ -60,7 +60,7 @@ class RunGates:
 
     def closed(self, under_way: Sequence[Job], job: Job) -> str:
         """Nothing where this node may begin, else the code of why not: `interrupted`, one of this module's, or AGAIN."""
-        if self._gates == Gates() or self._begun(job):
+        if self._gates == NO_GATES or self._begun(job):
             why = self._health.closed(under_way)
         else:
             stage = self._fleet.number(job.node.host)
