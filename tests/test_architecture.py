@@ -29,7 +29,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "plan": frozenset(("rules", "limits", *KNOWLEDGE)),
     "program": frozenset(DECISIONS),
     "verify": frozenset(DECISIONS),
-    "report": frozenset(("program", *DECISIONS)),
+    "report": frozenset(("program", "verify", *DECISIONS)),
     "run": frozenset(("program", "verify", "errors", "node", *DECISIONS)),
     "cli": frozenset(("run", "report", "program", "errors", *DECISIONS)),
     "node": frozenset(),

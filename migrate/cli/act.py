@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import signal
 import sys
@@ -146,7 +145,7 @@ def apply(
     def act(operator: Operator) -> Sequence[NodeState]:
         return operator.apply(plan, jobs, serial=serial, on_failure=on_failure, take_over=take_over)
 
-    states = _run(reach, acting.events, act)
+    states = _run(reach, acting.events, act, "apply")
     code = tell_states("apply", states, acting.form)
     keep_retry(plan_file, states)
     return code
@@ -171,7 +170,7 @@ def rollback(nodes: tuple[str, ...], reach: ReachOptions, acting: Acting, check:
             return (*foreseen(operator.status, jobs, lambda work: would_rollback(work, frozenset(overwrite)), operator.rollback), *others)
         return (*operator.rollback(jobs, overwrite), *others)
 
-    return tell_states("rollback", _run(reach, acting.events, act), acting.form)
+    return tell_states("rollback", _run(reach, acting.events, act, "" if check else "rollback"), acting.form)
 
 
 @click.command()
@@ -187,7 +186,7 @@ def release(nodes: tuple[str, ...], reach: ReachOptions, acting: Acting, reason:
     acting.confirm(
         f"Let {', '.join(nodes)} go as they stand?", f"docker2cri release {' '.join(nodes)} --reason {shlex.quote(reason)} --yes"
     )
-    states = _run(reach, acting.events, lambda operator: operator.release(nodes, reason, force=force))
+    states = _run(reach, acting.events, lambda operator: operator.release(nodes, reason, force=force), "release")
     return tell_states("release", states, acting.form)
 
 
@@ -221,9 +220,9 @@ def jobs_meant(operator: Operator, names: Sequence[str]) -> tuple[list[Job], tup
 
 def _plan_of_run(name: str) -> Plan | None:
     """The plan of a run that this machine has a record of, None for another word. Raises UsageError for a record that cannot be used."""
-    from migrate.run.runs import RunFolder
+    from migrate.run.runs import RunFolder, is_run
 
-    if not re.fullmatch("[0-9a-f]{12}", name):
+    if not is_run(name):
         return None
     folder = RunFolder(name)
     try:
@@ -236,13 +235,17 @@ def _plan_of_run(name: str) -> Plan | None:
         ) from wrong
 
 
-def _run(reach: ReachOptions, events: str | None, act: Act) -> Sequence[NodeState]:
-    """What came of it, and what was changed. SIGINT, and SIGTERM of whoever runs this, are told to the engine, which stops where it may."""
+def _run(reach: ReachOptions, events: str | None, act: Act, command: str = "") -> Sequence[NodeState]:
+    """What came of it, and what was changed; what a `command` that changes nodes tells is recorded.
+
+    SIGINT, and SIGTERM of whoever runs this, are told to the engine, which stops where it may.
+    """
     from msgspec.structs import replace
 
     from migrate.cli.show import Show
     from migrate.run.interrupt import Interrupt
     from migrate.run.operate import Operator
+    from migrate.run.record import RunRecord
 
     interrupt = Interrupt()
     changed: set[str] = set()
@@ -255,7 +258,8 @@ def _run(reach: ReachOptions, events: str | None, act: Act) -> Sequence[NodeStat
             os.write(2, text.encode())  # a stream may be in the middle of a line
 
     access = reach.access()
-    with Show(events, live=sys.stderr.isatty()) as shown:
+    record = RunRecord(command) if command else None
+    with Show(events, live=sys.stderr.isatty(), record=record) as shown:
 
         def tell(event: Event) -> None:
             changed.update([event.node] if event.changes else [])

@@ -18,21 +18,27 @@ from migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from migrate.report.model import Report
+    from migrate.report.run.model import RunReport
 
 AGAIN = "docker2cri inspect -o json --out FILE"
 COMPARED = ("table", "json", "yaml", "markdown")
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="SAVED | OLD NEW")
+@click.argument("files", nargs=-1, required=True, metavar="SAVED | OLD NEW | RUN")
 @report_options
 @click.option("--compare", "comparing", is_flag=True, help="Say what changed from OLD to NEW (table, json, yaml, markdown).")
 @click.option("--anonymize", is_flag=True, help="Pseudonyms for hosts, namespaces, names, addresses and users.")
 @click.option("--key", type=click.Path(), metavar="FILE", help="With --anonymize: key of the pseudonyms, made when missing.")
 def report(files: tuple[str, ...], saying: Saying, comparing: bool, anonymize: bool, key: str | None) -> int:
-    """Write a saved report (inspect -o json or -o html), or a plan, in another format; compare two."""
+    """Write a saved report (inspect -o json or -o html), or a plan, in another format; compare two; report a run of this machine by its
+    name, or by the file that its --events wrote: how long each node took and for what, its workloads before and after.
+    """
     from migrate.report.anonymize import anonymized
 
+    if len(files) == 1 and (run := _run_named(files[0])) is not None:
+        only(("form", "out", "color"), "report of a run")
+        return _run_reported(run, saying)
     if comparing:
         only(("form", "out", "fail_on", "color", "comparing", "anonymize", "key"), "report --compare")
         if saying.form not in COMPARED:
@@ -55,13 +61,13 @@ def report(files: tuple[str, ...], saying: Saying, comparing: bool, anonymize: b
 @click.command()
 @click.argument(
     "name",
-    type=click.Choice(["report", "state", "change", "plan", "rollout"]),
+    type=click.Choice(["report", "state", "change", "plan", "rollout", "run"]),
     default="report",
-    metavar="[report|state|change|plan|rollout]",
+    metavar="[report|state|change|plan|rollout|run]",
 )
 def schema(name: str) -> int:
     """Print a JSON schema: of reports (inspect, scan, report -o json), of states (apply, rollback, release, status -o json), of changes
-    (status --watch -o json), of plans, of rollout files (plan --rollout)."""
+    (status --watch -o json), of plans, of rollout files (plan --rollout), of runs (report RUN -o json)."""
     from migrate.report.schemas import SCHEMAS
 
     show(SCHEMAS[name]())
@@ -75,6 +81,35 @@ def rbac(name: str | None) -> int:
     from migrate.run.kube.rights import RIGHTS, roles_of
 
     show("---\n".join(roles_of(rights.name) for rights in RIGHTS if name in (None, rights.name)))
+    return 0
+
+
+def _run_named(name: str) -> RunReport | None:
+    """The report of a run: of one that this machine recorded, or of a file of events; None for another word or file. Raises UsageError."""
+    from migrate.report.run.build import run_report
+    from migrate.run.record import afters, befores, events_in, recorded
+    from migrate.run.runs import RunFolder, is_run
+
+    path = Path(name)
+    events = events_in(path) if path.is_file() else recorded(name) if is_run(name) else None
+    if events is None:
+        return None
+    run = next((event.run for event in events if event.run), name)
+    try:
+        plan = RunFolder(run).plan() if is_run(run) else None
+    except (OSError, ValueError):
+        plan = None
+    nodes = tuple(sorted({event.node for event in events if event.node}))
+    kept = (befores(run, nodes), afters(run, nodes)) if is_run(run) else ({}, {})
+    return run_report(run, events, plan, *kept)
+
+
+def _run_reported(report: RunReport, saying: Saying) -> int:
+    from migrate.report.run.write import RUN_FORMS, write_run
+
+    if saying.form not in RUN_FORMS:
+        raise UsageError(seen=f"-o {saying.form} of a run", expected=f"-o {'|'.join(RUN_FORMS)}", next="-o table")
+    result(write_run(report, saying.form, style(saying.color, saying.out)), saying.out)
     return 0
 
 

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
+    from migrate.run.record import RunRecord
+
 
 class Show:
     """Takes every event of a run, from any thread. Use it as a context manager: the live table needs an end."""
 
-    def __init__(self, events: str | None, *, live: bool) -> None:
+    def __init__(self, events: str | None, *, live: bool, record: RunRecord | None = None) -> None:
         self._lock = threading.Lock()
         self._stream: IO[str] | None = _stream(events)
         self._latest: dict[str, Event] = {}
@@ -35,6 +37,7 @@ class Show:
         self._told: dict[str, float] = {}
         self._live: Live | None = None
         self._wanted = live
+        self._record = record
 
     def __enter__(self) -> Self:
         if self._stream is not None:
@@ -57,6 +60,8 @@ class Show:
     def tell(self, told: Event) -> None:
         """Show one event: what a node said in it without its secrets, and nothing of it as markup or a terminal's order."""
         event = messages(told)
+        if self._record is not None:
+            self._record.keep(event)
         with self._lock:
             self._write(event)
             known = self._latest.get(event.node)

@@ -12,6 +12,7 @@ from migrate.plan.rollout_file import RolloutFile
 from migrate.plan.state import STATES
 from migrate.report.change import WatchedChange
 from migrate.report.model import Report
+from migrate.report.run.model import RunReport
 from migrate.report.state_json import NodeStates
 
 
@@ -28,6 +29,11 @@ def state_schema() -> str:
 def change_schema() -> str:
     """The JSON schema of a line of `change_json`, as text."""
     return _states(WatchedChange)
+
+
+def run_schema() -> str:
+    """The JSON schema of a run's report, as text."""
+    return _text(msgspec.json.schema(RunReport))
 
 
 def plan_schema() -> str:
@@ -56,6 +62,7 @@ SCHEMAS: dict[str, Callable[[], str]] = {
     "state": state_schema,
     "change": change_schema,
     "plan": plan_schema,
+    "run": run_schema,
     "rollout": rollout_schema,
 }
 FILES = {
@@ -64,4 +71,5 @@ FILES = {
     "change": "change-v1.json",
     "plan": f"plan-v{FORMAT}.json",
     "rollout": "rollout-v1.json",
+    "run": "run-v1.json",
 }

@@ -22,11 +22,14 @@ POLL = 5.0
 class HealthGate:
     """Reads the cluster before the first node, and again before each other one; without `read` it is always open."""
 
-    def __init__(self, read: Callable[[], ClusterFacts] | None, clock: Clock, tell: Callable[[Event], None], interrupt: Interrupt) -> None:
+    def __init__(
+        self, read: Callable[[], ClusterFacts] | None, clock: Clock, tell: Callable[[Event], None], interrupt: Interrupt, run: str
+    ) -> None:
         self._read = read
         self._clock = clock
         self._tell = tell
         self._interrupt = interrupt
+        self._run = run
         self._before: ClusterFacts | None = None
         self._why = ""
 
@@ -79,4 +82,4 @@ class HealthGate:
         return ()
 
     def _say(self, kind: str, text: str, **data: float) -> None:
-        self._tell(Event(at=self._clock.now().timestamp(), type=kind, text=text, data=dict(data)))
+        self._tell(Event(at=self._clock.now().timestamp(), type=kind, run=self._run, text=text, data=dict(data)))

@@ -103,7 +103,7 @@ class Operator:
         folder, acting = RunFolder(run_of(plan)), once(self._acting)
         gates = RunGates(
             plan,
-            self._gate(len(ready)),
+            self._gate(len(ready), run_of(plan)),
             self._clock,
             self._tell,
             self._interrupt,
@@ -149,10 +149,10 @@ class Operator:
         came, left, why = slide(stages, brought, ended, closed, again)
         return {state.node: state for state in came} | {job.node.host: refused(job, why) for job in left}
 
-    def _gate(self, nodes: int) -> HealthGate:
+    def _gate(self, nodes: int, run: str) -> HealthGate:
         """What is asked before each node; one node alone is judged by its own preflight."""
         read = once(lambda: self._cluster()) if nodes > 1 else None
-        return HealthGate((lambda: read().read()) if read else None, self._clock, self._tell, self._interrupt)
+        return HealthGate((lambda: read().read()) if read else None, self._clock, self._tell, self._interrupt, run)
 
     def rollback(self, jobs: Sequence[Job], overwrite: Iterable[str] = ()) -> tuple[NodeState, ...]:
         """Roll nodes back, one after the other; one that cannot be rolled back does not keep the next from it, an interrupt does."""

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from migrate.errors import ClusterUnreachable, NodeUnreadable, VerificationFailed
+from migrate.errors import ClusterUnreachable, MigrateError, NodeUnreadable, VerificationFailed
 from migrate.facts.cluster import CRI_SOCKET, ClusterFacts
 from migrate.facts.live import LiveNode
 from migrate.plan.drain import classify
@@ -50,6 +50,7 @@ from migrate.run.plane import (
 from migrate.run.snapshot import keep_snapshot
 from migrate.run.work import COMPLETE, StepFailed, Work
 from migrate.sources.table import origin_of
+from migrate.verify.counts import After
 from migrate.verify.judge import Before
 from migrate.verify.network import reach_of, remembered
 from migrate.verify.snapshot import snapshot
@@ -81,8 +82,8 @@ def perform(work: Work, step: ApiStep) -> str | None:
             work.cluster.annotate(work.node, key, value)
         case VerifyNode():
             _verified_node(work, step)
-        case VerifyWorkloads(prefix=prefix, timeout=timeout):
-            verify_workloads(work.cluster, work.before(), prefix, work.asked(prefix), work.clock, work.hear, timeout)
+        case VerifyWorkloads():
+            _verified_workloads(work, step)
         case EtcdSnapshot():
             keep_snapshot(work)
         case CheckControlPlanes():
@@ -167,6 +168,15 @@ def _verified_node(work: Work, step: VerifyNode) -> None:
         ) from wrong
     for note in passed.notes:
         work.say("note", note)
+
+
+def _verified_workloads(work: Work, step: VerifyWorkloads) -> None:
+    says = work.asked(step.prefix)
+    found = verify_workloads(work.cluster, work.before(), step.prefix, says, work.clock, work.hear, step.timeout)
+    try:
+        work.folder.keep_after(work.plan.host, After(at=work.clock.now().timestamp(), prefix=step.prefix, workloads=found))
+    except MigrateError as wrong:  # for the run's report alone
+        work.say("note", wrong.seen)
 
 
 def _disarm(work: Work) -> None:

@@ -21,7 +21,7 @@ from migrate.run.health_gate import GATE, HealthGate
 from migrate.run.interrupt import Interrupt
 from migrate.run.owned import Job
 from migrate.run.ports import Clock
-from migrate.run.runs import RunFolder, run_of
+from migrate.run.runs import run_of
 
 AGAIN = "again"  # no reason: the Lease forbids to begin, and when it does no more, all is asked again
 WINDOW, SOAK, CLOSED, NOT_APPROVED = "window", "soak", "gate-closed", "not-approved"  # codes of reasons
@@ -48,7 +48,7 @@ class RunGates:
         begun: Callable[[Job], bool],
         ask: Asker = ask_gate,
     ) -> None:
-        self._digest, self._run, self._folder = plan.digest, run_of(plan), RunFolder(run_of(plan))
+        self._digest, self._run = plan.digest, run_of(plan)
         self._fleet = plan.stages or FleetPlan()
         self._gates = self._fleet.gates
         self._health, self._clock, self._tell, self._interrupt = health, clock, tell, interrupt
@@ -175,23 +175,14 @@ class RunGates:
 
     def _shut(self, code: str, seen: str, expected: str, again: str) -> str:
         self._reasons[code] = Reason(code=code, seen=f"not begun: {seen}", expected=expected, next=again)
-        self._record(replace(self._event("note", seen), status="closed"))
+        self._tell(replace(self._event("note", seen), status="closed"))
         return code
 
     def _say(self, kind: str, text: str, **data: float) -> None:
-        event = self._event(kind, text, **data)
-        self._tell(event)
-        if kind == "note":
-            self._record(event)
+        self._tell(self._event(kind, text, **data))
 
     def _event(self, kind: str, text: str, **data: float) -> Event:
         return Event(at=self._clock.now().timestamp(), type=kind, run=self._run, text=text, data=dict(data))
-
-    def _record(self, event: Event) -> None:
-        try:
-            self._folder.keep_gate(event)
-        except MigrateError as wrong:  # for people; what rules is the plan and the Lease
-            self._tell(self._event("note", wrong.seen))
 
 
 def zones_of(gates: Gates) -> dict[str, tzinfo]:

@@ -1,8 +1,9 @@
-"""What the operator's machine keeps of a run: its plan, each node's snapshot from before, what gates said. The node's own journal rules."""
+"""What the operator's machine keeps of a run: its plan, what it told, each node's snapshot from before. The node's own journal rules."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from migrate.errors import UsageError
-from migrate.plan.events import Event
 from migrate.plan.model import Plan, dump_plan, load_plan
 from migrate.run.store import file_named, put
+from migrate.verify.counts import After, decode_after
 from migrate.verify.judge import Before, decode_before
 
 
@@ -28,6 +29,11 @@ def run_of(plan: Plan) -> str:
     return plan.digest.removeprefix("sha256:")[:12]
 
 
+def is_run(name: str) -> bool:
+    """Whether a word is the name of a run."""
+    return re.fullmatch("[0-9a-f]{12}", name) is not None
+
+
 class RunFolder:
     """One run's folder, 0700; files in it are written whole. Raises UsageError for a run or a node that is no name of a file."""
 
@@ -39,13 +45,12 @@ class RunFolder:
         """Keep the plan that is applied."""
         self._put("plan.json", [dump_plan(plan).encode()])
 
-    def keep_gate(self, event: Event) -> None:
-        """Add what a gate said before a stage to `gates.jsonl`, a line each."""
-        path = self.path / "gates.jsonl"
-        with self._told(path):
+    def append(self, name: str, data: bytes) -> None:
+        """Add to a file of the run, 0600, in one write."""
+        with self._told(self.path / name):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as file:
-                file.write(msgspec.json.encode(event) + b"\n")
+            with os.fdopen(os.open(self.path / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab", buffering=0) as file:
+                file.write(data)
 
     def keep_before(self, node: str, before: Before) -> None:
         """Keep what ran on a node before it was emptied."""
@@ -64,6 +69,15 @@ class RunFolder:
         """What ran on the node before, None when this machine never saw it."""
         path = self.path / f"{file_named(node)}.before.json"
         return decode_before(path.read_bytes()) if path.exists() else None
+
+    def keep_after(self, node: str, after: After) -> None:
+        """Keep what was verified on a node last."""
+        self._put(f"{file_named(node)}.after.json", [msgspec.json.encode(after)])
+
+    def after(self, node: str) -> After | None:
+        """What was verified on the node last, None when this machine never did. Raises ValueError for a record that is none."""
+        path = self.path / f"{file_named(node)}.after.json"
+        return decode_after(path.read_bytes()) if path.exists() else None
 
     def path_of(self, node: str, name: str) -> Path:
         """Where a file of a node is kept."""

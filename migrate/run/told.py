@@ -19,7 +19,7 @@ from migrate.run.kube.events import (
 
 
 def words(event: Event) -> str:
-    """One event as one line; how long it lasts already is in `waiting`."""
+    """One event as one line; how long it lasts already is in `data`."""
     match event:
         case ApiAway(doing=doing, reason=reason):
             return f"{doing}: the API does not answer ({reason})"
@@ -44,9 +44,11 @@ def words(event: Event) -> str:
             assert_never(event)
 
 
-def waiting(event: Event) -> dict[str, str | int | float | bool]:
-    """Since how many seconds a thing is waited for, and how long at most (0 is for ever); empty for what is no waiting."""
+def data(event: Event) -> dict[str, str | int | float | bool]:
+    """For programs: since how many seconds a thing is waited for, and how long at most (0 is for ever); the pod that was evicted."""
     match event:
+        case PodEvicted(pod=pod, grace=grace):
+            return {"evicted": pod, "grace": grace}
         case ApiAway() | DrainWaits() | VolumesWait() | VerifyWaits():
             return {"seconds": round(event.seconds, 1), "bound": event.bound}
         case _:

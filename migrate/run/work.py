@@ -242,7 +242,7 @@ class Work:
 
     def hear(self, event: ApiEvent) -> None:
         """Tell what a step through the API tells; raises as `heed`."""
-        self.say("wait", told.words(event), data=told.waiting(event))
+        self.say("wait", told.words(event), data=told.data(event))
         self.heed()
 
     def _lost(self, reason: str, seconds: float, bound: float) -> None:

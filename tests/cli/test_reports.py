@@ -11,6 +11,7 @@ from migrate.report.model import load_report
 from migrate.report.schemas import FILES
 from tests.captured import BUNDLE
 from tests.cli.test_commands import offline, run
+from tests.test_scenarios import FIXTURES as CLUSTERS
 
 GOLDENS = BUNDLE / "expected"
 FORMS = ("table", "wide", "json", "yaml", "jsonl", "csv", "markdown", "html", "sarif", "junit")
@@ -137,7 +138,7 @@ def test_a_plan_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (("report",), "Error: Missing argument 'SAVED | OLD NEW'."),
+        (("report",), "Error: Missing argument 'SAVED | OLD NEW | RUN'."),
         (("report", "/nonexistent"), "/nonexistent: No such file or directory\n  expected: a saved report\n"),
         (("report", str(BUNDLE / "cluster.json")), "it is no docker2cri report: "),
         (
@@ -164,3 +165,27 @@ def test_a_schema_is_printed_as_it_is_published(name: str) -> None:
 
 def test_the_stack_of_a_node() -> None:
     assert offline("explain", "stack", "lab-w2") == (0, (GOLDENS / "stack.txt").read_text(), "")
+
+
+def test_a_run_is_reported_by_its_name_and_by_its_file_of_events(tmp_path: Path) -> None:
+    kept, name = CLUSTERS.parent / "runs/there-and-back", "2be387f19cee"
+    folder = tmp_path / ".local/state/docker2cri/runs" / name
+    folder.mkdir(parents=True)
+    for file in kept.glob("*.json*"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    golden = (kept / "expected/run.json").read_text()
+    assert run("report", name, "-o", "json", tmp=tmp_path) == (0, golden, "")
+    assert run("report", str(kept / "events.jsonl"), "-o", "json", tmp=tmp_path) == (0, golden, "")
+    code, out, err = run("report", name, "-o", "sarif", tmp=tmp_path)
+    assert (code, out, err) == (2, "", "-o sarif of a run\n  expected: -o table|json|yaml|markdown|html|junit\n  next: -o table\n")
+    code, out, err = run("report", name, "--anonymize", tmp=tmp_path)
+    assert (code, out) == (2, "")
+    assert err.startswith("--anonymize with report of a run, which does not use it\n  expected: report of a run without --anonymize\n")
+
+
+def test_a_run_that_this_machine_did_not_make_is_told(tmp_path: Path) -> None:
+    code, out, err = run("report", "0123456789ab", tmp=tmp_path)
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        f"{tmp_path}/.local/state/docker2cri/runs/0123456789ab/events.jsonl: No such file or directory\n  expected: a run that this machine applied"
+    )

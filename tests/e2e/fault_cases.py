@@ -378,7 +378,7 @@ def sandbox_disowned(ground: Ground) -> Result:
 
 def bare_pod(ground: Ground) -> Result:
     """A bare pod comes to the node after the plan was made and checked: nothing can be drained, the node is as before."""
-    run, _ = going(ground, "prepare ^carry")
+    run, _ = going(ground, "prepare ^copy image")
     spec = {"nodeName": ground.name, "containers": [{"name": "pause", "image": PAUSE}]}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"alone-{ground.name}"}, "spec": spec}
     subprocess.run([*ground.kubectl(), "create", "-f", "-"], input=json.dumps(pod), text=True, check=True, capture_output=True)

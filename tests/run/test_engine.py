@@ -18,6 +18,7 @@ from migrate.run.rollback import rollback
 from migrate.run.standing import standing
 from migrate.run.work import Work
 from tests.fakes import Behaviour, _ready
+from tests.node.scratch import PODS
 from tests.run.engine import NODE, Killed, World, ended
 
 FULL = os.environ.get("FULL") == "1"
@@ -49,6 +50,12 @@ def test_there_and_back(world: World) -> None:
     assert ended(apply(world.work())) == ("migrated", 0, "it runs on containerd and is verified")
     assert world.boundaries.count == THERE
     world.is_migrated()
+    verified = world.work().folder.after(NODE)
+    assert verified is not None
+    assert (verified.prefix, {count.owner: (count.before, count.after) for count in verified.workloads}) == (
+        "containerd://",
+        {"ReplicaSet shop/web": (2, 2), **{f"DaemonSet ops/{pod}": (1, 1) for pod in PODS}},
+    )
     assert ended(apply(world.work())) == ("migrated", 0, "nothing to do: it runs on containerd and is verified")
     assert ended(standing(world.work())) == ("migrated", 0, "runs on containerd, verified")
     assert ended(rollback(world.work())) == ("rolled back", 0, "it runs on Docker as before and is verified")

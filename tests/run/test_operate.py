@@ -37,7 +37,7 @@ from migrate.run.owned import Job
 from migrate.run.runs import RunFolder
 from migrate.run.session import Access
 from tests.fakes import FakeClock, FakeCluster
-from tests.node.scratch import planned
+from tests.node.scratch import RUN, planned
 
 Said = Callable[[Any], NodeState]
 
@@ -66,7 +66,6 @@ class World:
         self.asked: list[object] = []
         self.interrupt = Interrupt()
         self.kept: list[str] = []
-        self.recorded: list[tuple[str, str]] = []
         self.marked: Mark | None = None
         self.reached: list[list[str]] = []
         self.clock = FakeClock()
@@ -96,10 +95,9 @@ class World:
         monkeypatch.setattr(operate, "verified", lambda work: self.end(work, MIGRATED))
         monkeypatch.setattr(operate, "standing", lambda work: self.end(work, MIGRATED))
         monkeypatch.setattr(operate, "targets_named", lambda access, names: self.reached.append(list(names)) or dict.fromkeys(names))
-        self.gate = HealthGate(None, FakeClock(), self.told.append, self.interrupt)
-        monkeypatch.setattr(Operator, "_gate", lambda operator, nodes: self.gate)
+        self.gate = HealthGate(None, FakeClock(), self.told.append, self.interrupt, RUN)
+        monkeypatch.setattr(Operator, "_gate", lambda operator, nodes, run: self.gate)
         monkeypatch.setattr(RunFolder, "keep_plan", lambda folder, kept: self.kept.append(folder.run))
-        monkeypatch.setattr(RunFolder, "keep_gate", lambda folder, event: self.recorded.append((event.status, event.text)))
         monkeypatch.setattr(Operator, "_acting", lambda operator: self.cluster)
         monkeypatch.setattr(Operator, "_work", lambda operator, job: self.work(job))
 
@@ -232,7 +230,7 @@ def gated(world: World, *readings: ClusterFacts | MigrateError) -> None:
             raise found
         return found
 
-    world.gate = HealthGate(read, FakeClock(), world.told.append, world.interrupt)
+    world.gate = HealthGate(read, FakeClock(), world.told.append, world.interrupt, RUN)
 
 
 def nodes(*ready: str, others: tuple[str, ...] = ()) -> ClusterFacts:

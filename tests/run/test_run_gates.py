@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from migrate.errors import UsageError
 from migrate.facts.cluster import ClusterFacts
-from migrate.plan.events import Event
 from migrate.plan.fleet import FleetPlan, Stage
 from migrate.plan.gates import ApproveGate, CommandGate, Gates, HttpGate, window_of
 from migrate.plan.mark import Mark
@@ -23,7 +20,8 @@ from migrate.run.health_gate import PATIENCE, HealthGate
 from migrate.run.operate import jobs_of
 from migrate.run.pause import approve, pause, resume
 from migrate.run.run_gates import RunGates, zones_of
-from migrate.run.runs import RunFolder, run_of
+from migrate.run.runs import run_of
+from tests.node.scratch import RUN
 from tests.run.test_operate import World, nodes, plan, rows
 from tests.run.test_operate import world as world
 
@@ -58,7 +56,7 @@ def gated(monkeypatch: pytest.MonkeyPatch, gates: Gates, says: Callable[[], str]
 
 def well(world: World, *readings: ClusterFacts) -> None:
     left = list(readings)
-    world.gate = HealthGate(lambda: left.pop(0) if len(left) > 1 else left[0], world.clock, world.told.append, world.interrupt)
+    world.gate = HealthGate(lambda: left.pop(0) if len(left) > 1 else left[0], world.clock, world.told.append, world.interrupt, RUN)
 
 
 def applied(world: World, made: Plan, *names: str) -> tuple[NodeState, ...]:
@@ -75,7 +73,6 @@ def test_a_command_is_asked_before_each_later_stage_and_told_which(world: World,
     assert rows(applied(world, made)) == MIGRATES
     told = {"GATE_RUN": run_of(made), "GATE_DIGEST": made.digest}
     assert asker.asked == [(gate, {**told, "GATE_STAGE": "2"}), (gate, {**told, "GATE_STAGE": "3"})]
-    assert world.recorded == [("", text) for text in texts(world, "note")]
     assert texts(world, "note") == ["before stage 2: command `./check` is open", "before stage 3: command `./check` is open"]
 
 
@@ -92,7 +89,8 @@ def test_a_url_that_stays_shut_stops_after_the_canary(world: World, monkeypatch:
     waits = [event for event in world.told if event.type == "wait"]
     assert (waits[0].text, waits[0].data["bound"], len(waits)) == ("stage 2 waits for GET https://ops/ok: status 503", 60, 12)
     assert (len(asker.asked), world.clock.passed, world.began) == (13, 60, ["w1"])
-    assert world.recorded == [("closed", "stage 2 waits for GET https://ops/ok: status 503")]
+    notes = [(event.status, event.text) for event in world.told if event.type == "note"]
+    assert notes == [("closed", "stage 2 waits for GET https://ops/ok: status 503")]
 
 
 def test_a_gate_that_opens_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,24 +221,3 @@ def test_a_time_zone_that_is_not_known_is_told(world: World, monkeypatch: pytest
     assert refused.value.seen == "window sat 00:00-24:00 Nowhere/Town: this machine knows no time zone Nowhere/Town"
     made, _ = gated(monkeypatch, gates)
     assert {row[1:] for row in rows(applied(world, made))} == {("failed", "usage")}
-
-
-def test_what_gates_said_is_kept_and_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    folder = RunFolder("run-1", tmp_path)
-    for text in ("one", "two"):
-        folder.keep_gate(Event(at=1.0, type="note", text=text))
-    lines = (tmp_path / "run-1/gates.jsonl").read_text().splitlines()
-    assert [json.loads(line)["text"] for line in lines] == ["one", "two"]
-    (tmp_path / "run-2").write_text("a file in its place")
-    with pytest.raises(UsageError):
-        RunFolder("run-2", tmp_path).keep_gate(Event(at=1.0, type="note", text="x"))
-
-
-def test_a_record_that_fails_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(folder: RunFolder, event: Event) -> None:
-        raise UsageError(seen="no space", expected="a folder", next="free some")
-
-    monkeypatch.setattr(RunFolder, "keep_gate", full)
-    made, _ = gated(monkeypatch, Gates(checks=(CommandGate(argv=("x",)),)))
-    assert rows(applied(world, made)) == MIGRATES
-    assert "no space" in texts(world, "note")

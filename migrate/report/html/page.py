@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Iterator
-from importlib import resources
 
 from migrate.report.causes import headline, plural, subtitle, verdict
 from migrate.report.html.docker_hosts import docker_hosts
+from migrate.report.html.document import document
 from migrate.report.html.embed import embedded
 from migrate.report.html.fix import fix
 from migrate.report.html.fleet import fleet
@@ -21,36 +18,17 @@ from migrate.report.html.workloads import workloads
 from migrate.report.markup import Markup, element
 from migrate.report.model import Report
 
-# a tenth of a big table; HTML Living Standard, 13.1.2.4 Optional tags
-OPTIONAL = re.compile("</(?:td|th|tr|li|tbody)>")
-
 
 def html(report: Report) -> str:
     """The whole file as text. Style and script are in it, named by their hashes: the page can load nothing and run nothing else."""
-    style, script = _data("report.css"), _data("report.js")
-    title = f"docker2cri: {headline(report)}"
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("meta", name="referrer", content="no-referrer"),
-        element("title", title),
-        element("style", style),
-    )
     parts = [part for part in _sections(report) if part is not None]
-    links = [element("a", name, href=f"#{anchor}") for anchor, name, _ in parts]
-    body = element(
-        "body",
+    return document(
+        f"docker2cri: {headline(report)}",
         _banner(report),
-        element("nav", element("div", *links, class_="wide"), aria_label="Sections"),
-        element("main", *(content for _, _, content in parts), class_="wide"),
-        element("footer", element("p", f"docker2cri {report.tool}. This file loads nothing and sends nothing."), class_="wide"),
+        parts,
+        report.tool,
         element("script", embedded(report), type="application/json", id="report"),
-        element("script", script),
     )
-    return f"<!doctype html>\n{OPTIONAL.sub('', element('html', head, body, lang='en'))}\n"
 
 
 def _sections(report: Report) -> Iterator[tuple[str, str, Markup] | None]:
@@ -101,15 +79,3 @@ def _banner(report: Report) -> Markup:
             class_="wide",
         ),
     )
-
-
-def _policy(style: str, script: str) -> str:
-    return f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'"
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _data(name: str) -> Markup:
-    return Markup(resources.files(__package__).joinpath(name).read_text("utf-8"))

@@ -10,6 +10,7 @@ from migrate.run.kube.evidence import NodeSays
 from migrate.run.kube.port import ActingCluster, Watch
 from migrate.run.kube.smoke import Smoked, smoke
 from migrate.run.ports import Clock
+from migrate.verify.counts import WorkloadCount, counted
 from migrate.verify.judge import Before, Failed, Passed, Pending, Verdict, judge_node, judge_workloads, namespaces, pods_left
 from migrate.verify.network import Reach, required, silent
 
@@ -60,22 +61,27 @@ def not_demanded(smoked: Smoked, image: str) -> tuple[str, ...]:
 
 def verify_workloads(
     cluster: ActingCluster, before: Before, prefix: str, says: NodeSays, clock: Clock, tell: Tell, timeout: float
-) -> Passed:
-    """The workloads after uncordon: `judge_workloads` until it passes and what answered on the node before answers again.
+) -> tuple[WorkloadCount, ...]:
+    """The workloads after uncordon: `judge_workloads` until it passes and what answered on the node before answers again; their pods then.
 
     Raises VerificationFailed, ClusterUnreachable as `verify_node`, and what `says` raises.
     """
+    found: tuple[WorkloadCount, ...] = ()
     with cluster.watch(before.node) as view:
 
         def look() -> Verdict:
-            verdict = judge_workloads(before, cluster.workloads(namespaces(before)), view.node(), view.pods(), prefix)
+            nonlocal found
+            facts = cluster.workloads(namespaces(before))
+            verdict = judge_workloads(before, facts, view.node(), view.pods(), prefix)
+            found = counted(before, facts, view.pods())
             if not isinstance(verdict, Passed):
                 return verdict
             wanted = required(before.reach, view.pods(), view.node())
             reasons = (*pods_left(says.left()), *(silent(wanted, says.network(wanted)) if wanted != Reach() else ()))
             return Pending(reasons=reasons) if reasons else verdict
 
-        return _until(look, cluster, view, before.node, "workloads", clock, tell, timeout)
+        _until(look, cluster, view, before.node, "workloads", clock, tell, timeout)
+        return found
 
 
 def _until(
