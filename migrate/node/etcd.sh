@@ -103,6 +103,18 @@ flag_of() {
   done
 }
 
+# plane_parts: in which runtime a container of each part of the control plane runs: source, target, or none.
+plane_parts() {
+  for plane_part in $control_plane; do
+    runs_in=none
+    for side in source target; do
+      "${side}_part" "$plane_part" || continue
+      for id in $ids; do runs_in=$side; done
+    done
+    say "$plane_part=$runs_in"
+  done
+}
+
 # apiservers_ready: /readyz of this node's own apiserver, and of the address that its kubelet has in kubelet.conf.
 apiservers_ready() {
   host=$(flag_of kube-apiserver advertise-address)

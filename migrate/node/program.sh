@@ -388,7 +388,7 @@ main() {
     etcdctl:*) shift && ask_etcd "$@" ;;
     etcd-snapshot:::) snapshot_etcd || leave 1 "$name: $reason" ;;
     kubernetes-files:::) kubernetes_files ;;
-    readyz:::) apiservers_ready ;;
+    readyz:::) plane_parts && apiservers_ready ;;
     *) printf '%s\n' "$usage" >&2 && exit 2 ;;
   esac
 }

@@ -39,11 +39,19 @@ DRAINED_AGAIN = "the rollback begins with an empty node"
 
 
 @dataclass(frozen=True, slots=True)
+class Plane:
+    """A control plane: `alone` in its cluster, and with a member of `etcd` of its own."""
+
+    alone: bool = False
+    etcd: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """What the steps through the API depend on: from where to where, and how the node was found.
 
     `found` tells whether it was cordoned, `cri_socket` is kubeadm's annotation (None: there was none), `image` that of the smoke pod,
-    which need not run where the finding that says so was accepted (`smokeless`). `plane`: it is a control plane with a member of etcd.
+    which need not run where the finding that says so was accepted (`smokeless`). `plane`: the control plane that it is, None for a worker.
     """
 
     source: Source
@@ -54,7 +62,7 @@ class Passage:
     image: str
     limits: Limits = DEFAULT
     smokeless: bool = False
-    plane: bool = False
+    plane: Plane | None = None
 
     @property
     def drain(self) -> tuple[ApiStep, ...]:
@@ -77,7 +85,7 @@ class Passage:
                 on="rollback",
                 why="the evicted pods' owners have their ready counts back",
             ),
-            *([EtcdSnapshot(why="what all members are restored from; it has all Secrets unencrypted, mode 600")] if self.plane else []),
+            *self._kept,
             *([tested] if self.image else []),
             Cordon(found=self.found, why="it was found cordoned and stays so" if self.found else "no new pods while it changes"),
             Drain(policy=self.policy, why="its pods run elsewhere meanwhile; PodDisruptionBudgets are kept"),
@@ -89,7 +97,9 @@ class Passage:
     def switch(self) -> tuple[ApiStep, ...]:
         """Those of the segment `switch`, all of them for the rollback."""
         prefix = self.source.prefix
-        return (
+        own = self._planes_own(self.source.engine, "rollback")
+        annotated = self._annotated(self.cri_socket, "rollback")
+        return (  # a rollback reads them backwards; no annotation is written before an API server that stands alone is back
             VerifyNode(
                 title=self.source.engine,
                 prefix=prefix,
@@ -98,8 +108,7 @@ class Passage:
                 on="rollback",
                 why=f"Ready with {prefix}, DaemonSet and static pods with new container IDs, a smoke pod; before pods come",
             ),
-            *self._planes_own(self.source.engine, "rollback"),
-            *self._annotated(self.cri_socket, "rollback"),
+            *((*annotated, *own) if self.plane and self.plane.alone else (*own, *annotated)),
         )
 
     @property
@@ -132,24 +141,46 @@ class Passage:
             Complete(why="the next command finds the run finished"),
         )
 
+    @property
+    def _kept(self) -> tuple[ApiStep, ...]:
+        """What etcd is restored from."""
+        if not (self.plane and self.plane.etcd):
+            return ()
+        of = "it" if self.plane.alone else "all members"
+        return (
+            EtcdSnapshot(why=f"what {of} {'is' if self.plane.alone else 'are'} restored from; it has all Secrets unencrypted, mode 600"),
+        )
+
     def _leaving(self, on: Direction) -> tuple[ApiStep, ...]:
         """The last before a control plane stops."""
         if not self.plane:
             return ()
-        return (
-            CheckControlPlanes(
-                timeout=GATE_SECONDS, on=on, why="its member of etcd and its API server stop; the others have to serve alone"
-            ),
-            MoveEtcdLeader(timeout=LEADER_SECONDS, on=on, why="a leader that stops leaves etcd without one until an election has ended"),
-        )
+        alone, etcd = self.plane.alone, self.plane.etcd
+        stops = "its member of etcd and its API server stop" if etcd else "its API server stops"
+        why = f"{stops}; {'there is no API until it is back' if alone else 'the others have to serve alone'}"
+        check = CheckControlPlanes(timeout=GATE_SECONDS, alone=alone, etcd=etcd, on=on, why=why)
+        if alone or not etcd:
+            return (check,)
+        why = "a leader that stops leaves etcd without one until an election has ended"
+        return (check, MoveEtcdLeader(timeout=LEADER_SECONDS, on=on, why=why))
 
     def _planes_own(self, title: str, on: Direction) -> tuple[ApiStep, ...]:
-        why = "etcd's member under its old ID with the same keys as the others, its API server ready, leases renewed"
-        return (VerifyControlPlane(title=title, timeout=self.limits.verify_node, on=on, why=why),) if self.plane else ()
+        if not self.plane:
+            return ()
+        alone, etcd = self.plane.alone, self.plane.etcd
+        keys = "" if alone else " with the same keys as the others"
+        member = f"etcd's member under its old ID{keys}, " if etcd else ""
+        back = "asked on the node, which has no API until then; " if alone else ""
+        why = f"{back}{member}its API server ready, leases renewed"
+        return (VerifyControlPlane(title=title, timeout=self.limits.verify_node, alone=alone, etcd=etcd, on=on, why=why),)
 
     def _well(self, on: Direction) -> tuple[ApiStep, ...]:
+        if not self.plane:
+            return ()
+        alone, etcd = self.plane.alone, self.plane.etcd
         why = "one control plane at a time, and the next one when etcd has got over this one"
-        return (SettleControlPlane(seconds=self.limits.planes_well, timeout=WELL_SECONDS, on=on, why=why),) if self.plane else ()
+        why = "the next node when the API has got over its absence" if alone else why
+        return (SettleControlPlane(seconds=self.limits.planes_well, timeout=WELL_SECONDS, alone=alone, etcd=etcd, on=on, why=why),)
 
     def _annotated(self, value: str | None, on: Direction) -> tuple[ApiStep, ...]:
         return (Annotate(key=CRI_SOCKET, value=value, on=on, why="kubeadm upgrade and reset read it"),) if self.cri_socket else ()

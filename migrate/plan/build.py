@@ -15,7 +15,7 @@ from migrate.facts.redact import mask
 from migrate.formats.image_ref import stored_as
 from migrate.limits import DEFAULT, Limits
 from migrate.plan.again import FLAGS
-from migrate.plan.api_steps import Passage
+from migrate.plan.api_steps import Passage, Plane
 from migrate.plan.drain import classify
 from migrate.plan.estimate import estimated
 from migrate.plan.fleet import DEFAULT_ORDER, FleetPlan, staged
@@ -53,6 +53,7 @@ from migrate.plan.steps import (
 )
 from migrate.plan.validation import CONFIG, validation
 from migrate.rules import Allow, Finding, NodeView
+from migrate.rules.planes import alone, is_plane
 from migrate.sources import Source
 from migrate.sources.table import origin_of, source_of
 from migrate.targets import Target
@@ -113,7 +114,8 @@ def _planned(view: NodeView, findings: tuple[Finding, ...], limits: Limits) -> N
     source, origin = source_of(facts), origin_of(facts)
     if source is not None and not blockers and view.node is not None and view.cluster is not None:
         changes, _ = compose(view.target, facts, origin)
-        steps = tuple(_story(facts, view.node, view.cluster, source, view.target, changes, policy, limits, allowed))
+        plane = Plane(alone(view), facts.etcd is not None) if is_plane(view) else None
+        steps = tuple(_story(facts, view.node, view.cluster, source, view.target, changes, policy, limits, allowed, plane))
     return replace(
         without_steps(view, findings, refusals=blockers),
         steps=steps,
@@ -133,6 +135,7 @@ def _story(
     policy: DrainPolicy,
     limits: Limits,
     allowed: frozenset[Allow | None],
+    plane: Plane | None,
 ) -> Iterator[PlannedStep]:
     """Read it downwards for apply, upwards with every step reversed for rollback; `on="rollback"`: only the rollback performs it."""
     networks = tuple(sorted({network for network, _, _ in facts.cni.leases}))
@@ -163,7 +166,7 @@ def _story(
         image=smoke,
         smokeless=Allow.NO_SMOKE_POD in allowed,
         limits=limits,
-        plane=node.control_plane,
+        plane=plane,
     )
     yield from _in("drain", passage.drain)
 

@@ -21,6 +21,7 @@ RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SAFE = "/:@._-+"  # left as they are in a value, which is else percent-encoded
 _FLAGS = ("ignore-daemonsets", "delete-emptydir-data", "force")  # of DrainPolicy, as kubectl drain writes them
 _BOOLEANS = ("true", "false")
+_ALONE, _ELSEWHERE = "alone", "etcd-elsewhere"
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
@@ -28,12 +29,13 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """The run that acts on a node, and how the run found it.
 
     `source` and `target` are names, `cri_socket` is kubeadm's annotation before the run (None: there was none), `drain` how pods leave,
-    `image` that of the smoke pod and `smoke_failed` the checks of it that failed before anything was disturbed (None: nobody tried). A
-    mark of an earlier version tells `run` and `cordoned_before` alone, `source` is empty in it.
+    `image` that of the smoke pod and `smoke_failed` the checks of it that failed before anything was disturbed (None: nobody tried).
+    `alone` is the only control plane, `etcd_elsewhere` one without a member of its own. A mark of an earlier version tells `run` and
+    `cordoned_before` alone, `source` is empty in it.
 
     As text `RUN,cordoned-before=true,source=dockershim,target=containerd,drain=force,drain-timeout=600,leave-returning=true,
-    cri-socket-before=...,smoke-image=...,smoke-failed=exec+cgroup`. Versions differ in words alone: those that are not known are passed
-    over, and one that is missing has its default.
+    cri-socket-before=...,smoke-image=...,smoke-failed=exec+cgroup,control-plane=alone+etcd-elsewhere`. Versions differ in words alone:
+    those that are not known are passed over, and one that is missing has its default.
     """
 
     run: str
@@ -44,6 +46,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     drain: DrainPolicy = DrainPolicy()
     image: str = ""
     smoke_failed: tuple[str, ...] | None = None
+    alone: bool = False
+    etcd_elsewhere: bool = False
 
     def __str__(self) -> str:
         words = [("cordoned-before", str(self.cordoned_before).lower())]
@@ -54,6 +58,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
             words += [] if self.cri_socket is None else [("cri-socket-before", self.cri_socket)]
             words += [("smoke-image", self.image)] if self.image else []
             words += [] if self.smoke_failed is None else [("smoke-failed", "+".join(self.smoke_failed))]
+            plane = [word for word, said in ((_ALONE, self.alone), (_ELSEWHERE, self.etcd_elsewhere)) if said]
+            words += [("control-plane", "+".join(plane))] if plane else []
         return ",".join((self.run, *(f"{key}={quote(value, safe=_SAFE)}" for key, value in words)))
 
 
@@ -87,6 +93,7 @@ def _read(text: str | None) -> Mark | str | None:
     timeout = said.get("drain-timeout", str(DrainPolicy().timeout))
     checks = said.get("smoke-failed")
     returning = said.get("leave-returning", "false")
+    plane = said.get("control-plane", "").split("+")
     told = (
         flags <= set(_FLAGS)
         and returning in _BOOLEANS
@@ -105,6 +112,8 @@ def _read(text: str | None) -> Mark | str | None:
         drain=DrainPolicy(timeout=int(timeout), leave_returning=returning == "true", **drain),
         image=said.get("smoke-image", ""),
         smoke_failed=None if checks is None else tuple(word for word in checks.split("+") if word in SMOKE_CHECKS),
+        alone=_ALONE in plane,
+        etcd_elsewhere=_ELSEWHERE in plane,
     )
 
 

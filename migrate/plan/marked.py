@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from migrate.facts.live import LiveNode
 from migrate.limits import DEFAULT
-from migrate.plan.api_steps import Passage
+from migrate.plan.api_steps import Passage, Plane
 from migrate.plan.mark import Mark
 from migrate.plan.model import NodePlan, PlannedStep
 from migrate.plan.steps import HOST, ApiStep, Cordon, kind_of
@@ -25,7 +25,8 @@ def from_mark(host: str, node: LiveNode, mark: Mark, kept: NodePlan | None) -> N
     source, target = source_named(mark.source), target_named(mark.target)
     if source is None or target is None:
         return None
-    passage = Passage(source, target, mark.cordoned_before, mark.cri_socket, mark.drain, mark.image, DEFAULT, plane=node.control_plane)
+    plane = Plane(alone=mark.alone, etcd=not mark.etcd_elsewhere) if node.control_plane else None
+    passage = Passage(source, target, mark.cordoned_before, mark.cri_socket, mark.drain, mark.image, DEFAULT, plane=plane)
     plan = _of_node(host, node, source.name, kept)
     through_api: dict[str, tuple[ApiStep, ...]] = {"drain": passage.drain, "switch": passage.switch, "rejoin": passage.rejoin}
     return replace(plan, steps=(*plan.steps, *(_in(segment, step) for segment, steps in through_api.items() for step in steps)))

@@ -15,7 +15,7 @@ from migrate.facts.resolve import resolve
 from migrate.plan.drain import PodDecision
 from migrate.plan.fleet import FleetPlan
 from migrate.plan.gates import gate_problem
-from migrate.plan.steps import API, HOST, Annotate, ArmGuard, InstallRuntime, Step, WriteFile, acts, kind_of
+from migrate.plan.steps import API, HOST, Annotate, ArmGuard, InstallRuntime, Step, VerifyControlPlane, WriteFile, acts, kind_of
 from migrate.rules import Finding, NodeView
 
 FORMAT = 3
@@ -107,6 +107,16 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def guard(self) -> int:
         """The seconds after which the node rolls back without the operator's heartbeat, 0 for a plan without a guard."""
         return next((planned.step.seconds for planned in self.steps if isinstance(planned.step, ArmGuard)), 0)
+
+    @property
+    def plane(self) -> VerifyControlPlane | None:
+        """How the control plane that it is has to be again, None for a worker."""
+        return next((planned.step for planned in self.steps if isinstance(planned.step, VerifyControlPlane)), None)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the node is the only control plane: there is no API while it is switched."""
+        return self.plane is not None and self.plane.alone
 
     @property
     def files(self) -> tuple[WriteFile, ...]:

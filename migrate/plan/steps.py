@@ -369,10 +369,13 @@ class EtcdSnapshot(_Step, frozen=True, kw_only=True):
 class CheckControlPlanes(_Step, frozen=True, kw_only=True):
     """See once more, just before this control plane stops, that etcd and the others are well and that no other one is moved.
 
-    What is not well may become so within `timeout` seconds. A node whose own member of etcd is down is not kept from its rollback.
+    What is not well may become so within `timeout` seconds. A node whose own member of etcd is down is not kept from its rollback. One that
+    is `alone` is asked itself: its own API server. `etcd`: it has a member of its own.
     """
 
     timeout: int
+    alone: bool = False
+    etcd: bool = True
 
 
 class MoveEtcdLeader(_Step, frozen=True, kw_only=True):
@@ -384,18 +387,26 @@ class MoveEtcdLeader(_Step, frozen=True, kw_only=True):
 class VerifyControlPlane(_Step, frozen=True, kw_only=True):
     """Verify etcd's member under its old ID with the keys of all others, the own apiserver, the leases of scheduler and controller-manager.
 
-    It runs on the runtime that `title` names.
+    It runs on the runtime that `title` names. Of one that is `alone` the API is away until its own API server answers, `timeout` seconds at
+    most. `etcd`: it has a member of its own.
     """
 
     title: str
     timeout: int
+    alone: bool = False
+    etcd: bool = True
 
 
 class SettleControlPlane(_Step, frozen=True, kw_only=True):
-    """Wait until all control planes have been well for `seconds` without a break, `timeout` more at most, before the next one begins."""
+    """Wait until all control planes have been well for `seconds` without a break, `timeout` more at most, before the next node begins.
+
+    `alone` and `etcd` as for CheckControlPlanes.
+    """
 
     seconds: int
     timeout: int
+    alone: bool = False
+    etcd: bool = True
 
 
 class Complete(_Step, frozen=True, kw_only=True):
@@ -549,13 +560,14 @@ def kind_of(step: Step) -> StepKind:
             text = "keep a verified snapshot of etcd, /etc/kubernetes/pki and manifests on this machine"
             return StepKind("etcd-snapshot", API, text)
         case CheckControlPlanes():
-            return StepKind("check-control-planes", API, "check that etcd and the other control planes are well")
+            return StepKind("check-control-planes", API, f"check that {_gated(step)} well")
         case MoveEtcdLeader():
             return StepKind("move-etcd-leader", API, "move the leader of etcd to another control plane")
-        case VerifyControlPlane(title=title):
-            return StepKind("verify-control-plane", API, f"verify etcd and the control plane on {title}")
-        case SettleControlPlane(seconds=seconds):
-            return StepKind("control-planes-well", API, f"wait until all control planes have been well for {seconds} s")
+        case VerifyControlPlane(title=title, etcd=member):
+            return StepKind("verify-control-plane", API, f"verify {'etcd and ' if member else ''}the control plane on {title}")
+        case SettleControlPlane(seconds=seconds, alone=alone):
+            who = "the control plane has" if alone else "all control planes have"
+            return StepKind("control-planes-well", API, f"wait until {who} been well for {seconds} s")
         case Complete():
             return StepKind("complete", API, "record the verified migration")
         case _:
@@ -596,6 +608,13 @@ def _turned(step: Step) -> Step:
 
 def _swapped(step: WriteFile | SetUnit) -> Step:
     return replace(step, before=step.after, after=step.before, on=_other(step))
+
+
+def _gated(step: CheckControlPlanes) -> str:
+    """What has to be well, and the verb."""
+    if step.alone:
+        return "etcd and its own API server are" if step.etcd else "its own API server is"
+    return f"{'etcd and ' if step.etcd else ''}the other control planes are"
 
 
 def _put(step: WriteFile) -> str:

@@ -1,4 +1,4 @@
-"""D2C180 to D2C183: static pods that lean on Docker's files, whether the other control planes serve meanwhile, and which one is asked."""
+"""D2C180 to D2C184: static pods that lean on Docker's files, whether the other control planes serve meanwhile, and which one is asked."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from migrate.facts.cluster import RUN_ANNOTATION, Node
 from migrate.facts.pod import Pod
 from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
+from migrate.rules.node import movable
+from migrate.rules.planes import alone, is_plane, others
 from migrate.rules.pods import canonical_path, within
 from migrate.rules.workloads import GONE, SOCKETS
 
 APISERVER = "kube-apiserver"
 HERE = ("localhost", "127.0.0.1", "::1")
+DOWN_SECONDS = 20  # without an API server, as measured (docs/design/control-planes.md)
 
 
 def _static(view: NodeView) -> Iterator[Pod]:
@@ -79,17 +82,16 @@ def other_control_plane_not_ready(view: NodeView) -> Iterator[Seen]:
 
     Sources: kubernetes.io, Upgrading kubeadm clusters (one control-plane node at a time).
     """
-    if view.cluster is None or view.node is None or not view.node.control_plane:
+    if view.cluster is None or not is_plane(view):
         return
-    for node in view.cluster.nodes:
-        if node.control_plane and node.name != view.name:
-            if node.ready != "True":
-                yield Seen(f"Node {node.name}", f"Ready is {node.ready}")
-            if mark := node.metadata.annotation(RUN_ANNOTATION):
-                yield Seen(f"Node {node.name}", f"run {mark.partition(',')[0]} holds it")
-            for pod in view.cluster.pods_on(node.name):
-                if pod.mirror and not pod.ready and any(container.name == APISERVER for container in pod.spec.containers):
-                    yield Seen(f"Pod {pod.key}", "it is not ready")
+    for node in others(view):
+        if node.ready != "True":
+            yield Seen(f"Node {node.name}", f"Ready is {node.ready}")
+        if mark := node.metadata.annotation(RUN_ANNOTATION):
+            yield Seen(f"Node {node.name}", f"run {mark.partition(',')[0]} holds it")
+        for pod in view.cluster.pods_on(node.name):
+            if pod.mirror and not pod.ready and any(container.name == APISERVER for container in pod.spec.containers):
+                yield Seen(f"Pod {pod.key}", "it is not ready")
 
 
 @node_rule("D2C183", "kubeconfig-leads-to-node", Severity.BLOCKER)
@@ -108,18 +110,36 @@ def kubeconfig_leads_to_node(view: NodeView) -> Iterator[Seen]:
     Sources: kubernetes.io, Creating Highly Available Clusters with kubeadm; kubernetes.io, Organizing Cluster Access Using kubeconfig
     Files.
     """
-    if view.cluster is None or view.node is None or not view.node.control_plane:
+    if view.cluster is None or view.node is None or not is_plane(view):
         return
     endpoint = view.cluster.endpoint
     host = (urlsplit(endpoint).hostname or "").lower()
-    others = [node for node in view.cluster.nodes if node.control_plane and node.name != view.name]
-    if not host or not others:
+    if not host or not others(view):
         return
-    rest = f"other control planes: {few(f'{node.name} ({_addresses(node)[0]})' for node in others)}"
+    rest = f"other control planes: {few(f'{node.name} ({_addresses(node)[0]})' for node in others(view))}"
     if host in _addresses(view.node):
         yield Seen(f"Node {view.name}", f"{endpoint} is its own API server; {rest}")
     elif host in HERE:
         yield Seen(f"Node {view.name}", f"{endpoint} is an address of the machine that docker2cri runs on; {rest}")
+
+
+@node_rule("D2C184", "api-down-meanwhile", Severity.BLOCKER, acceptable=True)
+def api_down_meanwhile(view: NodeView) -> Iterator[Seen]:
+    """The cluster has no API while this node, its only control plane, is switched.
+
+    Why: its API server stops, and nobody is beside it. Until it answers on the new runtime nothing can be read or written, scheduled or
+    scaled; pods of the other nodes run on. About 20 s of that were measured, in each direction; a slow disk makes it longer. The node waits
+    for its API server as long as `plan --verify-timeout` says, then it rolls back by itself.
+
+    Remedy: Choose a time, tell the users of the API, and accept it; or add two control planes first:
+
+        docker2cri plan TARGET --accept D2C184="announced for Sunday 06:00" NODE --out plan.json
+
+    Sources: kubernetes.io, Options for HA topology; measured in docker2cri's lab (docs/design/control-planes.md).
+    """
+    if alone(view) and movable(view):
+        endpoint = f"; the kubeconfig leads to {view.cluster.endpoint}" if view.cluster and view.cluster.endpoint else ""
+        yield Seen(f"Node {view.name}", f"it is the only control plane, without an API for about {DOWN_SECONDS} s{endpoint}")
 
 
 def _addresses(node: Node) -> list[str]:

@@ -11,6 +11,7 @@ from migrate.formats import version
 from migrate.formats.listing import few, plural
 from migrate.formats.number import whole
 from migrate.rules import NodeView, Seen, Severity, node_rule
+from migrate.rules.planes import alone, sole_member
 
 # entries of the log; a member that catches up after a pause of some seconds is behind by less
 MOST_BEHIND = 1000
@@ -54,7 +55,8 @@ def etcd_not_read(view: NodeView) -> Iterator[Seen]:
 def etcd_no_quorum_meanwhile(view: NodeView) -> Iterator[Seen]:
     """etcd has no quorum while this node's member is stopped.
 
-    Why: two members bear the loss of none, and one has nobody beside it. Without a quorum etcd refuses every write, and so does the API.
+    Why: two members bear the loss of none. Without a quorum etcd refuses every write, and so does the API. Of the only member beside the
+    only control plane D2C184 tells.
 
     Remedy: Repair the members that are not healthy, or add a control plane: three bear the loss of one.
 
@@ -63,7 +65,7 @@ def etcd_no_quorum_meanwhile(view: NodeView) -> Iterator[Seen]:
     Sources: etcd.io, FAQ (failure tolerance).
     """
     found = _etcd(view)
-    if found and len(found.others) < found.quorum:
+    if found and len(found.others) < found.quorum and not (alone(view) and sole_member(view)):
         healthy = few(member.called for member in found.others) or "none"
         voters = plural(len(found.voters), "voter")
         yield Seen("etcd", f"{voters}, the quorum is {found.quorum}; healthy without this node's member: {healthy}")

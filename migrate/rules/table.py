@@ -113,6 +113,7 @@ RULES: tuple[Rule, ...] = (
     control_planes.etcd_data_below_docker,
     control_planes.other_control_plane_not_ready,
     control_planes.kubeconfig_leads_to_node,
+    control_planes.api_down_meanwhile,
     kubelet.kubelet_not_running,
     kubelet.runtime_unknown,
     kubelet.already_off_docker,

@@ -190,13 +190,17 @@ def _unverified(work: Work, why: str, on_failure: str) -> NodeState:
     work.say("note", why, status="failed")
     if on_failure == "rollback" or work.remote.verb("disarm").rc != 0:
         return roll_back(work, why, exit_code=5, code="verification-failed")
-    perform_all(work, undone_alone(work.plan, work.segment))
+    cordoned = "cordoned"
+    try:
+        perform_all(work, undone_alone(work.plan, work.segment))
+    except ClusterUnreachable:
+        cordoned = "whether it is cordoned is not known while the API is away"
     return work.state(
         NEEDS_ATTENTION,
         6,
         "verification-failed",
         why,
-        now=f"it runs on {work.target.title}, cordoned, its guard disarmed (--on-failure stop)",
+        now=f"it runs on {work.target.title}, {cordoned}, its guard disarmed (--on-failure stop)",
         expected="a verified node",
         next=f"docker2cri apply with the same plan, which verifies again; or docker2cri rollback {work.plan.host}",
     )

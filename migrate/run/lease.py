@@ -160,7 +160,7 @@ def heed_pause(work: Work) -> None:
     Where the API does not tell, nobody is kept from rolling back.
     """
     try:
-        pause = None if work.marked() else work.cluster.read_lease().paused
+        pause = None if work.cut_off or work.marked() else work.cluster.read_lease().paused
     except ClusterUnreachable:
         return
     if pause:

@@ -26,7 +26,7 @@ from migrate.run.interrupt import Interrupt
 from migrate.run.kube.client import connect as connect_cluster
 from migrate.run.kube.lists import KubeCluster
 from migrate.run.kube.port import ActingCluster
-from migrate.run.kube.writes import acting
+from migrate.run.kube.writes import PATIENCE, acting
 from migrate.run.lease import RunLease, heed_pause
 from migrate.run.owned import Job, begun_by, certain_node, job_of
 from migrate.run.ports import Host, HostTarget
@@ -43,6 +43,7 @@ from migrate.run.work import Work
 from migrate.targets.table import target_named
 
 FAILED_EARLIER = "earlier-node-failed"
+GLANCE = 20.0  # seconds that an API may be away where a look is all that is asked for: what the nodes say is told without it
 DONE = (MIGRATED, INSTALLED)  # the next node may begin, where the exit code is 0 too
 
 
@@ -73,7 +74,7 @@ class Operator:
         Also the state of each node that no run owns or that could not be read.
         """
         self._targets = targets_named(self._access, names)
-        cluster = once(self._acting)
+        cluster = once(lambda: self._acting(GLANCE))
         nodes = once(lambda: cluster().every_node())
         found = each(list(self._targets.items()), lambda named: self._owner(*named, cluster, nodes))
         return [one for one in found if isinstance(one, Job)], tuple(one for one in found if isinstance(one, NodeState))
@@ -168,7 +169,7 @@ class Operator:
 
     def lease(self) -> ClusterLease:
         """Who runs a rollout of the cluster, and whether all operators are paused."""
-        return self._acting().read_lease()
+        return self._acting(GLANCE).read_lease()
 
     def release(self, names: Sequence[str], reason: str, *, force: bool) -> tuple[NodeState, ...]:
         """Let nodes go as they stand, whatever run holds them; a plan is not needed."""
@@ -190,7 +191,7 @@ class Operator:
     def status(self, jobs: Sequence[Job], looking: Callable[[Work], NodeState] | None = None) -> tuple[NodeState, ...]:
         """How nodes stand by their own journals and the API, or as `looking`, which changes nothing, tells it."""
         self._reach(jobs)
-        return tuple(each(jobs, lambda job: self._state(job, looking or standing, hold=False)))
+        return tuple(each(jobs, lambda job: self._state(job, looking or standing, hold=False, patience=GLANCE)))
 
     def _owner(
         self, name: str, target: HostTarget, cluster: Callable[[], ActingCluster], nodes: Callable[[], Sequence[Node]]
@@ -204,8 +205,8 @@ class Operator:
     def _cluster(self) -> KubeCluster:
         return connect_cluster(kubeconfig=self._access.kubeconfig, context=self._access.context, environ=os.environ, clock=self._clock)
 
-    def _acting(self) -> ActingCluster:
-        return acting(self._cluster(), lambda event: None)
+    def _acting(self, patience: float = PATIENCE) -> ActingCluster:
+        return acting(self._cluster(), lambda event: None, patience)
 
     def _interrupted(self) -> str:
         return "interrupted" if self._interrupt.wished.is_set() else ""
@@ -222,11 +223,11 @@ class Operator:
         self._tell(Event(at=at, type="node.end", run=state.run, node=state.node, text=seen, status=state.state))
         return state
 
-    def _state(self, job: Job, act: Callable[[Work], NodeState], *, hold: bool) -> NodeState:
+    def _state(self, job: Job, act: Callable[[Work], NodeState], *, hold: bool, patience: float = PATIENCE) -> NodeState:
         """What `act` says of one node; whatever goes wrong with it is a state of that node, not the end of the run."""
         host = job.node.host
         try:
-            work = self._work(job)
+            work = self._work(job, patience)
             try:
                 if hold:
                     identify(work)
@@ -247,7 +248,7 @@ class Operator:
             )
             return NodeState(node=host, state=FAILED, exit_code=1, reason=reason, run=job.run)
 
-    def _work(self, job: Job) -> Work:
+    def _work(self, job: Job, patience: float) -> Work:
         target = target_named(job.target)
         if target is None:
             raise UsageError(seen=f"the plan is for {job.target}", expected="a target that this version knows", next="docker2cri --version")
@@ -256,7 +257,7 @@ class Operator:
             run=job.run,
             target=target,
             connect=self._opener(self._targets[job.node.host]),
-            cluster=acting(self._cluster(), lambda event: work.hear(event)),
+            cluster=acting(self._cluster(), lambda event: work.hear(event), patience),
             clock=self._clock,
             tell=self._tell,
             folder=RunFolder(job.run),

@@ -126,9 +126,8 @@ def _with_the_nodes_own(work: Work, cluster: ClusterFacts, before: Before, on: D
     facts = work.facts()
     looked = reach_of(facts, cluster.pods_on(work.node), cluster.node(work.node))
     reach, notes = remembered(looked, work.asked(work.target.prefix).network(looked))
-    plane = any(isinstance(planned.step, EtcdSnapshot) for planned in work.plan.steps)
     found = replace(before, driver=origin_of(facts).cgroup_driver or "", reach=reach, notes=(*before.notes, *notes))
-    return remember_plane(work, found, on) if plane else found
+    return remember_plane(work, found, work.plan.plane, on) if work.plan.plane else found
 
 
 def _cordon(work: Work) -> None:
@@ -152,6 +151,8 @@ def _mark(work: Work, node: LiveNode) -> Mark:
         drain=_policy(work),
         image=next((step.image for step in smoked), ""),
         smoke_failed=work.before().smoke_failed,
+        alone=work.plan.alone,
+        etcd_elsewhere=work.plan.plane is not None and not work.plan.plane.etcd,
     )
 
 

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
 from migrate.errors import ClusterUnreachable, NodeUnreadable, VerificationFailed
-from migrate.facts.cluster import ClusterFacts
 from migrate.facts.etcd import Etcd, EtcdMember
-from migrate.facts.model import NodeFacts
-from migrate.facts.parse.etcd import MEMBERS, EtcdUnread
-from migrate.facts.values import Unreadable
+from migrate.facts.parse.etcd import EtcdUnread
 from migrate.formats.listing import few
 from migrate.plan.steps import CheckControlPlanes, Direction, MoveEtcdLeader, SettleControlPlane, VerifyControlPlane
-from migrate.rules import NodeView
-from migrate.rules.gates import unwell
-from migrate.run.etcd import before_of, hashes, move_leader, read_etcd, read_through_others
+from migrate.rules.control_planes import APISERVER
+from migrate.run.etcd import before_of, hashes, move_leader, read_etcd
+from migrate.run.plane_look import gates, own_member_down, own_parts, unready, until
 from migrate.run.work import StepFailed, Work
 from migrate.verify.judge import Before, EtcdBefore
 from migrate.verify.plane import keys_differ, member_lacks, not_renewed
 
-SOONEST, LATEST = 1.0, 6.0  # seconds between two looks; each is some questions to the node
 SAME_KEYS_SECONDS = 30.0  # for the keys to be the same once, before anything is disturbed: writes come between two hashes
-OWN_READY, NOT_ASKED = "200", "unknown"  # what the node program says of /readyz
 
 
 class PlanesUnwell(VerificationFailed):
@@ -34,21 +28,25 @@ class PlanesUnwell(VerificationFailed):
 def check_control_planes(work: Work, step: CheckControlPlanes) -> None:
     """Ask all gates again, through the node's own member of etcd and through another one; raises StepFailed where they stay closed.
 
-    On a rollback a node whose own member is down is let through: it cannot become worse by what is to mend it.
+    One that is alone is asked itself, its own API server too. On a rollback a node whose own member is down is let through: it cannot
+    become worse by what is to mend it.
     """
-    read = _reader(work)
+    read = gates(work, etcd=step.etcd)
+    told: set[str] = set()
 
     def look() -> tuple[str, ...]:
-        if step.on == "rollback" and (down := _own_member_down(work)):
+        if step.on == "rollback" and step.etcd and (down := own_member_down(work)):
             work.say("note", f"the control planes are not asked: {down}")
             return ()
-        return read()
+        return read() or (unready(own_parts(work), told) if step.alone and step.on == "apply" else ())
 
-    if reasons := _until(work, look, step.timeout, "waits for the control planes"):
+    if reasons := until(work, look, step.timeout, "waits for the control planes"):
+        who = "control plane is not well, so it" if step.alone else "control planes are not well, so this one"
+        well = "its own API server well" if step.alone else "the other control planes well, and no other one held by a run"
         raise StepFailed(
             node=work.plan.host,
-            seen=f"the control planes are not well, so this one is not stopped: {few(reasons, joint='; ')}",
-            expected="etcd and the other control planes well, and no other one held by a run",
+            seen=f"the {who} is not stopped: {few(reasons, joint='; ')}",
+            expected=f"{'etcd and ' if step.etcd else ''}{well}",
             next=f"kubectl get nodes; kubectl -n kube-system get pods -o wide -l tier=control-plane; docker2cri status {work.plan.host}",
         )
 
@@ -78,21 +76,30 @@ def move_etcd_leader(work: Work, step: MoveEtcdLeader) -> None:
         agreed = len(leaders) == 1 and not leaders & {0, found.own}
         return () if agreed else (f"its members name {few(f'{leader:x}' if leader else 'none' for leader in sorted(leaders))}",)
 
-    if reasons := _until(work, look, step.timeout, "waits for the new leader of etcd"):
+    if reasons := until(work, look, step.timeout, "waits for the new leader of etcd"):
         raise _not_moved(work, few(reasons, joint="; "))
 
 
 def verify_control_plane(work: Work, step: VerifyControlPlane) -> None:
-    """Look until etcd, the own apiserver and the leases are as they have to be, in this order; raises VerificationFailed."""
+    """Look until etcd, the own apiserver and the leases are as they have to be, in this order; raises VerificationFailed.
+
+    The API is asked last: of a control plane that is alone it is away until the own apiserver, which is asked on the node, is ready.
+    """
     before = work.before()
     told: set[str] = set()
     begun: list[Mapping[str, str]] = []
 
     def look() -> tuple[str, ...]:
-        return _member(work, before.etcd, told) or _ready(work, told) or _renewed(work, before.leases, begun)
+        said = own_parts(work) if step.alone else {}
+        return (
+            _elsewhere(step, said)
+            or (_member(work, before.etcd, told) if step.etcd else ())
+            or unready(said or own_parts(work), told)
+            or _renewed(work, before.leases, begun)
+        )
 
     try:
-        reasons = _until(work, look, step.timeout, "verifies the control plane")
+        reasons = until(work, look, step.timeout, "verifies the control plane")
     except (NodeUnreadable, ClusterUnreachable) as wrong:
         reasons = (wrong.seen,)
     for note in sorted(told):
@@ -109,7 +116,7 @@ def verify_control_plane(work: Work, step: VerifyControlPlane) -> None:
     raise VerificationFailed(
         node=work.node,
         seen=f"verification of the control plane failed:{''.join(f'{chr(10)}    {reason}' for reason in reasons)}",
-        expected="etcd's member under its old ID with the keys of the others, its own API server ready, both leases renewed",
+        expected=f"{_of_etcd(step)}its own API server ready, both leases renewed",
         next=f"docker2cri status {work.plan.host}",
     )
 
@@ -118,7 +125,7 @@ def settle_control_plane(work: Work, step: SettleControlPlane) -> None:
     """All gates open for so long without a break; raises PlanesUnwell. After an interrupt no other node begins, and nobody waits."""
     if step.on == "rollback" and not work.switching(work.progress()):
         return  # it never left
-    read = _reader(work)
+    read = gates(work, etcd=step.etcd)
     since: list[float] = []
 
     def look() -> tuple[str, ...]:
@@ -130,7 +137,7 @@ def settle_control_plane(work: Work, step: SettleControlPlane) -> None:
         well = now - since[0]
         return () if well >= step.seconds or work.interrupt.wished.is_set() else (f"all are well for {well:.0f} of {step.seconds} s",)
 
-    if reasons := _until(work, look, step.timeout + step.seconds, "waits for the control planes"):
+    if reasons := until(work, look, step.timeout + step.seconds, "waits for the control planes"):
         raise PlanesUnwell(
             node=work.plan.host,
             seen=f"the control planes are not well for {step.seconds} s: {few(reasons, joint='; ')}",
@@ -139,12 +146,14 @@ def settle_control_plane(work: Work, step: SettleControlPlane) -> None:
         )
 
 
-def remember_plane(work: Work, before: Before, on: Direction) -> Before:
-    """With the member of etcd and the leases, which have to be so again. Raises StepFailed where etcd does not tell.
+def remember_plane(work: Work, before: Before, plane: VerifyControlPlane, on: Direction) -> Before:
+    """With the member of etcd, where it has one, and the leases, which have to be so again. Raises StepFailed where etcd does not tell.
 
     On a rollback an own member that is down tells nothing, and what was known of it before counts.
     """
     leases = tuple(sorted(work.cluster.component_leases()))
+    if not plane.etcd:
+        return replace(before, leases=leases)
     try:
         found = before_of(read_etcd(work))
     except EtcdUnread as wrong:
@@ -170,74 +179,10 @@ def _same_keys(work: Work) -> bool:
             why = str(wrong)
         return (why,) if why else ()
 
-    reasons = _until(work, look, SAME_KEYS_SECONDS, "compares the keys of etcd's members")
+    reasons = until(work, look, SAME_KEYS_SECONDS, "compares the keys of etcd's members")
     for reason in reasons:
         work.say("note", f"not demanded after the move, as it is not so before: the same keys in each member of etcd ({reason})")
     return not reasons
-
-
-def _until(work: Work, look: Callable[[], tuple[str, ...]], timeout: float, doing: str) -> tuple[str, ...]:
-    """Look until nothing is missing, for `timeout` seconds: what is missing at the end."""
-    begun, pause = work.clock.monotonic(), SOONEST
-    while reasons := look():
-        spent = work.clock.monotonic() - begun
-        if spent >= timeout:
-            break
-        work.say("wait", f"{doing}: {few(reasons, joint='; ')}", data={"seconds": round(spent, 1), "bound": float(timeout)})
-        work.heed()
-        work.clock.sleep(pause)
-        pause = min(LATEST, pause * 1.5)
-    return reasons
-
-
-def _reader(work: Work) -> Callable[[], tuple[str, ...]]:
-    """What keeps this control plane from being stopped, read again each time; the machine itself is read once."""
-    facts = work.facts()
-
-    def read() -> tuple[str, ...]:
-        cluster = _planes(work)
-        own = _own(work)
-        asked = [own]
-        if isinstance(own, Etcd) and (others := before_of(own)).others:
-            asked.append(_through_others(work, others))
-        return tuple(dict.fromkeys(reason for found in asked for reason in unwell(_view(work, facts, cluster, found))))
-
-    return read
-
-
-def _planes(work: Work) -> ClusterFacts:
-    """The nodes, and the pods of the control planes alone: it is asked every few seconds."""
-    nodes = work.cluster.every_node()
-    pods = tuple(pod for node in nodes if node.control_plane for pod in work.cluster.pods_on(node.name))
-    return ClusterFacts(server="", taken=int(work.clock.now().timestamp()), nodes=nodes, pods=pods)
-
-
-def _view(work: Work, facts: NodeFacts, cluster: ClusterFacts, etcd: Etcd | Unreadable) -> NodeView:
-    here = cluster.pods_on(work.node)
-    return NodeView(dataclasses.replace(facts, etcd=etcd), cluster.node(work.node), here, cluster, work.target)
-
-
-def _own(work: Work) -> Etcd | Unreadable:
-    try:
-        return read_etcd(work)
-    except EtcdUnread as wrong:
-        return Unreadable(MEMBERS, str(wrong))
-
-
-def _through_others(work: Work, before: EtcdBefore) -> Etcd | Unreadable:
-    try:
-        return read_through_others(work, before)
-    except EtcdUnread as wrong:
-        return Unreadable(MEMBERS, f"asked through {few(before.others)}: {wrong}")
-
-
-def _own_member_down(work: Work) -> str:
-    """Why the node's own member serves nobody; empty where it does."""
-    found = _own(work)
-    if isinstance(found, Unreadable):
-        return f"its own member of etcd does not answer: {found.reason}"
-    own = found.member(found.own)
-    return "" if own is not None and own.healthy and own.status else "its own member of etcd is not healthy"
 
 
 def _successor(found: Etcd) -> EtcdMember | None:
@@ -271,14 +216,17 @@ def _member(work: Work, before: EtcdBefore | None, told: set[str]) -> tuple[str,
     return ()
 
 
-def _ready(work: Work, told: set[str]) -> tuple[str, ...]:
-    """The node's own apiserver, asked on the node."""
-    said = dict(line.split("=", 1) for line in work.remote.verb("readyz").stdout.decode("utf-8", "replace").splitlines() if "=" in line)
-    status, _, url = said.get("own", "").partition(" ")
-    if status == NOT_ASKED:
-        told.add("its own API server is judged by its pod alone: no curl, kubectl or openssl on the node can ask its /readyz")
-        return ()
-    return () if status == OWN_READY else (f"its own API server is not ready: {url or '/readyz'} answers {status or 'nothing'}",)
+def _of_etcd(step: VerifyControlPlane) -> str:
+    if not step.etcd:
+        return ""
+    return f"etcd's member under its old ID{'' if step.alone else ' with the keys of the others'}, "
+
+
+def _elsewhere(step: VerifyControlPlane, said: Mapping[str, str]) -> tuple[str, ...]:
+    """The parts without which there is no API, where they do not run in the runtime to be seen; `said` is empty where nobody asked."""
+    wanted = "target" if step.on == "apply" else "source"
+    absent = [part for part in (*(("etcd",) if step.etcd else ()), APISERVER) if said.get(part, wanted) != wanted]
+    return (f"no container of {few(absent)} runs in {step.title}",) if absent else ()
 
 
 def _renewed(work: Work, demanded: tuple[str, ...], begun: list[Mapping[str, str]]) -> tuple[str, ...]:

@@ -46,8 +46,9 @@ def looked_at(work: Work, overwrite: frozenset[str] = frozenset()) -> NodeState 
             "a node that a run holds",
             f"on the node, after a drain: sh {work.remote.home}/restore.sh --force",
         )
-    _refuse_pods(work, progress)
-    _refuse_other_kubelet(work)
+    if not work.cut_off:
+        _refuse_pods(work, progress)
+        _refuse_other_kubelet(work)
     _refuse_changed_files(work, overwrite)
     return ""
 
@@ -126,7 +127,7 @@ def roll_back(work: Work, why: str, *, exit_code: int, code: str = "") -> NodeSt
         if doubt := work.doubt(progress):
             work.say("note", f"{doubt}; whatever may have happened is undone")
         steps = rollback_of(work.plan, None if doubt else progress)
-        drained = [planned.step for planned in steps if planned.segment == "rejoin"]
+        drained = [planned.step for planned in steps if planned.segment == "rejoin" and not work.cut_off]
         if drained and (kept := _drained_again(work, drained, why, len(steps))) is not None:
             return kept
         if why and progress.attention is not None and progress.direction == "rollback" and not doubt:  # the node has just tried by itself

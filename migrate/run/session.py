@@ -174,12 +174,12 @@ def target_of(host: InventoryHost, flags: SshFlags, answers: Answers) -> HostTar
 
 
 def targets_named(access: Access, names: Sequence[str]) -> dict[str, HostTarget]:
-    """How each node is reached, by its inventory name; all when no name is given. Raises UsageError for names that are nowhere."""
+    """How each node is reached, by its inventory name; all when no name is given. Raises UsageError for names that are nowhere.
+
+    Without an inventory the cluster says their addresses; where its API is away they are reached by their names.
+    """
     answers: Answers = {}
-    hosts: Sequence[InventoryHost]
-    hosts = (
-        read_inventory(access.inventory).hosts if access.inventory is not None else [host_of(node) for node in _read_cluster(access).nodes]
-    )
+    hosts = _hosts(access, names)
     targets = {host.name: target_of(host, access.ssh, answers) for host in hosts if not names or host.name in names}
     if missing := sorted(set(names) - targets.keys()):
         raise UsageError(
@@ -188,6 +188,17 @@ def targets_named(access: Access, names: Sequence[str]) -> dict[str, HostTarget]
             next="repeat with the same -i",
         )
     return targets
+
+
+def _hosts(access: Access, names: Sequence[str]) -> Sequence[InventoryHost]:
+    if access.inventory is not None:
+        return read_inventory(access.inventory).hosts
+    try:
+        return [host_of(node) for node in _read_cluster(access).nodes]
+    except ClusterUnreachable as wrong:
+        if type(wrong) is not ClusterUnreachable or not names or not all(is_host_name(name) for name in names):
+            raise
+        return [InventoryHost(name, where="the command line") for name in names]
 
 
 def _joined(

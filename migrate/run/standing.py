@@ -66,10 +66,11 @@ def standing(work: Work) -> NodeState:
     progress = work.progress()
     told = work.told_by_program()
     doubt = told.get("doubt", "") or progress.doubt
-    details = {}
+    details: dict[str, str] = {}
     try:
         identify(work)
-        mark = work.marked()
+        mark = None if work.cut_off else work.marked()
+        details |= {"api": f"not read: {work.cut_off}"} if work.cut_off else {}
     except Refused:
         raise
     except MigrateError as wrong:

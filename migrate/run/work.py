@@ -63,7 +63,7 @@ class StepFailed(Restored):
 class Work:
     """Everything that acts on one node; `connect` opens a new connection to it. `stoppable`: the user's wish to stop is heeded;
     `overtaken` is set by the thread that holds the node; `recorded`, `planned_in` (a Job's `cluster`) and `told`
-    are those of its Job.
+    are those of its Job. `cut_off` is why the API does not answer where the node itself was to serve it, else empty.
     """
 
     plan: NodePlan
@@ -81,6 +81,7 @@ class Work:
     recorded: bool = True
     planned_in: ClusterIdentity | None = None
     told: tuple[str, ...] = ()
+    cut_off: str = ""
 
     def __post_init__(self) -> None:
         self.remote = Remote(self.plan.host, self.run, self.connect, self.clock, self._lost)

@@ -1,9 +1,9 @@
-"""The three control planes of the lab with three: etcd asked past docker2cri, and a client that writes while one of them moves."""
+"""The control planes of a lab: etcd asked past docker2cri, and a client that writes while one of them moves."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,14 @@ class Moved:
         return f"exit {self.ran.code}; {self.written}; lost {self.lost}; {terms}; {same}"
 
 
-def while_writing(lab: Lab, folder: Path, act: Callable[[], Ran]) -> Moved:
-    """Do it while a client writes."""
+def while_writing(lab: Lab, folder: Path, act: Callable[[], Ran], planes: Sequence[str] = PLANES) -> Moved:
+    """Do it while a client writes; at the end each of the control planes is asked what it has."""
     lab.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
     lab.kubectl("create", "namespace", NAMESPACE)
-    before = members(lab)
+    before = members(lab, planes[0])
     with writes(lab.kubeconfig, folder / "writes") as written:
         ran = act()
-    after = members(lab)
-    servers = {name: f"https://{lab.node(name).ip}:6443" for name in PLANES}
+    after = members(lab, planes[0])
+    servers = {name: f"https://{lab.node(name).ip}:6443" for name in planes}
     lost = {name: sorted(written.acked - kept(lab.kubeconfig, server)) for name, server in servers.items()}
     return Moved(ran, before, after, written, lost)

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,16 @@ def write_on(kubeconfig: Path, out: Path) -> None:
 
 @dataclass
 class Written:
-    """What came of it: `acked` are the names of what an API server said to have made, `failed` what ended in another way."""
+    """What came of it: `acked` are the names of what an API server said to have made, `failed` what ended in another way; `down` is the
+    longest time in seconds in which nothing was acknowledged.
+    """
 
     acked: set[str] = field(default_factory=set)
     failed: list[dict[str, Any]] = field(default_factory=list)
+    down: float = 0.0
 
     def __str__(self) -> str:
-        return f"{len(self.acked)} acknowledged, {len(self.failed)} failed {self.failed[:8]}"
+        return f"{len(self.acked)} acknowledged, {len(self.failed)} failed {self.failed[:8]}, down for {self.down:.1f} s at most"
 
 
 @contextmanager
@@ -96,8 +100,10 @@ def writes(kubeconfig: Path, out: Path) -> Iterator[Written]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
-    for line in out.read_text().splitlines():
-        one = json.loads(line)
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    made = sorted(one["due"] + one["took"] for one in lines if one.get("wrote") == 201)
+    found.down = max((later - earlier for earlier, later in pairwise(made)), default=0.0)
+    for one in lines:
         if one.get("wrote") == 201:
             found.acked.add(f"w-{one['number']}")
         if one.get("wrote") != 201 or one.get("read") != 200:

@@ -17,7 +17,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser(
         "up",
-        help="bring the lab up from whatever is there (LAB_WORKERS=N for more workers, LAB_CONTROL_PLANES=3 for another lab beside it)",
+        help="bring the lab up from whatever is there (LAB_WORKERS=N for more workers, LAB_CONTROL_PLANES=3 or single for another)",
     )
     commands.add_parser("down", help="remove its containers, volumes and network; what was built is kept")
     commands.add_parser("status", help="say what runs; 1 when the lab is not whole")

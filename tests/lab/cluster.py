@@ -49,12 +49,12 @@ def up(workers: int) -> None:
         image = images.node_image()
         clock.phase("workload images")
         archives = images.workload_images()
-        shared = images.shared_images() if len(CONTROLS) > 1 else None
+        shared = images.shared_images() if PLACE.etcdctl else None
     clock.phase("network, registry")
     keys.user_key()
     _network()
     nodes.start_registry(archives / "registry.tar")
-    if shared:
+    if shared and len(CONTROLS) > 1:
         balancer.start(shared / "balancer.tar")
     wanted = members(workers)
     if all(nodes.whole(node) for node in CONTROLS):

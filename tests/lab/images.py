@@ -21,7 +21,7 @@ NODE_PACKAGES = (
     "conntrack,ethtool,socat,ebtables,kmod,ca-certificates,skopeo,conmon,less"
 )
 DEBS = ("etcd-server", "docker-registry")
-# what only a lab with several control planes needs: its load balancer, and etcdctl, which kubeadm's image of etcd has too
+# what only the labs whose control planes are moved need: a load balancer, and etcdctl, which kubeadm's image of etcd has too
 SHARED_DEBS = ("etcd-client", "haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
 REGISTRY_CONFIG = """\
 version: 0.1
@@ -156,7 +156,7 @@ def workload_images() -> Path:
 
 
 def shared_images() -> Path:
-    """The folder with the archives that a lab with several control planes has besides: `balancer.tar`, and `etcd.tar` with etcdctl."""
+    """The folder with the archives that a lab whose control planes are moved has besides: `balancer.tar`, and `etcd.tar` with etcdctl."""
     packages, base = debs(), root()
 
     def make(draft: Path) -> None:

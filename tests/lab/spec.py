@@ -25,12 +25,16 @@ MOST_WORKERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One of the labs that may be up side by side on a machine: its names, its network `net`.0/24, its folders, how many nodes it has."""
+    """One of the labs that may be up side by side on a machine: its names, its network `net`.0/24, its folders, how many nodes it has.
+
+    `etcdctl`: its image of etcd has it, as kubeadm's has.
+    """
 
     name: str
     net: str
     planes: int
     workers: int
+    etcdctl: bool = True
 
     @property
     def suffix(self) -> str:
@@ -38,13 +42,17 @@ class Place:
         return "" if self.name == "lab" else f"-{self.name}"
 
 
-PLACES = {"1": Place("lab", "10.213.0", 1, 2), "3": Place("ha", "10.214.0", 3, 1)}
+PLACES = {
+    "1": Place("lab", "10.213.0", 1, 2, etcdctl=False),
+    "3": Place("ha", "10.214.0", 3, 1),
+    "single": Place("single", "10.215.0", 1, 1),
+}
 
 
 def _asked_place() -> Place:
     asked = os.environ.get("LAB_CONTROL_PLANES", "1")
     if asked not in PLACES:
-        raise LabError(f"LAB_CONTROL_PLANES={asked}: 1 or 3 is expected")
+        raise LabError(f"LAB_CONTROL_PLANES={asked}: 1, 3 or single is expected")
     return PLACES[asked]
 
 

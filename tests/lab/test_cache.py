@@ -106,13 +106,15 @@ def test_a_number_of_workers_that_cannot_be_is_refused(asked: str, monkeypatch: 
         spec.asked_workers()
 
 
-def test_three_control_planes_are_another_lab_beside_the_usual_one() -> None:
+def test_other_control_planes_are_other_labs_beside_the_usual_one() -> None:
     told = "from tests.lab.spec import *; from tests.lab.spec import nodes; "
     told += "print(NETWORK, SUBNET, ENDPOINT, ACCESS.name, JOINED.name, *(f'{n.name}:{n.ip}:{n.pods}' for n in nodes(1)))"
     for planes, said in {
         "1": "docker2cri-lab 10.213.0.0/24 10.213.0.10 .lab joined lab-cp1:10.213.0.10:10.244.0.0/24 lab-w1:10.213.0.11:10.244.1.0/24",
         "3": "docker2cri-lab-ha 10.214.0.0/24 10.214.0.4 .lab-ha joined-ha ha-cp1:10.214.0.10:10.244.0.0/24 "
         "ha-cp2:10.214.0.19:10.244.9.0/24 ha-cp3:10.214.0.20:10.244.10.0/24 ha-w1:10.214.0.11:10.244.1.0/24",
+        "single": "docker2cri-lab-single 10.215.0.0/24 10.215.0.10 .lab-single joined-single single-cp1:10.215.0.10:10.244.0.0/24 "
+        "single-w1:10.215.0.11:10.244.1.0/24",
     }.items():
         assert attempt(sys.executable, "-c", told, env=os.environ | {"LAB_CONTROL_PLANES": planes}) == (0, f"{said}\n")
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import msgspec
 import pytest
 
 from migrate.facts.cluster import ClusterFacts
+from migrate.facts.etcd import Etcd
 from migrate.limits import Limits
 from migrate.plan.again import limits_of, strays
 from migrate.plan.build import build_plan, fleet_of, leading
 from migrate.plan.fleet import FleetPlan
 from migrate.plan.model import NodePlan
 from migrate.plan.steps import (
+    API,
     CheckControlPlanes,
     EtcdSnapshot,
     MoveEtcdLeader,
     SettleControlPlane,
     VerifyControlPlane,
     describe,
+    kind_of,
 )
 from migrate.program.order import rollback_of
 from migrate.report.chosen import chosen
+from migrate.rules import NodeView, accept, check
 from migrate.rules.judge import Inspected
+from migrate.rules.table import RULES
 from tests.captured import HIGHLY_AVAILABLE
 from tests.test_scenarios import judged
 
@@ -77,3 +85,46 @@ def test_the_one_whose_etcd_leads_comes_last(three: tuple[ClusterFacts, tuple[In
     fleet = fleet_of([planned(one, Limits()) for one in found], cluster, leaders=leaders)
     assert isinstance(fleet, FleetPlan)
     assert [stage.nodes for stage in fleet.stages] == [("ha-cp1",), ("ha-cp3",), ("ha-cp2",)]
+
+
+@pytest.fixture
+def only(three: tuple[ClusterFacts, tuple[Inspected, ...]]) -> NodeView:
+    """ha-cp1 as the only control plane, with the only member of etcd."""
+    cluster, found = three
+    view = found[0].view
+    assert view is not None
+    assert isinstance(view.facts.etcd, Etcd)
+    own = tuple(member for member in view.facts.etcd.members if member.id == view.facts.etcd.own)
+    etcd = dataclasses.replace(view.facts.etcd, members=own)
+    nodes = tuple(node for node in cluster.nodes if node.name == "ha-cp1" or not node.control_plane)
+    alone = msgspec.structs.replace(cluster, nodes=nodes)
+    return dataclasses.replace(view, facts=dataclasses.replace(view.facts, etcd=etcd), cluster=alone)
+
+
+def test_the_only_one_is_planned_where_that_is_accepted(only: NodeView) -> None:
+    findings = check(only, RULES)
+    refused = build_plan(only, findings)
+    assert [one.code for one in refused.refusals] == ["D2C184"]
+    assert not refused.steps
+    plan = build_plan(only, accept(findings, {"D2C184": "announced"}))
+    assert not plan.refusals
+    assert plan.alone
+    assert [(each.segment, each.step.on, describe(each.step)) for each in plan.steps if isinstance(each.step, OWN)] == [
+        ("drain", "rollback", "wait until the control plane has been well for 60 s"),
+        ("drain", "apply", "keep a verified snapshot of etcd, /etc/kubernetes/pki and manifests on this machine"),
+        ("drain", "apply", "check that etcd and its own API server are well"),
+        ("switch", "rollback", "verify etcd and the control plane on Docker"),
+        ("rejoin", "apply", "verify etcd and the control plane on containerd"),
+        ("rejoin", "rollback", "check that etcd and its own API server are well"),
+        ("rejoin", "apply", "wait until the control plane has been well for 60 s"),
+    ]
+    undone = [describe(each.step) for each in rollback_of(plan) if each.segment == "switch" and kind_of(each.step).where == API]
+    assert undone[0] == "verify etcd and the control plane on Docker"
+    assert undone[-1] == "verify the cordoned node on Docker"
+
+
+def test_a_plan_of_the_only_one_is_no_plan_of_one_of_several(only: NodeView, three: tuple[ClusterFacts, tuple[Inspected, ...]]) -> None:
+    alone = build_plan(only, accept(check(only, RULES), {"D2C184": "announced"}))
+    several = planned(three[1][0], limits_of(alone))
+    found = strays(alone, several, only.facts)
+    assert "drain: `check that etcd and its own API server are well` has alone True, not False" in found

@@ -35,6 +35,15 @@ def test_the_text_is_read_back() -> None:
     assert mark_of(node(run=TEXT)) == WHOLE
 
 
+@pytest.mark.parametrize(
+    ("alone", "elsewhere", "word"), [(True, False, "alone"), (False, True, "etcd-elsewhere"), (True, True, "alone+etcd-elsewhere")]
+)
+def test_the_kind_of_control_plane_is_told(alone: bool, elsewhere: bool, word: str) -> None:
+    mark = replace(WHOLE, alone=alone, etcd_elsewhere=elsewhere)
+    assert str(mark) == f"{TEXT},control-plane={word}"
+    assert mark_of(node(run=str(mark))) == mark
+
+
 def test_the_form_of_earlier_versions_is_read() -> None:
     assert mark_of(node(run="run-1,cordoned-before=false")) == Mark(run="run-1", cordoned_before=False)
     assert str(Mark(run="run-1", cordoned_before=False)) == "run-1,cordoned-before=false"

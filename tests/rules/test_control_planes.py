@@ -1,4 +1,4 @@
-"""Static pods that lean on Docker's files, and the other control planes: D2C180 to D2C183."""
+"""Static pods that lean on Docker's files, and the other control planes: D2C180 to D2C184."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from migrate.facts.pod import MIRROR, Pod
 from migrate.rules import NodeView
 from tests.rules import make
 from tests.rules.case import Case
+from tests.rules.test_etcd import WELL, member, view
 
 LABELS = {"node-role.kubernetes.io/control-plane": ""}
 
@@ -53,6 +54,14 @@ def reached(endpoint: str, alone: bool = False, own: bool = True) -> NodeView:
     return replace(found, node=nodes[0], cluster=msgspec.structs.replace(found.cluster, nodes=kept, endpoint=endpoint))
 
 
+def only(endpoint: str = "") -> NodeView:
+    """The only control plane, with the only member of etcd, as a kubeconfig with this server shows it."""
+    found = view(member(1), planes=1)
+    assert found.cluster is not None
+    return replace(found, cluster=msgspec.structs.replace(found.cluster, endpoint=endpoint))
+
+
+DOWN = "it is the only control plane, without an API for about 20 s"
 OTHERS = "other control planes: cp2 (10.0.0.2)"
 CASES = (
     Case("D2C183", "the load balancer", reached("https://10.0.0.9:6443")),
@@ -90,6 +99,16 @@ CASES = (
     Case("D2C182", "a worker", beside(own=False, ready="Unknown")),
     Case("D2C182", "the Node", beside(ready="Unknown"), (("Node cp2", "Ready is Unknown"),)),
     Case("D2C182", "it is moved", beside(mark="run-7,cordoned-before=false"), (("Node cp2", "run run-7 holds it"),)),
+    Case("D2C184", "one of three", WELL),
+    Case("D2C184", "a worker", make.view()),
+    Case("D2C184", "its etcd was not read, which is D2C105", reached("https://10.0.0.1:6443", alone=True)),
+    Case("D2C184", "the only one", only(), (("Node w1", DOWN),)),
+    Case(
+        "D2C184",
+        "its kubeconfig leads to it",
+        only("https://10.0.0.1:6443"),
+        (("Node w1", f"{DOWN}; the kubeconfig leads to https://10.0.0.1:6443"),),
+    ),
     Case("D2C182", "its apiserver", beside(pod_ready="False"), (("Pod kube-system/kube-apiserver-cp2", "it is not ready"),)),
 )
 

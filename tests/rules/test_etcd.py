@@ -78,10 +78,17 @@ CASES = (
         view(member(1), member(2), planes=2),
         (("Node w1", "the Node carries a control-plane label or taint"),),
     ),
+    Case("D2C105", "one alone with its own member", view(member(1), planes=1)),
     Case(
         "D2C105",
-        "one alone",
-        view(member(1), planes=1),
+        "one alone, whose etcd has a member besides",
+        view(member(1), member(2), planes=1),
+        (("Node w1", "the Node carries a control-plane label or taint"),),
+    ),
+    Case(
+        "D2C105",
+        "two with one member between them",
+        view(member(1), planes=2),
         (("Node w1", "the Node carries a control-plane label or taint"),),
     ),
     Case(
@@ -97,8 +104,12 @@ CASES = (
         view(member(1), member(2), planes=2),
         (("etcd", "2 voters, the quorum is 2; healthy without this node's member: cp2 (a02)"),),
     ),
+    Case("D2C171", "one member of the only control plane, which is D2C184", view(member(1), planes=1)),
     Case(
-        "D2C171", "one member", view(member(1), planes=1), (("etcd", "1 voter, the quorum is 1; healthy without this node's member: none"),)
+        "D2C171",
+        "one member of two control planes",
+        view(member(1), planes=2),
+        (("etcd", "1 voter, the quorum is 1; healthy without this node's member: none"),),
     ),
     Case(
         "D2C171",

@@ -35,4 +35,6 @@ def test_they_are_asked_before_the_move_and_after_it(found: NodeView, said: str)
 
 def test_nothing_is_said_where_all_is_well() -> None:
     assert unwell(WELL) == unwell(moved(WELL)) == ()
+    single = view(member(1), planes=1)
+    assert unwell(single) == unwell(moved(single)) == ()
     assert [rule.code for rule in GATES] == [*(f"D2C17{number}" for number in range(8)), "D2C182"]

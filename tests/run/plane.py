@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from migrate.facts.pod import MIRROR
 from migrate.limits import Limits
-from migrate.plan.api_steps import Passage
+from migrate.plan.api_steps import Passage, Plane
 from migrate.plan.drain import DrainPolicy
 from migrate.plan.model import NodePlan, PlannedStep
 from migrate.plan.steps import HOST, VerifyNode, kind_of
@@ -26,7 +26,7 @@ OTHERS = ("cp2", "cp3")
 OWN, LEADER, THIRD = MEMBERS = (0x9C052F4B85D2CFBA, 0x9E307DFAA7A5E21D, 0xEBB5E7F5ABE315D2)
 
 
-def with_plane(plan: NodePlan, scratch_target: str = "containerd") -> NodePlan:
+def with_plane(plan: NodePlan, scratch_target: str = "containerd", plane: Plane | None = None) -> NodePlan:
     """The plan with the steps through the API that a control plane has, in their places."""
     source = source_named(plan.source)
     assert source is not None
@@ -35,7 +35,7 @@ def with_plane(plan: NodePlan, scratch_target: str = "containerd") -> NodePlan:
 
     target = target_named(scratch_target)
     assert target is not None
-    passage = Passage(source, target, False, "/var/run/dockershim.sock", DrainPolicy(), image, LIMITS, plane=True)
+    passage = Passage(source, target, False, "/var/run/dockershim.sock", DrainPolicy(), image, LIMITS, plane=plane or Plane())
     on_node = {
         name: [one for one in plan.steps if one.segment == name and kind_of(one.step).where == HOST] for name in ("prepare", "switch")
     }
@@ -53,9 +53,9 @@ def with_plane(plan: NodePlan, scratch_target: str = "containerd") -> NodePlan:
     return replace(plan, steps=tuple(steps))
 
 
-def scratch_plane(root: Path) -> Scratch:
+def scratch_plane(root: Path, plane: Plane | None = None) -> Scratch:
     """A node whose kubelet runs a control plane besides its pods."""
-    node = Scratch(root, plan=with_plane(planned()[0]))
+    node = Scratch(root, plan=with_plane(planned()[0], plane=plane))
     pods = node.read("/.state/pods").decode() + "".join(f"pod-{name} {grace} {name}\n" for name, grace in PARTS.items())
     node.write("/.state/pods", pods.encode())
     for verb in ("stop", "start"):
@@ -75,12 +75,33 @@ def plane_world(tmp_path: Path) -> World:
         labelled(world, name)
     write_keys(world, dict.fromkeys(MEMBERS, 0xC0FFEE))
     write_ready(world, "200")
+    with_parts(world)
+    return world
+
+
+def single_world(tmp_path: Path) -> World:
+    """The world of the only control plane, whose etcd has one member."""
+    world = World(tmp_path / "root", tmp_path / "state", made=lambda root: scratch_plane(root, Plane(alone=True)))
+    labelled(world, NODE)
+    members, status, health = said(world, "members"), status_of(world, leader=OWN), said(world, "health")
+    assert isinstance(members, dict)
+    own = [one for one in members["members"] if one["ID"] == OWN]  # type: ignore[attr-defined]
+    write(world, "members", {**members, "members": own})
+    write(world, "status", [one for one in status if one["Status"]["header"]["member_id"] == OWN])  # type: ignore[index]
+    write(world, "health", [one for one in health if one["endpoint"] in own[0]["clientURLs"]])  # type: ignore[index]
+    write_keys(world, {OWN: 0xC0FFEE})
+    write_ready(world, "200")
+    with_parts(world)
+    return world
+
+
+def with_parts(world: World) -> None:
+    """The mirror pods of what the node's kubelet runs of a control plane."""
     for name in PARTS:
         world.cluster.uids[f"pod-{name}"] = world.cluster.add_pod(
             f"kube-system/{name}-{NODE}", NODE, annotations={MIRROR: "x"}
         ).metadata.uid
     world.cluster.sync()
-    return world
 
 
 def said(world: World, name: str) -> list[dict[str, object]] | dict[str, object]:
