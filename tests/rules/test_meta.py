@@ -69,6 +69,7 @@ CASES = (
 )
 # What an admin may let happen: a loss or an interruption of workloads that he knows, never an unknown and never a node that cannot come up.
 ACCEPTABLE = {
+    "api-down-meanwhile",
     "grace-period-above-stop-timeout",
     "pod-comes-back",
     "smoke-pod-never-ran",
