@@ -135,7 +135,7 @@ def api_down_meanwhile(view: NodeView) -> Iterator[Seen]:
 
         docker2cri plan TARGET --accept D2C184="announced for Sunday 06:00" NODE --out plan.json
 
-    Sources: kubernetes.io, Options for HA topology; measured in docker2cri's lab (docs/design/control-planes.md).
+    Sources: kubernetes.io, Options for HA topology (stacked etcd); measured in the lab of docker2cri.
     """
     if alone(view) and movable(view):
         endpoint = f"; the kubeconfig leads to {view.cluster.endpoint}" if view.cluster and view.cluster.endpoint else ""
