@@ -134,10 +134,10 @@ def measured(api: Api, lab: Lab, prefix: str, into: list[Switched]) -> Iterator[
     into.append(Switched(started - stopped, observer.ready - stopped, observer.pods - stopped))
 
 
-def lay(lab: Lab) -> None:
+def lay(lab: Lab, name: str = NODE) -> None:
     """Put the hand-made script and the files of the plan, before and after, onto the node; carry the images over."""
     (seen,) = look(
-        Access(kubeconfig=str(lab.kubeconfig), ssh=SshFlags(config_file=str(lab.ssh_config))), (NODE,), lambda text: None
+        Access(kubeconfig=str(lab.kubeconfig), ssh=SshFlags(config_file=str(lab.ssh_config))), (name,), lambda text: None
     ).machines
     assert seen.facts is not None
     changes, refused = compose(CONTAINERD, seen.facts, origin_of(seen.facts))
@@ -155,7 +155,7 @@ def lay(lab: Lab) -> None:
                     f"mkdir -p {Path(path).parent}; echo {base64.b64encode(data).decode()} | base64 -d >{path}; chmod {change.mode} {path}"
                 )
     lines.append("docker save $(docker images --format '{{.Repository}}:{{.Tag}}') | ctr -n k8s.io images import - >/dev/null")
-    on(lab, NODE, "set -e\n" + "\n".join(lines))
+    on(lab, name, "set -e\n" + "\n".join(lines))
 
 
 def by_hand(api: Api, lab: Lab, there: list[Switched], back: list[Switched]) -> None:

@@ -8,16 +8,16 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from migrate.cli.options import ReachOptions, group, reach_options
-from migrate.cli.output import Form, style
+from migrate.cli.acting import Acting, acting_options, check_option, form_option
+from migrate.cli.options import ReachOptions, reach_options
+from migrate.cli.output import style
 from migrate.cli.reading import load_plan
-from migrate.cli.terminal import ask, say, show
+from migrate.cli.terminal import say, show
 from migrate.errors import Interrupted, Refused, UsageError, worst
 
 if TYPE_CHECKING:
@@ -28,49 +28,7 @@ if TYPE_CHECKING:
     from migrate.run.operate import Operator
     from migrate.run.owned import Job
 
-FORM = Form("text", "json")
 Act = Callable[["Operator"], Sequence["NodeState"]]
-
-form_option = click.option(
-    "-o", "--output", "form", type=FORM, metavar="FORMAT", default="text", show_default=True, help=f"{FORM.metavar}."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Acting:
-    """How a command that changes nodes asks and tells."""
-
-    form: str
-    yes: bool
-    events: str | None
-
-    def confirm(self, question: str, again: str) -> None:
-        """Ask, unless --yes was given; raises Refused where nobody can be asked or the answer is no."""
-        if self.yes:
-            return
-        if not sys.stdin.isatty():
-            raise Refused(seen="no terminal to ask on", expected="--yes, or a terminal", next=again)
-        if not ask(question):
-            raise Refused(seen="not confirmed", expected="yes", next=again)
-
-
-def _acting(form: str, yes: bool, events: str | None) -> Acting:
-    if form == "json" and events == "-":
-        raise UsageError(seen="--events - with -o json", expected="one of them on standard output", next="--events FILE")
-    return Acting(form, yes, events)
-
-
-check_option = click.option(
-    "--check", is_flag=True, help="Tell what would be done; look at all that is looked at before, and change nothing."
-)
-
-acting_options = group(
-    "acting",
-    _acting,
-    form_option,
-    click.option("--yes", is_flag=True, help="Do not ask."),
-    click.option("--events", metavar="FILE", help="Write every event as a line of JSON (- is standard output)."),
-)
 
 
 @click.command()
@@ -79,6 +37,12 @@ acting_options = group(
 @reach_options
 @acting_options
 @check_option
+@click.option(
+    "--prepare",
+    "only_prepare",
+    is_flag=True,
+    help="Do only what disturbs nothing: copy images, check the files. apply without it drains and switches, whenever you like.",
+)
 @click.option("--digest", metavar="sha256:HEX", help="The digest of the plan that was approved: another plan is refused.")
 @click.option(
     "--take-over", is_flag=True, help="Take the rollout over from an operator that is known to be gone, before its Lease expires."
@@ -100,6 +64,7 @@ def apply(
     reach: ReachOptions,
     acting: Acting,
     check: bool,
+    only_prepare: bool,
     digest: str | None,
     take_over: bool,
     limit: str | None,
@@ -107,10 +72,10 @@ def apply(
     on_failure: str,
 ) -> int:
     """Apply a plan: exactly its steps, node after node; continue one that was interrupted. Refused when the plan no longer holds."""
-    from migrate.cli.question import question
+    from migrate.cli.question import prepare_question, question
     from migrate.cli.retry import keep_retry, limited
     from migrate.plan.gates import NO_GATES, CommandGate, gate_words
-    from migrate.run.operate import jobs_of
+    from migrate.run.owned import jobs_of
     from migrate.targets.table import titled
 
     plan = load_plan(plan_file)
@@ -127,6 +92,8 @@ def apply(
             seen=f"{plan_file} was made from redacted readings", expected="a plan of live nodes", next="docker2cri plan --out FILE"
         )
     if check:
+        if only_prepare:
+            raise UsageError(seen="--check with --prepare", expected="one of them", next="--check, which looks at the same")
         from migrate.run.foresee import foreseen, would_apply
 
         states = _run(reach, None, lambda operator: foreseen(operator.status, jobs, would_apply, lambda rest: operator.apply(plan, rest)))
@@ -140,14 +107,18 @@ def apply(
             next=f"docker2cri apply {plan_file} --yes --digest {plan.digest}, when this is the plan that you made",
         )
     if ready:
-        acting.confirm(question(ready, titled(plan.target), gates), f"docker2cri apply {plan_file} --yes")
+        again = f"docker2cri apply {plan_file}{' --prepare' if only_prepare else ''} --yes"
+        acting.confirm(prepare_question(ready) if only_prepare else question(ready, titled(plan.target), gates), again)
 
     def act(operator: Operator) -> Sequence[NodeState]:
+        if only_prepare:
+            return operator.prepare(plan, jobs, take_over=take_over, **({} if serial is None else {"at_once": serial}))
         return operator.apply(plan, jobs, serial=serial, on_failure=on_failure, take_over=take_over)
 
     states = _run(reach, acting.events, act, "apply")
     code = tell_states("apply", states, acting.form)
-    keep_retry(plan_file, states)
+    if not only_prepare:
+        keep_retry(plan_file, states)
     return code
 
 
@@ -209,7 +180,7 @@ def jobs_meant(operator: Operator, names: Sequence[str]) -> tuple[list[Job], tup
 
     Also the states of nodes that no run owns or that could not be read.
     """
-    from migrate.run.operate import jobs_of
+    from migrate.run.owned import jobs_of
 
     if names and Path(names[0]).is_file():
         return jobs_of(load_plan(names[0]), names[1:]), ()

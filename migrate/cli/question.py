@@ -16,6 +16,11 @@ def question(jobs: Sequence[Job], target: str, gates: Gates = NO_GATES) -> str:
     return "\n".join([*chosen(job.node for job in jobs), *gate_lines(gates), _asked(jobs, target)])
 
 
+def prepare_question(jobs: Sequence[Job]) -> str:
+    """What is asked before nodes are prepared."""
+    return f"Copy what they need to {_names(jobs)}, which nothing else disturbs?"
+
+
 def _asked(jobs: Sequence[Job], target: str) -> str:
     moved, readied = ([job for job in jobs if job.node.moves is moves] for moves in (True, False))
     if not readied:

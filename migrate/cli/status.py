@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migrate.cli.act import form_option, jobs_meant, tell_states
+from migrate.cli.act import jobs_meant, tell_states
+from migrate.cli.acting import form_option
 from migrate.cli.options import ReachOptions, reach_options
 from migrate.cli.terminal import say, show
 from migrate.errors import Interrupted, MigrateError, worst

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from migrate.errors import ClusterUnreachable, Interrupted, MigrateError, NodeUnreachable, Refused, VerificationFailed
 from migrate.formats import FormatError, toml_doc
 from migrate.plan.mark import RUN_ANNOTATION, Mark, mark_of
 from migrate.plan.model import SEGMENTS, Segment
-from migrate.plan.state import INSTALLED, MIGRATED, NEEDS_ATTENTION, NodeState
+from migrate.plan.state import INSTALLED, MIGRATED, NEEDS_ATTENTION, PREPARED, NodeState
 from migrate.plan.steps import HOST, ValidateFiles
 from migrate.program.journal import Progress
 from migrate.program.order import undone_alone
 from migrate.run.perform import perform_all
 from migrate.run.plane import PlanesUnwell
-from migrate.run.preflight import lay
+from migrate.run.preflight import lay, look_again
 from migrate.run.remote import LOST
 from migrate.run.rollback import roll_back
 from migrate.run.work import COMPLETE, Overtaken, Stopped, Work
@@ -31,11 +31,14 @@ class LeftForAttention(Exception):
     """The node was told to stop where it fails, and did; the text says why."""
 
 
-def apply(work: Work, keep: Callable[[], None] = lambda: None, *, on_failure: str = "rollback") -> NodeState:
+def apply(
+    work: Work, keep: Callable[[], None] = lambda: None, *, on_failure: str = "rollback", segments: Sequence[Segment] = SEGMENTS
+) -> NodeState:
     """Bring one node to the target, or continue to; `on_failure` is `rollback` or `stop`, `keep` keeps the plan on this machine.
 
+    `segments` are all, or the first alone: what disturbs nothing is done before the rest is wanted.
     Raises Refused and its kinds before anything is changed, Interrupted, Paused or LeaseLost when it was stopped before the switch.
-    Everything later is a NodeState: `migrated`, `installed`, `rolled back` (exit code 5), `needs attention` (6), or `lost` (4).
+    Everything later is a NodeState: `migrated`, `prepared`, `installed`, `rolled back` (exit code 5), `needs attention` (6), or `lost` (4).
     """
     progress = work.progress()
     if (ended := settled(work, progress)) is not None:
@@ -45,12 +48,13 @@ def apply(work: Work, keep: Callable[[], None] = lambda: None, *, on_failure: st
     work.say("node.start", "continues" if progress.begun else "begins")
     if progress.begun:
         keep()
+        _only_prepared(work, progress, segments)
     else:
         refuse_held(work)
         lay(work, keep)
     work.remote.patience = LOST
     try:
-        notes = [note for segment in SEGMENTS for note in _segment(work, segment, on_failure)]
+        notes = [note for segment in segments for note in _segment(work, segment, on_failure)]
     except Stopped:
         return _stop(work)
     except Overtaken:
@@ -72,7 +76,18 @@ def apply(work: Work, keep: Callable[[], None] = lambda: None, *, on_failure: st
         if isinstance(wrong, ClusterUnreachable) and work.progress().disarmed:
             return _unfinished(work, wrong)
         return roll_back(work, wrong.seen, exit_code=5, code="step-failed")
-    return _migrated(work, notes) if work.plan.moves else _installed(work)
+    if not work.plan.moves:
+        return _installed(work)
+    return _migrated(work, notes) if segments is SEGMENTS else _prepared(work)
+
+
+def _only_prepared(work: Work, progress: Progress, segments: Sequence[Segment]) -> None:
+    """A node that was prepared, maybe days ago, is looked at as one that was not begun. Raises Refused and its kinds."""
+    drained = work.switching(progress) or work.marked() is not None
+    if drained and segments is not SEGMENTS:
+        raise work.refuse("its drain has begun", "a node that is not drained", "docker2cri apply with the same plan, which continues")
+    if not drained and work.plan.moves:
+        look_again(work)
 
 
 def refuse_held(work: Work) -> None:
@@ -118,6 +133,13 @@ def settled(work: Work, progress: Progress) -> NodeState | None:
 
 def _migrated(work: Work, notes: list[str]) -> NodeState:
     return work.state(MIGRATED, 0, "verified", "; ".join([f"it runs on {work.target.title} and is verified", *notes]))
+
+
+def _prepared(work: Work) -> NodeState:
+    """The end of `apply --prepare`: what can be done before the maintenance window is done."""
+    seen = f"it has its images and checked files, and runs on {work.source_title} as before"
+    then = f"docker2cri apply with the same plan, which drains and switches it; or docker2cri rollback {work.plan.host}"
+    return work.state(PREPARED, 0, "prepared", seen, next=then)
 
 
 def _installed(work: Work) -> NodeState:

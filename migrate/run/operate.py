@@ -13,12 +13,12 @@ from migrate.facts.cluster import Node
 from migrate.plan.events import Event
 from migrate.plan.fleet import FleetPlan, windows
 from migrate.plan.lease import ClusterLease
-from migrate.plan.model import Plan
+from migrate.plan.model import SEGMENTS, Plan
 from migrate.plan.state import FAILED, INSTALLED, MIGRATED, NodeState, Reason
 from migrate.run.apply import apply
 from migrate.run.clock import SystemClock
 from migrate.run.ends import PAUSED, blocked, code_of, failure, never_planned, nothing, skipped
-from migrate.run.fleet import each, once
+from migrate.run.fleet import FORKS, each, once
 from migrate.run.health_gate import HealthGate
 from migrate.run.hold import held
 from migrate.run.identify import ANOTHER_CA, another_ca, identify
@@ -45,16 +45,6 @@ from migrate.targets.table import target_named
 FAILED_EARLIER = "earlier-node-failed"
 GLANCE = 20.0  # seconds that an API may be away where a look is all that is asked for: what the nodes say is told without it
 DONE = (MIGRATED, INSTALLED)  # the next node may begin, where the exit code is 0 too
-
-
-def jobs_of(plan: Plan, names: Sequence[str]) -> list[Job]:
-    """The nodes of a plan that are named, by inventory or node name; all when none is. Raises UsageError for others."""
-    known = {name for node in plan.nodes for name in (node.host, node.node)}
-    if missing := [name for name in names if name not in known]:
-        expected = f"nodes among {', '.join(sorted(known - {''}))}"
-        raise UsageError(seen=f"{', '.join(missing)}: not in the plan", expected=expected, next="docker2cri plan")
-    chosen = [node for node in plan.nodes if not names or node.host in names or node.node in names]
-    return [Job(node, run_of(plan), plan.target, cluster=plan.cluster) for node in chosen]
 
 
 class Operator:
@@ -87,6 +77,16 @@ class Operator:
         No node begins after one that is not done, after an interrupt, while the cluster is not as well as it was before the run, while
         operators are paused, or while another operator runs a rollout (`take_over`: that one is known to be gone).
         """
+        return self._leased(plan, jobs, take_over, lambda lease, ready: self._staged(plan, ready, serial, on_failure, lease))
+
+    def _leased(
+        self,
+        plan: Plan,
+        jobs: Sequence[Job],
+        take_over: bool,
+        brought: Callable[[RunLease, Mapping[str, Job]], dict[str, NodeState]],
+    ) -> tuple[NodeState, ...]:
+        """What became of the nodes that have steps while the Lease is held or heeded, and how the others stand."""
         ready = {job.node.host: job for job in jobs if job.node.steps}
         states = {job.node.host: nothing(job) if job.node.nothing else blocked(job) for job in jobs if not job.node.steps}
         if ready:
@@ -95,22 +95,31 @@ class Operator:
             lease = RunLease(cluster, self._clock, self._interrupt, self._tell, run=run_of(plan), takes=several, take_over=take_over)
             try:
                 with lease:
-                    states |= self._staged(plan, ready, serial, on_failure, lease)
+                    states |= brought(lease, ready)
             except MigrateError as wrong:
                 states |= {job.node.host: self._told(failure(job.node.host, job.run, wrong)) for job in ready.values()}
         return tuple(states[job.node.host] for job in jobs)
 
+    def prepare(self, plan: Plan, jobs: Sequence[Job], *, at_once: int = FORKS, take_over: bool = False) -> tuple[NodeState, ...]:
+        """Do on these nodes what disturbs nothing, so many at once, whatever stages, gates and windows the plan has."""
+        folder = RunFolder(run_of(plan))
+
+        def brought(lease: RunLease, ready: Mapping[str, Job]) -> dict[str, NodeState]:
+            def closed(under_way: Sequence[Job], job: Job) -> str:
+                return self._interrupted() or ("" if (held := lease.closed()) is None else code_of(held))
+
+            def act(work: Work) -> NodeState:
+                return apply(work, lambda: folder.keep_plan(plan), segments=SEGMENTS[:1])
+
+            came, left, why = slide([([*ready.values()], at_once)], lambda job: self._ended(job, act), lambda state: "", closed)
+            return {state.node: state for state in came} | {job.node.host: self._not_begun(job, why) for job in left}
+
+        return self._leased(plan, jobs, take_over, brought)
+
     def _staged(self, plan: Plan, ready: Mapping[str, Job], serial: int | None, on_failure: str, lease: RunLease) -> dict[str, NodeState]:
         folder, acting = RunFolder(run_of(plan)), once(self._acting)
-        gates = RunGates(
-            plan,
-            self._gate(len(ready), run_of(plan)),
-            self._clock,
-            self._tell,
-            self._interrupt,
-            lambda: acting().read_lease(),
-            lambda job: begun_by(acting, job),
-        )
+        health, asked = self._gate(len(ready), run_of(plan)), (lambda: acting().read_lease(), lambda job: begun_by(acting, job))
+        gates = RunGates(plan, health, self._clock, self._tell, self._interrupt, *asked)
         stopped: dict[str, NodeState] = {}
 
         def brought(job: Job) -> NodeState:
@@ -144,11 +153,14 @@ class Operator:
                 return skipped(job, why)
             if (shut := gates.refused(job, why)) is not None:
                 return shut
-            held = self._interrupt.held
-            return stopped.get(job.node.host) or (failure(job.node.host, job.run, held) if held else skipped(job, why))
+            return stopped.get(job.node.host) or self._not_begun(job, why)
 
         came, left, why = slide(stages, brought, ended, closed, again)
         return {state.node: state for state in came} | {job.node.host: refused(job, why) for job in left}
+
+    def _not_begun(self, job: Job, why: str) -> NodeState:
+        held = None if why == "interrupted" else self._interrupt.held
+        return failure(job.node.host, job.run, held) if held else skipped(job, why)
 
     def _gate(self, nodes: int, run: str) -> HealthGate:
         """What is asked before each node; one node alone is judged by its own preflight."""

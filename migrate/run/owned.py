@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from migrate.errors import ClusterUnreachable, MigrateError, Refused
+from migrate.errors import ClusterUnreachable, MigrateError, Refused, UsageError
 from migrate.facts.cluster import ClusterIdentity, Node
 from migrate.facts.live import LiveNode
 from migrate.facts.match import node_by_name
@@ -23,7 +23,7 @@ from migrate.plan.steps import HOST, kind_of
 from migrate.run.kube.port import ActingCluster
 from migrate.run.ports import HostTarget
 from migrate.run.remote import Remote
-from migrate.run.runs import RunFolder
+from migrate.run.runs import RunFolder, run_of
 from migrate.targets.table import TARGETS, target_named
 
 T = TypeVar("T")
@@ -44,6 +44,16 @@ class Job:
     recorded: bool = True
     cluster: ClusterIdentity | None = None
     told: tuple[str, ...] = ()
+
+
+def jobs_of(plan: Plan, names: Sequence[str]) -> list[Job]:
+    """The nodes of a plan that are named, by inventory or node name; all when none is. Raises UsageError for others."""
+    known = {name for node in plan.nodes for name in (node.host, node.node)}
+    if missing := [name for name in names if name not in known]:
+        expected = f"nodes among {', '.join(sorted(known - {''}))}"
+        raise UsageError(seen=f"{', '.join(missing)}: not in the plan", expected=expected, next="docker2cri plan")
+    chosen = [node for node in plan.nodes if not names or node.host in names or node.node in names]
+    return [Job(node, run_of(plan), plan.target, cluster=plan.cluster) for node in chosen]
 
 
 def job_of(

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from migrate.cli import cli
-from migrate.cli.act import Acting
+from migrate.cli.acting import Acting
 from migrate.cli.docker_options import DockerOptions
 from migrate.cli.options import Judging, ReachOptions
 from migrate.cli.output import ReportForm
@@ -85,7 +85,7 @@ HAS = {
         "checked",
     }
     | {"guard", "drain_timeout", "stop_timeout", "verify_timeout", "cri_timeout", "settle"},
-    "apply": REACH | {"form", "yes", "events", "check", "digest", "take_over", "limit", "serial", "on_failure"},
+    "apply": REACH | {"form", "yes", "events", "check", "only_prepare", "digest", "take_over", "limit", "serial", "on_failure"},
     "release": REACH | {"form", "yes", "events", "reason", "force"},
     "rollback": REACH | {"form", "yes", "events", "check", "overwrite"},
     "pause": {"kubeconfig", "context", "reason"},

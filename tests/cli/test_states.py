@@ -70,6 +70,10 @@ class FakeOperator:
         self.asked.append(("apply", ([job.node.host for job in jobs], serial, on_failure, *(["take over"] if take_over else []))))
         return tuple(self.states)
 
+    def prepare(self, made: object, jobs: Sequence[Job], *, at_once: int = 20, take_over: bool = False) -> tuple[NodeState, ...]:
+        self.asked.append(("prepare", ([job.node.host for job in jobs], at_once, *(["take over"] if take_over else []))))
+        return tuple(self.states)
+
     def rollback(self, jobs: Sequence[Job], overwrite: Sequence[str] = ()) -> tuple[NodeState, ...]:
         self.asked.append(("rollback", ([job.node.host for job in jobs], tuple(overwrite))))
         return tuple(self.states)
@@ -250,6 +254,21 @@ def test_apply_refuses_another_plan_than_the_one_that_was_approved(fake: type[Fa
     )
     assert fake.asked == []
     assert typed("apply", saved, "--yes", "--digest", "sha256:0123456789abcdef").return_value == 6
+
+
+def test_prepare_asks_for_nothing_more_and_leaves_no_retry(fake: type[FakeOperator], saved: str) -> None:
+    fake.states = (replace(VERIFIED, node="w1", state="prepared"), replace(HELD, node="w2"))
+    assert typed("apply", saved, "--prepare", "--yes").return_value == 6
+    typed("apply", saved, "--prepare", "--serial", "3", "--yes")
+    assert fake.asked == [("prepare", (["w1", "w2", "w3"], 20)), ("prepare", (["w1", "w2", "w3"], 3))]
+    assert not Path(saved).with_suffix(".retry").exists()
+    with pytest.raises(Refused) as refused:
+        typed("apply", saved, "--prepare")
+    assert (
+        str(refused.value) == f"no terminal to ask on\n  expected: --yes, or a terminal\n  next: docker2cri apply {saved} --prepare --yes"
+    )
+    with pytest.raises(UsageError, match="--check with --prepare"):
+        typed("apply", saved, "--prepare", "--check")
 
 
 def test_a_rollout_is_taken_over_when_it_is_said(fake: type[FakeOperator], saved: str) -> None:

@@ -19,7 +19,7 @@ from migrate.run.identity import Identity
 from migrate.run.interrupt import Interrupt
 from migrate.run.kube.refused import NotAllowed
 from migrate.run.lease import HOLD, RunLease
-from migrate.run.operate import jobs_of
+from migrate.run.owned import jobs_of
 from migrate.run.pause import pause, resume
 from migrate.run.standing import standing
 from tests.fakes import FakeClock, FakeCluster

@@ -27,13 +27,13 @@ from migrate.plan.events import Event
 from migrate.plan.fleet import FleetPlan, Stage
 from migrate.plan.mark import Mark
 from migrate.plan.model import FORMAT, Plan, Refusal, sealed
-from migrate.plan.state import FAILED, INSTALLED, LOST, MIGRATED, NEEDS_ATTENTION, REFUSED, ROLLED_BACK, NodeState, Reason
+from migrate.plan.state import FAILED, INSTALLED, LOST, MIGRATED, NEEDS_ATTENTION, PREPARED, REFUSED, ROLLED_BACK, NodeState, Reason
 from migrate.run import operate
 from migrate.run.ends import failure
 from migrate.run.health_gate import PATIENCE, HealthGate
 from migrate.run.interrupt import Interrupt
-from migrate.run.operate import Operator, jobs_of
-from migrate.run.owned import Job
+from migrate.run.operate import Operator
+from migrate.run.owned import Job, jobs_of
 from migrate.run.runs import RunFolder
 from migrate.run.session import Access
 from tests.fakes import FakeClock, FakeCluster
@@ -377,3 +377,24 @@ def test_names_outside_of_the_plan_are_usage() -> None:
     with pytest.raises(UsageError) as wrong:
         jobs_of(plan("w1"), ["w9"])
     assert str(wrong.value) == "w9: not in the plan\n  expected: nodes among w1\n  next: docker2cri plan"
+
+
+def test_nodes_are_prepared_side_by_side_and_one_that_fails_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, asked = plan("w1", "w2", "w3"), []
+    world.ends = {"w1": ROLLED_BACK}
+
+    def apply(work: Any, keep: Callable[[], None], **given: Any) -> NodeState:
+        asked.append([segment.name for segment in given["segments"]])
+        return world.end(work, PREPARED)
+
+    monkeypatch.setattr(operate, "apply", apply)
+    ended = world.operator.prepare(made, jobs_of(made, ()))
+    assert [(state.node, state.state) for state in ended] == [("w1", "rolled back"), ("w2", "prepared"), ("w3", "prepared")]
+    assert asked == [["prepare"]] * 3
+
+
+def test_nothing_is_prepared_after_an_interrupt_and_in_a_pause(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plan("w1", "w2")
+    world.interrupt.wished.set()
+    assert rows(world.operator.prepare(made, jobs_of(made, ()))) == [("w1", "skipped", "interrupted"), ("w2", "skipped", "interrupted")]
+    assert world.began == []

@@ -17,7 +17,7 @@ from migrate.plan.state import MIGRATED, NodeState
 from migrate.run import lease as leases
 from migrate.run import operate
 from migrate.run.health_gate import PATIENCE, HealthGate
-from migrate.run.operate import jobs_of
+from migrate.run.owned import jobs_of
 from migrate.run.pause import approve, pause, resume
 from migrate.run.run_gates import RunGates, zones_of
 from migrate.run.runs import run_of

@@ -99,7 +99,9 @@ def _steps(session: Sequence[Event]) -> Iterator[RunStep]:
 
 
 def _step(begun: Event, until: float, *, ended: bool) -> RunStep:
-    return RunStep(segment=begun.segment, text=begun.text, began=_stamp(begun.at, "milliseconds"), seconds=_round(until - begun.at), ended=ended)
+    return RunStep(
+        segment=begun.segment, text=begun.text, began=_stamp(begun.at, "milliseconds"), seconds=_round(until - begun.at), ended=ended
+    )
 
 
 def _waits(session: Sequence[Event]) -> Iterator[RunWait]:
