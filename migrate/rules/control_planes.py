@@ -1,4 +1,4 @@
-"""D2C180 to D2C184: static pods that lean on Docker's files, whether the other control planes serve meanwhile, and which one is asked."""
+"""D2C180 to D2C186: static pods that lean on Docker's files, whether the other control planes serve meanwhile, and which one is asked."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from migrate.facts.pod import Pod
 from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
 from migrate.rules.node import movable
-from migrate.rules.planes import alone, is_plane, others
+from migrate.rules.planes import APISERVER, alone, etcd_elsewhere, etcd_servers, is_plane, others
 from migrate.rules.pods import canonical_path, within
 from migrate.rules.workloads import GONE, SOCKETS
 
-APISERVER = "kube-apiserver"
 HERE = ("localhost", "127.0.0.1", "::1")
 DOWN_SECONDS = 20  # without an API server, as measured (docs/design/control-planes.md)
 
@@ -140,6 +139,46 @@ def api_down_meanwhile(view: NodeView) -> Iterator[Seen]:
     if alone(view) and movable(view):
         endpoint = f"; the kubeconfig leads to {view.cluster.endpoint}" if view.cluster and view.cluster.endpoint else ""
         yield Seen(f"Node {view.name}", f"it is the only control plane, without an API for about {DOWN_SECONDS} s{endpoint}")
+
+
+@node_rule("D2C185", "etcd-outside-kubernetes", Severity.INFO)
+def etcd_outside_kubernetes(view: NodeView) -> Iterator[Seen]:
+    """The API server of this control plane uses an etcd that no kubelet runs.
+
+    Why: the move does not touch it, neither on other machines nor as a unit of this host. It is not read: that it is well, the readiness of
+    the API servers tells. No snapshot of it is kept.
+
+    Remedy: Nothing for the migration. Keep a snapshot of your own, and see that etcd is well:
+
+        etcdctl endpoint health --cluster     # where etcd runs
+
+    Sources: kubernetes.io, Options for HA topology (external etcd nodes); Kubespray, etcd_deployment_type host.
+    """
+    if etcd_elsewhere(view):
+        here = [listener for listener in view.facts.listeners if listener.process == "etcd"]
+        listens = f"; etcd listens on port {few(sorted({f'{one.port}' for one in here}))} of this host" if here else ""
+        yield Seen(f"Node {view.name}", f"its API server uses {few(etcd_servers(view))}{listens}")
+
+
+@node_rule("D2C186", "etcd-of-host-not-listening", Severity.BLOCKER)
+def etcd_of_host_not_listening(view: NodeView) -> Iterator[Seen]:
+    """The API server of this control plane is told of an etcd on this host, and none listens there.
+
+    Why: a member that is down already bears the loss of no other one, and the API server that comes back here has one etcd less to ask.
+
+    Remedy: Start etcd, and see that it is well:
+
+        systemctl status etcd     # on the node
+
+    Sources: kubernetes.io, Operating etcd clusters for Kubernetes; Kubespray, etcd_deployment_type host.
+    """
+    if not etcd_elsewhere(view) or view.node is None:
+        return
+    ours = {*HERE, *_addresses(view.node)}
+    for server in etcd_servers(view):
+        place = urlsplit(server)
+        if (place.hostname or "").lower() in ours and not any(one.port == (place.port or 2379) for one in view.facts.listeners):
+            yield Seen(server, f"nothing listens on port {place.port or 2379} of this host")
 
 
 def _addresses(node: Node) -> list[str]:

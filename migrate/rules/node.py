@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrate.facts.etcd import Etcd
 from migrate.formats.listing import few
 from migrate.rules import NodeView, Seen, Severity, node_rule
-from migrate.rules.planes import alone, sole_member
+from migrate.rules.planes import alone, etcd_elsewhere, sole_member
 
 FEWEST = 3  # members of etcd: two bear the loss of none
 
@@ -16,16 +16,17 @@ def movable(view: NodeView) -> bool:
     """Whether this control plane can be moved, the gates of etcd apart: the one place where D2C105 is lifted."""
     etcd = view.facts.etcd
     several = isinstance(etcd, Etcd) and len(etcd.voters) >= FEWEST
-    return view.node is not None and view.node.control_plane and (several or (alone(view) and sole_member(view)))
+    stacked = several or (alone(view) and sole_member(view))
+    return view.node is not None and view.node.control_plane and (stacked or etcd_elsewhere(view))
 
 
 @node_rule("D2C105", "control-plane-node", Severity.BLOCKER, forbids_install=True)
 def control_plane_node(view: NodeView) -> Iterator[Seen]:
     """The node is part of a control plane that is not moved.
 
-    Why: a control plane of three or more nodes, each with its own member of etcd as kubeadm makes it, is moved one node after the other,
-    and a single one with the only member of etcd where D2C184 is accepted. Of two members neither can be stopped, and of an etcd that was
-    not read, or that runs elsewhere, docker2cri knows nothing.
+    Why: control planes are moved one after the other where each of three or more has its own member of etcd as kubeadm makes it, or where
+    etcd runs outside of Kubernetes; a single one, with the only member or with such an etcd, where D2C184 is accepted. Of two members
+    neither can be stopped. What has an etcd that was not read, or an API server that is no static pod, is not moved.
 
     Remedy: Migrate the workers. Add a third control plane beside two; for an etcd that was not read see D2C170:
 

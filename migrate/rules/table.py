@@ -114,6 +114,8 @@ RULES: tuple[Rule, ...] = (
     control_planes.other_control_plane_not_ready,
     control_planes.kubeconfig_leads_to_node,
     control_planes.api_down_meanwhile,
+    control_planes.etcd_outside_kubernetes,
+    control_planes.etcd_of_host_not_listening,
     kubelet.kubelet_not_running,
     kubelet.runtime_unknown,
     kubelet.already_off_docker,

@@ -11,7 +11,7 @@ from migrate.facts.etcd import Etcd, EtcdMember
 from migrate.facts.parse.etcd import EtcdUnread
 from migrate.formats.listing import few
 from migrate.plan.steps import CheckControlPlanes, Direction, MoveEtcdLeader, SettleControlPlane, VerifyControlPlane
-from migrate.rules.control_planes import APISERVER
+from migrate.rules.planes import APISERVER
 from migrate.run.etcd import before_of, hashes, move_leader, read_etcd
 from migrate.run.plane_look import gates, own_member_down, own_parts, unready, until
 from migrate.run.work import StepFailed, Work

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from migrate.facts.capture import CommandReading
-from migrate.facts.etcd import Etcd
+from migrate.facts.etcd import Etcd, EtcdHash
+from migrate.facts.parse.etcd import hashes_of
 from migrate.facts.values import Unreadable
 from tests import captured
 
@@ -99,3 +100,9 @@ def test_names_are_shown_on_one_line() -> None:
     found = captured.facts(captured.with_output(PLANE, "etcd members", json.dumps(hostile))).etcd
     assert isinstance(found, Etcd)
     assert (len(found.members[0].name), found.members[0].name.isprintable()) == (200, True)
+
+
+def test_the_keys_of_a_young_cluster_were_never_compacted() -> None:
+    """As a member said two minutes after kubeadm init."""
+    said = '[{"Endpoint":"https://127.0.0.1:2379","HashKV":{"header":{"member_id":7,"revision":9},"hash":5,"compact_revision":-1}}]'
+    assert hashes_of(said) == (EtcdHash(7, 5, -1),)

@@ -9,6 +9,7 @@ import pytest
 
 from migrate.facts.cluster import ClusterFacts
 from migrate.facts.etcd import Etcd
+from migrate.facts.probes import ETCD
 from migrate.limits import Limits
 from migrate.plan.again import limits_of, strays
 from migrate.plan.build import build_plan, fleet_of, leading
@@ -128,3 +129,28 @@ def test_a_plan_of_the_only_one_is_no_plan_of_one_of_several(only: NodeView, thr
     several = planned(three[1][0], limits_of(alone))
     found = strays(alone, several, only.facts)
     assert "drain: `check that etcd and its own API server are well` has alone True, not False" in found
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_where_etcd_runs_elsewhere_no_step_is_for_it(
+    three: tuple[ClusterFacts, tuple[Inspected, ...]], only: NodeView, single: bool
+) -> None:
+    view = only if single else three[1][0].view
+    assert view is not None
+    facts = dataclasses.replace(view.facts, etcd=None, marks=view.facts.marks - {ETCD})
+    view = dataclasses.replace(view, facts=facts)
+    plan = build_plan(view, accept(check(view, RULES), {"D2C184": "announced"}))
+    assert not plan.refusals
+    assert plan.alone is single
+    assert plan.plane is not None
+    assert not plan.plane.etcd
+    well = "the control plane has" if single else "all control planes have"
+    asked = "its own API server is" if single else "the other control planes are"
+    assert [(each.segment, each.step.on, describe(each.step)) for each in plan.steps if isinstance(each.step, OWN)] == [
+        ("drain", "rollback", f"wait until {well} been well for 60 s"),
+        ("drain", "apply", f"check that {asked} well"),
+        ("switch", "rollback", "verify the control plane on Docker"),
+        ("rejoin", "apply", "verify the control plane on containerd"),
+        ("rejoin", "rollback", f"check that {asked} well"),
+        ("rejoin", "apply", f"wait until {well} been well for 60 s"),
+    ]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from migrate.facts.cluster import RUN_ANNOTATION, NodeAddress
+from migrate.facts.model import Listener
 from migrate.facts.pod import MIRROR, Pod
 from migrate.rules import NodeView
 from tests.rules import make
@@ -61,6 +62,22 @@ def only(endpoint: str = "") -> NodeView:
     return replace(found, cluster=msgspec.structs.replace(found.cluster, endpoint=endpoint))
 
 
+def external(
+    *servers: str, planes: int = 2, listens: tuple[Listener, ...] = (), marks: tuple[str, ...] = (), static: bool = True
+) -> NodeView:
+    """Control plane w1 (10.0.0.1) of so many, whose API server uses an etcd outside of Kubernetes."""
+    found = reached("https://10.0.0.9:6443", alone=planes == 1)
+    facts = replace(found.facts, marks=found.facts.marks | {*marks}, listeners=listens)
+    command = ["kube-apiserver", "--secure-port=6443", f"--etcd-servers={','.join(servers)}"]
+    annotations = {MIRROR: "x"} if static else {}
+    pod = make.pod(
+        "kube-apiserver-w1", "kube-system", None, annotations=annotations, container={"name": "kube-apiserver", "command": command}
+    )
+    return replace(found, facts=facts, pods=(pod,))
+
+
+FAR = ("https://10.0.0.7:2379", "https://10.0.0.8:2379")
+OWN_ETCD = (Listener("10.0.0.1", 2379, "etcd"), Listener("10.0.0.1", 2380, "etcd"))
 DOWN = "it is the only control plane, without an API for about 20 s"
 OTHERS = "other control planes: cp2 (10.0.0.2)"
 CASES = (
@@ -108,6 +125,50 @@ CASES = (
         "its kubeconfig leads to it",
         only("https://10.0.0.1:6443"),
         (("Node w1", f"{DOWN}; the kubeconfig leads to https://10.0.0.1:6443"),),
+    ),
+    Case("D2C105", "its etcd runs elsewhere", external(*FAR)),
+    Case("D2C105", "its etcd runs elsewhere, it is alone", external(*FAR, planes=1)),
+    Case(
+        "D2C105",
+        "a manifest of etcd that was not read",
+        external(*FAR, marks=("/etc/kubernetes/manifests/etcd.yaml",)),
+        (("Node w1", "the Node carries a control-plane label or taint; /etc/kubernetes/manifests/etcd.yaml exists"),),
+    ),
+    Case(
+        "D2C105",
+        "its API server is no static pod",
+        external(*FAR, static=False),
+        (("Node w1", "the Node carries a control-plane label or taint"),),
+    ),
+    Case("D2C105", "no flag tells of etcd", external(), (("Node w1", "the Node carries a control-plane label or taint"),)),
+    Case("D2C171", "two with an etcd elsewhere", external(*FAR)),
+    Case("D2C184", "one of two with an etcd elsewhere", external(*FAR)),
+    Case(
+        "D2C184",
+        "alone with an etcd elsewhere",
+        external(*FAR, planes=1),
+        (("Node w1", f"{DOWN}; the kubeconfig leads to https://10.0.0.9:6443"),),
+    ),
+    Case("D2C185", "a member of its own", WELL),
+    Case("D2C185", "a worker", make.view()),
+    Case("D2C185", "elsewhere", external(*FAR), (("Node w1", f"its API server uses {FAR[0]}, {FAR[1]}"),)),
+    Case(
+        "D2C185",
+        "a unit of the host",
+        external("https://10.0.0.1:2379", FAR[0], listens=OWN_ETCD),
+        (("Node w1", f"its API server uses https://10.0.0.1:2379, {FAR[0]}; etcd listens on port 2379, 2380 of this host"),),
+    ),
+    Case("D2C186", "elsewhere", external(*FAR)),
+    Case("D2C186", "a member of its own", WELL),
+    Case("D2C186", "it listens", external("https://10.0.0.1:2379", listens=OWN_ETCD)),
+    Case(
+        "D2C186",
+        "it does not",
+        external("https://10.0.0.1:2379", "https://127.0.0.1:4001", FAR[0]),
+        (
+            ("https://10.0.0.1:2379", "nothing listens on port 2379 of this host"),
+            ("https://127.0.0.1:4001", "nothing listens on port 4001 of this host"),
+        ),
     ),
     Case("D2C182", "its apiserver", beside(pod_ready="False"), (("Pod kube-system/kube-apiserver-cp2", "it is not ready"),)),
 )

@@ -79,6 +79,19 @@ def plane_world(tmp_path: Path) -> World:
     return world
 
 
+def external_world(tmp_path: Path, *, alone: bool) -> World:
+    """The world of a control plane without a member of etcd: nothing on the node answers for one."""
+    world = World(tmp_path / "root", tmp_path / "state", made=lambda root: scratch_plane(root, Plane(alone=alone, etcd=False)))
+    labelled(world, NODE)
+    for name in () if alone else OTHERS:
+        world.cluster.add_node(name)
+        labelled(world, name)
+    (world.root / ".state/etcd/members").unlink()
+    write_ready(world, "200")
+    with_parts(world)
+    return world
+
+
 def single_world(tmp_path: Path) -> World:
     """The world of the only control plane, whose etcd has one member."""
     world = World(tmp_path / "root", tmp_path / "state", made=lambda root: scratch_plane(root, Plane(alone=True)))

@@ -98,7 +98,7 @@ class _Alarms(_Said, frozen=True):
 class _KeysHash(_Said, frozen=True):
     header: _Header
     hash: Number = 0
-    compact_revision: Number = 0
+    compact_revision: Annotated[int, msgspec.Meta(ge=-1)] = 0  # -1: never compacted, as in the first minutes of a cluster
 
 
 class _HashAnswer(_Said, frozen=True):
