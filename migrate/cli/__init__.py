@@ -9,6 +9,7 @@ import click
 
 from migrate import __version__
 from migrate.cli.act import apply, release, rollback, verify
+from migrate.cli.cleanup import cleanup
 from migrate.cli.inspect import capture, explain, inspect
 from migrate.cli.lease import approve, pause, resume
 from migrate.cli.plan import plan
@@ -33,6 +34,7 @@ for command in (
     status,
     verify,
     rollback,
+    cleanup,
     release,
     pause,
     resume,

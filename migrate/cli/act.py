@@ -91,6 +91,12 @@ def apply(
         raise Refused(
             seen=f"{plan_file} was made from redacted readings", expected="a plan of live nodes", next="docker2cri plan --out FILE"
         )
+    if only_prepare and plan.cleans:
+        raise UsageError(
+            seen=f"--prepare with {plan_file}, which removes Docker",
+            expected="a plan of which something disturbs nothing",
+            next=f"docker2cri apply {plan_file}",
+        )
     if check:
         if only_prepare:
             raise UsageError(seen="--check with --prepare", expected="one of them", next="--check, which looks at the same")

@@ -158,7 +158,7 @@ def _target_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-_TARGET_OPTIONS = (
+TARGET_OPTIONS = (
     click.option(
         "--to",
         "target",
@@ -184,7 +184,9 @@ def chosen_target(target: str, crio_defaults: bool, keep_docker: bool = False) -
         raise UsageError(seen=f"--crio-defaults with --to {target}", expected="--to crio", next="docker2cri plan --help") from None
 
 
-target_options = group("target", chosen_target, *_TARGET_OPTIONS)
+target_options = group("target", chosen_target, *TARGET_OPTIONS)
+_ACCEPT = "Accept findings of this code; the reason is kept in the plan."
+accept_option = click.option("--accept", multiple=True, metavar="CODE=REASON", help=_ACCEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,15 +199,15 @@ class Judging:
 
 
 def _judging(target: str, crio_defaults: bool, keep_docker: bool, accept: tuple[str, ...], next_kubernetes: str | None) -> Judging:
-    return Judging(chosen_target(target, crio_defaults, keep_docker), dict(map(_accepted, accept)), _minor(next_kubernetes))
+    return Judging(chosen_target(target, crio_defaults, keep_docker), dict(map(accepted, accept)), _minor(next_kubernetes))
 
 
 judge_options = group(
     "judging",
     _judging,
-    *_TARGET_OPTIONS,
+    *TARGET_OPTIONS,
     click.option("--keep-docker", is_flag=True, help="Docker keeps running for its other users: Kubernetes alone leaves it."),
-    click.option("--accept", multiple=True, metavar="CODE=REASON", help="Accept findings of this code; the reason is kept in the plan."),
+    accept_option,
     click.option(
         "--next-kubernetes", metavar="1.NN", help="Say too what an upgrade to this version would stop, minor by minor on the way."
     ),
@@ -264,7 +266,7 @@ def _secret(path: str) -> str:
         ) from wrong
 
 
-def _accepted(text: str) -> tuple[str, str]:
+def accepted(text: str) -> tuple[str, str]:
     """`CODE=REASON` taken apart; raises UsageError for no reason, and for codes that cannot be accepted."""
     from migrate.rules.table import RULES
 

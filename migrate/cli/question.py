@@ -22,6 +22,8 @@ def prepare_question(jobs: Sequence[Job]) -> str:
 
 
 def _asked(jobs: Sequence[Job], target: str) -> str:
+    if jobs and all(job.node.cleans for job in jobs):
+        return f"Remove Docker for good from {_names(jobs)}, which cannot be rolled back: there is no Docker to return to then?"
     moved, readied = ([job for job in jobs if job.node.moves is moves] for moves in (True, False))
     if not readied:
         return f"Move {_names(moved)} to {target}?"

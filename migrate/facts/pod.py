@@ -149,6 +149,7 @@ class PodStatus(Model, frozen=True):
 
     phase: str = ""
     reason: str = ""
+    pod_ip: str = msgspec.field(name="podIP", default="")
     conditions: tuple[Condition, ...] | None = None
     container_statuses: tuple[ContainerStatus, ...] | None = None
 

@@ -94,3 +94,11 @@ def threshold_map(text: str) -> dict[str, str]:
             raise FormatError(FORMAT, f"{part!r} is no threshold like memory.available<100Mi")
         found[signal.strip()] = value.strip()
     return found
+
+
+def size(count: int) -> str:
+    """Bytes for people: `1.2 GB`, `340 MB`, `12 kB` (decimal, as docker prints them)."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"

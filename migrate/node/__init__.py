@@ -10,6 +10,7 @@ PARTS = (
     "packages.sh",
     "bundle.sh",
     "install.sh",
+    "cleanup.sh",
     "verify.sh",
     "pods.sh",
     "etcd.sh",

@@ -1,8 +1,8 @@
 # The node program of docker2cri: takes this node to its new runtime (forward) and rolls it back (rollback), one
 # journalled step after the other. README says how to use it. Made of base.sh, journal.sh, units.sh, files.sh,
-# packages.sh, bundle.sh, install.sh, verify.sh, pods.sh, etcd.sh, images.sh, the source's part, the target's part,
-# steps.sh, evidence.sh and program.sh, in this order. Floor: dash, busybox ash, coreutils 8.22, util-linux flock,
-# systemd 219.
+# packages.sh, bundle.sh, install.sh, cleanup.sh, verify.sh, pods.sh, etcd.sh, images.sh, the source's part, the
+# target's part, steps.sh, evidence.sh and program.sh, in this order. Floor: dash, busybox ash, coreutils 8.22,
+# util-linux flock, systemd 219.
 # Functions answer 0, or 1 with the reason in $reason. because, say, note and leave join their words with a blank.
 set -u
 umask 077

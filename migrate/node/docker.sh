@@ -17,6 +17,11 @@ source_namespace=moby
 # shellcheck disable=SC2034 # only a target that has skopeo asks
 source_transport=docker-daemon
 source_store=
+# what it makes in its data root (migrate/facts/remains.py has the same), and where it mounts network namespaces
+source_entries=' aufs builder buildkit containerd containers engine-id fuse-overlayfs image network nuked overlay'
+source_entries="$source_entries nuke-graph-directory.sh overlay2 plugins rootfs runtimes swarm tmp tmp-old trust vfs"
+source_entries="$source_entries volumes "
+source_namespaces=/run/docker/netns
 pod_uid=io.kubernetes.pod.uid
 # how a kubelet names its containers: an image that was committed of one hands the labels on to any container of it
 pod_named='^/?k8s_'
@@ -26,6 +31,16 @@ unset DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH
 # Docker answers within a minute, or it does not answer: one that is stuck on a container lists none. What may take
 # longer is called by `command`.
 docker() { timeout 60 docker "$@" 9>&-; }
+
+# source_left PATH: it is one that it leaves, and that a cleanup may remove.
+source_left() {
+  case $1 in
+    /etc/systemd/system/*docker* | /usr/local/lib/systemd/system/*docker*) ;;
+    /usr/bin/*docker* | /usr/sbin/*docker* | /usr/local/bin/*docker* | /usr/local/sbin/*docker* | /opt/bin/*docker*) ;;
+    /run/docker | /run/docker.pid | /run/*docker*.sock | /run/dockershim.sock | /var/lib/docker2cri/docker-stopped) ;;
+    *) return 1 ;;
+  esac
+}
 
 source_answers() { driver=$(timeout 20 docker info -f '{{.CgroupDriver}}' 2>&1 9>&-); }
 

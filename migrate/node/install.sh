@@ -48,7 +48,7 @@ cni_names() { ls -A "$root$cni_dir" 2>/dev/null; }
 # fence_up: whatever a package's scripts call, systemd refuses to start, stop or restart these units until the next
 # boot or fence_down.
 fence_up() {
-  for each_unit in kubelet.service $source_serving "$new_unit"; do
+  for each_unit in kubelet.service $source_serving ${new_unit:-}; do
     drop_in=$root/run/systemd/system/$each_unit.d
     change mkdir -p -- "$drop_in" || return 1
     change cp -- "$run/units/install.conf" "$drop_in/$install_fence" || return 1

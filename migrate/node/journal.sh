@@ -193,13 +193,14 @@ write_whole() {
 }
 
 # own [take]: this run is the one that owns the node; 1 with the other's name in $reason. With `take` a name of a run
-# that is not here is that of no owner.
+# that is not here is that of no owner. A cleanup takes the node from the run that it closes.
 own() {
   owner=
   [ ! -f "$home/current" ] || read -r owner <"$home/current"
   [ ! -d "$home/current" ] || set_aside "$home/current" || return 1
   case ${1:-}:$owner in
     *:"$name") return 0 ;;
+    :"$succeeded") ;;
     *: | take:.* | take:*[!A-Za-z0-9._-]*) ;;
     *)
       owner=$(printf %s "$owner" | oneline)

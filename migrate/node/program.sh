@@ -171,8 +171,13 @@ undo_all() {
   remove_made
   [ -z "$grave" ] || reasons="$reasons; the kubelet stays stopped, its gate closed"
   [ -z "$reasons" ] || give_up "$reasons"
-  # first released, then recorded: a run that is rolled back never owns the node
-  rm -f -- "$home/current"
+  # first released, then recorded: a run that is rolled back never owns the node; the one that a cleanup would have
+  # closed does again
+  if [ -n "$succeeded" ] && [ -e "$home/$succeeded/program.sh" ]; then
+    write_whole "$home/current" "$succeeded" || say "$reason"
+  else
+    rm -f -- "$home/current"
+  fi
   record rolled-back - - || say "$reason"
   case $verb in
     forward) leave 5 "$name: $2; the node is rolled back" ;;

@@ -5,6 +5,7 @@ count=0
 kubelet=kubelet.service
 source_units=
 kept_units=
+succeeded=
 stopped_title=$source_title
 standalone=' '
 files=' '
@@ -23,6 +24,7 @@ load_steps() {
     count=$index
     case $kind in
       kubelet-stop) kubelet=$rest ;;
+      run-close) succeeded=$rest ;;
       pods-remove) stop_limit=${rest##*"$tab"} ;;
       cri-wait)
         state_there=${rest##*"$tab"} root_there=${rest%"$tab"*}
@@ -83,6 +85,15 @@ perform() {
     kubelet-start)
       { [ -z "$kept_units" ] || still_kept; } && open_gate && { [ -z "$source_units" ] || still_stopped; }
       ;;
+    run-close) with_arguments close_run ;;
+    chains-remove) with_arguments chains_remove ;;
+    packages-remove) with_arguments packages_remove ;;
+    files-remove) with_arguments files_remove ;;
+    link-remove) with_arguments link_remove ;;
+    namespace-remove) with_arguments namespace_remove ;;
+    data-remove) with_arguments data_remove ;;
+    group-remove) with_arguments group_remove ;;
+    records-remove) with_arguments records_remove ;;
     *) unknown ;;
   esac
 }

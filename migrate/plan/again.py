@@ -7,6 +7,7 @@ images that are carried, IDs of standalone containers, whether the node is cordo
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -26,6 +27,10 @@ from migrate.plan.steps import (
     PinImages,
     PullImage,
     ReleaseAddresses,
+    RemoveChains,
+    RemoveData,
+    RemovePackages,
+    RemoveRecords,
     SettleControlPlane,
     SmokeTest,
     Step,
@@ -44,6 +49,7 @@ from migrate.rules.table import RULES
 from migrate.sources.table import source_of
 
 FLAGS = {"delete_emptydir_data": Allow.DELETE_EMPTYDIR_DATA, "force": Allow.FORCE, "leave_returning": Allow.LEAVE_RETURNING}
+REACH = re.compile(r"[0-9a-f.:]{2,39} [1-9][0-9]{0,4}")
 EXCUSED = (CarryImage, PullImage, StopStandalone)  # judged one by one
 
 
@@ -83,7 +89,7 @@ def strays(plan: NodePlan, fresh: NodePlan, facts: NodeFacts) -> tuple[str, ...]
     lines = [*_unlike(extra, missing)]
     if not lines and planned != now:
         lines = ["its steps stand in another order, or more than once"]
-    return (*lines, *_losses(plan), *_images(plan, fresh, facts), *_containers(plan, fresh, facts))
+    return (*lines, *_losses(plan), *_reached(plan), *_images(plan, fresh, facts), *_containers(plan, fresh, facts))
 
 
 def _bare(steps: Sequence[PlannedStep]) -> list[PlannedStep]:
@@ -109,6 +115,14 @@ def _plain(step: Step) -> Step:
             return replace(step, why="", image="")
         case StopPods():
             return replace(step, why="", kill=False)
+        case RemoveChains():  # pods come and go
+            return replace(step, why="", reach=())
+        case RemovePackages(packages=packages):
+            return replace(step, why="", packages=tuple(dataclasses.replace(one, size=None) for one in packages))
+        case RemoveData(entries=entries):
+            return replace(step, why="", entries=tuple(dataclasses.replace(one, size=None) for one in entries))
+        case RemoveRecords():
+            return replace(step, why="", size=0)
         case _:
             return replace(step, why="")
 
@@ -158,6 +172,14 @@ def _losses(plan: NodePlan) -> Iterator[str]:
             yield f"{planned.segment}: the smoke test is not required, which no accepted finding allows"
         if isinstance(step, StopPods | StopStandalone) and step.kill and Allow.KILL not in allowed:
             yield f"{planned.segment}: containers are killed after {step.timeout} s, which no accepted finding allows"
+
+
+def _reached(plan: NodePlan) -> Iterator[str]:
+    """What is asked before and after chains are removed is an address and a port, whatever pods there are."""
+    for planned in plan.steps:
+        if isinstance(planned.step, RemoveChains):
+            wrong = [words for words in planned.step.reach if not REACH.fullmatch(words)]
+            yield from (f"{planned.segment}: {words!r} is no address and port" for words in wrong)
 
 
 def _images(plan: NodePlan, fresh: NodePlan, facts: NodeFacts) -> Iterator[str]:

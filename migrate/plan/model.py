@@ -15,10 +15,12 @@ from migrate.facts.resolve import resolve
 from migrate.plan.drain import PodDecision
 from migrate.plan.fleet import FleetPlan
 from migrate.plan.gates import gate_problem
-from migrate.plan.steps import API, HOST, Annotate, ArmGuard, InstallRuntime, Step, VerifyControlPlane, WriteFile, acts, kind_of
+from migrate.plan.steps import API, HOST, Annotate, ArmGuard, InstallRuntime, Step, VerifyControlPlane, WriteFile, acts, kind_of, one_way
 from migrate.rules import Finding, NodeView
 
 FORMAT = 3
+CLEANUP = "cleanup"
+PURPOSES = {True: "it removes Docker, and does nothing else", False: "what cannot be rolled back is in the plan of a cleanup alone"}
 RECORD = "/var/lib/docker2cri keeps the record of the run"
 
 
@@ -99,6 +101,11 @@ class NodePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return any(planned.segment == "switch" for planned in self.steps)
 
     @property
+    def cleans(self) -> bool:
+        """Whether it removes Docker for good: nothing of it can be rolled back."""
+        return any(one_way(planned.step) for planned in self.steps)
+
+    @property
     def installs(self) -> tuple[InstallRuntime, ...]:
         """The steps that install what is missing."""
         return tuple(planned.step for planned in self.steps if isinstance(planned.step, InstallRuntime))
@@ -151,8 +158,8 @@ def without_steps(view: NodeView, findings: tuple[Finding, ...], *, refusals: tu
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Plans of several nodes to one target, made by one version of the tool at a time (seconds since the epoch).
 
-    `cluster` is that whose nodes they are. `digest` is over everything else; the time makes each plan one of its own, for a plan that was
-    rolled back is not applied again. `fleet` says in which order, and how many at once.
+    `cluster` is that whose nodes they are; `purpose` is `cleanup` where it removes Docker. `digest` is over everything else; the time makes
+    each plan one of its own, for a plan that was rolled back is not applied again. `fleet` says in which order, and how many at once.
     """
 
     format: int
@@ -163,7 +170,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[NodePlan, ...]
     cluster: ClusterIdentity = ClusterIdentity()
     digest: str = ""
+    purpose: str | msgspec.UnsetType = msgspec.UNSET
     fleet: FleetPlan | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def cleans(self) -> bool:
+        """Whether it removes Docker: such a plan holds no other change."""
+        return self.purpose == CLEANUP
 
     @property
     def stages(self) -> FleetPlan | None:
@@ -173,7 +186,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 def alone(node: NodePlan, target: str) -> Plan:
     """A plan of one node, as it is kept on that node."""
-    return sealed(Plan(format=FORMAT, made=0, tool="", target=target, server="", nodes=(node,)))
+    purpose = CLEANUP if node.cleans else msgspec.UNSET
+    return sealed(Plan(format=FORMAT, made=0, tool="", target=target, server="", nodes=(node,), purpose=purpose))
 
 
 def sealed(plan: Plan) -> Plan:
@@ -204,6 +218,9 @@ def load_plan(text: str) -> Plan:
         for planned in node.steps:
             if planned.segment not in places or (planned.step.on == "apply" and kind_of(planned.step).where != places[planned.segment]):
                 raise ValueError(f"{node.host}: its step `{kind_of(planned.step).text}` cannot be in segment {planned.segment}")
+            one_way_here = (planned.segment, planned.step.on) == ("prepare", "apply") and plan.cleans
+            if one_way(planned.step) is not plan.cleans or (plan.cleans and not one_way_here):
+                raise ValueError(f"{node.host}: its step `{kind_of(planned.step).text}` cannot be in this plan: {PURPOSES[plan.cleans]}")
             if isinstance(planned.step, Annotate) and planned.step.key != CRI_SOCKET:
                 raise ValueError(f"{node.host}: its step `{kind_of(planned.step).text}` is none that docker2cri plans")
     return plan

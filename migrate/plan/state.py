@@ -5,13 +5,17 @@ from __future__ import annotations
 import msgspec
 
 # How a command ends on a node
-MIGRATED, ROLLED_BACK, INSTALLED, NEEDS_ATTENTION = "migrated", "rolled back", "installed", "needs attention"
+MIGRATED, ROLLED_BACK, INSTALLED, CLEANED, NEEDS_ATTENTION = "migrated", "rolled back", "installed", "cleaned", "needs attention"
 REFUSED, SKIPPED, INTERRUPTED, UNREACHABLE, LOST, FAILED = "refused", "skipped", "interrupted", "unreachable", "lost", "failed"
 RELEASED = "released"
-END_STATES = (MIGRATED, ROLLED_BACK, INSTALLED, RELEASED, NEEDS_ATTENTION, REFUSED, SKIPPED, INTERRUPTED, UNREACHABLE, LOST, FAILED)
+END_STATES = (
+    *(MIGRATED, ROLLED_BACK, INSTALLED, CLEANED, RELEASED, NEEDS_ATTENTION),
+    *(REFUSED, SKIPPED, INTERRUPTED, UNREACHABLE, LOST, FAILED),
+)
 # What `status` says of a node between the ends
 UNTOUCHED, PREPARED, SWITCHING, SWITCHED, ROLLING_BACK = "untouched", "prepared", "switching", "switched", "rolling back"
-STATES = (*END_STATES, UNTOUCHED, PREPARED, SWITCHING, SWITCHED, ROLLING_BACK)
+CLEANING = "cleaning"
+STATES = (*END_STATES, UNTOUCHED, PREPARED, SWITCHING, SWITCHED, ROLLING_BACK, CLEANING)
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,7 +12,9 @@ from typing import Literal, TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
+from migrate.facts.remains import Chain, ChainRule, Leftover, LeftPackage
 from migrate.formats.listing import few, plural
+from migrate.formats.quantity import size as size
 from migrate.limits import DEFAULT
 from migrate.targets.bundle import BundleFile
 
@@ -290,6 +292,78 @@ class StartKubelet(_Step, frozen=True, kw_only=True):
     """Open the gate and start the kubelet, the source still stopped; the reverse closes the gate and stops the kubelet."""
 
 
+# On the node, one-way: only in the plan of a cleanup
+
+
+class CloseRun(_Step, frozen=True, kw_only=True):
+    """Record in the run that moved the node that Docker is being removed: from then on that run cannot be rolled back."""
+
+    run: str
+
+
+class RemoveChains(_Step, frozen=True, kw_only=True):
+    """Remove Docker's `rules` and `chains` from iptables and set the FORWARD policy of the families in `policy` to ACCEPT.
+
+    What is there is saved first. `reach` are the addresses and ports (`10.244.1.4 8080`) that are asked before and after, beside the
+    node's Services: where one that answered before does not afterwards, what was saved is restored and the step fails.
+    """
+
+    rules: tuple[ChainRule, ...]
+    chains: tuple[Chain, ...]
+    policy: tuple[str, ...] = ()
+    reach: tuple[str, ...] = ()
+
+
+class RemovePackages(_Step, frozen=True, kw_only=True):
+    """Remove exactly these packages by `manager`; nothing else changes, and neither the kubelet nor `unit` is stopped or restarted."""
+
+    manager: str
+    unit: str
+    packages: tuple[LeftPackage, ...]
+
+
+class RemoveFiles(_Step, frozen=True, kw_only=True):
+    """Remove files and folders by their paths: what `title` names."""
+
+    title: str
+    paths: tuple[str, ...]
+
+
+class RemoveLink(_Step, frozen=True, kw_only=True):
+    """Remove a network link to which nothing is attached."""
+
+    name: str
+
+
+class RemoveNamespace(_Step, frozen=True, kw_only=True):
+    """Remove Docker's namespace (`name`) from the containerd at `socket`, which others use: containers, images, snapshots, content."""
+
+    name: str
+    socket: str
+    containers: int = 0
+    images: int = 0
+
+
+class RemoveData(_Step, frozen=True, kw_only=True):
+    """Remove Docker's own `entries` of its data `root`; others stay, and so does a root that is a mount point or not empty then."""
+
+    root: str
+    entries: tuple[Leftover, ...]
+
+
+class RemoveGroup(_Step, frozen=True, kw_only=True):
+    """Remove a group of users."""
+
+    name: str
+
+
+class RemoveRecords(_Step, frozen=True, kw_only=True):
+    """Remove the records of earlier runs of docker2cri from the node."""
+
+    runs: tuple[str, ...]
+    size: int = 0
+
+
 # Through the API
 
 
@@ -435,7 +509,19 @@ HostStep: TypeAlias = (
     | WaitForCri
     | RemovePods
     | RestoreRuntime
+    | CloseRun
+    | RemoveChains
+    | RemovePackages
+    | RemoveFiles
+    | RemoveLink
+    | RemoveNamespace
+    | RemoveData
+    | RemoveGroup
+    | RemoveRecords
     | StartKubelet
+)
+OneWayStep: TypeAlias = (
+    CloseRun | RemoveChains | RemovePackages | RemoveFiles | RemoveLink | RemoveNamespace | RemoveData | RemoveGroup | RemoveRecords
 )
 ApiStep: TypeAlias = (
     RecordWorkloads
@@ -535,6 +621,30 @@ def kind_of(step: Step) -> StepKind:
             return StepKind("runtime-restore", HOST, text, None, (unit, _activity(active)))
         case StartKubelet():
             return StepKind("kubelet-start", HOST, "stop the kubelet" if undo else "start the kubelet", _turned(step))
+        case CloseRun(run=run):
+            return StepKind("run-close", HOST, f"close run {run}: from here on it cannot be rolled back", None, (run,))
+        case RemoveChains(rules=rules, chains=chains):
+            text = f"remove {plural(len(rules), 'rule')} and {plural(len(chains), 'chain')} of Docker from iptables{_policy(step)}"
+            return StepKind("chains-remove", HOST, text, None, _chain_words(step))
+        case RemovePackages(manager=manager, unit=unit, packages=packages):
+            text = f"remove {', '.join(f'{package.name} {package.version}' for package in packages)} with {manager}{_frees(packages)}"
+            return StepKind("packages-remove", HOST, text, None, (manager, unit, *(f"{one.name}={one.version}" for one in packages)))
+        case RemoveFiles(title=title, paths=paths):
+            return StepKind("files-remove", HOST, f"remove {title}", None, paths)
+        case RemoveLink(name=name):
+            return StepKind("link-remove", HOST, f"remove the link {name}", None, (name,))
+        case RemoveNamespace(name=name, socket=socket):
+            held = f"{plural(step.containers, 'container')}, {plural(step.images, 'image')}"
+            text = f"remove the namespace {name} ({held}) from the containerd at {socket}"
+            return StepKind("namespace-remove", HOST, text, None, (name, socket))
+        case RemoveData(root=data_root, entries=entries):
+            text = f"remove Docker's data in {data_root}{_frees(entries)}"
+            return StepKind("data-remove", HOST, text, None, (data_root, *(entry.name for entry in entries)))
+        case RemoveGroup(name=name):
+            return StepKind("group-remove", HOST, f"remove the group {name}", None, (name,))
+        case RemoveRecords(runs=runs):
+            text = f"remove the records of {plural(len(runs), 'run')}: {', '.join(runs)} ({size(step.size)})"
+            return StepKind("records-remove", HOST, text, None, runs)
         case RecordWorkloads():
             return StepKind("record", API, "record the workloads")
         case SmokeTest(image=image):
@@ -590,12 +700,26 @@ def describe(step: Step) -> str:
     return kind_of(step).text
 
 
-def size(count: int) -> str:
-    """Bytes for people: `1.2 GB`, `340 MB`, `12 kB` (decimal, as docker prints them)."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} B"
+def one_way(step: Step) -> bool:
+    """Whether nothing undoes it: such steps stand only in the plan of a cleanup."""
+    return isinstance(step, OneWayStep)
+
+
+def _frees(things: tuple[LeftPackage, ...] | tuple[Leftover, ...]) -> str:
+    known = [thing.size for thing in things if thing.size is not None]
+    least = "at least " if len(known) < len(things) else ""
+    return f" (frees {least}{size(sum(known))})" if known else ""
+
+
+def _policy(step: RemoveChains) -> str:
+    families = " and ".join({"4": "IPv4", "6": "IPv6"}.get(family, family) for family in step.policy)
+    return f", set the policy of FORWARD from DROP to ACCEPT ({families})" if families else ""
+
+
+def _chain_words(step: RemoveChains) -> tuple[str, ...]:
+    rules = (f"rule {one.family} {one.table} {one.rule}" for one in step.rules)
+    chains = (f"chain {one.family} {one.table} {one.name}" for one in step.chains)
+    return (*rules, *chains, *(f"policy {family}" for family in step.policy), *(f"reach {words}" for words in step.reach))
 
 
 def _other(step: Step) -> Direction:

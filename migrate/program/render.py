@@ -91,7 +91,7 @@ def _runtimes(plan: NodePlan) -> tuple[str, ...]:
 
 def _for_installing(plan: NodePlan, directory: str, written: Mapping[str, str]) -> Iterator[ProgramFile]:
     """What keeps an installation from starting anything, the list of a bundle's files, and those of them that no tarball has."""
-    for name, text in fence_files(directory).items() if plan.installs else ():
+    for name, text in fence_files(directory).items() if plan.installs or plan.cleans else ():
         yield ProgramFile(f"units/{name}", text.encode(), "600")
     for step in plan.installs:
         if step.bundle is not None:

@@ -7,10 +7,11 @@ from itertools import count
 
 from msgspec.structs import replace
 
+from migrate.plan.cleanup import NO_ROLLBACK
 from migrate.plan.drain import EVICT, KEEP, KEPT, REFUSE, PodDecision
 from migrate.plan.inputs import Moved
 from migrate.plan.model import SEGMENTS, NodePlan, Plan
-from migrate.plan.steps import InstallRuntime, describe, size
+from migrate.plan.steps import InstallRuntime, RemoveChains, RemoveData, RemovePackages, Step, describe, size
 from migrate.program.order import rollback_of
 from migrate.report.alike import BLOCKING, LINES, NODE, alike, images_of, names_of, own, pods_of, same_steps
 from migrate.report.findings_text import findings_text
@@ -27,7 +28,11 @@ def plan_text(plan: Plan, style: Style, *, diffs: bool = True) -> str:
     done = sum(bool(node.nothing) for node in plan.nodes)
     counts = f"{moved} of {len(plan.nodes)} nodes can be migrated{f', {readied} first get what they lack' if readied else ''}"
     refused = len(plan.nodes) - moved - readied - done
-    head = f"Plan to {titled(plan.target)}: {counts}, {refused} refused{f', nothing to do on {done}' if done else ''}"
+    title = f"Plan to {titled(plan.target)}"
+    if plan.cleans:
+        title = f"Plan to remove Docker for good, from nodes on {titled(plan.target)}"
+        counts = f"{readied} of {len(plan.nodes)} nodes can be cleaned"
+    head = f"{title}: {counts}, {refused} refused{f', nothing to do on {done}' if done else ''}"
     stages = [stages_text(plan.stages, style)] if plan.stages else []
     return (
         "\n\n".join(
@@ -68,6 +73,10 @@ def _nodes(group: tuple[NodePlan, ...], style: Style, diffs: bool) -> Iterator[s
         )
     told = (lambda text: own(node, text)) if several else str
     yield told("\n".join(_steps(node, style, images_of(group) if several else None)))
+    if node.cleans:
+        yield style.wrap(f"What stays: {'; '.join(node.may_differ)}.", 0, 2)
+        yield style.paint("ROLLBACK", "bold") + f" none: {NO_ROLLBACK} afterwards"
+        return
     if not node.moves:
         yield style.wrap(f"Afterwards: {'; '.join(node.may_differ)}. Nothing else changes; the move is planned when it is there.", 0, 2)
         return
@@ -102,15 +111,41 @@ def _steps(node: NodePlan, style: Style, images: str | None = None) -> Iterator[
     for segment in SEGMENTS:
         steps = shared.of(segment.name)
         if steps:
-            yield f"  {style.paint(f'{segment.name} ({segment.title})', 'cyan')}"
+            title = "on the node, pods run on; one-way" if node.cleans else segment.title
+            yield f"  {style.paint(f'{segment.name} ({title})', 'cyan')}"
         if images and segment is SEGMENTS[0]:
             yield style.wrap(f"{next(numbers):2}. {images}", 4, 8)
         for step in steps:
             number = next(numbers)
             yield style.wrap(f"{number:2}. {describe(step)}", 4, 8)
             yield style.paint(style.wrap(step.why, 8), "dim")
-            if isinstance(step, InstallRuntime):
-                yield from (style.wrap(line, 8, 10) for line in _installed(step))
+            yield from (style.wrap(line, 8, 10) for line in _detailed(step))
+
+
+def _detailed(step: Step) -> Iterator[str]:
+    """What a step consists of, a line each."""
+    match step:
+        case InstallRuntime():
+            yield from _installed(step)
+        case RemoveChains(rules=rules, chains=chains, reach=reach):
+            yield from (f"{_family(one.family)} {one.table}: rule {one.rule}" for one in rules)
+            yield from (f"{_family(one.family)} {one.table}: chain {one.name}" for one in chains)
+            if reach:
+                yield f"asked before and after: {', '.join(words.replace(' ', ' port ') for words in reach)}, and Services of the node"
+        case RemovePackages(packages=packages):
+            yield from (f"{one.name} {one.version} ({_size(one.size)})" for one in packages)
+        case RemoveData(root=root, entries=entries):
+            yield from (f"{root}/{one.name} ({_size(one.size)})" for one in entries)
+        case _:
+            return
+
+
+def _family(family: str) -> str:
+    return "IPv6" if family == "6" else "IPv4"
+
+
+def _size(count: int | None) -> str:
+    return "size not known" if count is None else size(count)
 
 
 def _installed(step: InstallRuntime) -> Iterator[str]:

@@ -22,6 +22,7 @@ FAMILIES = (
     (("D2C70", "D2C71"), "Files"),
     (("D2C72", "D2C73"), "What a drain needs of the other nodes"),
     ("D2C8", "Docker hosts"),
+    ("D2C9", "Removing Docker for good"),
 )
 _HEAD = """# Rules
 

@@ -1,7 +1,7 @@
 """What facts mean: a rule judges facts and makes findings; `migrate.rules.table.RULES` lists every rule.
 
-Three kinds: a `NodeRule` judges a node, a `WorkloadRule` (migrate.rules.workload_rule) a pod template wherever it was read, a `FileRule`
-(migrate.rules.files) what files of a repository say. What follows from a finding is an attribute of its rule, never its name.
+Four kinds: a `NodeRule` judges a node, a `CleanupRule` what Docker left there, a `WorkloadRule` a pod template, a `FileRule` what files of
+a repository say. What follows from a finding is an attribute of its rule, never its name.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from migrate.facts.cluster import ClusterFacts, Node
 from migrate.facts.model import Containerd, Docker, Kubelet, NodeFacts, Place
 from migrate.facts.pod import Pod
+from migrate.facts.remains import Remains
 from migrate.limits import DEFAULT
 from migrate.rules.text import filled, rule_text, values_of
 from migrate.sources.table import source_of
@@ -43,9 +44,7 @@ class Severity(StrEnum):
 
 
 class Confidence(StrEnum):
-    """How sure it is that Docker is used: the use itself was `seen`, what was seen `could reach` it (a parent folder is mounted), or words
-    of a text name it that was not read as what it is (`text only`).
-    """
+    """How sure a use of Docker is: itself `seen`, `could reach` it (a parent folder is mounted), or words of unread text (`text only`)."""
 
     SEEN = "seen"
     COULD_REACH = "could-reach"
@@ -69,7 +68,7 @@ class Allow(StrEnum):
 
 @dataclass(frozen=True)
 class NodeView:
-    """One node as rules see it: facts, Node object and pods (None and empty without the API), cluster, target; the limit in seconds."""
+    """One node as rules see it: facts, Node and pods (None and empty without the API), cluster, target, seconds, `remains` where asked."""
 
     facts: NodeFacts
     node: Node | None
@@ -78,6 +77,7 @@ class NodeView:
     target: Target
     next_kubernetes: tuple[int, int] | None = None
     stop_timeout: int = DEFAULT.stop
+    remains: Remains | None = None
 
     def __post_init__(self) -> None:
         """The target as this node has it: what the machine says outranks the target's defaults."""

@@ -9,6 +9,7 @@ from migrate.rules import (
     behaviour,
     capacity,
     cgroups,
+    cleanup,
     config_maps,
     confinement,
     control_planes,
@@ -224,6 +225,7 @@ RULES: tuple[Rule, ...] = (
     capacity.workload_away,
     capacity.pod_waits_for_its_node,
     *docker_engine.DOCKER_HOST_RULES,
+    *cleanup.CLEANUP_RULES,
 )
 WORKLOAD_RULES = tuple(rule for rule in RULES if isinstance(rule, WorkloadRule))
 # codes that `--fail-on` does not count: the command ends with another exit code for the same reason

@@ -158,7 +158,7 @@ def _segment(work: Work, segment: Segment, on_failure: str) -> list[str]:
     work.segment, work.stoppable = segment.name, segment.stoppable
     try:
         if segment.where == HOST:
-            _on_the_node(work, segment, on_failure)
+            on_the_node(work, segment, on_failure)
             if segment.name == PREPARE and not work.switching(work.progress()):
                 _find_planned_values(work)
             return []
@@ -169,7 +169,7 @@ def _segment(work: Work, segment: Segment, on_failure: str) -> list[str]:
         work.stoppable = False
 
 
-def _on_the_node(work: Work, segment: Segment, on_failure: str) -> None:
+def on_the_node(work: Work, segment: Segment, on_failure: str) -> None:
     """Start a segment of the node program and follow it to its end; raises SegmentFailed, LeftForAttention, and Stopped."""
     progress = work.progress()
     if segment.name in progress.finished:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from migrate.plan.state import UNTOUCHED, NodeState, Reason
 from migrate.run.apply import refuse_held, settled
+from migrate.run.cleaned import settled_cleanup
 from migrate.run.identify import identify
 from migrate.run.owned import Job
 from migrate.run.preflight import look_again
@@ -35,7 +36,7 @@ def would_apply(work: Work) -> NodeState:
     """
     identify(work)
     progress = work.progress()
-    if (ended := settled(work, progress)) is not None:
+    if (ended := settled_cleanup(work, progress) if work.plan.cleans else settled(work, progress)) is not None:
         return ended
     if progress.direction == "rollback":
         return _would(standing(work), "apply would finish its rollback", 5)
@@ -43,7 +44,7 @@ def would_apply(work: Work) -> NodeState:
         return _would(standing(work), "apply would continue", 0)
     refuse_held(work)
     look_again(work)
-    asked = f"move it to {work.target.title}" if work.plan.moves else "install what it lacks"
+    asked = f"move it to {work.target.title}" if work.plan.moves else "remove Docker" if work.plan.cleans else "install what it lacks"
     return _would(work.state(UNTOUCHED, 0, "not-begun", "the plan holds"), f"apply would {asked}", 0)
 
 

@@ -14,8 +14,9 @@ from migrate.plan.events import Event
 from migrate.plan.fleet import FleetPlan, windows
 from migrate.plan.lease import ClusterLease
 from migrate.plan.model import SEGMENTS, Plan
-from migrate.plan.state import FAILED, INSTALLED, MIGRATED, NodeState, Reason
+from migrate.plan.state import CLEANED, FAILED, INSTALLED, MIGRATED, NodeState, Reason
 from migrate.run.apply import apply
+from migrate.run.cleaned import carry_out
 from migrate.run.clock import SystemClock
 from migrate.run.ends import PAUSED, blocked, code_of, failure, never_planned, nothing, skipped
 from migrate.run.fleet import FORKS, each, once
@@ -44,7 +45,7 @@ from migrate.targets.table import target_named
 
 FAILED_EARLIER = "earlier-node-failed"
 GLANCE = 20.0  # seconds that an API may be away where a look is all that is asked for: what the nodes say is told without it
-DONE = (MIGRATED, INSTALLED)  # the next node may begin, where the exit code is 0 too
+DONE = (MIGRATED, INSTALLED, CLEANED)  # the next node may begin, where the exit code is 0 too
 
 
 class Operator:
@@ -123,7 +124,7 @@ class Operator:
         stopped: dict[str, NodeState] = {}
 
         def brought(job: Job) -> NodeState:
-            return self._ended(job, lambda work: apply(work, lambda: folder.keep_plan(plan), on_failure=on_failure))
+            return self._ended(job, lambda work: carry_out(work, lambda: folder.keep_plan(plan), on_failure=on_failure))
 
         taken = windows(plan.stages, list(ready), serial)
         stages = [([ready[host] for host in hosts], at_once) for hosts, at_once in taken]

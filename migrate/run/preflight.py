@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from migrate.errors import Interrupted, StalePlan
 from migrate.facts.model import NodeFacts
@@ -12,11 +13,13 @@ from migrate.plan.again import accepted_in, limits_of, strays
 from migrate.plan.inputs import inputs, moved
 from migrate.plan.install import forbidding
 from migrate.plan.model import alone, dump_plan
-from migrate.plan.steps import size
+from migrate.plan.steps import CloseRun, size
 from migrate.program.render import NodeProgram, NotAsPlanned, render
 from migrate.rules import Finding, NodeView, accept, check
+from migrate.rules.cleanup import CLEANUP_RULES
 from migrate.rules.table import RULES
 from migrate.run.bundle import bundle_data
+from migrate.run.cleanup import read_remains
 from migrate.run.identify import ANOTHER_CA, another_ca
 from migrate.run.work import Work
 from migrate.sources.table import origin_of
@@ -35,7 +38,8 @@ def lay(work: Work, keep: Callable[[], None]) -> None:
     bundle = next((step.bundle for step in work.plan.installs if step.bundle), None)
     data = bundle_data(bundle) if bundle else b""
     keep()
-    work.remote.lay(program, dump_plan(alone(work.plan, work.target.name)).encode())
+    closes = next((planned.step.run for planned in work.plan.steps if isinstance(planned.step, CloseRun)), "")
+    work.remote.lay(program, dump_plan(alone(work.plan, work.target.name)).encode(), closes)
     if bundle is not None:
         work.say("step.start", f"pushes {bundle.path} ({size(bundle.size)})")
         work.remote.push(data, "bundle.tar.gz")
@@ -89,8 +93,12 @@ def _refuse_new_blockers(work: Work, facts: NodeFacts) -> tuple[NodeView, tuple[
         view = NodeView(
             facts, cluster.node(work.node), cluster.pods_on(work.node), cluster, work.target, stop_timeout=limits_of(work.plan).stop
         )
-        found = accept(check(view, RULES), accepted_in(work.plan))
-        blocking = [finding for finding in found if finding.blocks] if work.plan.moves else list(forbidding(found))
+        if work.plan.cleans:
+            with work.connect() as host:
+                view = replace(view, remains=read_remains(host, facts))
+        rules = CLEANUP_RULES if work.plan.cleans else RULES
+        found = accept(check(view, rules), accepted_in(work.plan))
+        blocking = list(forbidding(found)) if work.plan.installs else [finding for finding in found if finding.blocks]
         if not blocking:
             return view, found
         waited = work.clock.monotonic() - begun

@@ -112,13 +112,13 @@ class Remote:
         """The machine's own ID, empty where it has none (machine-id(5); the second path is that of D-Bus)."""
         return self._word("cat /etc/machine-id 2>/dev/null || cat /var/lib/dbus/machine-id 2>/dev/null")
 
-    def lay(self, program: NodeProgram, plan: bytes) -> None:
+    def lay(self, program: NodeProgram, plan: bytes, closes: str = "") -> None:
         """Put the program's files and the plan onto the node; a program of the same run that lies there already is left as it is.
 
-        Raises Refused when another run owns the node.
+        A run that this one `closes` owns the node until this one begins. Raises Refused when another run does.
         """
         owner = self.owner()
-        if owner and owner != self.run:
+        if owner and owner not in (self.run, closes):
             raise Refused(
                 node=self.node,
                 seen=f"run {owner} owns this node and is not finished",
@@ -133,7 +133,7 @@ class Remote:
             encoded = base64.b64encode(data).decode()
             lines.append(f'mkdir -p "$(dirname {place})"; echo {encoded} | base64 -d >{place}; chmod {mode} {place}')
         lines += [f"sync {new}/steps 2>/dev/null || sync", f"rm -rf {self.home}", f"mv {new} {self.home}", "fi"]
-        lines.append(f"mv {ROOT}/current.new {ROOT}/current")
+        lines.append(f"mv {ROOT}/current.new {ROOT}/current" if not owner or owner == self.run else f"rm {ROOT}/current.new")
         self._checked("\n".join(lines), "laying the node program")
 
     def push(self, data: bytes, name: str) -> None:

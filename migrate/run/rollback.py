@@ -15,6 +15,7 @@ from migrate.plan.state import MIGRATED, NEEDS_ATTENTION, ROLLED_BACK, NodeState
 from migrate.plan.steps import ApiStep, HostStep, WriteFile
 from migrate.program.journal import Progress
 from migrate.program.order import rollback_of, undone_alone
+from migrate.run.no_rollback import docker_is_gone, refuse_rollback
 from migrate.run.perform import perform_all
 from migrate.run.plane import PlanesUnwell
 from migrate.run.remote import LOST
@@ -33,6 +34,8 @@ def looked_at(work: Work, overwrite: frozenset[str] = frozenset()) -> NodeState 
     Raises Refused when a file is neither as planned nor as before (unless it is in `overwrite`), and when there is nothing to return to.
     """
     progress = work.progress()
+    if docker_is_gone(work, progress):
+        raise refuse_rollback(work)
     doubt = work.doubt(progress)
     if progress.rolled_back and not doubt:
         if not work.marked():
@@ -220,7 +223,9 @@ def _rejoin(work: Work, steps: Sequence[PlannedStep], why: str, exit_code: int, 
     if switched and not work.recorded:
         return _by_itself(work, notes)
     ran = f"it runs on {source} as before and is verified" if switched else f"it never left {source}"
-    now = "; ".join([ran, *notes, *(work.plan.may_differ if not work.plan.moves else ())])
+    if work.plan.cleans:
+        ran = f"the cleanup is given up, it runs on {work.target.title} as before; the run that moved it can be rolled back"
+    now = "; ".join([ran, *notes, *(work.plan.may_differ if work.plan.installs else ())])
     code = code or work.cause(work.progress())
     if exit_code == 0:
         return work.state(ROLLED_BACK, 0, code, f"{_then(why)}{now}")

@@ -23,8 +23,10 @@ from migrate.plan.state import (
 from migrate.plan.steps import Step, VerifyControlPlane, VerifyNode, VerifyWorkloads
 from migrate.program.journal import Progress
 from migrate.program.order import rollback_of
+from migrate.run.cleaned import stands_cleanup, verified_cleanup
 from migrate.run.identify import identify
 from migrate.run.identity import Identity
+from migrate.run.no_rollback import docker_is_gone
 from migrate.run.perform import perform
 from migrate.run.work import COMPLETE, Work
 
@@ -42,7 +44,10 @@ def verified(work: Work) -> NodeState:
             expected="the plan that was applied, or the Node's own mark",
             next=f"docker2cri verify PLAN {work.plan.host}",
         )
-    migrated = progress.direction == "forward" and "switch" in progress.finished
+    if work.plan.cleans:
+        return verified_cleanup(work, standing(work))
+    cleaned = docker_is_gone(work, progress)
+    migrated = cleaned or (progress.direction == "forward" and "switch" in progress.finished)
     runtime = work.target.title if migrated else work.source_title
     steps: tuple[Step, ...] = work.plan.of("rejoin") if migrated else tuple(planned.step for planned in rollback_of(work.plan))
     try:
@@ -58,7 +63,8 @@ def verified(work: Work) -> NodeState:
             expected=f"a Ready node with its pods on {runtime}",
             next=f"docker2cri status {work.plan.host}",
         )
-    return work.state(MIGRATED if migrated else ROLLED_BACK, 0, "verified", f"verified on {runtime}")
+    since = "; Docker was removed from it, so it cannot be rolled back" if cleaned else ""
+    return work.state(MIGRATED if migrated else ROLLED_BACK, 0, "verified", f"verified on {runtime}{since}")
 
 
 def standing(work: Work) -> NodeState:
@@ -91,6 +97,11 @@ def _stands(work: Work, progress: Progress, mark: Mark | None, doubt: str, *, th
     back, on = f"docker2cri rollback {host}", "docker2cri apply with the same plan, which continues"
     either, why = f"{on}; or {back}", work.why(progress)
     leave = f"docker2cri release {host} --reason TEXT, when a person has looked"
+    if work.plan.cleans and progress.released is None:
+        return stands_cleanup(work, progress, doubt)
+    if docker_is_gone(work, progress) and not work.plan.cleans:
+        seen = f"runs on {target}, verified; Docker was removed from it since, so it cannot be rolled back"
+        return work.state(MIGRATED, 0, "cleaned", seen)
     if progress.released is not None:
         if mark is not None:
             seen = f"released on the node ({progress.released}) and still marked by this run"

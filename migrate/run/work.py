@@ -16,6 +16,7 @@ from migrate.facts.model import NodeFacts
 from migrate.facts.node import facts_from
 from migrate.plan.again import accepted_in, limits_of
 from migrate.plan.build import build_plan
+from migrate.plan.cleanup import also_in, cleanup_plan
 from migrate.plan.events import Event
 from migrate.plan.mark import Mark, mark_of
 from migrate.plan.model import SEGMENTS, NodePlan
@@ -97,6 +98,8 @@ class Work:
         """The command that makes a new plan, with what was accepted in this one."""
         accepted = accepted_in(self.plan)
         options = "".join(f" --accept {shlex.quote(f'{code}={reason}')}" for code, reason in accepted.items())
+        if self.plan.cleans:
+            return f"docker2cri cleanup {self.target.asked} {self.plan.host}{options}{also_in(self.plan).asked} --out plan.json"
         sources = {f"{step.bundle.path}@sha256:{step.bundle.sha256}" if step.bundle else "packages" for step in self.plan.installs}
         options += "".join(f" --install {shlex.quote(source)}" for source in sorted(sources))
         return self._planning(options)
@@ -201,6 +204,8 @@ class Work:
         """What would be planned now, with the limits and from the sources of this plan."""
         if self.plan.moves:
             return build_plan(view, findings, limits_of(self.plan))
+        if self.plan.cleans:
+            return cleanup_plan(view, findings, also_in(self.plan))
         return install_again(view, findings, self.plan, self.connect)
 
     def asked(self, prefix: str) -> NodeSays:

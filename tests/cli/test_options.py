@@ -85,6 +85,7 @@ HAS = {
         "checked",
     }
     | {"guard", "drain_timeout", "stop_timeout", "verify_timeout", "cri_timeout", "settle"},
+    "cleanup": REACH | {"forks", "target", "accept", "color", "form", "out", "with_group", "records"},
     "apply": REACH | {"form", "yes", "events", "check", "only_prepare", "digest", "take_over", "limit", "serial", "on_failure"},
     "release": REACH | {"form", "yes", "events", "reason", "force"},
     "rollback": REACH | {"form", "yes", "events", "check", "overwrite"},

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from migrate.node import fixed_files
-from migrate.plan.steps import API, HOST, ApiStep, HostStep, Step, WriteFile, acts, describe, kind_of, reverse
+from migrate.plan.steps import API, HOST, ApiStep, HostStep, OneWayStep, Step, WriteFile, acts, describe, kind_of, reverse
 from migrate.program.order import HostLine
 
 KINDS = typing.get_args(Step)
@@ -103,6 +103,7 @@ def ways(kind: type) -> Iterator[str]:
 
 # steps that are planned for one direction only, by the plan's author
 ON_APPLY = {"carry", "pull", "validate", "kernel", "pods-stop", "runtime-restart", "cri-wait"}
+ON_APPLY |= {kind_of(SAMPLES[kind]).name for kind in typing.get_args(OneWayStep)}
 ON_ROLLBACK = {"pods-wait", "pods-remove", "runtime-restore"}
 
 
