@@ -204,9 +204,8 @@ class Work:
         """What would be planned now, with the limits and from the sources of this plan."""
         if self.plan.moves:
             return build_plan(view, findings, limits_of(self.plan))
-        if self.plan.cleans:
-            return cleanup_plan(view, findings, also_in(self.plan))
-        return install_again(view, findings, self.plan, self.connect)
+        again = also_in(self.plan)
+        return cleanup_plan(view, findings, again) if self.plan.cleans else install_again(view, findings, self.plan, self.connect)
 
     def asked(self, prefix: str) -> NodeSays:
         """The node as verification asks it."""
