@@ -74,7 +74,7 @@ class Elsewhere:
         monkeypatch.setenv("XDG_STATE_HOME", str(self.home))
         monkeypatch.setattr(operate, "Work", ScratchWork)
         monkeypatch.setattr(operate, "connect_cluster", lambda **given: None)
-        monkeypatch.setattr(operate, "acting", lambda cluster, tell: self.world.cluster)
+        monkeypatch.setattr(operate, "acting", lambda cluster, tell, patience=0.0: self.world.cluster)
         monkeypatch.setattr(operate, "targets_named", lambda access, names: {self.name: target})
         monkeypatch.setattr(Operator, "_opener", lambda operator, target: lambda: ScratchHost(self.world.scratch, Boundaries(), [0]))
 

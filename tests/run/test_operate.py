@@ -98,12 +98,12 @@ class World:
         self.gate = HealthGate(None, FakeClock(), self.told.append, self.interrupt, RUN)
         monkeypatch.setattr(Operator, "_gate", lambda operator, nodes, run: self.gate)
         monkeypatch.setattr(RunFolder, "keep_plan", lambda folder, kept: self.kept.append(folder.run))
-        monkeypatch.setattr(Operator, "_acting", lambda operator: self.cluster)
-        monkeypatch.setattr(Operator, "_work", lambda operator, job: self.work(job))
+        monkeypatch.setattr(Operator, "_acting", lambda operator, patience=0.0: self.cluster)
+        monkeypatch.setattr(Operator, "_work", lambda operator, job, patience: self.work(job))
 
     def work(self, job: Job) -> Any:
         remote = SimpleNamespace(close=lambda: self.closed.append(job.node.host))
-        return SimpleNamespace(plan=job.node, told=job.told, remote=remote, cluster=self.cluster, marked=lambda: self.marked)
+        return SimpleNamespace(plan=job.node, told=job.told, remote=remote, cluster=self.cluster, marked=lambda: self.marked, cut_off="")
 
     def end(self, work: Any, usual: str) -> NodeState:
         host = work.plan.host
