@@ -74,7 +74,7 @@ def apply(
     """Apply a plan: exactly its steps, node after node; continue one that was interrupted. Refused when the plan no longer holds."""
     from migrate.cli.question import prepare_question, question
     from migrate.cli.retry import keep_retry, limited
-    from migrate.plan.gates import NO_GATES, CommandGate, gate_words
+    from migrate.plan.gates import NO_GATES, commands
     from migrate.run.owned import jobs_of
     from migrate.targets.table import titled
 
@@ -105,10 +105,9 @@ def apply(
         states = _run(reach, None, lambda operator: foreseen(operator.status, jobs, would_apply, lambda rest: operator.apply(plan, rest)))
         return tell_states("apply", states, acting.form)
     gates = plan.stages.gates if plan.stages else NO_GATES
-    commands = [gate_words(gate) for gate in gates.checks if isinstance(gate, CommandGate)]
-    if commands and acting.yes and digest is None:
+    if (here := commands(gates)) and acting.yes and digest is None and not only_prepare:
         raise Refused(
-            seen=f"{plan_file} has a gate that runs on this machine: {', '.join(commands)}",
+            seen=f"{plan_file} has what runs on this machine: {', '.join(here)}",
             expected="a person who is asked, or the digest of the plan that was read",
             next=f"docker2cri apply {plan_file} --yes --digest {plan.digest}, when this is the plan that you made",
         )

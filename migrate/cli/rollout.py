@@ -14,20 +14,24 @@ from migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from migrate.plan.gates import Gate, TimeWindow
+    from migrate.plan.hooks import Hook
     from migrate.plan.ordering import Ordering, Share
     from migrate.plan.rollout_file import RolloutFile
 
 WINDOW = "mon-fri 22:00-05:00 Europe/Berlin"
 
 
-def _rollout(rollout_file: RolloutFile | None, max_in_flight: str, soak: int, window: tuple[str, ...], gate: tuple[str, ...]) -> Ordering:
+def _rollout(
+    rollout_file: RolloutFile | None, max_in_flight: str, soak: int, window: tuple[str, ...], gate: tuple[str, ...], hook: tuple[str, ...]
+) -> Ordering:
     from migrate.plan.gates import Gates
     from migrate.plan.ordering import Ordering
     from migrate.run.run_gates import zones_of
 
     given = rollout_file.ordering if rollout_file else Ordering()
     checks = tuple(map(_gate, gate)) or given.gates.checks
-    gates = Gates(soak=soak, windows=tuple(map(_window, window)), checks=checks)
+    hooks = tuple(map(_hook, hook)) or given.gates.hooks
+    gates = Gates(soak=soak, windows=tuple(map(_window, window)), checks=checks, hooks=hooks)
     zones_of(gates)
     return replace(given, share=_share(max_in_flight), gates=gates)
 
@@ -92,6 +96,13 @@ rollout_options = group(
         help="What is waited for before each stage after the first: a person who types `docker2cri approve`, a command on this machine "
         "that exits with 0, a URL that answers with 2xx.",
     ),
+    click.option(
+        "--hook",
+        metavar="before-run|before-node|after-node|after-run=COMMAND",
+        multiple=True,
+        help="A command on this machine around the run or each node, told in JSON on its standard input. One that fails before a node "
+        "keeps it from being begun.",
+    ),
 )
 
 
@@ -114,6 +125,26 @@ def _window(text: str) -> TimeWindow:
         raise UsageError(
             seen=f"--window {text}: {wrong}", expected="weekdays, hours, dates and a time zone", next=f'--window "{WINDOW}"'
         ) from wrong
+
+
+def _hook(text: str) -> Hook:
+    from typing import get_args
+
+    from migrate.plan.hooks import Hook, HookMoment, hook_problem
+
+    moment, _, command = text.partition("=")
+    try:
+        made = Hook(moment=moment, argv=tuple(shlex.split(command))) if moment in get_args(HookMoment) else None  # type: ignore[arg-type]
+        wrong = hook_problem(made) if made else "no such moment"
+    except ValueError as unclosed:  # a quotation mark
+        made, wrong = None, str(unclosed)
+    if made is None or wrong:
+        raise UsageError(
+            seen=f"--hook {text}: {wrong}",
+            expected=f"{'|'.join(get_args(HookMoment))}=COMMAND",
+            next='--hook before-node="./silence alerts"',
+        )
+    return made
 
 
 def _gate(text: str) -> Gate:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from migrate.plan.hooks import Hook, hook_problem, hook_words
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 AHEAD = 400  # days that are looked at for the next opening
 LONGEST = 7 * 86400  # seconds of a wait
@@ -64,12 +66,13 @@ Gate = CommandGate | HttpGate | ApproveGate
 class Gates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Before each stage after the first: the cluster is well for `soak` seconds, then all of `checks` are open.
 
-    `windows`: a node is begun in one of them; without any, always.
+    `windows`: a node is begun in one of them; without any, always. `hooks` are run around the run and each node.
     """
 
     soak: int = 0
     windows: tuple[TimeWindow, ...] = ()
     checks: tuple[Gate, ...] = ()
+    hooks: tuple[Hook, ...] = ()
 
 
 NO_GATES = Gates()
@@ -141,7 +144,13 @@ def gate_problem(gates: Gates) -> str:
             return "its command gate has no command"
         if isinstance(gate, HttpGate) and (problem := url_problem(gate.url)):
             return f"its gate {gate.url}: {problem}"
-    return ""
+    return next((problem for hook in gates.hooks if (problem := hook_problem(hook))), "")
+
+
+def commands(gates: Gates) -> list[str]:
+    """What of them runs on the operator's machine, in words."""
+    asked = [gate_words(gate) for gate in gates.checks if isinstance(gate, CommandGate)]
+    return [*asked, *map(hook_words, gates.hooks)]
 
 
 def url_problem(url: str) -> str:

@@ -27,6 +27,7 @@ from migrate.plan.gates import (
     gate_problem,
     window_of,
 )
+from migrate.plan.hooks import TIMEOUT, Hook, HookMoment, hook_problem
 from migrate.plan.ordering import DEFAULT, NodeGroup, Ordering, Share, share_of
 from migrate.rules.table import RULES
 
@@ -46,6 +47,14 @@ class FileGate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     approve: bool = False
     timeout: Annotated[int, Meta(ge=1, le=3600)] | None = None
     wait: Wait | None = None
+
+
+class FileHook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A command around the run or each node, with a JSON object on its standard input; `timeout` in seconds."""
+
+    moment: HookMoment
+    command: Name | Annotated[list[Name], Meta(min_length=1)]
+    timeout: Annotated[int, Meta(ge=1, le=3600)] = TIMEOUT
 
 
 class FileGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +83,7 @@ class RolloutFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     soak: Annotated[int, Meta(ge=0, le=86400)] | None = None
     windows: list[Name] = []
     gates: list[FileGate] = []
+    hooks: list[FileHook] = []
     accept: dict[str, Name] = {}
     guard: Annotated[int, Meta(ge=30, le=86400)] | None = None
     drain_timeout: Seconds | None = None
@@ -102,13 +112,23 @@ class RolloutFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             serial=tuple(map(_share, serial)),
             order=self.order,
             groups=tuple(map(_group, self.groups)),
-            gates=Gates(soak=self.soak or 0, windows=tuple(map(window_of, self.windows)), checks=tuple(map(_gate, self.gates))),
+            gates=Gates(
+                soak=self.soak or 0,
+                windows=tuple(map(window_of, self.windows)),
+                checks=tuple(map(_gate, self.gates)),
+                hooks=tuple(map(_hook, self.hooks)),
+            ),
             max_fail=self.max_fail_percentage,
         )
 
 
 LIMITS = ("soak", "guard", "drain_timeout", "stop_timeout", "verify_timeout", "cri_timeout")
-KINDS: Mapping[tuple[str, ...], type[msgspec.Struct]] = {(): RolloutFile, ("groups",): FileGroup, ("gates",): FileGate}
+KINDS: Mapping[tuple[str, ...], type[msgspec.Struct]] = {
+    (): RolloutFile,
+    ("groups",): FileGroup,
+    ("gates",): FileGate,
+    ("hooks",): FileHook,
+}
 
 
 def read_rollout(text: str) -> RolloutFile:
@@ -153,6 +173,13 @@ def _meant(text: str, made: RolloutFile) -> None:
             problem = str(wrong)
         if problem:
             raise _wrong(text, ("gates", at), problem)
+    for at, hook in enumerate(made.hooks):
+        try:
+            problem = hook_problem(_hook(hook))
+        except ValueError as wrong:
+            problem = str(wrong)
+        if problem:
+            raise _wrong(text, ("hooks", at), problem)
     for code in made.accept:
         rule = next((rule for rule in RULES if rule.code == code), None)
         if rule is None or not rule.acceptable:
@@ -197,11 +224,18 @@ def _gate(gate: FileGate) -> Gate:
     """Raises ValueError for a command that is no words."""
     wait = WAIT if gate.wait is None else gate.wait
     if gate.command is not None:
-        argv = shlex.split(gate.command) if isinstance(gate.command, str) else gate.command
-        return CommandGate(argv=tuple(argv), timeout=gate.timeout or CommandGate(argv=()).timeout, wait=wait)
+        return CommandGate(argv=_words(gate.command), timeout=gate.timeout or CommandGate(argv=()).timeout, wait=wait)
     if gate.http is not None:
         return HttpGate(url=gate.http, timeout=gate.timeout or HttpGate(url="").timeout, wait=wait)
     return ApproveGate(wait=APPROVAL if gate.wait is None else gate.wait)
+
+
+def _hook(hook: FileHook) -> Hook:
+    return Hook(moment=hook.moment, argv=_words(hook.command), timeout=hook.timeout)
+
+
+def _words(command: str | list[str]) -> tuple[str, ...]:
+    return tuple(shlex.split(command) if isinstance(command, str) else command)
 
 
 resolve(RolloutFile)

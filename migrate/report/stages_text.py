@@ -8,6 +8,7 @@ from migrate.formats.listing import duration, few, plural
 from migrate.plan.estimate import whole
 from migrate.plan.fleet import FleetPlan, Stage
 from migrate.plan.gates import CommandGate, Gates, gate_words
+from migrate.plan.hooks import WHEN, hook_words
 from migrate.report.style import Style
 
 NAMED = 20  # of one stage
@@ -27,6 +28,8 @@ def gate_lines(gates: Gates) -> Iterator[str]:
     for gate in gates.checks:
         whose = " on the operator's machine" if isinstance(gate, CommandGate) else ""
         yield f"before each later stage: {gate_words(gate)}{whose}, waited for at most {gate.wait} s"
+    for hook in gates.hooks:
+        yield f"{WHEN[hook.moment]}: {hook_words(hook)} on the operator's machine, at most {hook.timeout} s"
     if gates.windows:
         yield f"a node is begun only in: {'; or '.join(map(str, gates.windows))}"
 

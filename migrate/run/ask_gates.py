@@ -10,8 +10,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import IO, Any
 
 from migrate import __version__
@@ -26,18 +27,26 @@ def ask_gate(gate: CommandGate | HttpGate, told: Mapping[str, str], stops: Calla
 
     A command is ended, with what it started, when its time is over or `stops` says so.
     """
-    return _command(gate, told, stops) if isinstance(gate, CommandGate) else _http(gate)
+    if isinstance(gate, HttpGate):
+        return _http(gate)
+    return run_command(gate.argv, gate.timeout, stops, told)
 
 
-def _command(gate: CommandGate, told: Mapping[str, str], stops: Callable[[], bool]) -> str:
-    with tempfile.TemporaryFile() as said:
+def run_command(
+    argv: Sequence[str], timeout: int, stops: Callable[[], bool], told: Mapping[str, str] = MappingProxyType({}), stdin: bytes = b""
+) -> str:
+    """Nothing when the command exits with 0 within `timeout` seconds, else why not, with the last line that it said.
+
+    `told` is what it finds in its environment, `stdin` on its standard input.
+    """
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as given:
+        given.write(stdin)
+        given.seek(0)
         try:
-            process = subprocess.Popen(
-                gate.argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env={**os.environ, **told}, start_new_session=True
-            )
+            process = subprocess.Popen(argv, stdin=given, stdout=said, stderr=said, env={**os.environ, **told}, start_new_session=True)
         except (OSError, ValueError) as wrong:
-            return f"{gate.argv[0]}: {getattr(wrong, 'strerror', None) or wrong}"
-        ends = time.monotonic() + gate.timeout
+            return f"{argv[0]}: {getattr(wrong, 'strerror', None) or wrong}"
+        ends = time.monotonic() + timeout
         try:
             while process.poll() is None and time.monotonic() < ends and not stops():
                 with suppress(subprocess.TimeoutExpired):
@@ -50,7 +59,7 @@ def _command(gate: CommandGate, told: Mapping[str, str], stops: Callable[[], boo
         if code == 0:
             return ""
         last = _last_line(said)
-        what = f"it has not ended after {gate.timeout} s" if code is None else f"exit code {code}"
+        what = f"it has not ended after {timeout} s" if code is None else f"exit code {code}"
         return f"{last}; {what}" if last else what
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
 from migrate.errors import Interrupted, NodeUnreachable
 from migrate.formats.quantity import size
 from migrate.plan.cleanup import NO_ROLLBACK
-from migrate.plan.model import SEGMENTS
+from migrate.plan.model import SEGMENTS, Segment
 from migrate.plan.state import CLEANED, CLEANING, FAILED, NEEDS_ATTENTION, ROLLED_BACK, UNTOUCHED, NodeState
 from migrate.plan.steps import RemoveData, RemovePackages
 from migrate.program.journal import Progress
@@ -22,9 +22,15 @@ from migrate.run.work import Stopped, Work
 AGAIN = "docker2cri apply with the same plan, which continues"
 
 
-def carry_out(work: Work, keep: Callable[[], None], *, on_failure: str) -> NodeState:
+def carry_out(work: Work, keep: Callable[[], None], *, on_failure: str = "rollback", segments: Sequence[Segment] = SEGMENTS) -> NodeState:
     """Apply whatever plan it is; the rest as `apply` has it."""
-    return clean(work, keep) if work.plan.cleans else apply(work, keep, on_failure=on_failure)
+    if not work.plan.cleans:
+        return apply(work, keep, on_failure=on_failure, segments=segments)
+    if segments is not SEGMENTS:
+        raise work.refuse(
+            "a plan that removes Docker has nothing to prepare", "a plan that moves nodes", "docker2cri apply without --prepare"
+        )
+    return clean(work, keep)
 
 
 def clean(work: Work, keep: Callable[[], None] = lambda: None) -> NodeState:

@@ -7,6 +7,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 from migrate.errors import MigrateError, UsageError
 from migrate.facts.cluster import Node
@@ -15,13 +16,13 @@ from migrate.plan.fleet import FleetPlan, windows
 from migrate.plan.lease import ClusterLease
 from migrate.plan.model import SEGMENTS, Plan
 from migrate.plan.state import CLEANED, FAILED, INSTALLED, MIGRATED, NodeState, Reason
-from migrate.run.apply import apply
 from migrate.run.cleaned import carry_out
 from migrate.run.clock import SystemClock
 from migrate.run.ends import PAUSED, blocked, code_of, failure, never_planned, nothing, skipped
 from migrate.run.fleet import FORKS, each, once
 from migrate.run.health_gate import HealthGate
 from migrate.run.hold import held
+from migrate.run.hooks import RunHooks
 from migrate.run.identify import ANOTHER_CA, another_ca, identify
 from migrate.run.interrupt import Interrupt
 from migrate.run.kube.client import connect as connect_cluster
@@ -109,22 +110,24 @@ class Operator:
             def closed(under_way: Sequence[Job], job: Job) -> str:
                 return self._interrupted() or ("" if (held := lease.closed()) is None else code_of(held))
 
-            def act(work: Work) -> NodeState:
-                return apply(work, lambda: folder.keep_plan(plan), segments=SEGMENTS[:1])
-
+            act = partial(carry_out, keep=lambda: folder.keep_plan(plan), segments=SEGMENTS[:1])
             came, left, why = slide([([*ready.values()], at_once)], lambda job: self._ended(job, act), lambda state: "", closed)
             return {state.node: state for state in came} | {job.node.host: self._not_begun(job, why) for job in left}
 
         return self._leased(plan, jobs, take_over, brought)
 
     def _staged(self, plan: Plan, ready: Mapping[str, Job], serial: int | None, on_failure: str, lease: RunLease) -> dict[str, NodeState]:
+        hooks = RunHooks(plan, self._clock, self._tell)
+        if unbegun := hooks.before_run(ready):
+            return unbegun
         folder, acting = RunFolder(run_of(plan)), once(self._acting)
         health, asked = self._gate(len(ready), run_of(plan)), (lambda: acting().read_lease(), lambda job: begun_by(acting, job))
         gates = RunGates(plan, health, self._clock, self._tell, self._interrupt, *asked)
         stopped: dict[str, NodeState] = {}
+        act = partial(carry_out, keep=lambda: folder.keep_plan(plan), on_failure=on_failure)
 
         def brought(job: Job) -> NodeState:
-            return self._ended(job, lambda work: carry_out(work, lambda: folder.keep_plan(plan), on_failure=on_failure))
+            return hooks.around_node(job, lambda: self._ended(job, act))
 
         taken = windows(plan.stages, list(ready), serial)
         stages = [([ready[host] for host in hosts], at_once) for hosts, at_once in taken]
@@ -157,7 +160,7 @@ class Operator:
             return stopped.get(job.node.host) or self._not_begun(job, why)
 
         came, left, why = slide(stages, brought, ended, closed, again)
-        return {state.node: state for state in came} | {job.node.host: refused(job, why) for job in left}
+        return hooks.after_run({state.node: state for state in came} | {job.node.host: refused(job, why) for job in left})
 
     def _not_begun(self, job: Job, why: str) -> NodeState:
         held = None if why == "interrupted" else self._interrupt.held

@@ -81,6 +81,7 @@ HAS = {
         "soak",
         "window",
         "gate",
+        "hook",
         "rollout_file",
         "checked",
     }
@@ -394,12 +395,10 @@ def test_a_rollout_file_that_cannot_be_used_is_told_with_its_line(tmp_path: Path
     file = tmp_path / "rollout.yaml"
     file.write_text("soak: 600\nserail: 2\n")
     code, out, err = run("plan", "--from", str(BUNDLE), "lab-w1", "--rollout", str(file))
-    known = (
-        "serial, max_in_flight, max_fail_percentage, any_errors_fatal, order, groups, soak, windows, gates, accept, guard, drain_timeout, "
-    )
+    known = "serial, max_in_flight, max_fail_percentage, any_errors_fatal, order, groups, soak, windows, gates, hooks, accept, guard"
     assert (code, out) == (2, "")
     assert err == (
-        f"{file}, line 2: serail: no such key; known are {known}stop_timeout, verify_timeout, cri_timeout\n"
+        f"{file}, line 2: serail: no such key; known are {known}, drain_timeout, stop_timeout, verify_timeout, cri_timeout\n"
         "  expected: a rollout file as docker2cri schema rollout says\n  next: fix the file\n"
     )
     file.write_text("accept: {D2C301: why}\nwindows: [sat Nowhere/Town]\n")
@@ -413,6 +412,9 @@ def test_a_rollout_file_that_cannot_be_used_is_told_with_its_line(tmp_path: Path
         (("--gate", "x"), "--gate x: no such gate"),
         (("--gate", "command='"), "--gate command=': No closing quotation"),
         (("--gate", "command="), "--gate command=: its command gate has no command"),
+        (("--hook", "x=y"), "--hook x=y: no such moment"),
+        (("--hook", "before-node"), "--hook before-node: its hook before each node has no command"),
+        (("--hook", "after-run='"), "--hook after-run=': No closing quotation"),
         (("--gate", "http=ftp://x"), "--gate http=ftp://x: its gate ftp://x: no http:// or https:// URL"),
         (("--window", "soon"), "--window soon: it names no hours, weekday or date"),
         (("--max-in-flight", "x"), "--max-in-flight x"),

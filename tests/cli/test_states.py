@@ -388,7 +388,7 @@ def test_a_command_of_a_plan_runs_only_when_a_person_or_the_digest_says_so(fake:
     with pytest.raises(Refused) as refused:
         typed("apply", saved, "--yes")
     assert str(refused.value) == (
-        f"{saved} has a gate that runs on this machine: command `./check 'a b'`\n"
+        f"{saved} has what runs on this machine: command `./check 'a b'`\n"
         "  expected: a person who is asked, or the digest of the plan that was read\n"
         f"  next: docker2cri apply {saved} --yes --digest sha256:0123456789abcdef, when this is the plan that you made"
     )

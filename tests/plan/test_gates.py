@@ -20,6 +20,7 @@ from migrate.plan.gates import (
     opening,
     window_of,
 )
+from migrate.plan.hooks import Hook
 from migrate.plan.lease import Approval
 from migrate.plan.model import dump_plan, load_plan, sealed
 from migrate.report.stages_text import stages_text
@@ -147,6 +148,9 @@ def test_gates_are_shown_and_a_part_of_the_plan() -> None:
         (Gates(checks=(CommandGate(argv=("x",), timeout=0),)), "the times of its gate command `x` are none"),
         (Gates(checks=(CommandGate(argv=()),)), "its command gate has no command"),
         (Gates(checks=(CommandGate(argv=("x", "a\nb")),)), "its command gate has no command"),
+        (Gates(hooks=(Hook(moment="after-run", argv=()),)), "its hook after the last node has no command"),
+        (Gates(hooks=(Hook(moment="before-node", argv=("x", "a\nb")),)), "its hook before each node has no command"),
+        (Gates(hooks=(Hook(moment="before-node", argv=("x",), timeout=0),)), "the time of its hook `x` is none"),
         (Gates(checks=(HttpGate(url="file:///etc/passwd"),)), "its gate file:///etc/passwd: no http:// or https:// URL"),
         (Gates(checks=(HttpGate(url="http://"),)), "its gate http://: no http:// or https:// URL"),
         (Gates(checks=(HttpGate(url="http://h:x/"),)), "its gate http://h:x/: Port could not be cast to integer value as 'x'"),

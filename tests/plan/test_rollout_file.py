@@ -9,6 +9,7 @@ import pytest
 
 from migrate.formats import FormatError, yaml_read
 from migrate.plan.gates import ApproveGate, CommandGate, Gates, HttpGate, window_of
+from migrate.plan.hooks import Hook
 from migrate.plan.ordering import NodeGroup, Ordering, Share
 from migrate.plan.rollout_file import RolloutFile, read_rollout
 from migrate.report.schemas import SCHEMAS
@@ -42,6 +43,9 @@ gates:
     wait: 60
   - approve: true
     wait: 0
+hooks:
+  - {moment: before-node, command: ./silence "a b", timeout: 30}
+  - {moment: after-run, command: [./tell]}
 accept:
   D2C301: "looked at: it is well"
 drain_timeout: 900
@@ -71,6 +75,7 @@ def test_what_it_sets() -> None:
                 HttpGate(url="https://ops.example/ok", wait=60),
                 ApproveGate(wait=0),
             ),
+            hooks=(Hook(moment="before-node", argv=("./silence", "a b"), timeout=30), Hook(moment="after-run", argv=("./tell",))),
         ),
         max_fail=5,
     )

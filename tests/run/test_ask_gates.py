@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from migrate.plan.gates import CommandGate, HttpGate
-from migrate.run.ask_gates import ask_gate
+from migrate.run.ask_gates import ask_gate, run_command
 
 
 def command(script: str, timeout: int = 20, stops: bool = False, **told: str) -> str:
@@ -114,3 +114,8 @@ def test_a_peer_that_trickles_or_talks_otherwise_is_no_answer(monkeypatch: pytes
             assert ask_gate(HttpGate(url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=1), {}, lambda: False) == said
             over.set()
             thread.join()
+
+
+def test_a_command_finds_what_it_is_told_on_its_standard_input() -> None:
+    asked = run_command(("sh", "-c", 'read -r line; echo "$line"; exit 1'), 20, lambda: False, stdin=b'{"on": "after-run"}\n')
+    assert asked == '{"on": "after-run"}; exit code 1'

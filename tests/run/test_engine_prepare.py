@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from migrate.errors import Refused, StalePlan
 from migrate.plan.model import SEGMENTS
 from migrate.run import apply as engine
 from migrate.run.apply import apply
+from migrate.run.cleaned import carry_out
 from migrate.run.rollback import rollback
 from migrate.run.standing import standing
 from migrate.run.work import Work
@@ -83,3 +86,13 @@ def test_a_step_that_fails_while_it_is_prepared_ends_the_run(world: World) -> No
     assert (state.state, state.exit_code) == ("rolled back", 5)
     assert "\n  now: it never left Docker\n" in ended(state)[2]
     world.is_rolled_back()
+
+
+def test_a_plan_that_removes_docker_is_not_prepared() -> None:
+    refused = Refused(node=NODE, seen="s", expected="e", next="n")
+    asked: list[tuple[str, ...]] = []
+    plan = SimpleNamespace(cleans=True)
+    work: Any = SimpleNamespace(plan=plan, refuse=lambda *said: (asked.append(said), refused)[1])
+    with pytest.raises(Refused):
+        carry_out(work, lambda: None, segments=FIRST)
+    assert asked == [("a plan that removes Docker has nothing to prepare", "a plan that moves nodes", "docker2cri apply without --prepare")]

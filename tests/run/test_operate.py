@@ -90,7 +90,7 @@ class World:
         monkeypatch.setattr(operate, "held", held)
         monkeypatch.setattr(operate, "identify", lambda work: None)
         monkeypatch.setattr(operate, "another_ca", lambda work: False)
-        monkeypatch.setattr(operate, "apply", apply)
+        monkeypatch.setattr(operate, "carry_out", apply)
         monkeypatch.setattr(operate, "rollback", rollback)
         monkeypatch.setattr(operate, "verified", lambda work: self.end(work, MIGRATED))
         monkeypatch.setattr(operate, "standing", lambda work: self.end(work, MIGRATED))
@@ -153,7 +153,7 @@ def test_nodes_after_one_that_failed_are_skipped(world: World, end: str) -> None
 
 def test_a_node_that_is_migrated_with_an_error_lets_no_other_begin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     made = plan("w1", "w2")
-    monkeypatch.setattr(operate, "apply", lambda work, keep, on_failure: state(MIGRATED, work.plan.host, 5))
+    monkeypatch.setattr(operate, "carry_out", lambda work, keep, on_failure: state(MIGRATED, work.plan.host, 5))
     assert rows(world.operator.apply(made, jobs_of(made, ()))) == [("w1", MIGRATED, "said"), ("w2", "skipped", "earlier-node-failed")]
 
 
@@ -173,7 +173,7 @@ def test_a_free_slot_takes_the_next_node_and_those_under_way_end_after_a_failure
             seen.set()
         return done(ended)
 
-    monkeypatch.setattr(operate, "apply", applied)
+    monkeypatch.setattr(operate, "carry_out", applied)
     monkeypatch.setattr(operate, "_done", looked_at)
     assert rows(world.operator.apply(made, jobs_of(made, ()), serial=2)) == [
         ("w1", MIGRATED, "said"),
@@ -387,7 +387,7 @@ def test_nodes_are_prepared_side_by_side_and_one_that_fails_stops_no_other(world
         asked.append([segment.name for segment in given["segments"]])
         return world.end(work, PREPARED)
 
-    monkeypatch.setattr(operate, "apply", apply)
+    monkeypatch.setattr(operate, "carry_out", apply)
     ended = world.operator.prepare(made, jobs_of(made, ()))
     assert [(state.node, state.state) for state in ended] == [("w1", "rolled back"), ("w2", "prepared"), ("w3", "prepared")]
     assert asked == [["prepare"]] * 3
