@@ -47,6 +47,19 @@ HEAD = ["--output=json", "--inventory=/dev/stdin"]
             {"plan": "/p.json", "plan_digest": DIGEST},
             ["d2c", "apply", "--check", *HEAD, "--yes", f"--digest={DIGEST}", "--", "/p.json", "w1"],
         ),
+        (
+            "apply",
+            False,
+            {"plan": "/p.json", "plan_digest": DIGEST, "prepare": True},
+            ["d2c", "apply", *HEAD, "--yes", f"--digest={DIGEST}", "--prepare", "--", "/p.json", "w1"],
+        ),
+        (
+            "apply",
+            True,
+            {"plan": "/p.json", "plan_digest": DIGEST, "prepare": True},
+            ["d2c", "apply", "--check", *HEAD, "--yes", f"--digest={DIGEST}", "--", "/p.json", "w1"],
+        ),
+        ("plan", False, {"rollout": "/r.yaml"}, ["d2c", "plan", *HEAD, "--rollout=/r.yaml", "--out=/out", "--", "w1"]),
         ("verify", False, {}, ["d2c", "verify", *HEAD, "--", "w1"]),
         ("verify", True, {}, ["d2c", "status", *HEAD, "--", "w1"]),
         (

@@ -35,6 +35,11 @@ options:
       - Roll a node back that fails, or leave it cordoned as it is.
     type: str
     choices: [rollback, stop]
+  prepare:
+    description:
+      - Do only what disturbs nothing, such as copying images. The same task without it drains and switches the nodes, whenever it is run.
+    type: bool
+    default: false
 attributes:
   diff_mode:
     support: full

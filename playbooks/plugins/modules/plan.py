@@ -26,6 +26,10 @@ options:
     type: list
     elements: str
     default: []
+  rollout:
+    description:
+      - File on the controller that says how nodes are taken: stages, groups, gates, hooks, windows (docker2cri schema rollout).
+    type: path
 attributes:
   diff_mode:
     support: full

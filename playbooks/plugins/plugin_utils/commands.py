@@ -27,6 +27,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         **JUDGING,
         "plans": {"type": "path", "required": True},
         "install": {"type": "list", "elements": "str", "default": []},
+        "rollout": {"type": "path"},
     },
     "apply": {
         **COMMON,
@@ -34,11 +35,12 @@ ARGUMENTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "plan_digest": {"type": "str", "required": True},
         "serial": {"type": "int"},
         "on_failure": {"type": "str", "choices": ["rollback", "stop"]},
+        "prepare": {"type": "bool", "default": False},
     },
     "verify": COMMON,
     "rollback": {**COMMON, "overwrite": {"type": "list", "elements": "str", "default": []}},
 }
-OPTIONS = ("kubeconfig", "context", "to", "fail_on", "serial", "on_failure", "install", "overwrite")
+OPTIONS = ("kubeconfig", "context", "to", "fail_on", "serial", "on_failure", "install", "rollout", "overwrite")
 CHECKED = {"verify": ("status",), "apply": ("apply", "--check"), "rollback": ("rollback", "--check")}  # what runs in check mode
 
 
@@ -62,7 +64,7 @@ def command_line(name: str, given: Mapping[str, Any], *, check: bool, out: str =
     if name in ("apply", "rollback"):
         words.append("--yes")
     if name == "apply":
-        words.append(f"--digest={given['plan_digest']}")
+        words += [f"--digest={given['plan_digest']}", *(["--prepare"] if given.get("prepare") and not check else [])]
         operands.insert(0, given["plan"])
     return [given["executable"], *words, *given["options"], "--", *operands]
 
