@@ -49,7 +49,7 @@ class Going:
         lines = self.record.read_text("utf-8").splitlines(keepends=True) if self.record.exists() else []
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    def until(self, what: str, holds: Callable[[], bool], seconds: float = 120) -> bool:
+    def until(self, what: str, holds: Callable[[], bool], seconds: float = 240) -> bool:
         """Wait, looking 500 times a second; False when the tool ended before. Raises AssertionError when it takes longer."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -212,7 +212,7 @@ class Ground:
         """Leases, cached results and nat rules of sandboxes that do not run."""
         living = self.sh(f"if systemctl is-active -q docker; then docker ps -q --no-trunc; fi; {self.runtime.running}")
         named = self.sh(
-            "cat /var/lib/cni/networks/*/[0-9]* | tr '\\r' '\\n' | grep -aE '^[0-9a-f]{64}$'; ls /var/lib/cni/cache/results "
+            "cat /var/lib/cni/networks/*/[0-9]* 2>/dev/null | tr '\\r' '\\n' | grep -aE '^[0-9a-f]{64}$'; ls /var/lib/cni/cache/results "
             "/var/lib/cni/results 2>/dev/null | grep -oE '[0-9a-f]{64}'; iptables-save -t nat | grep -oE '[0-9a-f]{64}'; true"
         )
         return sorted(set(named.split()) - set(living.split()))
