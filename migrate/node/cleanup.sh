@@ -42,9 +42,11 @@ chains_remove() {
     script=$(chains_script "$@") || return 1
     [ -n "$script" ] || continue
     printf '%s\n' "$script" >"$run/iptables.$family.remove"
-    said=$("$restore" -w 10 -n <"$run/iptables.$family.remove" 2>&1 9>&-) ||
-      because "$restore does not take the rules out: $(printf %s "$said" | oneline);" \
-        "look with: cat $run/iptables.$family.remove" || { chains_restore && return 1; }
+    if ! said=$("$restore" -w 10 -n <"$run/iptables.$family.remove" 2>&1 9>&-); then
+      because "$restore does not take the rules out: $(printf %s "$said" | oneline)"
+      chains_restore
+      return 1
+    fi
   done
   if ! answers_again; then
     lost=$(printf '%s\n' "$missing" | sort -u)
@@ -201,16 +203,18 @@ packages_remove() {
     if packages_there "$manager" "$planned"; then
       left_packages="$left_packages ${planned%=*}"
     elif package_listed "${planned%=*}"; then
-      because "$reason; make a new plan" || return 1
+      # a removal that was cut is done again
+      [ -e "$run/removing" ] || because "$reason; make a new plan" || return 1
+      left_packages="$left_packages ${planned%=*}"
     fi
   done
   [ -n "$left_packages" ] || return 0
-  [ "$manager" != apt ] || dpkg_whole /etc/cni/net.d || return 1
+  [ "$manager" != apt ] || [ -e "$run/removing" ] || dpkg_whole /etc/cni/net.d || return 1
   [ -e "$processes" ] || write_whole "$processes" "$(main_processes)" || return 1
   # shellcheck disable=SC2086 # words
   removal_as_planned $left_packages || return 1
   # shellcheck disable=SC2086 # words
-  fence_up && removed_now $left_packages
+  fence_up && change touch "$run/removing" && removed_now $left_packages
   laid=$? laid_reason=$reason
   fence_down || return 1
   undisturbed && change rm -f -- "$processes" || return 1
@@ -223,7 +227,7 @@ packages_remove() {
 # package_listed NAME: it is installed, whole or in part.
 package_listed() {
   case $manager in
-    apt) case $(dpkg_says "$1") in [a-z][iUFWt]*) return 0 ;; esac ;;
+    apt) case $(dpkg_says "$1") in [a-z][iUFWtH]*) return 0 ;; esac ;;
     *) case $(rpm_says "$1") in ii\ *) return 0 ;; esac ;;
   esac
   return 1
@@ -290,7 +294,7 @@ files_remove() {
     source_left "$path" || because "$path is no path that is removed" || return 1
     unmounted_below "$path" || return 1
     if [ -d "$root$path" ] && [ ! -h "$root$path" ]; then
-      change rm -rf --one-file-system -- "$root$path" || return 1
+      removed_whole "$root$path" || return 1
     else
       change rm -f -- "$root$path" || return 1
     fi
@@ -309,13 +313,23 @@ unmounted_below() {
   done </proc/mounts
 }
 
+# removed_whole PATH: with what is in it, on its own file system. An rm that does not know the word (busybox) removes
+# what was just looked through for mounts.
+removed_whole() {
+  said=$(rm -rf --one-file-system -- "$1" 2>&1 9>&-) && return 0
+  case $said in *'unrecognized option'*) said=$(rm -rf -- "$1" 2>&1 9>&-) && return 0 ;; esac
+  cannot removed "$1" "$said"
+}
+
 # link_remove NAME: one to which nothing is attached.
 link_remove() {
   [ -e "$root/sys/class/net/$1" ] || return 0
   attached=$(find "$root/sys/class/net/$1/brif" -mindepth 1 2>/dev/null | oneline)
   [ -z "$attached" ] || because "$attached is attached to $1; look with: ip link show master $1" || return 1
-  attempt ip link delete "$1"
+  attempt delete_link "$1"
 }
+
+delete_link() { ip link delete "$1"; }
 
 # namespace_remove NAME SOCKET: all that it holds, and then itself; others' are untouched.
 namespace_remove() {
@@ -367,7 +381,7 @@ data_remove() {
     among "$in_root" "$source_entries" || because "$in_root in $data is nothing that $source_title makes" || return 1
     unmounted_below "$data/$in_root" || return 1
     [ -e "$root$data/$in_root" ] || [ -h "$root$data/$in_root" ] || continue
-    change rm -rf --one-file-system -- "$root$data/$in_root" || return 1
+    removed_whole "$root$data/$in_root" || return 1
   done
   # a mount point and what others put there stay
   rmdir -- "$root$data" 2>/dev/null || note "$data stays: it is a mount point or not empty"
@@ -375,9 +389,12 @@ data_remove() {
 
 # group_remove NAME
 group_remove() {
-  getent group "$1" >/dev/null 2>&1 || return 0
-  attempt groupdel "$1"
+  ! group_there "$1" || attempt delete_group "$1"
 }
+
+group_there() { getent group "$1" >/dev/null 2>&1; }
+
+delete_group() { groupdel "$1"; }
 
 # records_remove RUN...: of earlier runs; this one's own stays.
 records_remove() {
@@ -385,6 +402,6 @@ records_remove() {
     case $record in
       "$name" | '' | .* | *[!A-Za-z0-9._-]*) because "$record is no earlier run" || return 1 ;;
     esac
-    change rm -rf --one-file-system -- "${home:?}/$record" || return 1
+    unmounted_below "${home#"$root"}/$record" && removed_whole "$home/$record" || return 1
   done
 }

@@ -37,7 +37,7 @@ source_left() {
   case $1 in
     /etc/systemd/system/*docker* | /usr/local/lib/systemd/system/*docker*) ;;
     /usr/bin/*docker* | /usr/sbin/*docker* | /usr/local/bin/*docker* | /usr/local/sbin/*docker* | /opt/bin/*docker*) ;;
-    /run/docker | /run/docker.pid | /run/*docker*.sock | /run/dockershim.sock | /var/lib/docker2cri/docker-stopped) ;;
+    /run/docker | /run/docker.pid | /run/*docker*.sock | /var/lib/docker2cri/docker-stopped) ;;
     *) return 1 ;;
   esac
 }

@@ -33,7 +33,7 @@ def plan_text(plan: Plan, style: Style, *, diffs: bool = True) -> str:
         title = f"Plan to remove Docker for good, from nodes on {titled(plan.target)}"
         counts = f"{readied} of {len(plan.nodes)} nodes can be cleaned"
     head = f"{title}: {counts}, {refused} refused{f', nothing to do on {done}' if done else ''}"
-    stages = [stages_text(plan.stages, style)] if plan.stages else []
+    stages = [stages_text(plan.stages, style)] if plan.stages and not plan.cleans else []
     return (
         "\n\n".join(
             [style.paint(head, "bold"), *stages, *("\n\n".join(_nodes(group, style, diffs)) for group in alike(plan.nodes, _change))]
@@ -68,8 +68,9 @@ def _nodes(group: tuple[NodePlan, ...], style: Style, diffs: bool) -> Iterator[s
         yield "\n".join(_refused(group, name, style))
         return
     if several:
+        command = "cleanup" if node.cleans else "plan"
         yield style.wrap(
-            f"The same change on each; {NODE} stands for its name, and docker2cri plan NODE tells what is of one node alone.", 0
+            f"The same change on each; {NODE} stands for its name, and docker2cri {command} NODE tells what is of one node alone.", 0
         )
     told = (lambda text: own(node, text)) if several else str
     yield told("\n".join(_steps(node, style, images_of(group) if several else None)))

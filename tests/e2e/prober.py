@@ -97,7 +97,8 @@ def users(targets: Mapping[str, str], folder: Path, namespace: int | None = None
     found, out = Users(), folder / f"prober-{namespace or 'here'}.json"
     enter = ["nsenter", f"--net=/proc/{namespace}/ns/net"] if namespace else []
     words = [*enter, sys.executable, "-m", "tests.e2e.prober", str(out), *(f"{name}={where}" for name, where in targets.items())]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    # a session of its own: the kernel shares the processor among sessions (autogroup), whatever the test's own is slowed down to
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         try:
             assert process.stdout.readline() == "probing\n", f"the prober ended with {process.wait(5)}"
