@@ -31,7 +31,7 @@ from migrate.plan.steps import (
 )
 from migrate.rules import Finding, NodeView
 from migrate.rules.leftovers import policy_doubt
-from migrate.targets.table import TARGETS
+from migrate.targets.containerd import CONTAINERD
 
 GROUP = "docker"
 NAMESPACE = "moby"
@@ -69,8 +69,7 @@ def place_of(facts: NodeFacts) -> Whereabouts:
 
     A Docker that does not run tells no data root: it is looked for where Docker would be told it.
     """
-    containerd = next(target for target in TARGETS if target.name == "containerd").on(facts)
-    return Whereabouts(_data_root(facts), containerd.socket)
+    return Whereabouts(_data_root(facts), CONTAINERD.on(facts).socket)
 
 
 def _data_root(facts: NodeFacts) -> str:

@@ -120,6 +120,9 @@ case $* in *//10.0.0.9:6443/readyz) printf 200 ;; *) printf 000; exit 7 ;; esac
 """
 
 
+NO_PARTS = "".join(f"{part}=none\n" for part in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"))
+
+
 def test_the_own_apiserver_and_the_endpoint_are_asked(tmp_path: Path) -> None:
     node = Scratch(tmp_path / "root")
     node.write("/etc/kubernetes/kubelet.conf", b"clusters:\n- cluster:\n    server: https://10.0.0.9:6443\n")
@@ -129,7 +132,7 @@ def test_the_own_apiserver_and_the_endpoint_are_asked(tmp_path: Path) -> None:
     node.write("/proc/77/cmdline", b"kube-apiserver\0--advertise-address=fd00::1\0--secure-port=6444\0")
     found = node.verb("readyz")
     assert (found.code, found.err) == (0, "")
-    assert found.out == "own=000 https://[fd00::1]:6444\nendpoint=200 https://10.0.0.9:6443\n"
+    assert found.out == f"{NO_PARTS}own=000 https://[fd00::1]:6444\nendpoint=200 https://10.0.0.9:6443\n"
 
 
 OPENSSL = """#!/bin/sh
@@ -151,6 +154,6 @@ def test_without_curl_openssl_asks(tmp_path: Path, shell: str) -> None:
     asked.write_text(asked.read_text().replace("if has curl;", "if has no-curl;").replace("elif has kubectl;", "elif has no-kubectl;"))
     found = node.verb("readyz")
     assert (found.code, found.err) == (0, "")
-    assert found.out == "own=500 https://10.0.0.7:6443\nendpoint=000 https://10.0.0.9\n"
+    assert found.out == f"{NO_PARTS}own=500 https://10.0.0.7:6443\nendpoint=000 https://10.0.0.9\n"
     asked.write_text(asked.read_text().replace("elif has openssl;", "elif has no-openssl;"))
-    assert node.verb("readyz").out == "own=unknown https://10.0.0.7:6443\nendpoint=unknown https://10.0.0.9\n"
+    assert node.verb("readyz").out == f"{NO_PARTS}own=unknown https://10.0.0.7:6443\nendpoint=unknown https://10.0.0.9\n"

@@ -22,7 +22,7 @@ from migrate.run.apply import apply
 from migrate.run.identify import ANOTHER_CA
 from migrate.run.interrupt import Interrupt
 from migrate.run.operate import Operator
-from migrate.run.owned import Job
+from migrate.run.owned import Job, jobs_of
 from migrate.run.ports import HostTarget
 from migrate.run.runs import RunFolder
 from migrate.run.session import Access
@@ -255,7 +255,7 @@ def test_a_run_that_was_never_begun_here_says_nothing(elsewhere: Elsewhere, hone
 def test_a_plan_that_is_refused_is_not_kept(elsewhere: Elsewhere) -> None:
     given(elsewhere, ClusterIdentity(uid="kube-system-2"))
     made = sealed(replace(elsewhere.plan, cluster=IDENTITY))
-    assert elsewhere.operator.apply(made, operate.jobs_of(made, ()))[0].state == "refused"
+    assert elsewhere.operator.apply(made, jobs_of(made, ()))[0].state == "refused"
     assert not any(elsewhere.home.rglob("plan.json"))
 
 
@@ -365,7 +365,7 @@ def test_a_plan_is_for_one_cluster_one_node_and_one_machine(elsewhere: Elsewhere
     prepare, seen = MANY[kind]
     prepare(elsewhere)
     made = sealed(replace(elsewhere.plan, cluster=IDENTITY))
-    jobs = [replace_job(job) for job in operate.jobs_of(made, ())]
+    jobs = [replace_job(job) for job in jobs_of(made, ())]
     before = elsewhere.ends()
     (state,) = elsewhere.operator.apply(made, jobs) if command == "apply" else getattr(elsewhere.operator, command)(jobs)
     assert (state.state, state.exit_code) == ("refused", 7)
@@ -379,14 +379,14 @@ def replace_job(job: Job) -> Job:
 
 
 def test_a_plan_that_names_no_cluster_is_refused(elsewhere: Elsewhere) -> None:
-    (state,) = elsewhere.operator.rollback([replace_job(job) for job in operate.jobs_of(elsewhere.plan, ())])
+    (state,) = elsewhere.operator.rollback([replace_job(job) for job in jobs_of(elsewhere.plan, ())])
     assert state.reason.seen == "it is not what was planned for: the plan does not say which cluster it was made for"
 
 
 def test_a_ca_that_was_renewed_is_told_and_keeps_nobody_from_a_rollback(elsewhere: Elsewhere) -> None:
     given(elsewhere, replace(IDENTITY, ca="d" * 64))
     made = sealed(replace(elsewhere.plan, cluster=IDENTITY))
-    (state,) = elsewhere.operator.rollback([replace_job(job) for job in operate.jobs_of(made, ())])
+    (state,) = elsewhere.operator.rollback([replace_job(job) for job in jobs_of(made, ())])
     assert (state.state, state.exit_code) == ("rolled back", 0)
     assert [event.text for event in elsewhere.world.told if event.text == ANOTHER_CA] == [ANOTHER_CA]
 
@@ -431,7 +431,7 @@ def test_a_plan_file_alone_drains_no_node(elsewhere: Elsewhere) -> None:
     """Neither this machine's record nor the mark says that it was applied: only the node does, and the file."""
     without_mark(elsewhere)
     made = sealed(replace(elsewhere.plan, cluster=IDENTITY))
-    jobs = [replace_job(job) for job in operate.jobs_of(made, ())]
+    jobs = [replace_job(job) for job in jobs_of(made, ())]
     before = elsewhere.ends()
     (state,) = elsewhere.operator.rollback(jobs)
     assert (state.state, state.reason.next) == ("refused", f"kubectl drain {NODE} --ignore-daemonsets, then the same command")

@@ -178,8 +178,22 @@ def test_drain_of_a_rollback_cannot_end(world: World) -> None:
     world.is_migrated()
 
 
-def test_blocker_before_the_switch(world: World) -> None:
+def test_blocker_that_came_while_it_was_prepared(world: World) -> None:
     killed(world, apply, 6)  # prepared
+    world.cluster.add_pod("shop/alone", NODE)
+    with pytest.raises(Refused) as refused:
+        apply(world.work())
+    assert str(refused.value) == (
+        f"{NODE}: blockers that the plan does not know:\nD2C320 Pod shop/alone: it has no controller\n"
+        f"  expected: the findings that were planned with\n  next: {AGAIN}"
+    )
+    assert not world.cordoned()
+    assert rollback(world.work()).state == "rolled back"
+    world.is_rolled_back()
+
+
+def test_blocker_before_the_switch(world: World) -> None:
+    killed(world, apply, 12)  # cordoned
     world.cluster.add_pod("shop/alone", NODE)
     state = apply(world.work())
     assert ended(state) == (

@@ -22,7 +22,7 @@ from migrate.run.kube.client import connect
 from migrate.run.kube.events import ApiAway, Event
 from migrate.run.kube.port import Accepted, Eviction, Gone, NamespaceEnds, Never, NodeMissing, NotNow, PodRefused, Said
 from migrate.run.kube.writes import ActingKube, acting
-from migrate.run.told import waiting, words
+from migrate.run.told import data, words
 from tests.fakes import FakeClock
 
 from .acting_server import END, Acting, owner, serving, status
@@ -501,7 +501,7 @@ def test_the_first_lists_of_an_api_that_refuses_connections_are_waited_for_and_t
     refused = f"{server.url}: no connection: Connection refused"
     assert {(one.doing, one.reason, one.bound) for one in events if isinstance(one, ApiAway)} == {("reading what runs on w1", refused, 5)}
     assert words(events[0]) == f"reading what runs on w1: the API does not answer ({refused})"
-    assert 0.3 <= waiting(events[2])["seconds"] < 5  # since when
+    assert 0.3 <= data(events[2])["seconds"] < 5  # since when
 
 
 def test_the_first_lists_of_an_api_that_stays_away_are_given_up(server: Acting, watched: ActingKube, events: list[Event]) -> None:

@@ -29,6 +29,7 @@ from migrate.run.kube.smoke import Smoked, smoke, smoke_manifest
 from migrate.run.kube.verify import verify_node, verify_workloads
 from migrate.run.ports import CommandResult
 from migrate.sources.dockershim import DOCKERSHIM
+from migrate.verify.counts import WorkloadCount
 from migrate.verify.judge import Before, Evidence, Passed
 from migrate.verify.network import Network, Port, Reach, Resolver, query
 from migrate.verify.snapshot import snapshot
@@ -164,12 +165,18 @@ def test_time_without_an_api_does_not_count(scene: Scene) -> None:
     assert (away[-1].doing, away[-1].reason, away[-1].bound) == ("verifying w1", "https://api: no connection", 120)
 
 
+WHOLE = (
+    WorkloadCount(owner="ReplicaSet shop/web", before=2, after=2),
+    WorkloadCount(owner="DaemonSet ops/agent", before=1, after=1, stays=True),
+)
+
+
 def test_b_passes_when_the_owners_are_whole(scene: Scene) -> None:
     scene._node_ready()
     scene.clock.after(3.0, lambda: scene.cluster.add_pod("", "w2", "ReplicaSet shop/web") and None)
     (agent,) = scene.cluster.pods_on("w1")
     scene.cluster.change(agent, container_statuses=(LiveContainer(name="c", ready=True, container_id="containerd://new"),))
-    assert scene.b() == Passed()
+    assert scene.b() == WHOLE
     assert scene.clock.passed - 10 == pytest.approx(3, abs=1.1)
 
 
@@ -205,7 +212,7 @@ def test_b_waits_until_what_answered_on_the_node_before_answers_again(scene: Sce
     whole(scene)
     scene.clock.after(3.0, lambda: setattr(scene, "answers", Network(open=frozenset((PORT,)))))
     scene.clock.after(6.0, lambda: setattr(scene, "answers", Network(open=frozenset((PORT,)), resolves=True)))
-    assert scene.b() == Passed()
+    assert scene.b() == WHOLE
     assert scene.clock.passed - 10 == pytest.approx(6, abs=1.1)
 
 
