@@ -420,7 +420,7 @@ def test_a_plan_that_was_edited_and_sealed_again_is_refused_before_anything_is_l
 def test_a_run_that_was_begun_goes_on_by_its_journal(tmp_path: Path) -> None:
     world = World(tmp_path / "root", tmp_path / "state")
     with pytest.raises(Killed):
-        apply(world.work(10))
+        apply(world.work(12))  # cordoned
     work = world.work()
     assert isinstance(work, ScratchWork)
     work.honest = replace(work.plan, steps=())
