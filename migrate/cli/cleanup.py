@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from migrate import __version__
 from migrate.cli.options import (
     TARGET_OPTIONS,
     ReachOptions,
@@ -21,9 +19,8 @@ from migrate.cli.options import (
     reach_options,
     reading_options,
 )
-from migrate.cli.output import Form, PlanFile, notice, style, write
-from migrate.cli.reading import ended
-from migrate.cli.terminal import say, show
+from migrate.cli.output import Form, PlanFile, notice, style
+from migrate.cli.planned import plan_of, tell_plan
 
 if TYPE_CHECKING:
     from migrate.run.session import ReadingOptions
@@ -69,10 +66,9 @@ def cleanup(
     records: bool,
 ) -> int:
     """Plan the removal of Docker from nodes that have left it: packages, data, iptables. Reads; apply removes it, for good."""
-    from migrate.facts.cluster import ClusterIdentity
     from migrate.plan.build import fleet_of
     from migrate.plan.cleanup import Also, cleanup_plan
-    from migrate.plan.model import CLEANUP, FORMAT, Plan, dump_plan, sealed
+    from migrate.plan.model import CLEANUP, dump_plan
     from migrate.report.plan_text import plan_text
     from migrate.run.cleanup import judged, remains_of
     from migrate.run.session import look
@@ -83,25 +79,7 @@ def cleanup(
     planned = tuple(
         cleanup_plan(machine.view, machine.findings, Also(with_group, records)) for machine in found if machine.view is not None
     )
-    made = sealed(
-        Plan(
-            format=FORMAT,
-            made=int(time.time()),
-            tool=__version__,
-            target=left_for.target.name,
-            server=seen.cluster.server if seen.cluster else "",
-            cluster=seen.cluster.identity if seen.cluster else ClusterIdentity(),
-            nodes=planned,
-            purpose=CLEANUP,
-            fleet=fleet_of(planned, seen.cluster),
-        )
-    )
-    if out is not None:
-        write(out, dump_plan(made))
-    show(dump_plan(made) if form == "json" else plan_text(made, style(color, None)))
-    if out is not None:
-        say(f"{out} holds the plan. It removes Docker for good once it is applied: docker2cri apply {out}")
-    for machine in found:
-        if machine.error:
-            say(machine.error)
-    return ended(seen, [*(3 if node.refusals else 0 for node in made.nodes), *(4 for machine in found if machine.view is None)])
+    made = plan_of(seen, left_for.target, planned, fleet_of(planned, seen.cluster), CLEANUP)
+    text = dump_plan(made) if form == "json" else plan_text(made, style(color, None))
+    note = f"{out} holds the plan. It removes Docker for good once it is applied: docker2cri apply {out}"
+    return tell_plan(made, text, seen, found, out, [note])

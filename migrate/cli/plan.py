@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import click
 
-from migrate import __version__
 from migrate.cli.options import Judging, ReachOptions, color_option, judge_options, limit_options, only, reach_options, reading_options
-from migrate.cli.output import Form, PlanFile, notice, style, write
+from migrate.cli.output import Form, PlanFile, notice, style
+from migrate.cli.planned import plan_of, tell_plan
 from migrate.cli.reading import ended, inspected, load_plan, tell_unread
 from migrate.cli.rollout import rollout_options
 from migrate.cli.terminal import say, show
@@ -72,9 +71,8 @@ def plan(
     checked: str | None,
 ) -> int:
     """Say exactly what a migration would do to each node, and what a rollback would do. Reads; changes nothing on nodes."""
-    from migrate.facts.cluster import ClusterIdentity
     from migrate.plan.build import build_plan, fleet_of, leading
-    from migrate.plan.model import FORMAT, Plan, dump_plan, sealed
+    from migrate.plan.model import dump_plan
     from migrate.report.plan_text import plan_text
 
     if checked is not None:
@@ -86,29 +84,11 @@ def plan(
         installing.get(machine.host) or build_plan(machine.view, machine.findings, limits) for machine in found if machine.view is not None
     )
     leaders = leading(machine.view for machine in found if machine.view is not None)
-    made = sealed(
-        Plan(
-            format=FORMAT,
-            made=int(time.time()),
-            tool=__version__,
-            target=judging.target.name,
-            server=seen.cluster.server if seen.cluster else "",
-            cluster=seen.cluster.identity if seen.cluster else ClusterIdentity(),
-            nodes=planned,
-            fleet=fleet_of(planned, seen.cluster, ordering, leaders),
-        )
-    )
-    if out is not None:
-        write(out, dump_plan(made))
-    show(dump_plan(made) if form == "json" else plan_text(made, style(color, None), diffs=not no_diff))
-    if out is not None:
-        if not (made.cluster.uid or reading.offline):
-            say(str(NO_CLUSTER))
-        say(f"{out} holds the plan. To see whether it still holds for the nodes: docker2cri plan --check {out}")
-    for machine in found:
-        if machine.error:
-            say(machine.error)
-    return ended(seen, [*(3 if node.refusals else 0 for node in made.nodes), *(4 for machine in found if machine.view is None)])
+    made = plan_of(seen, judging.target, planned, fleet_of(planned, seen.cluster, ordering, leaders))
+    text = dump_plan(made) if form == "json" else plan_text(made, style(color, None), diffs=not no_diff)
+    known = made.cluster.uid or reading.offline
+    notes = [f"{out} holds the plan. To see whether it still holds for the nodes: docker2cri plan --check {out}"]
+    return tell_plan(made, text, seen, found, out, notes if known else [str(NO_CLUSTER), *notes])
 
 
 def _installing(

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from migrate.errors import Refused
+from migrate.facts.parse.remains import CLEANED
 from migrate.plan.cleanup import NO_ROLLBACK
 from migrate.plan.steps import RemoveChains
 from migrate.program.journal import Progress
 from migrate.run.work import Work
 
-CLEANED_NOTE = "cleaned"  # in the journal of the run that moved the node (migrate/node/cleanup.sh)
-
 
 def docker_is_gone(work: Work, progress: Progress) -> bool:
     """Whether this run has begun to remove Docker from the node, or another one has since: rules of iptables are not Docker itself."""
     before = sum(isinstance(line.step, RemoveChains) for line in work.lines)
-    return (work.plan.cleans and max(progress.begun, default=0) > before) or CLEANED_NOTE in progress.notes
+    return (work.plan.cleans and max(progress.begun, default=0) > before) or CLEANED in progress.notes
 
 
 def refuse_rollback(work: Work) -> Refused:

@@ -71,8 +71,7 @@ def own_member_down(work: Work) -> str:
 
 def own_parts(work: Work) -> dict[str, str]:
     """What the node program says of its own API server (`own`), and where each part of the control plane runs: source, target, or none."""
-    text = work.remote.verb("readyz").stdout.decode("utf-8", "replace")
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return work.remote.verb("readyz").values
 
 
 def unready(said: dict[str, str], told: set[str]) -> tuple[str, ...]:

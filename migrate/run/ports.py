@@ -17,6 +17,11 @@ class CommandResult:
     stdout: bytes
     stderr: bytes
 
+    @property
+    def values(self) -> dict[str, str]:
+        """What its lines NAME=VALUE say, as the node program answers."""
+        return dict(line.split("=", 1) for line in self.stdout.decode("utf-8", "replace").splitlines() if "=" in line)
+
 
 class Host(Protocol):
     """One node, as root. Every call may raise NodeUnreachable, NoSudo or NodeUnreadable; one thread at a time."""

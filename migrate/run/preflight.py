@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from migrate.errors import Interrupted, StalePlan
 from migrate.facts.model import NodeFacts
@@ -88,15 +87,22 @@ def _refuse_strays(work: Work, view: NodeView, found: tuple[Finding, ...]) -> No
 def _refuse_new_blockers(work: Work, facts: NodeFacts) -> tuple[NodeView, tuple[Finding, ...]]:
     """What is judged now, with what was accepted in the plan."""
     begun = work.clock.monotonic()
+    remains = None
+    if work.plan.cleans:
+        with work.connect() as host:
+            remains = read_remains(host, facts)
+    rules = CLEANUP_RULES if work.plan.cleans else RULES
     while True:
         cluster = work.cluster.read()
         view = NodeView(
-            facts, cluster.node(work.node), cluster.pods_on(work.node), cluster, work.target, stop_timeout=limits_of(work.plan).stop
+            facts,
+            cluster.node(work.node),
+            cluster.pods_on(work.node),
+            cluster,
+            work.target,
+            stop_timeout=limits_of(work.plan).stop,
+            remains=remains,
         )
-        if work.plan.cleans:
-            with work.connect() as host:
-                view = replace(view, remains=read_remains(host, facts))
-        rules = CLEANUP_RULES if work.plan.cleans else RULES
         found = accept(check(view, rules), accepted_in(work.plan))
         blocking = list(forbidding(found)) if work.plan.installs else [finding for finding in found if finding.blocks]
         if not blocking:

@@ -33,7 +33,7 @@ def keep_snapshot(work: Work) -> None:
     except EtcdUnread as wrong:
         raise _failed(work, str(wrong)) from wrong
     done = work.remote.verb("etcd-snapshot")
-    told = dict(line.split("=", 1) for line in done.stdout.decode("utf-8", "replace").splitlines() if "=" in line)
+    told = done.values
     if done.rc != 0 or not told.get("size", "").isdecimal():
         raise _failed(work, readable(done.stdout + done.stderr) or f"exit code {done.rc}")
     length = int(told["size"])

@@ -128,8 +128,7 @@ class Work:
 
     def told_by_program(self) -> dict[str, str]:
         """What the node program says of itself (`status`), empty where it does not lie there."""
-        text = self.remote.verb("status").stdout.decode("utf-8", "replace")
-        return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        return self.remote.verb("status").values
 
     def doubt(self, progress: Progress) -> str:
         """Why the journal may tell less than what happened: it is broken, or the machine shows more; empty for a whole one."""

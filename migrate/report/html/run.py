@@ -12,7 +12,7 @@ from migrate.report.html.parts import rows_table, search, section
 from migrate.report.markup import Markup, element, join
 from migrate.report.run.build import NOT_BEGUN, UNDER_WAY
 from migrate.report.run.model import RunNode, RunReport, RunStep
-from migrate.report.run.words import SHOWN, after, head, lasted, segments, times, waited, where, workloads
+from migrate.report.run.words import HEADER, SHOWN, after, columns, head, lasted, segments, times, waited, where, workloads
 from migrate.verify.counts import WorkloadCount
 
 TILES = {
@@ -20,7 +20,6 @@ TILES = {
     **dict.fromkeys((ROLLED_BACK,), "needs-work"),
     **dict.fromkeys((NOT_BEGUN, UNDER_WAY, SKIPPED), "not-read"),
 }  # every other state is one that a person has to look at
-HEADER = ("Node", "State", "Time", *(name.capitalize() for name in SHOWN), "Evicted", "Workloads")
 WIDTH, ROW, LABEL = 1000, 26, 180  # of the timeline, in its own units
 
 
@@ -86,11 +85,8 @@ def _nodes(report: RunReport) -> Markup:
 
 def _row(node: RunNode) -> Markup:
     spent = segments(node)
-    cells = [element("td", lasted(node.seconds), data_v=str(node.seconds))]
-    for name in SHOWN:
-        seconds = spent.get(name)
-        cells.append(element("td", "-" if seconds is None else lasted(seconds), data_v=str(seconds or 0)))
-    cells.append(element("td", str(node.evicted), data_v=str(node.evicted)))
+    sorted_by = (node.seconds, *(spent.get(name, 0) for name in SHOWN), node.evicted)
+    cells = [element("td", text, data_v=str(value)) for text, value in zip(columns(node), sorted_by, strict=True)]
     first = element(
         "tr", element("th", node.node, scope="row"), element("td", element("b", node.state)), *cells, element("td", workloads(node))
     )

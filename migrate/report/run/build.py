@@ -14,6 +14,7 @@ from migrate.verify.judge import Before
 
 UNDER_WAY = "under way"
 NOT_BEGUN = "not begun"
+Part = tuple[RunCommand, list[Event]]  # what one command told of one node
 LEAST = 1.0  # seconds: what was waited for less long is not told
 
 
@@ -21,10 +22,10 @@ def run_report(run: str, events: Sequence[Event], plan: Plan | None, before: Map
     """The report of a run; `before` and `after` are by node. Raises ValueError without events."""
     if not events:
         raise ValueError("no events")
-    sessions = list(_sessions(events))
-    told = {event.node for event in events if event.node}
+    sessions = [(_command(session), session) for session in _sessions(events)]
+    told = _by_node(sessions)
     planned = [node.host for node in plan.nodes if node.steps] if plan else []
-    names = [*planned, *sorted(told - set(planned))]
+    names = [*planned, *sorted(told.keys() - set(planned))]
     return RunReport(
         format=RUN_FORMAT,
         run=run,
@@ -33,9 +34,9 @@ def run_report(run: str, events: Sequence[Event], plan: Plan | None, before: Map
         began=_stamp(events[0].at),
         ended=_stamp(events[-1].at),
         seconds=_round(events[-1].at - events[0].at),
-        commands=tuple(_command(session) for session in sessions),
+        commands=tuple(command for command, _ in sessions),
         notes=tuple(event.text for event in events if event.type == "note" and not event.node),
-        nodes=tuple(_node(name, sessions, before.get(name), after.get(name)) for name in names),
+        nodes=tuple(_node(name, told.get(name, []), before.get(name), after.get(name)) for name in names),
     )
 
 
@@ -56,11 +57,24 @@ def _command(session: Sequence[Event]) -> RunCommand:
     return RunCommand(name=name, tool=tool, began=_stamp(session[0].at), ended=_stamp(session[-1].at))
 
 
-def _node(name: str, sessions: Sequence[Sequence[Event]], before: Before | None, after: After | None) -> RunNode:
-    mine = [[event for event in session if event.node == name] for session in sessions]
-    every = [event for session in mine for event in session]
-    if not every:
+def _by_node(sessions: Iterable[tuple[RunCommand, Sequence[Event]]]) -> dict[str, list[Part]]:
+    """What each command told of each node, in one pass: a run may have thousands of both."""
+    found: dict[str, list[Part]] = {}
+    for command, session in sessions:
+        for event in session:
+            if event.node:
+                parts = found.setdefault(event.node, [])
+                if not parts or parts[-1][0] is not command:
+                    parts.append((command, []))
+                parts[-1][1].append(event)
+    return found
+
+
+def _node(name: str, parts: Sequence[Part], before: Before | None, after: After | None) -> RunNode:
+    if not parts:
         return RunNode(node=name, state=NOT_BEGUN)
+    mine = [events for _, events in parts]
+    every = [event for session in mine for event in session]
     spent: dict[str, float] = {}
     for session in mine:
         for event, following in pairwise(session):
@@ -71,11 +85,11 @@ def _node(name: str, sessions: Sequence[Sequence[Event]], before: Before | None,
     return RunNode(
         node=name,
         state=last.status if ended else UNDER_WAY,
-        command=next((_command(session).name for session in reversed(sessions) if any(event.node == name for event in session)), ""),
+        command=parts[-1][0].name,
         reason=last.text if ended else "",
         began=_stamp(every[0].at),
         ended=_stamp(last.at),
-        seconds=_round(sum(session[-1].at - session[0].at for session in mine if session)),
+        seconds=_round(sum(session[-1].at - session[0].at for session in mine)),
         segments=tuple(RunSegment(name=segment, seconds=_round(seconds)) for segment, seconds in spent.items()),
         steps=tuple(step for session in mine for step in _steps(session)),
         waits=tuple(wait for session in mine for wait in _waits(session)),

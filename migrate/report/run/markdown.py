@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from migrate.report.markdown_text import code, prose, row, table_head
 from migrate.report.run.model import RunNode, RunReport
-from migrate.report.run.words import SHOWN, after, head, lasted, longest, segments, times, waited, where, workloads
+from migrate.report.run.words import HEADER, after, columns, head, longest, times, waited, where, workloads
 
 MOST = 200  # nodes and workloads in a table; a step summary holds 1 MiB
 
@@ -20,11 +20,9 @@ def run_markdown(report: RunReport) -> str:
 
 
 def _nodes(report: RunReport) -> Iterator[str]:
-    yield from table_head(("Node", "State", "Time", *(name.capitalize() for name in SHOWN), "Evicted", "Workloads"))
+    yield from table_head(HEADER)
     for node in report.nodes[:MOST]:
-        spent = segments(node)
-        times = (lasted(spent[name]) if name in spent else "-" for name in SHOWN)
-        yield row((code(node.node), f"**{node.state}**", lasted(node.seconds), *times, str(node.evicted), prose(workloads(node))))
+        yield row((code(node.node), f"**{node.state}**", *columns(node), prose(workloads(node))))
     if len(report.nodes) > MOST:
         yield f"\n{len(report.nodes) - MOST:,} more nodes"
 

@@ -5,25 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrate.report.run.model import RunNode, RunReport
-from migrate.report.run.words import SHOWN, after, head, lasted, longest, segments, times, waited, where, workloads
+from migrate.report.run.words import HEADER, after, columns, head, longest, times, waited, where, workloads
 from migrate.report.style import Style
-
-HEADER = ("NODE", "STATE", "TIME", "PREPARE", "DRAIN", "SWITCH", "REJOIN", "ROLLBACK", "EVICTED", "WORKLOADS")
 
 
 def run_text(report: RunReport, style: Style) -> str:
     """A line for each node, then what took longest on each, what was waited for, and its workloads."""
     lines = [style.paint(head(report), "bold"), times(report), *(f"note: {note}" for note in report.notes), ""]
-    lines.append(style.table(HEADER, [_row(node) for node in report.nodes]))
+    rows = [(node.node, node.state, *columns(node), workloads(node)) for node in report.nodes]
+    lines.append(style.table([title.upper() for title in HEADER], rows))
     for node in report.nodes:
         lines += ["", style.paint(f"{node.node}: {node.state}", "bold"), *(f"  {line}" for line in _more(node))]
     return "\n".join(lines) + "\n"
-
-
-def _row(node: RunNode) -> tuple[str, ...]:
-    spent = segments(node)
-    times = (lasted(spent[name]) if name in spent else "-" for name in SHOWN)
-    return (node.node, node.state, lasted(node.seconds), *times, str(node.evicted), workloads(node))
 
 
 def _more(node: RunNode) -> Iterator[str]:

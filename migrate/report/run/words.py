@@ -49,6 +49,16 @@ def segments(node: RunNode) -> dict[str, float]:
     return {name: spent[name] for name in (*ORDER, *(spent.keys() - set(ORDER))) if name in spent}
 
 
+HEADER = ("Node", "State", "Time", *(name.capitalize() for name in SHOWN), "Evicted", "Workloads")
+
+
+def columns(node: RunNode) -> tuple[str, ...]:
+    """What stands below HEADER between a node's state and its workloads: its time, that in each segment shown, the evicted pods."""
+    spent = segments(node)
+    times = (lasted(spent[name]) if name in spent else "-" for name in SHOWN)
+    return (lasted(node.seconds), *times, str(node.evicted))
+
+
 def longest(node: RunNode) -> list[str]:
     """The steps that took longest, and those that did not end."""
     chosen = sorted(node.steps, key=lambda step: (step.ended, -step.seconds))[:LONGEST]

@@ -66,19 +66,21 @@ def verify_workloads(
 
     Raises VerificationFailed, ClusterUnreachable as `verify_node`, and what `says` raises.
     """
-    found: tuple[WorkloadCount, ...] = ()
+    found: tuple[WorkloadCount, ...] = ()  # of the look that passed: each pod's owner is looked up, and there are many looks
     with cluster.watch(before.node) as view:
 
         def look() -> Verdict:
             nonlocal found
             facts = cluster.workloads(namespaces(before))
             verdict = judge_workloads(before, facts, view.node(), view.pods(), prefix)
-            found = counted(before, facts, view.pods())
             if not isinstance(verdict, Passed):
                 return verdict
             wanted = required(before.reach, view.pods(), view.node())
             reasons = (*pods_left(says.left()), *(silent(wanted, says.network(wanted)) if wanted != Reach() else ()))
-            return Pending(reasons=reasons) if reasons else verdict
+            if reasons:
+                return Pending(reasons=reasons)
+            found = counted(before, facts, view.pods())
+            return verdict
 
         _until(look, cluster, view, before.node, "workloads", clock, tell, timeout)
         return found
